@@ -1,0 +1,122 @@
+/*
+** load.c: parameters by name: shape checked, converted, finite, counted.
+*/
+#include "load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/die.h"
+#include "../common/program.h"
+
+static void count_bytes(tensor t)
+{
+    char name[32];
+    snprintf(name, sizeof name, "weight_bytes.%s", type_name(t.type));
+    stats_add(name, (double)tensor_bytes(t));
+}
+
+static void check_finite(const weights *w, const char *name, tensor t)
+{
+    if (t.type != F32 && t.type != F16 && t.type != BF16)
+        return;
+    int64_t bad = count_nonfinite(t);
+    if (bad)
+        die("%s in %s has %lld values that are not finite%s", name, weights_path(w), (long long)bad,
+            t.type == F16 ? " as F16 (if they are in the file, --dtype bf16 holds them)" : "");
+}
+
+linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
+                          int64_t out, int64_t in, tensor_type type)
+{
+    enum { MOST = 4 };
+    tensor weight[MOST], scale[MOST] = {{0}}, bias[MOST] = {{0}};
+    char name[256];
+    if (n < 1 || n > MOST)
+        die("cannot join %d weights", n);
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s%s.weight", prefix, suffix[i]);
+        weight[i] = weights_tensor(w, name, out, in);
+        if (weight[i].type == I8) {
+            snprintf(name, sizeof name, "%s%s.weight_scale", prefix, suffix[i]);
+            scale[i] = weights_tensor(w, name, weight[i].dim[0]);
+        }
+        snprintf(name, sizeof name, "%s%s.bias", prefix, suffix[i]);
+        if (weights_has(w, name))
+            bias[i] = weights_tensor(w, name, weight[i].dim[0]);
+    }
+    linear_weight l = linear_upload(n, weight, scale, bias, type);
+    snprintf(name, sizeof name, "%s%s", prefix, suffix[0]);
+    check_finite(w, name, l.w);
+    count_bytes(l.w);
+    if (l.scale.data) {
+        check_finite(w, name, l.scale);
+        count_bytes(l.scale);
+    }
+    if (l.b.data) {
+        check_finite(w, name, l.b);
+        count_bytes(l.b);
+    }
+    for (int i = 0; i < n; i++)
+        if (l.w.data != weight[i].data)
+            weights_done(weight[i]);
+    return l;
+}
+
+linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
+{
+    const char *suffix[] = {""};
+    return load_joined(w, name, 1, suffix, out, in, type);
+}
+
+tensor load_vector(weights *w, const char *name, int64_t n)
+{
+    tensor t = weights_any(w, name);
+    if (tensor_count(t) != n)
+        die("%s is %s in %s, but %lld elements are needed", name, tensor_text(t), weights_path(w),
+            (long long)n);
+    tensor v = upload(reshape(t, n), F32);
+    check_finite(w, name, v);
+    count_bytes(v);
+    return v;
+}
+
+conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
+{
+    char full[256];
+    snprintf(full, sizeof full, "%s.weight", name);
+    tensor t = weights_any(w, full);
+    if ((t.rank != 4 && t.rank != 5) || (out >= 0 && t.dim[0] != out) ||
+        (in >= 0 && t.dim[1] != in))
+        die("%s is %s in %s, but [%lld, %lld, ...] of rank 4 or 5 is needed", full, tensor_text(t),
+            weights_path(w), (long long)out, (long long)in);
+    snprintf(full, sizeof full, "%s.bias", name);
+    tensor b = weights_tensor(w, full, t.dim[0]);
+    conv_weight c = conv_upload(t, b, type);
+    check_finite(w, name, c.w);
+    check_finite(w, name, c.b);
+    count_bytes(c.w);
+    count_bytes(c.b);
+    weights_done(t);
+    return c;
+}
+
+tensor_type dtype_named(const char *dtype)
+{
+    if (strcmp(dtype, "fp32") == 0)
+        return F32;
+    if (strcmp(dtype, "fp16") == 0)
+        return F16;
+    if (strcmp(dtype, "bf16") == 0)
+        return BF16;
+    usage_error("--dtype is fp32, fp16 or bf16, not '%s'", dtype);
+}
+
+const char *load_provenance(weights *w)
+{
+    static char text[256];
+    snprintf(text, sizeof text, "{\"device\": \"%s\", \"weights\": \"%s\"}", device_name(),
+             weights_digest(w));
+    return text;
+}

@@ -1,0 +1,32 @@
+/*
+** load.h: a checkpoint's parameters onto the device, the same way in every program that runs a
+** model.
+**
+** Each function names the parameter in full, checks its shape (-1: any), converts it to the type it
+** will be used in, refuses values that are not finite, and counts its bytes by type for --stats
+** ("weight_bytes.F16").
+*/
+#ifndef LOAD_H
+#define LOAD_H
+
+#include "../common/weights.h"
+#include "../kernels/kernels.h"
+
+/* NAME.weight [out, in], NAME.bias [out] if it is there, NAME.weight_scale [out] if the weight is
+ * I8. */
+linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
+/* The rows of n <= 4 such, one below the other: names are PREFIX + suffix. All have the same shape
+ * [out, in]. */
+linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
+                          int64_t out, int64_t in, tensor_type type);
+/* F32 [n] of a parameter that has n elements in any shape (a norm's gamma, a modulation). */
+tensor load_vector(weights *w, const char *name, int64_t n);
+/* NAME.weight [out, in, kt, ky, kx] or [out, in, ky, kx], NAME.bias [out]. */
+conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
+
+/* "fp32", "fp16", "bf16" as a type; usage error for others. */
+tensor_type dtype_named(const char *dtype);
+/* The JSON for provenance_add: {"device": ..., "weights": digest}. Static memory. */
+const char *load_provenance(weights *w);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+** weights.h: checkpoints as users have them, mapped: one .safetensors, several with an index.json,
+** or a .pth.
+**
+** Nothing is read but headers until a tensor is touched. Names may carry the prefix
+** "model.diffusion_model.", which is removed. A tensor that is contiguous in its file is a view of
+** the map; one that is not (a strided view in a .pth, a deflated entry) is copied when asked for,
+** and kept.
+*/
+#ifndef WEIGHTS_H
+#define WEIGHTS_H
+
+#include "tensor.h"
+
+typedef struct weights weights;
+
+/* path: a file by itself (.safetensors, .safetensors.index.json, .pth; told apart by content, not
+ * by name). */
+weights *weights_open(const char *path);
+/* path: a file, or a directory in which the first of the NULL-terminated patterns that matches is
+*opened; a pattern is a
+** glob relative to the directory, and its matches are one checkpoint together (shards). Dies naming
+** directory and patterns: "cannot find diffusion_pytorch_model*.safetensors in DIR". */
+weights *weights_find(const char *path, const char *const patterns[]);
+void weights_close(weights *w);
+
+int weights_count(const weights *w);
+const char *weights_name(const weights *w, int i);
+/* The i-th tensor's shape and type without touching its data. */
+tensor weights_shape(const weights *w, int i);
+bool weights_has(const weights *w, const char *name);
+/* Dies "FILE has no tensor NAME". The result is contiguous, in host memory; it lives as long as w.
+ */
+tensor weights_any(weights *w, const char *name);
+/* As weights_any with this shape; dies "NAME is F16 [3, 4] in FILE, but [4, 4] is needed". -1
+ * accepts any size. */
+tensor weights_get(weights *w, const char *name, int rank, const int64_t *dim);
+#define weights_tensor(w, name, ...)                                                               \
+    weights_get(w, name, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t),                       \
+                (int64_t[]){__VA_ARGS__})
+/* The pages of t will not be needed soon: the kernel may drop them (a clean map costs no memory
+ * then). */
+void weights_done(tensor t);
+
+const char *weights_path(const weights *w); /* as opened: for messages */
+const char *weights_metadata(const weights *w,
+                             const char *key); /* of the (first) safetensors file; NULL if absent */
+/* 16 hex digits over all names, types, shapes and the first, middle and last 4 KB of each tensor:
+*tells checkpoints
+** apart in milliseconds; it is no protection against someone who wants two to look alike. */
+const char *weights_digest(weights *w);
+
+/* .pth, for weights.c alone: see pth.h. */
+
+#endif

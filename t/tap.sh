@@ -1,0 +1,67 @@
+# TAP for shell tests: `. "$(dirname "$0")/tap.sh"` at the top, `done_testing` at the end. $BUILD is
+# where the programs are (build/cpu unless set), $ROOT the repository, $TMP a directory that goes
+# with the test, $GOLDEN the reference's outputs. Programs are on PATH.
+set -u
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+BUILD=${BUILD:-$ROOT/build/cpu}
+DEVICE=${DEVICE:-cpu}
+GOLDEN=$ROOT/fixtures/random/golden.safetensors
+PATH=$BUILD:$PATH
+export PATH LC_ALL=C.UTF-8
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/tap.XXXXXX")
+trap 'rm -rf "$TMP"' EXIT
+trap 'exit 1' INT TERM
+tests=0 failures=0
+
+# ok STATUS NAME: passes when STATUS is 0
+ok() {
+    tests=$((tests + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $tests - $2"
+    else
+        failures=$((failures + 1))
+        echo "not ok $tests - $2"
+    fi
+}
+
+comment() { echo "$*" | sed 's/^/# /'; }
+
+# is GOT WANTED NAME
+is() {
+    [ "$1" = "$2" ]
+    ok $? "$3"
+    [ "$1" = "$2" ] || comment "got '$1', wanted '$2'"
+}
+
+# like TEXT PATTERN NAME: PATTERN is a case pattern
+like() {
+    case $1 in $2) ok 0 "$3" ;; *) ok 1 "$3"; comment "got '$1', wanted something like '$2'" ;; esac
+}
+
+# close_to NAME OPTIONS...: runs tensor-diff OPTIONS, passes when it does, and shows the measured
+# error
+close_to() {
+    _name=$1; shift
+    _out=$(tensor-diff "$@" 2>&1); _rc=$?
+    ok $_rc "$_name"
+    comment "$_out"
+}
+
+# fails STATUS PATTERN NAME COMMAND...: exits with STATUS, says one line (or, with exit 2, two) like
+# PATTERN on stderr
+fails() {
+    _status=$1 _pattern=$2 _name=$3; shift 3
+    "$@" >"$TMP/.out" 2>"$TMP/.err" </dev/null; _rc=$?
+    _err=$(cat "$TMP/.err")
+    _lines=$(wc -l <"$TMP/.err")
+    if [ $_rc -ne "$_status" ]; then ok 1 "$_name"; comment "exit $_rc, not $_status: $_err"; return; fi
+    if [ "$_lines" -gt "$_status" ]; then ok 1 "$_name"; comment "$_lines lines: $_err"; return; fi
+    like "$_err" "$_pattern" "$_name"
+}
+
+skip_all() { echo "1..0 # SKIP $*"; exit 0; }
+
+done_testing() {
+    echo "1..$tests"
+    [ $failures -eq 0 ]
+}
