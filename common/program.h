@@ -17,9 +17,8 @@
 
 typedef enum { OPTION_FLAG, OPTION_INT, OPTION_FLOAT, OPTION_TEXT } option_kind;
 
-/* letter 0: long form only; name NULL: short form only. value points to bool, int64_t, double or
-*const char *, which holds the
-** default. min and max bound numbers (both 0: any). */
+/* letter 0: long form only; name NULL: short form only. value points to a bool, int64_t, double or
+** const char *, which holds the default. min and max bound numbers (both 0: any). */
 typedef struct {
     char letter;
     const char *name;
@@ -29,31 +28,27 @@ typedef struct {
     bool hidden; /* not in the provenance (file names of this machine, say) */
 } option;
 
-#define OPTIONS_END                                                                                \
-    {                                                                                              \
-        0, NULL, OPTION_FLAG, NULL, 0, 0, false                                                    \
-    }
+#define OPTIONS_END {.value = NULL}
 
 /* Parses; returns the index of the first operand. Bad use: exit 2. Ignores SIGPIPE, so a closed
- * pipe is a message. */
+** pipe is a message. */
 int program_begin(int argc, char **argv, const option *table, const char *usage);
-/* Closes stdout, writes --stats, returns the exit status 0: `return program_end();`. Dies if output
- * was lost. */
+/* Closes stdout, writes --stats, returns the exit status 0: `return program_end();`. Dies if
+** output was lost. */
 int program_end(void);
 bool program_waits(void); /* --wait was given */
 
-/* Adds the key program_name() to d: {"version": ..., options by long name (or letter), ...,
-*extra...}. extra is a JSON object's
-** text or NULL: `{"device": "cpu", "weights": "0123456789abcdef"}`. */
+/* Adds the key program_name() to d: {"version": ..., options by long name (or letter), extra}.
+** extra is a JSON object's text or NULL: `{"device": "cpu", "weights": "0123456789abcdef"}`. */
 void provenance_add(document *d, const option *table, const char *extra);
 
-/* ---- --stats FILE: {"program":..., "seconds": {phase: s, ..., "total": s}, "counts": {...}} ----
- */
+/* ---- --stats FILE: {"program": .., "seconds": {phase: s, .., "total": s}, "counts": {..}} ---- */
 
-void stats_phase(const char *name); /* the time from here on belongs to name; NULL: to nothing */
-void stats_add(const char *name,
-               double amount); /* a count: "documents", "weight_loads", "weight_bytes.F16" */
-void stats_set(const char *name, double amount); /* "peak_device_bytes" */
+/* The time from here on belongs to the phase `name`; NULL: to none. */
+void stats_phase(const char *name);
+/* Counts: "documents", "weight_loads", "weight_bytes.F16"; figures: "peak_device_bytes". */
+void stats_add(const char *name, double amount);
+void stats_set(const char *name, double amount);
 
 /* ---- --progress: a bar on a terminal, lines elsewhere, on stderr ---- */
 

@@ -104,7 +104,8 @@ void writer_bytes(writer *w, const void *from, size_t n);
 void writer_tensor(writer *w, tensor t); /* contiguous host tensor */
 /* Flushes; asserts that the document is whole. */
 void writer_end(writer *w);
-/* Closes the file; dies if anything could not be written (full disk, closed pipe). */
+/* Flushes, and closes the file unless it is standard output, which program_end() closes. Dies if
+** anything could not be written (full disk, closed pipe). */
 void writer_close(writer *w);
 
 #endif

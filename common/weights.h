@@ -50,6 +50,4 @@ const char *weights_metadata(const weights *w,
 ** apart in milliseconds; it is no protection against someone who wants two to look alike. */
 const char *weights_digest(weights *w);
 
-/* .pth, for weights.c alone: see pth.h. */
-
 #endif

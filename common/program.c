@@ -1,0 +1,270 @@
+/*
+** program.c: the options, the statistics and the provenance that all filters have in common.
+**
+** The option table is the one description of a program's options: it drives getopt_long, holds the
+** defaults, and is written into the stream's metadata as what was in effect.
+*/
+#include "program.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "die.h"
+
+static bool show_progress, wait_for_input;
+static const char *stats_file;
+
+enum { MAX_OPTIONS = 40, HELP = 1000, VERSION, QUIET, PROGRESS, STATS, WAIT, OWN };
+
+/* ---- options ---- */
+
+static double number(const option *o, const char *name, const char *text)
+{
+    char *end;
+    errno = 0;
+    double v = strtod(text, &end);
+    if (end == text || *end || errno == ERANGE || !isfinite(v))
+        usage_error("%s takes a number, not '%s'", name, text);
+    if (o->kind == OPTION_INT && (v != floor(v) || fabs(v) > 0x1p53))
+        usage_error("%s takes a whole number, not '%s'", name, text);
+    if ((o->min != 0 || o->max != 0) && (v < o->min || v > o->max)) {
+        if (o->max >= 0x1p52)
+            usage_error("%s is at least %g, not %s", name, o->min, text);
+        usage_error("%s is from %g to %g, not %s", name, o->min, o->max, text);
+    }
+    return v;
+}
+
+static void take(const option *o, const char *argument)
+{
+    char name[64];
+    if (o->name)
+        snprintf(name, sizeof name, "--%s", o->name);
+    else
+        snprintf(name, sizeof name, "-%c", o->letter);
+    switch (o->kind) {
+    case OPTION_FLAG: *(bool *)o->value = true; break;
+    case OPTION_INT: *(int64_t *)o->value = (int64_t)number(o, name, argument); break;
+    case OPTION_FLOAT: *(double *)o->value = number(o, name, argument); break;
+    case OPTION_TEXT: *(const char **)o->value = argument; break;
+    }
+}
+
+/* getopt's two forms of the table; returns the number of own options. */
+static int getopt_tables(const option *table, char *letters, struct option *longs)
+{
+    static const struct option common[] = {
+        {"help", no_argument, NULL, HELP},         {"version", no_argument, NULL, VERSION},
+        {"quiet", no_argument, NULL, QUIET},       {"progress", no_argument, NULL, PROGRESS},
+        {"stats", required_argument, NULL, STATS}, {"wait", no_argument, NULL, WAIT},
+    };
+    enum { COMMON = sizeof common / sizeof *common };
+    memcpy(longs, common, sizeof common);
+    letters += sprintf(letters, ":hq");
+    int n = 0, l = COMMON;
+    for (; table[n].value; n++) {
+        int argument = table[n].kind == OPTION_FLAG ? no_argument : required_argument;
+        if (table[n].letter)
+            letters += sprintf(letters, "%c%s", table[n].letter, argument ? ":" : "");
+        if (table[n].name)
+            longs[l++] = (struct option){table[n].name, argument, NULL, OWN + n};
+        if (l == MAX_OPTIONS - 1)
+            die("the table of options is too long");
+    }
+    longs[l] = (struct option){0};
+    return n;
+}
+
+int program_begin(int argc, char **argv, const option *table, const char *usage)
+{
+    char letters[3 * MAX_OPTIONS];
+    struct option longs[MAX_OPTIONS];
+    program_name_set(argv[0]);
+    signal(SIGPIPE, SIG_IGN);
+    int own = getopt_tables(table, letters, longs), c;
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        switch (c) {
+        case 'h':
+        case HELP: fputs(usage, stdout); exit(fflush(stdout) == 0 ? 0 : 1);
+        case VERSION:
+            printf("%s %s\n", program_name(), PROGRAM_VERSION);
+            exit(fflush(stdout) == 0 ? 0 : 1);
+        case 'q':
+        case QUIET: quiet_set(true); continue;
+        case PROGRESS: show_progress = true; continue;
+        case STATS: stats_file = optarg; continue;
+        case WAIT: wait_for_input = true; continue;
+        case ':': usage_error("%s needs a value", argv[optind - 1]);
+        case '?':
+            if (optopt && optopt < HELP)
+                usage_error("unknown option -%c", optopt);
+            usage_error("unknown option or unwanted value: %s", argv[optind - 1]);
+        }
+        int i = c >= OWN ? c - OWN : 0;
+        while (c < OWN && i < own && table[i].letter != c)
+            i++;
+        take(&table[i], optarg);
+    }
+    stats_phase("start");
+    return optind;
+}
+
+bool program_waits(void) { return wait_for_input; }
+
+/* ---- provenance ---- */
+
+static json_t *option_json(const option *o)
+{
+    switch (o->kind) {
+    case OPTION_FLAG: return json_boolean(*(bool *)o->value);
+    case OPTION_INT: return json_integer(*(int64_t *)o->value);
+    case OPTION_FLOAT: return json_real(*(double *)o->value);
+    case OPTION_TEXT: {
+        const char *text = *(const char **)o->value;
+        return text ? json_string(text) : json_null();
+    }
+    }
+    return NULL;
+}
+
+void provenance_add(document *d, const option *table, const char *extra)
+{
+    json_t *all = json_object();
+    json_object_set_new(all, "version", json_string(PROGRAM_VERSION));
+    for (const option *o = table; o->value; o++)
+        if (!o->hidden) {
+            char letter[2] = {o->letter, 0};
+            json_t *value = option_json(o); /* NULL: text that is not UTF-8 cannot be JSON */
+            if (!value)
+                die("the value of %s is not UTF-8", o->name ? o->name : letter);
+            json_object_set_new(all, o->name ? o->name : letter, value);
+        }
+    if (extra) {
+        json_t *more = json_loads(extra, 0, NULL);
+        if (!more || json_object_update(all, more) != 0)
+            die("cannot record provenance '%s'", extra);
+        json_decref(more);
+    }
+    char *text = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    if (!text)
+        die("out of memory");
+    metadata_set(d, program_name(), text);
+    free(text);
+    json_decref(all);
+}
+
+/* ---- statistics ---- */
+
+enum { MAX_STATS = 64 };
+typedef struct {
+    char name[48];
+    double value;
+} stat_line;
+static stat_line seconds[MAX_STATS], counts[MAX_STATS];
+static double phase_since, program_since;
+static int phase = -1;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int stat_named(stat_line *list, const char *name)
+{
+    int i = 0;
+    while (i < MAX_STATS - 1 && list[i].name[0] && strcmp(list[i].name, name) != 0)
+        i++;
+    snprintf(list[i].name, sizeof list[i].name, "%s", name);
+    return i;
+}
+
+void stats_phase(const char *name)
+{
+    double t = now();
+    if (program_since == 0)
+        program_since = t;
+    if (phase >= 0)
+        seconds[phase].value += t - phase_since;
+    phase_since = t;
+    phase = name ? stat_named(seconds, name) : -1;
+}
+
+void stats_add(const char *name, double amount)
+{
+    counts[stat_named(counts, name)].value += amount;
+}
+
+void stats_set(const char *name, double amount) { counts[stat_named(counts, name)].value = amount; }
+
+static json_t *stats_json(const stat_line *list)
+{
+    json_t *o = json_object();
+    for (int i = 0; i < MAX_STATS && list[i].name[0]; i++) {
+        double v = list[i].value;
+        bool whole = v == floor(v) && fabs(v) < 0x1p53;
+        json_object_set_new(o, list[i].name, whole ? json_integer((json_int_t)v) : json_real(v));
+    }
+    return o;
+}
+
+static void stats_write(void)
+{
+    stats_phase(NULL);
+    json_t *all =
+        json_pack("{s:s, s:s, s:o, s:o}", "program", program_name(), "version", PROGRAM_VERSION,
+                  "seconds", stats_json(seconds), "counts", stats_json(counts));
+    json_object_set_new(json_object_get(all, "seconds"), "total", json_real(now() - program_since));
+    char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    FILE *f = fopen(stats_file, "w");
+    if (!f || fprintf(f, "%s\n", text) < 0 || fclose(f) != 0)
+        die_errno("cannot write %s", stats_file);
+    free(text);
+    json_decref(all);
+}
+
+int program_end(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout) || close(STDOUT_FILENO) != 0)
+        die_errno("cannot write standard output");
+    if (stats_file)
+        stats_write();
+    return 0;
+}
+
+/* ---- progress ---- */
+
+void progress(const char *what, int64_t done, int64_t total)
+{
+    enum { WIDTH = 30 };
+    static char last_what[48];
+    static int last_tenth;
+    if (!show_progress || total < 1)
+        return;
+    if (isatty(STDERR_FILENO)) {
+        char bar[WIDTH + 1];
+        for (int i = 0; i < WIDTH; i++)
+            bar[i] = i < done * WIDTH / total ? '#' : '.';
+        bar[WIDTH] = 0;
+        fprintf(stderr, "\r%s: %s [%s] %lld/%lld%s", program_name(), what, bar, (long long)done,
+                (long long)total, done == total ? "\n" : "");
+        fflush(stderr);
+        return;
+    }
+    int tenth = (int)(done * 10 / total); /* a log gets ten lines, not a thousand */
+    if (tenth == last_tenth && strcmp(what, last_what) == 0)
+        return;
+    snprintf(last_what, sizeof last_what, "%s", what);
+    last_tenth = tenth;
+    fprintf(stderr, "%s: %s %lld/%lld\n", program_name(), what, (long long)done, (long long)total);
+}
