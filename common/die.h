@@ -11,6 +11,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Sets the name that messages begin with (the last component of argv[0]). */
 void program_name_set(const char *argv0);
 const char *program_name(void);
@@ -36,5 +40,9 @@ void at_death(void (*undo)(void *data), void *data);
 /* Allocation that dies by name when memory is out. */
 void *new_bytes(unsigned long n);
 char *new_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { TENSOR_MAX_RANK = 8 };
 
 /* The types of safetensors, widest first: streams are written in this order. */
@@ -126,5 +130,9 @@ static inline uint16_t f16_of_f32(float f)
         return (uint16_t)(sign | (bits_of_f32(f32_of_bits(u) + 0.5f) - 0x3f000000u));
     return (uint16_t)(sign | (u + 0xfff + (u >> 13 & 1) - 0x38000000u) >> 13);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -22,8 +22,6 @@
 
 #ifdef __cplusplus
 extern "C" {
-#ifdef __cplusplus
-}
 #endif
 
 #endif
@@ -101,7 +99,7 @@ typedef struct {
     int batch;            /* B: rows of q are B x Lq, of k and v B x Lk */
     int heads;            /* H: widths are H x d */
     float scale;
-    tensor bias;          /* F32 [H, Lq + Lk - 1] or absent: logit (i, j) gets (h, j - i + Lq - 1) */
+    tensor bias;          /* F32 [H, Lq + Lk - 1] or absent; logit (i, j): (h, j - i + Lq - 1) */
     float last_key_count; /* the last key stands for so many equal ones: + log of it; 0: one */
     bool causal;          /* query i sees keys j <= i */
 } attention_spec;
