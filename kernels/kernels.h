@@ -24,8 +24,6 @@
 extern "C" {
 #endif
 
-#endif
-
 /* ---- the device ---- */
 
 /* Claims the device; nothing is allocated on it before. Dies with the reason if there is none. */
