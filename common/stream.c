@@ -1,0 +1,335 @@
+/*
+** stream.c: documents read from and written to a file or pipe, one after another.
+**
+** Refuses a header over the limit, and a stream that ends inside a document; the message names the
+** tensor in which it ends. What a header says (safetensors.c) is only ever a promise here: memory
+** grows as bytes arrive, so a lying header of a few bytes costs a few bytes.
+**
+** Writing goes around stdio, straight to the descriptor: what writer_bytes was given has left the
+** process when it returns, so the next stage can begin with the first frame.
+*/
+#include "stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "die.h"
+
+enum { ALIGNMENT = 64, LEAST_CHUNK = 1 << 20 };
+
+/* ---- reading ---- */
+
+void reader_open(reader *r, FILE *file, const char *name)
+{
+    *r = (reader){.file = file, .name = name};
+}
+
+/* "standard input, document 2" in a static buffer. */
+static const char *where(const reader *r, int number)
+{
+    static char text[600];
+    snprintf(text, sizeof text, "%s, document %d", r->name, number);
+    return text;
+}
+
+static bool is_file(FILE *file, struct stat *s)
+{
+    return fstat(fileno(file), s) == 0 && S_ISREG(s->st_mode);
+}
+
+/* A descriptor that somebody made non-blocking is waited for; an interrupted call is made again. */
+static bool try_again(int fd, short event)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        struct pollfd p = {.fd = fd, .events = event};
+        poll(&p, 1, -1);
+        return true;
+    }
+    return errno == EINTR;
+}
+
+/* Fewer than n bytes only at the end of the file. */
+static size_t read_some(FILE *file, const char *name, void *to, size_t n)
+{
+    size_t got = 0;
+    while (got < n) {
+        errno = 0;
+        got += fread((char *)to + got, 1, n - got, file);
+        if (got == n || feof(file))
+            break;
+        if (!try_again(fileno(file), POLLIN))
+            die_errno("cannot read %s", name);
+        clearerr(file);
+    }
+    return got;
+}
+
+/* The stream ended at r->position: dies, naming the tensor there. */
+static void __attribute__((noreturn)) ends_short(reader *r)
+{
+    for (int i = 0; i < r->d.entries; i++) {
+        const entry *e = &r->d.entry[i];
+        if (e->end > r->position)
+            die("%s: '%s' ends short: %" PRIu64 " of %" PRIu64 " bytes", where(r, r->documents),
+                e->name, r->position - e->begin, e->end - e->begin);
+    }
+    assert(!"a whole document cannot end short");
+    abort();
+}
+
+void reader_bytes(reader *r, void *to, size_t n)
+{
+    assert(n <= r->length - r->position);
+    size_t got = read_some(r->file, r->name, to, n);
+    r->position += got;
+    if (got < n)
+        ends_short(r);
+}
+
+/* Over what is left of the document's data: by a seek where that works. */
+static void skip_rest(reader *r)
+{
+    struct stat s;
+    uint64_t n = r->length - r->position;
+    off_t at;
+    if (n == 0)
+        return;
+    if (is_file(r->file, &s) && (at = ftello(r->file)) >= 0) {
+        uint64_t left = s.st_size > at ? (uint64_t)(s.st_size - at) : 0;
+        if (left < n) {
+            r->position += left;
+            ends_short(r);
+        }
+        if (fseeko(r->file, (off_t)n, SEEK_CUR) == 0) {
+            r->position = r->length;
+            return;
+        }
+    }
+    char block[1 << 16];
+    for (; n; n = r->length - r->position)
+        reader_bytes(r, block, n < sizeof block ? (size_t)n : sizeof block);
+}
+
+static uint64_t little_endian(const unsigned char b[8])
+{
+    uint64_t n = 0;
+    for (int i = 7; i >= 0; i--)
+        n = n << 8 | b[i];
+    return n;
+}
+
+/* The header's n bytes, in memory that grows as they arrive. */
+static char *read_header(reader *r, uint64_t n)
+{
+    char *json = NULL;
+    for (uint64_t got = 0; got < n;) {
+        size_t chunk = n - got < LEAST_CHUNK ? (size_t)(n - got) : LEAST_CHUNK;
+        json = realloc(json, (size_t)got + chunk);
+        if (!json)
+            die("%s: out of memory for the header", where(r, r->documents + 1));
+        size_t now = read_some(r->file, r->name, json + got, chunk);
+        got += now;
+        if (now < chunk)
+            die("%s: the header ends short: %" PRIu64 " of %" PRIu64 " bytes",
+                where(r, r->documents + 1), got, n);
+    }
+    return json;
+}
+
+bool reader_next(reader *r)
+{
+    struct stat s;
+    unsigned char length[8];
+    skip_rest(r);
+    document_free(&r->d);
+    r->position = r->length = 0;
+
+    size_t got = read_some(r->file, r->name, length, sizeof length);
+    if (got == 0)
+        return false;
+    if (got < sizeof length)
+        die("%s: the header's length ends short: %zu of 8 bytes", where(r, r->documents + 1), got);
+    uint64_t n = little_endian(length);
+    uint64_t limit = is_file(r->file, &s) ? HEADER_LIMIT_FILE : HEADER_LIMIT_PIPE;
+    if (n > limit)
+        die("%s: no safetensors: a header of %" PRIu64 " bytes is over the limit of %" PRIu64,
+            where(r, r->documents + 1), n, limit);
+    char *json = read_header(r, n);
+    document_parse(&r->d, json, (size_t)n, UINT64_MAX, where(r, r->documents + 1));
+    free(json);
+    r->documents++;
+    r->length = r->d.entries ? r->d.entry[r->d.entries - 1].end : 0;
+    return true;
+}
+
+/* Every tensor begins at a multiple of ALIGNMENT in memory, wherever it lay in the stream. */
+void reader_load(reader *r)
+{
+    document *d = &r->d;
+    assert(r->position == 0 && !d->memory);
+    size_t *begin = new_bytes((unsigned long)(d->entries + 1) * sizeof *begin);
+    for (int i = 0; i < d->entries; i++) {
+        size_t left = (size_t)(d->entry[i].end - d->entry[i].begin), at = begin[i];
+        while (left) {
+            size_t chunk = at < LEAST_CHUNK ? LEAST_CHUNK : at; /* doubles what has arrived */
+            if (chunk > left)
+                chunk = left;
+            if (at + chunk > d->memory_bytes) {
+                void *p = realloc(d->memory, at + chunk);
+                if (!p)
+                    die("out of memory: '%s' of %s does not fit", d->entry[i].name, r->name);
+                d->memory = p;
+                d->memory_bytes = at + chunk;
+            }
+            reader_bytes(r, (char *)d->memory + at, chunk);
+            at += chunk;
+            left -= chunk;
+        }
+        begin[i + 1] = (at + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    if (!d->memory) /* all tensors are empty: their pointers are not NULL all the same */
+        d->memory = new_bytes(1);
+    for (int i = 0; i < d->entries; i++)
+        d->entry[i].t.data =
+            (char *)d->memory + (d->entry[i].end > d->entry[i].begin ? begin[i] : 0);
+    free(begin);
+}
+
+void reader_wait(reader *r)
+{
+    struct stat s;
+    char block[1 << 16];
+    if (is_file(r->file, &s))
+        return; /* nobody waits for us to read it */
+    FILE *copy = tmpfile();
+    if (!copy)
+        die_errno("cannot make a temporary file for %s", r->name);
+    for (size_t n; (n = read_some(r->file, r->name, block, sizeof block)) > 0;)
+        if (fwrite(block, 1, n, copy) != n)
+            die_errno("cannot write the temporary file for %s", r->name);
+    if (fflush(copy) || fseeko(copy, 0, SEEK_SET))
+        die_errno("cannot write the temporary file for %s", r->name);
+    r->file = copy;
+}
+
+/* ---- writing ---- */
+
+void writer_open(writer *w, FILE *file, const char *name)
+{
+    *w = (writer){.file = file, .name = name};
+}
+
+static void write_all(const writer *w, const void *from, size_t n)
+{
+    int fd = fileno(w->file);
+    for (size_t done = 0; done < n;) {
+        ssize_t now = write(fd, (const char *)from + done, n - done);
+        if (now >= 0)
+            done += (size_t)now;
+        else if (!try_again(fd, POLLOUT))
+            die_errno("cannot write %s", w->name);
+    }
+}
+
+static void place_entries(document *d)
+{
+    for (int i = 1; i < d->entries; i++) /* insertion: equal sizes keep their order */
+        for (int j = i; j > 0; j--) {
+            entry *e = &d->entry[j - 1];
+            if (type_size(e[0].t.type) >= type_size(e[1].t.type))
+                break;
+            entry narrow = e[0];
+            e[0] = e[1];
+            e[1] = narrow;
+        }
+    uint64_t at = 0;
+    for (int i = 0; i < d->entries; i++) {
+        d->entry[i].begin = at;
+        d->entry[i].end = at += tensor_bytes(d->entry[i].t);
+    }
+}
+
+static json_t *entry_json(const entry *e)
+{
+    json_t *shape = json_array();
+    for (int i = 0; i < e->t.rank; i++)
+        json_array_append_new(shape, json_integer(e->t.dim[i]));
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_name(e->t.type), "shape", shape,
+                     "data_offsets", (json_int_t)e->begin, (json_int_t)e->end);
+}
+
+/* The header's text; free it. */
+static char *header_json(const document *d, const char *name)
+{
+    json_t *root = json_object();
+    if (d->keys) {
+        json_t *keys = json_object();
+        for (int i = 0; i < d->keys; i++)
+            if (json_object_set_new(keys, d->key[i].key, json_string(d->key[i].value)))
+                die("cannot write %s: metadata '%s' is not UTF-8", name, d->key[i].key);
+        json_object_set_new(root, "__metadata__", keys);
+    }
+    for (int i = 0; i < d->entries; i++)
+        if (json_object_set_new(root, d->entry[i].name, entry_json(&d->entry[i])))
+            die("cannot write %s: the tensor name '%s' is not UTF-8", name, d->entry[i].name);
+    char *json = json_dumps(root, JSON_COMPACT);
+    if (!json)
+        die("out of memory: cannot write the header of %s", name);
+    json_decref(root);
+    return json;
+}
+
+void writer_header(writer *w, document *d)
+{
+    struct stat s;
+    assert(w->left == 0);
+    place_entries(d);
+    char *json = header_json(d, w->name);
+    size_t n = strlen(json), limit = is_file(w->file, &s) ? HEADER_LIMIT_FILE : HEADER_LIMIT_PIPE;
+    size_t all = (8 + n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (all - 8 > limit)
+        die("cannot write %s: a header of %zu bytes is over the limit of %zu", w->name, all - 8,
+            limit);
+    unsigned char *bytes = new_bytes(all);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)(all - 8) >> 8 * i);
+    memcpy(bytes + 8, json, n);
+    memset(bytes + 8 + n, ' ', all - 8 - n);
+    if (fflush(w->file))
+        die_errno("cannot write %s", w->name);
+    write_all(w, bytes, all);
+    w->left = d->entries ? d->entry[d->entries - 1].end : 0;
+    free(bytes);
+    free(json);
+}
+
+void writer_bytes(writer *w, const void *from, size_t n)
+{
+    assert(n <= w->left);
+    write_all(w, from, n);
+    w->left -= n;
+}
+
+void writer_tensor(writer *w, tensor t)
+{
+    assert(tensor_contiguous(t));
+    writer_bytes(w, t.data, tensor_bytes(t));
+}
+
+void writer_end(writer *w) { assert(w->left == 0); }
+
+void writer_close(writer *w)
+{
+    assert(w->left == 0);
+    if (w->file == stdout) /* program_end() closes that one, and says so if it fails */
+        return;
+    if (fclose(w->file))
+        die_errno("cannot write %s", w->name);
+    w->file = NULL;
+}
