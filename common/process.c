@@ -1,0 +1,172 @@
+/*
+** process.c: a child process with one pipe to or from it.
+**
+** Refuses shells, and pipes in both directions (those can deadlock). The hard part is that whatever
+** goes wrong in the child must end as one line of ours: a child that cannot be started reports its
+** errno through a second pipe that a successful exec closes; one that dies half way makes our write
+** fail, and then its own message, kept in a file in memory, is what the user sees.
+*/
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "die.h"
+
+static void kill_child(void *data)
+{
+    const process *p = data;
+    if (p->pid > 0)
+        kill(p->pid, SIGKILL);
+}
+
+/* In the child: never returns. in and out are descriptors, or -1 for /dev/null. */
+static void __attribute__((noreturn))
+become(const char *const argv[], int in, int out, int errors, int report, pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it died before the line above */
+        _exit(1);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* we ignore SIGPIPE; it should not */
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (dup2(in < 0 ? null : in, 0) >= 0 && dup2(out < 0 ? null : out, 1) >= 0 &&
+        dup2(errors, 2) >= 0)
+        execvp(argv[0], (char *const *)argv);
+    int error = errno;
+    if (write(report, &error, sizeof error) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+/* Waits for the word of the child that it could not become argv[0]; silence means that it did. */
+static void check_started(process *p, int report)
+{
+    int error;
+    ssize_t n;
+    while ((n = read(report, &error, sizeof error)) < 0 && errno == EINTR)
+        ;
+    close(report);
+    if (n <= 0)
+        return;
+    waitpid(p->pid, NULL, 0);
+    p->pid = 0;
+    if (error == ENOENT)
+        die("%s not found: it must be installed and in PATH", p->name);
+    errno = error;
+    die_errno("cannot start %s", p->name);
+}
+
+static void start(process *p, const char *const argv[], bool feed, int out)
+{
+    int ends[2], report[2];
+    *p = (process){.name = argv[0], .pipe = -1};
+    p->errors = memfd_create("stderr", MFD_CLOEXEC);
+    if (p->errors < 0 || pipe2(ends, O_CLOEXEC) || pipe2(report, O_CLOEXEC))
+        die_errno("cannot make a pipe for %s", p->name);
+    pid_t self = getpid();
+    p->pid = fork();
+    if (p->pid < 0)
+        die_errno("cannot start %s", p->name);
+    if (p->pid == 0)
+        become(argv, feed ? ends[0] : -1, feed ? out : ends[1], p->errors, report[1], self);
+    close(report[1]);
+    close(feed ? ends[0] : ends[1]);
+    p->pipe = feed ? ends[1] : ends[0];
+    check_started(p, report[0]);
+    at_death(kill_child, p);
+}
+
+void process_feed(process *p, const char *const argv[], int out) { start(p, argv, true, out); }
+
+void process_collect(process *p, const char *const argv[]) { start(p, argv, false, -1); }
+
+/* The last line that is not empty of its stderr; "" if there is none. */
+static const char *last_line(const process *p)
+{
+    static char text[1000];
+    off_t size = lseek(p->errors, 0, SEEK_END);
+    off_t from = size > (off_t)sizeof text - 1 ? size - ((off_t)sizeof text - 1) : 0;
+    ssize_t n = pread(p->errors, text, sizeof text - 1, from);
+    if (n < 0)
+        n = 0;
+    while (n > 0 && strchr("\r\n \t", text[n - 1]))
+        n--;
+    text[n] = 0;
+    char *end = strrchr(text, '\n'), *back = strrchr(text, '\r');
+    if (back && (!end || back > end))
+        end = back;
+    return end ? end + 1 : text;
+}
+
+static int end_status(process *p)
+{
+    int status = 0;
+    if (p->pipe >= 0)
+        close(p->pipe);
+    p->pipe = -1;
+    while (waitpid(p->pid, &status, 0) < 0)
+        if (errno != EINTR)
+            die_errno("cannot wait for %s", p->name);
+    p->pid = 0;
+    at_death(NULL, p);
+    return status;
+}
+
+void process_finish(process *p)
+{
+    int status = end_status(p);
+    if (WIFSIGNALED(status))
+        die("%s: ended by signal %d (%s)", p->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
+    if (WEXITSTATUS(status)) {
+        const char *line = last_line(p);
+        if (*line)
+            die("%s: %s", p->name, line);
+        die("%s: ended with status %d and no message", p->name, WEXITSTATUS(status));
+    }
+    close(p->errors);
+}
+
+void process_stop(process *p)
+{
+    kill_child(p);
+    end_status(p);
+    close(p->errors);
+}
+
+void process_write(process *p, const void *from, size_t n)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t now = write(p->pipe, (const char *)from + done, n - done);
+        if (now >= 0) {
+            done += (size_t)now;
+        } else if (errno == EPIPE) {
+            process_finish(p);
+            die("%s: ended before it had read all", p->name);
+        } else if (errno != EINTR) {
+            die_errno("cannot write to %s", p->name);
+        }
+    }
+}
+
+size_t process_read(process *p, void *to, size_t n)
+{
+    size_t got = 0;
+    while (got < n) {
+        ssize_t now = read(p->pipe, (char *)to + got, n - got);
+        if (now == 0)
+            break;
+        if (now > 0)
+            got += (size_t)now;
+        else if (errno != EINTR)
+            die_errno("cannot read from %s", p->name);
+    }
+    return got;
+}
