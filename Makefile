@@ -1,55 +1,63 @@
-# Text-to-video as small filters. `make` builds for the GPU where there are nvcc and one, else for the CPU.
+# Text-to-video as small filters.
 #
-#   make [DEVICE=cpu|cuda]    programs in build/$(DEVICE)
+#   make [DEVICE=cpu|cuda]    programs in build/$(DEVICE); cuda where there are nvcc and a GPU
+#   make deps                 install what is needed (Debian 12, Ubuntu 24.04)
 #   make check                the tests (TAP, through prove)
 #   make demo                 a pair of videos from the small checkpoint in fixtures/
 #   make bench                seconds and GFLOP/s of each stage at the real model's size
-#   make deps                 install what is needed (Debian, Ubuntu)
-#   make install PREFIX=      programs and man pages
+#   make install PREFIX=DIR   programs and man pages
+#
+# The rules that compose the programs into experiments are in pipelines/.
 
-DEVICE ?= $(shell command -v nvcc >/dev/null && nvidia-smi -L >/dev/null 2>&1 && echo cuda || echo cpu)
+DEVICE ?= $(shell command -v nvcc >/dev/null && nvidia-smi -L >/dev/null 2>&1 \
+                  && echo cuda || echo cpu)
 PREFIX ?= /usr/local
 O      := build/$(DEVICE)
 
-CC      ?= cc
-CXX     ?= c++
-NVCC    ?= nvcc
-CFLAGS  ?= -O2 -g
-WARN     = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Werror=implicit-function-declaration
-PKGS     = jansson zlib openblas libpcre2-8 libutf8proc sentencepiece
-CPPFLAGS += -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-STD      = -std=c11
-FAST     = -O3 -fno-math-errno -fno-trapping-math -fopenmp
-BASELIBS = $(shell pkg-config --libs jansson zlib) -lm
+CC   ?= cc
+CXX  ?= c++
+NVCC ?= nvcc
+
+CFLAGS   ?= -O2 -g
+WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Werror=implicit-function-declaration
+CPPFLAGS += -D_GNU_SOURCE -DDATADIR='"$(PREFIX)/share/wan"' -DSOURCEDIR='"$(CURDIR)"'
+FAST      = -O3 -fno-math-errno -fno-trapping-math -fopenmp
+COMPILE   = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP
+
+# Asked when used, not when this file is read: `make deps check` installs them in between.
+flags = $(shell pkg-config --cflags $(1))
+libs  = $(shell pkg-config --libs $(1))
 
 PROGRAMS := $(patsubst bin/%/,%,$(wildcard bin/*/))
-MODELS   := $(filter wan-encode-text wan-denoise wan-vae-decode clipscore flowmag,$(PROGRAMS))
+# Programs that run a model link the kernels; the others are the same on every device.
+MODELS   := $(filter wan-encode-text wan-denoise wan-vae-decode,$(PROGRAMS))
 
 all: $(PROGRAMS:%=$(O)/%)
 
 # ---- objects ----
 
-COMMON  := $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c))
-LOAD    := $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
+COMMON := $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c))
+LOAD   := $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
+
 ifeq ($(DEVICE),cuda)
-KERNELS := $(patsubst %.cu,$(O)/%.o,$(wildcard kernels/cuda/*.cu))
-KERNELLIBS = -L$(CUDA)/lib64 -lcudart -lcublasLt -lstdc++
-CUDA    ?= $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC))))
-SMS     ?= 80 86 89 90a
-NVFLAGS ?= -O3 -g -lineinfo -std=c++17 --threads 2 $(foreach s,$(SMS),-gencode arch=compute_$(s),code=sm_$(s)) \
-           -gencode arch=compute_80,code=compute_80
+KERNELS    := $(patsubst %.cu,$(O)/%.o,$(wildcard kernels/cuda/*.cu))
+CUDA       ?= $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC))))
+KERNELLIBS  = -L$(CUDA)/lib64 -lcudart -lcublasLt -lstdc++
+SMS        ?= 80 86 89 90a
+NVFLAGS    ?= -O3 -lineinfo -std=c++17 --threads 2 -gencode arch=compute_80,code=compute_80 \
+              $(foreach s,$(SMS),-gencode arch=compute_$(s),code=sm_$(s))
 else
-KERNELS := $(patsubst %.c,$(O)/%.o,$(wildcard kernels/cpu/*.c))
-KERNELLIBS = $(shell pkg-config --libs openblas) -fopenmp
+KERNELS    := $(patsubst %.c,$(O)/%.o,$(wildcard kernels/cpu/*.c))
+KERNELLIBS  = $(call libs,openblas) -fopenmp
 endif
 
 $(O)/common/%.o: common/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+	$(COMPILE) $(call flags,jansson zlib) -c -o $@ $<
 
 $(O)/kernels/cpu/%.o: kernels/cpu/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(FAST) $(WARN) -MMD -MP -c -o $@ $<
+	$(COMPILE) $(FAST) $(call flags,openblas) -c -o $@ $<
 
 $(O)/kernels/cuda/%.o: kernels/cuda/%.cu
 	@mkdir -p $(@D)
@@ -62,38 +70,81 @@ $(O)/usage/%.h: common/usage.awk
 
 $(O)/bin/%.o: bin/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(CPPFLAGS) -I$(O)/usage $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
+	$(COMPILE) -I$(O)/usage $(call flags,jansson libpcre2-8 libutf8proc) -c -o $@ $<
 
 $(O)/bin/%.o: bin/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -MMD -MP -c -o $@ $<
+	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -Wall -Wextra $(call flags,sentencepiece) -MMD -MP \
+	    -c -o $@ $<
 
-# ---- programs: bin/NAME/*.c (and .cc), common, and for the models the kernels ----
+# ---- programs: all of bin/NAME/, common, and for the models the kernels ----
+
+LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc++
 
 define program
-OBJECTS_$(1) := $$(patsubst bin/%,$(O)/bin/%.o,$$(basename $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)))
-$(O)/bin/$(1)/$(1).o: $(O)/usage/$(1).h
-$(O)/usage/$(1).h: bin/$(1)/$(1).1
-$(O)/$(1): $$(OBJECTS_$(1)) $(if $(filter $(1),$(MODELS)),$(LOAD) $(KERNELS)) $(COMMON)
-	$(CC) $(CFLAGS) -o $$@ $$^ $(LDFLAGS) $(if $(filter $(1),$(MODELS)),$(KERNELLIBS)) $$(LIBS_$(1)) $(BASELIBS)
+SOURCES_$(1) := $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)
+OBJECTS_$(1) := $$(patsubst bin/%,$$(O)/bin/%.o,$$(basename $$(SOURCES_$(1))))
+$$(O)/bin/$(1)/$(1).o: $$(O)/usage/$(1).h
+$$(O)/usage/$(1).h: bin/$(1)/$(1).1
+$$(O)/$(1): $$(OBJECTS_$(1)) $$(if $$(filter $(1),$$(MODELS)),$$(LOAD) $$(KERNELS)) $$(COMMON)
+	$$(CC) $$(CFLAGS) -o $$@ $$^ $$(LDFLAGS) $$(LIBS_$(1)) \
+	    $$(if $$(filter $(1),$$(MODELS)),$$(KERNELLIBS)) $$(call libs,jansson zlib) -lm
 endef
-LIBS_wan-encode-text = $(shell pkg-config --libs sentencepiece libpcre2-8 libutf8proc) -lstdc++
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-# ---- tests ----
+# ---- tests and benchmarks: t/*.c are Check programs, t/bench/*.c are not tests ----
 
 UNIT := $(patsubst t/%.c,$(O)/t/%,$(wildcard t/*.c))
-$(O)/t/%: t/%.c $(COMMON) $(KERNELS)
-	@mkdir -p $(@D)
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARN) $(shell pkg-config --cflags check) -MMD -MP -MF $@.d -o $@ $< $(COMMON) $(KERNELS) \
-	    $(KERNELLIBS) $(shell pkg-config --libs check) $(BASELIBS)
+# What a unit test needs of a program: OBJECTS for t/NAME.c, as $(O)/bin/PROGRAM/FILE.o
+UNIT_OBJECTS :=
 
+$(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $@.d $(call flags,check) -o $@ $< $(UNIT_OBJECTS) $(COMMON) $(KERNELS) \
+	    $(KERNELLIBS) $(call libs,check jansson zlib) -lm
+
+$(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,jansson zlib) -lm
+
+# CK_FORK=no: a CUDA context does not survive fork
 check: all $(UNIT)
-	CK_FORK=no BUILD=$(abspath $(O)) DEVICE=$(DEVICE) prove -e '' $(wildcard t/*.t) $(UNIT)
+	CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE) \
+	    prove -e '' $(sort $(wildcard t/*.t)) $(UNIT)
+
+bench: all $(O)/t/bench/random-model
+	BUILD=$(CURDIR)/$(O) t/bench/stages.sh
+
+# ---- installation ----
+
+APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libsentencepiece-dev \
+      libpcre2-dev libutf8proc-dev libopenblas-dev check
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+
+deps:
+	$(SUDO) apt-get update
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y --no-install-recommends $(APT)
+
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/wan
+	install $(PROGRAMS:%=$(O)/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(foreach p,$(PROGRAMS),bin/$(p)/$(p).1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 common/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 pipelines/negative.txt $(DESTDIR)$(PREFIX)/share/wan
+
+demo: all
+	$(MAKE) -f pipelines/t2v.mk BUILD=$(O) MODEL=fixtures/random PROMPTS=pipelines/demo.txt \
+	    SEEDS=123 SIZE=128x80 FRAMES=9 STEPS=4 OUT=build/demo all
+	@ls -l build/demo/*/*.mp4
 
 clean:
 	rm -rf build
 
-.PHONY: all check clean
+.PHONY: all check bench deps install demo clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
