@@ -36,7 +36,7 @@ all: $(PROGRAMS:%=$(O)/%)
 
 # ---- objects ----
 
-COMMON := $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c))
+COMMON := $(O)/common.a
 LOAD   := $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
 
 ifeq ($(DEVICE),cuda)
@@ -54,6 +54,9 @@ endif
 $(O)/common/%.o: common/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(call flags,jansson zlib) -c -o $@ $<
+
+$(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c))
+	rm -f $@ && ar rcs $@ $^
 
 $(O)/kernels/cpu/%.o: kernels/cpu/%.c
 	@mkdir -p $(@D)
