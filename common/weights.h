@@ -17,6 +17,8 @@ typedef struct weights weights;
 /* path: a file by itself (.safetensors, .safetensors.index.json, .pth; told apart by content, not
  * by name). */
 weights *weights_open(const char *path);
+/* As weights_open of what fd gives, from its start: a file is mapped, a pipe is read into memory. */
+weights *weights_open_fd(int fd, const char *name);
 /* path: a file, or a directory in which the first of the NULL-terminated patterns that matches is
 *opened; a pattern is a
 ** glob relative to the directory, and its matches are one checkpoint together (shards). Dies naming
@@ -45,6 +47,8 @@ void weights_done(tensor t);
 const char *weights_path(const weights *w); /* as opened: for messages */
 const char *weights_metadata(const weights *w,
                              const char *key); /* of the (first) safetensors file; NULL if absent */
+int weights_keys(const weights *w);            /* how many metadata keys there are */
+const char *weights_key(const weights *w, int i);
 /* 16 hex digits over all names, types, shapes and the first, middle and last 4 KB of each tensor:
 *tells checkpoints
 ** apart in milliseconds; it is no protection against someone who wants two to look alike. */

@@ -1,0 +1,66 @@
+/*
+** pickle.h: what a pickle says, as a tree; nothing in it is ever executed.
+**
+** A pickle is a program for a stack machine that makes Python objects and calls Python functions.
+** Here a call makes a node that holds the function's name and its arguments, and that is all. Names
+** that the reader does not list end the program.
+*/
+#ifndef PICKLE_H
+#define PICKLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+    PICKLE_UNSET, /* no value: an empty place of the memo */
+    PICKLE_MARK,  /* on the stack only */
+    PICKLE_NONE,
+    PICKLE_BOOL,
+    PICKLE_INT,
+    PICKLE_FLOAT,
+    PICKLE_TEXT,
+    PICKLE_TUPLE,
+    PICKLE_LIST,
+    PICKLE_DICT,      /* item: key, value, key, value, ... as they were set */
+    PICKLE_GLOBAL,    /* i: its place in the list of allowed names */
+    PICKLE_CALL,      /* item: the function (a PICKLE_GLOBAL), its arguments (a PICKLE_TUPLE) */
+    PICKLE_PERSISTENT /* item: the id */
+} pickle_kind;
+
+typedef struct pickle_node pickle_node;
+
+typedef struct {
+    pickle_kind kind;
+    uint32_t n; /* bytes of text */
+    union {
+        int64_t i;
+        double f;
+        const char *text; /* a view of the pickle, not terminated */
+        pickle_node *node;
+    } u;
+} pickle_value;
+
+struct pickle_node {
+    int64_t n, room;
+    pickle_value *item;
+    pickle_node *next; /* all nodes of a pickle, to free them */
+};
+
+typedef struct {
+    pickle_value root;
+    pickle_node *nodes;
+} pickle;
+
+/* Interprets n bytes, which must outlive p. allowed: names like "torch._utils._rebuild_tensor_v2",
+ * NULL-terminated; collections.OrderedDict is always known, and is a dict. */
+void pickle_read(pickle *p, const void *bytes, size_t n, const char *const allowed[],
+                 const char *where);
+void pickle_free(pickle *p);
+
+bool pickle_is_text(pickle_value v, const char *text);
+int64_t pickle_length(pickle_value v); /* items of a tuple, list or call, pairs of a dict; else 0 */
+/* The value of a key, or one of kind PICKLE_UNSET. The last one set counts. */
+pickle_value pickle_lookup(pickle_value dict, const char *key);
+
+#endif
