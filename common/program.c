@@ -55,6 +55,13 @@ static void take(const option *o, const char *argument)
     case OPTION_INT: *(int64_t *)o->value = (int64_t)number(o, name, argument); break;
     case OPTION_FLOAT: *(double *)o->value = number(o, name, argument); break;
     case OPTION_TEXT: *(const char **)o->value = argument; break;
+    case OPTION_LIST: {
+        option_list *list = o->value;
+        list->text = realloc(list->text, (size_t)(list->n + 1) * sizeof *list->text);
+        if (!list->text)
+            die("out of memory");
+        list->text[list->n++] = argument;
+    }
     }
 }
 
@@ -131,6 +138,14 @@ static json_t *option_json(const option *o)
     case OPTION_TEXT: {
         const char *text = *(const char **)o->value;
         return text ? json_string(text) : json_null();
+    }
+    case OPTION_LIST: {
+        const option_list *list = o->value;
+        json_t *all = json_array();
+        for (int i = 0; i < list->n; i++)
+            if (json_array_append_new(all, json_string(list->text[i])) != 0)
+                return NULL;
+        return all;
     }
     }
     return NULL;

@@ -15,10 +15,16 @@
 
 #define PROGRAM_VERSION "0.1.0"
 
-typedef enum { OPTION_FLAG, OPTION_INT, OPTION_FLOAT, OPTION_TEXT } option_kind;
+typedef enum { OPTION_FLAG, OPTION_INT, OPTION_FLOAT, OPTION_TEXT, OPTION_LIST } option_kind;
 
-/* letter 0: long form only; name NULL: short form only. value points to a bool, int64_t, double or
-** const char *, which holds the default. min and max bound numbers (both 0: any). */
+/* The values of an option that may be given several times. */
+typedef struct {
+    int n;
+    const char **text;
+} option_list;
+
+/* letter 0: long form only; name NULL: short form only. value points to a bool, int64_t, double,
+** const char * or option_list, which holds the default. min and max bound numbers (both 0: any). */
 typedef struct {
     char letter;
     const char *name;
