@@ -92,28 +92,32 @@ void reader_bytes(reader *r, void *to, size_t n)
         ends_short(r);
 }
 
+/* A file shows at once that it is too short; a pipe, when it ends. */
+static void check_length(reader *r)
+{
+    struct stat s;
+    off_t at;
+    if (!is_file(r->file, &s) || (at = ftello(r->file)) < 0)
+        return;
+    uint64_t left = s.st_size > at ? (uint64_t)(s.st_size - at) : 0;
+    if (left < r->length) {
+        r->position = left;
+        ends_short(r);
+    }
+}
+
 /* Over what is left of the document's data: by a seek where that works. */
 static void skip_rest(reader *r)
 {
     struct stat s;
-    uint64_t n = r->length - r->position;
-    off_t at;
-    if (n == 0)
-        return;
-    if (is_file(r->file, &s) && (at = ftello(r->file)) >= 0) {
-        uint64_t left = s.st_size > at ? (uint64_t)(s.st_size - at) : 0;
-        if (left < n) {
-            r->position += left;
-            ends_short(r);
-        }
-        if (fseeko(r->file, (off_t)n, SEEK_CUR) == 0) {
-            r->position = r->length;
-            return;
-        }
-    }
     char block[1 << 16];
-    for (; n; n = r->length - r->position)
+    if (r->position < r->length && is_file(r->file, &s) &&
+        fseeko(r->file, (off_t)(r->length - r->position), SEEK_CUR) == 0)
+        r->position = r->length;
+    while (r->position < r->length) {
+        uint64_t n = r->length - r->position;
         reader_bytes(r, block, n < sizeof block ? (size_t)n : sizeof block);
+    }
 }
 
 static uint64_t little_endian(const unsigned char b[8])
@@ -165,6 +169,7 @@ bool reader_next(reader *r)
     free(json);
     r->documents++;
     r->length = r->d.entries ? r->d.entry[r->d.entries - 1].end : 0;
+    check_length(r);
     return true;
 }
 
