@@ -106,6 +106,10 @@ $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	$(COMPILE) -MF $@.d $(call flags,check) -o $@ $< $(UNIT_OBJECTS) $(COMMON) $(KERNELS) \
 	    $(KERNELLIBS) $(call libs,check jansson zlib) -lm
 
+$(O)/t/bench/random-model: t/bench/random-model.c $(COMMON)
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(call libs,jansson zlib) -lm
+
 $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,jansson zlib) -lm
@@ -117,6 +121,16 @@ check: all $(UNIT)
 
 bench: all $(O)/t/bench/random-model
 	BUILD=$(CURDIR)/$(O) t/bench/stages.sh
+
+# ---- experiments ----
+
+TOOLS = $(PROGRAMS:%=$(O)/%)
+include pipelines/t2v.mk
+
+demo: all
+	$(MAKE) videos MODEL=fixtures/random PROMPTS=pipelines/demo.txt SEEDS=123 SIZE=128x80 \
+	    FRAMES=9 STEPS=4 OUT=build/demo
+	@ls -l build/demo/*/*.mp4
 
 # ---- installation ----
 
@@ -139,11 +153,6 @@ install: all
 	install -m 644 $(foreach p,$(PROGRAMS),bin/$(p)/$(p).1) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 common/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 pipelines/negative.txt $(DESTDIR)$(PREFIX)/share/wan
-
-demo: all
-	$(MAKE) -f pipelines/t2v.mk BUILD=$(O) MODEL=fixtures/random PROMPTS=pipelines/demo.txt \
-	    SEEDS=123 SIZE=128x80 FRAMES=9 STEPS=4 OUT=build/demo all
-	@ls -l build/demo/*/*.mp4
 
 clean:
 	rm -rf build

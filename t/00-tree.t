@@ -1,0 +1,49 @@
+#!/bin/sh
+# The rules of the tree: who may include whom, what a program must have, what the text may say.
+. "$(dirname "$0")/tap.sh"
+cd "$ROOT" || exit 1
+
+nothing() { # NAME TEXT: passes when TEXT is empty
+    [ -z "$2" ]
+    ok $? "$1"
+    [ -z "$2" ] || comment "$2"
+}
+
+nothing "common includes neither bin nor kernels" \
+    "$(grep -nE '#include "[^"]*(bin|kernels)/' common/*.[ch])"
+nothing "kernels take tensor.h and die.h alone from common" \
+    "$(grep -rnE '#include "[^"]*common/' kernels | grep -vE 'common/(tensor|die)\.h"')"
+nothing "kernels do not include bin" "$(grep -rnE '#include "[^"]*bin/' kernels)"
+nothing "CUDA's headers and launches are in kernels/cuda alone" \
+    "$(grep -rlE 'cuda_runtime|cublas|<<<.*>>>' --include='*.[ch]' --include='*.cc' bin common kernels/cpu kernels/kernels.h)"
+nothing "a program includes no other" "$(for d in bin/*/; do
+    grep -nE '#include "\.\./(\.\./bin/)?[a-z0-9]+-?[a-z0-9-]*/' "$d"*.[ch] 2>/dev/null | grep -v '"\.\./\.\./'
+done)"
+nothing "no file of code is longer than 500 lines" \
+    "$(git ls-files 'bin/*.[ch]' 'bin/*.cc' 'common/*.[ch]' 'kernels/*.[ch]' 'kernels/*.cu' 'kernels/*.cuh' 2>/dev/null |
+        xargs wc -l | awk '$2 != "total" && $1 > 500')"
+nothing "no line of code is wider than 100 columns" \
+    "$(awk 'length > 100 { print FILENAME ": " FNR }' bin/*/*.[ch] bin/*.[ch] common/*.[ch] kernels/kernels.h kernels/*/*.[ch])"
+nothing "nothing is marked unfinished" \
+    "$(grep -rnE 'TODO|FIXME|XXX|HACK' bin common kernels pipelines README.md)"
+
+for directory in bin/*/; do
+    p=$(basename "$directory")
+    page=$directory$p.1
+    [ -s "$page" ]
+    ok $? "$p has a man page"
+    is "$("$BUILD/$p" -h)" \
+        "$(sed -n '/^\.SH SYNOPSIS/,/^\.SH DESCRIPTION/p' "$page" |
+            sed '/^\./d; s/\\f[A-Z]//g; s/\\-/-/g; s/\\e/\\/g; s/\\&//g')" \
+        "$p -h is the SYNOPSIS of its man page"
+    like "$("$BUILD/$p" --version)" "$p [0-9]*" "$p --version"
+    for option in help version quiet stats wait; do
+        grep -q "\\\\-\\\\-$option" "$page"
+        ok $? "$p: the man page has --$option"
+    done
+    fails 2 "$p: *" "$p: an unknown option is wrong usage" "$BUILD/$p" --no-such-option
+    grep -q "$p" README.md
+    ok $? "README.md names $p"
+done
+
+done_testing
