@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -235,7 +236,10 @@ static json_t *stats_json(const stat_line *list)
 
 static void stats_write(void)
 {
+    struct rusage use;
     stats_phase(NULL);
+    if (getrusage(RUSAGE_SELF, &use) == 0) /* mapped weights that were touched are in it */
+        stats_set("peak_resident_bytes", (double)use.ru_maxrss * 1024);
     json_t *all =
         json_pack("{s:s, s:s, s:o, s:o}", "program", program_name(), "version", PROGRAM_VERSION,
                   "seconds", stats_json(seconds), "counts", stats_json(counts));
