@@ -1,0 +1,173 @@
+/*
+** tensor-diff: how two tensors, or all tensors of two streams, differ; and whether that is within
+** bounds. Tests are written with it.
+**
+** It refuses to compare other shapes (unless told that only the order counts), and no bound lets a
+** NaN pass. A tensor or document that one side lacks is a difference.
+*/
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../common/die.h"
+#include "../../common/program.h"
+#include "../../common/source.h"
+#include "compare.h"
+#include "tensor-diff.h"
+
+static double bound_rel = -1, bound_abs = -1, bound_same = -1; /* -1: not given */
+static bool any_shape, with_metadata;
+
+static const option options[] = {
+    {'r', "rel", OPTION_FLOAT, &bound_rel, 0, INFINITY, false},
+    {'a', "abs", OPTION_FLOAT, &bound_abs, 0, INFINITY, false},
+    {'s', "same", OPTION_FLOAT, &bound_same, 0, 1, false},
+    {0, "reshape", OPTION_FLAG, &any_shape, 0, 0, false},
+    {0, "metadata", OPTION_FLAG, &with_metadata, 0, 0, false},
+    OPTIONS_END,
+};
+
+typedef struct {
+    source *s;
+    const char *name; /* the one tensor asked for; NULL: all */
+    bool ended;
+} side;
+
+/* Without bounds, only identical tensors pass. */
+static bool within(const comparison *c)
+{
+    if (c->nans)
+        return false;
+    if (bound_rel < 0 && bound_abs < 0 && bound_same < 0)
+        return c->same == c->count;
+    return (bound_rel < 0 || c->relative <= bound_rel) &&
+           (bound_abs < 0 || c->greatest <= bound_abs) &&
+           (bound_same < 0 || (double)c->same >= bound_same * (double)c->count);
+}
+
+static bool diff_tensors(side *a, const entry *x, side *b, const entry *y)
+{
+    const char *name = shown(x->name);
+    if (any_shape ? tensor_count(x->t) != tensor_count(y->t) : !same_shape(x->t, y->t)) {
+        printf("%s\tdiffers\tshape %s, not %s\n", name, shape_text(x->t.rank, x->t.dim),
+               shape_text(y->t.rank, y->t.dim));
+        return false;
+    }
+    comparison c = compare(source_tensor(a->s, x), source_tensor(b->s, y));
+    bool good = within(&c);
+    printf("%s\t%s\tabs %.3g\trel %.3g\tsame %.6g", name, good ? "ok" : "differs", c.greatest,
+           c.relative, c.count ? (double)c.same / (double)c.count : 1);
+    if (x->t.type == U8 && y->t.type == U8 && c.count)
+        printf("\tpsnr %.2f", c.psnr);
+    if (x->t.type != y->t.type)
+        printf("\t%s, not %s", type_name(x->t.type), type_name(y->t.type));
+    if (c.nans)
+        printf("\tnan %" PRId64, c.nans);
+    putchar('\n');
+    return good;
+}
+
+static const entry *named(const side *s, const char *name)
+{
+    const entry *e = document_find(source_document(s->s), name);
+    if (!e)
+        die("%s has no tensor '%s'", source_where(s->s), name);
+    return e;
+}
+
+/* Lines for what `in` has and the other does not. */
+static bool all_in(side *in, side *other)
+{
+    bool good = true;
+    const document *d = source_document(in->s);
+    for (int i = 0; i < d->entries; i++)
+        if (!document_find(source_document(other->s), d->entry[i].name)) {
+            printf("%s\tdiffers\tmissing from %s\n", shown(d->entry[i].name),
+                   source_where(other->s));
+            good = false;
+        }
+    return good;
+}
+
+static bool diff_metadata(side *a, side *b)
+{
+    const document *x = source_document(a->s), *y = source_document(b->s);
+    bool good = true;
+    for (int i = 0; i < x->keys; i++) {
+        const char *other = metadata_get(y, x->key[i].key);
+        if (other && strcmp(other, x->key[i].value) == 0)
+            continue;
+        printf("metadata %s\tdiffers\t%s\t%s\n", shown(x->key[i].key), shown(x->key[i].value),
+               other ? shown(other) : "(missing)");
+        good = false;
+    }
+    for (int i = 0; i < y->keys; i++)
+        if (!metadata_get(x, y->key[i].key)) {
+            printf("metadata %s\tdiffers\t(missing)\t%s\n", shown(y->key[i].key),
+                   shown(y->key[i].value));
+            good = false;
+        }
+    return good;
+}
+
+static bool diff_documents(side *a, side *b)
+{
+    const char *one = a->name ? a->name : b->name;
+    bool good = true;
+    if (with_metadata)
+        good &= diff_metadata(a, b);
+    if (one)
+        return good & diff_tensors(a, named(a, one), b, named(b, b->name ? b->name : one));
+    const document *d = source_document(a->s);
+    for (int i = 0; i < d->entries; i++) {
+        const entry *other = document_find(source_document(b->s), d->entry[i].name);
+        if (other)
+            good &= diff_tensors(a, &d->entry[i], b, other);
+    }
+    good &= all_in(a, b);
+    good &= all_in(b, a);
+    return good;
+}
+
+/* Documents in pairs, as long as both have one. */
+static bool diff_streams(side *a, side *b)
+{
+    bool good = true;
+    for (int n = 0;; n++) {
+        a->ended = !source_next(a->s);
+        b->ended = !source_next(b->s);
+        if (n == 0 && (a->ended || b->ended))
+            die("%s is empty", source_name(a->ended ? a->s : b->s));
+        if (a->ended && b->ended)
+            return good;
+        if (a->ended || b->ended) {
+            printf("document %d\tdiffers\tmissing from %s\n", n + 1,
+                   source_name(a->ended ? a->s : b->s));
+            return false;
+        }
+        stats_add("documents", 1);
+        good &= diff_documents(a, b);
+    }
+}
+
+static side open_side(const char *operand)
+{
+    char *file, *name;
+    operand_split(operand, &file, &name);
+    return (side){.s = source_open(file), .name = name};
+}
+
+int main(int argc, char **argv)
+{
+    int first = program_begin(argc, argv, options, usage);
+    if (argc - first != 2)
+        usage_error("two operands are needed, not %d", argc - first);
+    if (argv[first][0] == '-' && argv[first + 1][0] == '-')
+        usage_error("standard input can be only one of the two");
+    side a = open_side(argv[first]), b = open_side(argv[first + 1]);
+    bool good = diff_streams(&a, &b);
+    source_close(a.s);
+    source_close(b.s);
+    return program_end() || !good;
+}
