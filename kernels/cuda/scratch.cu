@@ -1,0 +1,120 @@
+/*
+** scratch.cu: device memory as one stack.
+**
+** The address range is reserved once, as large as the card, and backed by memory from the bottom up
+** as the stack first grows there. So the stack never moves, never fragments and never holds more
+** than its high-water mark, which is what device_peak_bytes() reports. All work is on one stream,
+** so what is reset may be handed out again at once.
+**
+** The driver's virtual memory calls are found through the runtime: nothing links to libcuda, and
+** the program starts, and says so, where there is no driver.
+*/
+#include <cuda.h>
+
+#include "common.cuh"
+
+enum { ALIGN = 256 };
+enum : size_t { STEP = 32 << 20 }; /* grown by at least this much: few calls, little waste */
+
+static CUdeviceptr base;
+static size_t top, backed, reserved, granularity;
+static CUmemAllocationProp kind;
+
+static struct {
+    decltype(&cuMemGetAllocationGranularity) granularity;
+    decltype(&cuMemAddressReserve) reserve;
+    decltype(&cuMemCreate) create;
+    decltype(&cuMemMap) map;
+    decltype(&cuMemSetAccess) allow;
+    decltype(&cuMemRelease) release;
+} driver;
+
+template <class F> static void find(F *f, const char *name)
+{
+    cudaDriverEntryPointQueryResult found;
+    cuda_check(cudaGetDriverEntryPointByVersion(name, (void **)f, 12000, cudaEnableDefault, &found),
+               name);
+    if (found != cudaDriverEntryPointSuccess)
+        die("the gpu's driver has no %s: it is too old", name);
+}
+
+static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+static void need(CUresult r, const char *what)
+{
+    if (r != CUDA_SUCCESS)
+        die("cannot %s on the gpu: driver error %d", what, (int)r);
+}
+
+static void open_stack(void)
+{
+    device_open();
+    cuda_check(cudaFree(0), "start"); /* makes the context that the driver calls work in */
+    find(&driver.granularity, "cuMemGetAllocationGranularity");
+    find(&driver.reserve, "cuMemAddressReserve");
+    find(&driver.create, "cuMemCreate");
+    find(&driver.map, "cuMemMap");
+    find(&driver.allow, "cuMemSetAccess");
+    find(&driver.release, "cuMemRelease");
+
+    kind.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+    kind.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+    kind.location.id = 0;
+    need(driver.granularity(&granularity, &kind, CU_MEM_ALLOC_GRANULARITY_MINIMUM),
+         "ask for the page size");
+    size_t free_bytes, total;
+    cuda_check(cudaMemGetInfo(&free_bytes, &total), "ask for its memory");
+    reserved = round_up(total, granularity);
+    need(driver.reserve(&base, reserved, 0, 0, 0), "reserve addresses");
+}
+
+static bool back(size_t bytes)
+{
+    CUmemGenericAllocationHandle memory;
+    CUresult r = backed + bytes > reserved ? CUDA_ERROR_OUT_OF_MEMORY
+                                           : driver.create(&memory, bytes, &kind, 0);
+    if (r == CUDA_ERROR_OUT_OF_MEMORY)
+        return false;
+    need(r, "get memory");
+    need(driver.map(base + backed, bytes, 0, memory, 0), "map memory");
+    CUmemAccessDesc access = {};
+    access.location = kind.location;
+    access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+    need(driver.allow(base + backed, bytes, &access, 1), "use memory");
+    need(driver.release(memory), "keep memory by its map"); /* the map holds it from here on */
+    backed += bytes;
+    device_count_bytes(backed);
+    return true;
+}
+
+static void grow(size_t to, const char *what)
+{
+    size_t least = round_up(to - backed, granularity);
+    if (back(least > STEP ? least : round_up(STEP, granularity)) || back(least))
+        return;
+    size_t free_bytes = 0, total = 0;
+    cudaMemGetInfo(&free_bytes, &total);
+    die("out of gpu memory: %s needs %zu MB more, %zu MB are in use here and %zu of %zu MB free",
+        what, least >> 20, backed >> 20, free_bytes >> 20, total >> 20);
+}
+
+size_t scratch_mark(void) { return top; }
+
+void scratch_reset(size_t mark)
+{
+    assert(mark <= top);
+    top = mark;
+}
+
+tensor scratch_tensor(tensor_type type, int rank, const int64_t *dim)
+{
+    if (!base)
+        open_stack();
+    tensor t = tensor_make(NULL, type, rank, dim);
+    size_t end = top + round_up(tensor_bytes(t), ALIGN);
+    if (end > backed)
+        grow(end, tensor_text(t));
+    t.data = (char *)base + top;
+    top = end;
+    return t;
+}
