@@ -83,6 +83,9 @@ $(O)/bin/%.o: bin/%.cc
 # ---- programs: all of bin/NAME/, common, and for the models the kernels ----
 
 LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc++
+# The only program without kernels whose loops run over a whole checkpoint.
+LIBS_wan-quantize    = -fopenmp
+$(O)/bin/wan-quantize/codes.o: CFLAGS += $(FAST)
 
 define program
 SOURCES_$(1) := $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)
