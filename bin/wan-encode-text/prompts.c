@@ -1,0 +1,123 @@
+/*
+** prompts.c: lines of text as sequences of token ids.
+**
+** A line is checked (UTF-8, no NUL), cleaned as the reference does, cut into pieces, ended with the
+** end token and, if it is too long, shortened before that token. Refused by line number: text that
+** is not UTF-8, ids that are no numbers or not in the vocabulary.
+*/
+#include "prompts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/die.h"
+#include "clean.h"
+
+static void check_text(const char *s, size_t n, const char *where)
+{
+    if (!is_utf8(s, n))
+        die("%s is not UTF-8", where);
+    if (memchr(s, 0, n))
+        die("%s is not text: it has a NUL", where);
+}
+
+static bool is_blank(const char *s, size_t n)
+{
+    if (!is_utf8(s, n))
+        return false;
+    for (const char *p = s; p < s + n;)
+        if (!is_space(next_char(&p, s + n)))
+            return false;
+    return true;
+}
+
+/* ---- ids ---- */
+
+static void ids_of_numbers(prompt *p, const prompt_rules *rules, const char *where)
+{
+    const char *s = p->text;
+    for (p->n = 0; s += strspn(s, " \t"), *s; p->n++) {
+        size_t n = strcspn(s, " \t");
+        char *end;
+        errno = 0;
+        long id = strtol(s, &end, 10);
+        if (*s < '0' || *s > '9' || end != s + n || errno || id > INT32_MAX)
+            die("%s: '%.*s' is not a token id", where, n < 40 ? (int)n : 40, s);
+        p->ids = realloc(p->ids, (size_t)(p->n + 1) * sizeof *p->ids);
+        if (!p->ids)
+            die("out of memory");
+        p->ids[p->n] = (int32_t)id;
+        s += n;
+    }
+    if (p->n > rules->most)
+        die("%s has %lld ids, but text_len is %lld", where, (long long)p->n,
+            (long long)rules->most);
+}
+
+static void ids_of_text(prompt *p, const prompt_rules *rules, size_t bytes, const char *where)
+{
+    text t = text_of(p->text, bytes);
+    clean(&t);
+    size_t n;
+    const char *error = tokenizer_encode(rules->pieces, t.s, t.n, &p->ids, &n);
+    if (error)
+        die("cannot cut %s into pieces: %s", where, error);
+    text_free(&t);
+    p->n = (int64_t)n + 1;
+    if (p->n > rules->most) {
+        warn("%s has %lld tokens, cut to %lld", where, (long long)p->n, (long long)rules->most);
+        p->n = rules->most;
+    }
+    p->ids[p->n - 1] = tokenizer_end(rules->pieces);
+}
+
+prompt prompt_of(const prompt_rules *rules, char *s, size_t bytes, const char *where)
+{
+    prompt p = {.text = s};
+    check_text(s, bytes, where);
+    if (rules->pieces)
+        ids_of_text(&p, rules, bytes, where);
+    else
+        ids_of_numbers(&p, rules, where);
+    if (p.n == 0)
+        die("%s has no token ids", where);
+    for (int64_t i = 0; i < p.n; i++)
+        if (rules->vocabulary && p.ids[i] >= rules->vocabulary)
+            die("%s: token %d is not in the vocabulary of %lld", where, p.ids[i],
+                (long long)rules->vocabulary);
+    return p;
+}
+
+/* ---- lines ---- */
+
+bool prompt_read(prompt *p, const prompt_rules *rules, FILE *file, size_t *line)
+{
+    char *s = NULL, where[40];
+    size_t room = 0;
+    ssize_t n;
+    while (errno = 0, (n = getline(&s, &room, file)) >= 0) {
+        snprintf(where, sizeof where, "line %zu", ++*line);
+        if (n && s[n - 1] == '\n')
+            n--;
+        if (n && s[n - 1] == '\r')
+            n--;
+        s[n] = 0;
+        if (!is_blank(s, (size_t)n)) {
+            *p = prompt_of(rules, s, (size_t)n, where);
+            return true;
+        }
+        warn("%s is blank: skipped", where);
+    }
+    if (ferror(file))
+        die_errno("cannot read standard input");
+    free(s);
+    return false;
+}
+
+void prompt_free(prompt *p)
+{
+    free(p->text);
+    free(p->ids);
+    *p = (prompt){0};
+}

@@ -1,0 +1,32 @@
+/*
+** prompts.h: lines of text as sequences of token ids.
+*/
+#ifndef PROMPTS_H
+#define PROMPTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "tokenizer.h"
+
+typedef struct {
+    char *text; /* as given */
+    int32_t *ids;
+    int64_t n;
+} prompt;
+
+/* How text becomes ids. */
+typedef struct {
+    tokenizer *pieces;  /* NULL: the text is ids, separated by blanks */
+    int64_t most;       /* text_len: a longer prompt is cut, keeping its end token */
+    int64_t vocabulary; /* every id must be below it; 0: any */
+} prompt_rules;
+
+/* The ids of a text; `where` ("line 3") names it in messages. Takes `text`, which was malloced. */
+prompt prompt_of(const prompt_rules *rules, char *text, size_t bytes, const char *where);
+/* The next line that is not blank. False at the end. *line counts lines. */
+bool prompt_read(prompt *p, const prompt_rules *rules, FILE *file, size_t *line);
+void prompt_free(prompt *p);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+** t5.c: umT5's encoder (Raffel et al. 2020, "Exploring the Limits of Transfer Learning"; Chung et
+** al. 2023, "UniMax"), as Wan uses it: ids to contexts.
+**
+** Refused: heads that are not 64 or 128 wide, a position table shared by the layers (T5, not
+** umT5), and the decoder.
+**
+** The hard idea: the weights are eleven gigabytes and a prompt is twenty tokens, so the weights set
+** the time. The sequences of a batch are stacked into one matrix and each layer is done for all of
+** them before the next is loaded; only attention sees where one sequence ends. Nothing is padded:
+** a padded key's weight would be exactly 0, and relative positions do not move.
+*/
+#include "t5.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../common/die.h"
+#include "../../common/program.h"
+
+static const float EPSILON = 1e-6f;
+
+/* ---- sizes ---- */
+
+t5 t5_open(weights *w)
+{
+    t5 m = {.w = w};
+    tensor table = weights_tensor(w, "token_embedding.weight", -1, -1);
+    m.vocabulary = table.dim[0];
+    m.width = table.dim[1];
+    tensor q = weights_tensor(w, "blocks.0.attn.q.weight", -1, m.width);
+    m.attention_width = q.dim[0];
+    m.ffn_width = weights_tensor(w, "blocks.0.ffn.fc1.weight", -1, m.width).dim[0];
+    tensor positions = weights_tensor(w, "blocks.0.pos_embedding.embedding.weight", -1, -1);
+    m.buckets = positions.dim[0];
+    m.heads = positions.dim[1];
+    if (m.buckets < 4 || m.heads < 1 ||
+        (m.attention_width != 64 * m.heads && m.attention_width != 128 * m.heads))
+        die("%s has attention %lld wide with %lld heads: heads must be 64 or 128 wide",
+            weights_path(w), (long long)m.attention_width, (long long)m.heads);
+    if (m.width % 8 || m.ffn_width % 8)
+        die("%s is %lld and %lld wide: widths must be multiples of 8", weights_path(w),
+            (long long)m.width, (long long)m.ffn_width);
+    for (char name[64];; m.layers++) {
+        snprintf(name, sizeof name, "blocks.%d.norm1.weight", m.layers);
+        if (!weights_has(w, name))
+            break;
+    }
+    /* umT5's activations leave the range of F16, so where those are operands it becomes BF16. */
+    m.type = q.type == I8 || operand_type(q.type) == F16 ? BF16 : q.type;
+    return m;
+}
+
+/* ---- relative positions ---- */
+
+/* The bucket of key - query (T5's, both directions, distances to 128): half of the buckets are for
+** keys behind the query; of a half, one is for each small distance, then they widen
+** logarithmically. */
+static int64_t bucket(int64_t offset, int64_t buckets)
+{
+    int64_t half = buckets / 2, exact = half / 2, distance = llabs(offset);
+    int64_t first = offset > 0 ? half : 0;
+    if (distance < exact)
+        return first + distance;
+    float ratio = logf((float)distance / (float)exact) / (float)log(128.0 / (double)exact);
+    int64_t far = exact + (int64_t)(ratio * (float)(half - exact));
+    return first + (far < half - 1 ? far : half - 1);
+}
+
+/* bias [H, 2L - 1]: column L - 1 + offset is the layer's learned number for that offset. */
+static tensor position_bias(const t5 *m, const char *name, int64_t L)
+{
+    tensor stored = weights_tensor(m->w, name, m->buckets, m->heads);
+    tensor learned =
+        tensor_of(new_bytes((size_t)(m->buckets * m->heads) * 4), F32, m->buckets, m->heads);
+    tensor bias =
+        tensor_of(new_bytes((size_t)(m->heads * (2 * L - 1)) * 4), F32, m->heads, 2 * L - 1);
+    host_convert(learned, stored);
+    const float *from = learned.data;
+    float *to = bias.data;
+    for (int64_t h = 0; h < m->heads; h++)
+        for (int64_t offset = 1 - L; offset < L; offset++)
+            *to++ = from[bucket(offset, m->buckets) * m->heads + h];
+    tensor on_device = scratch(F32, m->heads, 2 * L - 1);
+    upload_into(on_device, bias);
+    free(learned.data);
+    free(bias.data);
+    if (count_nonfinite(on_device))
+        die("%s in %s has values that are not finite", name, weights_path(m->w));
+    return on_device;
+}
+
+/* ---- a layer ---- */
+
+typedef struct {
+    tensor norm1, norm2; /* [D] */
+    linear_weight q, k, v, o, gate, up, down;
+    tensor bias; /* [H, 2L - 1], L the longest sequence */
+} layer;
+
+static layer load_layer(const t5 *m, int i, int64_t longest)
+{
+    char name[96];
+    int64_t D = m->width, A = m->attention_width, F = m->ffn_width;
+#define NAME(end) (snprintf(name, sizeof name, "blocks.%d." end, i), name)
+    layer l;
+    l.norm1 = load_vector(m->w, NAME("norm1.weight"), D);
+    l.q = load_linear(m->w, NAME("attn.q"), A, D, m->type);
+    l.k = load_linear(m->w, NAME("attn.k"), A, D, m->type);
+    l.v = load_linear(m->w, NAME("attn.v"), A, D, m->type);
+    l.o = load_linear(m->w, NAME("attn.o"), D, A, m->type);
+    l.norm2 = load_vector(m->w, NAME("norm2.weight"), D);
+    l.gate = load_linear(m->w, NAME("ffn.gate.0"), F, D, m->type);
+    l.up = load_linear(m->w, NAME("ffn.fc1"), F, D, m->type);
+    l.down = load_linear(m->w, NAME("ffn.fc2"), D, F, m->type);
+    l.bias = position_bias(m, NAME("pos_embedding.embedding.weight"), longest);
+#undef NAME
+    return l;
+}
+
+/* x += Wo softmax(q k^T + bias) v, of each sequence by itself, with q, k, v = W rms_norm(x).
+** No 1/sqrt(d): T5 has it in its weights. */
+static void attend(const t5 *m, const layer *l, tensor x, int n, const int64_t length[])
+{
+    tensor_type A = operand_type(m->type);
+    int64_t N = tensor_rows(x), D = m->width, W = m->attention_width;
+    int64_t longest = (l->bias.dim[1] + 1) / 2;
+    size_t mark = scratch_mark();
+    tensor a = scratch(A, N, D), q = scratch(A, N, W), k = scratch(A, N, W), v = scratch(A, N, W);
+    tensor y = scratch(F32, N, D);
+    rms_norm(a, x, l->norm1, EPSILON);
+    linear(q, a, &l->q);
+    linear(k, a, &l->k);
+    linear(v, a, &l->v);
+    tensor o = scratch(A, N, W);
+    int64_t first = 0;
+    for (int i = 0; i < n; first += length[i++]) {
+        int64_t L = length[i];
+        attention_spec spec = {.batch = 1,
+                               .heads = (int)m->heads,
+                               .scale = 1,
+                               .bias = columns(l->bias, longest - L, 2 * L - 1)};
+        attention(rows(o, first, L), rows(q, first, L), rows(k, first, L), rows(v, first, L),
+                  &spec);
+    }
+    linear(y, o, &l->o);
+    add(x, y);
+    scratch_reset(mark);
+}
+
+/* x += Wdown (gelu(Wgate a) * Wup a), with a = rms_norm(x) */
+static void feed_forward(const t5 *m, const layer *l, tensor x)
+{
+    tensor_type A = operand_type(m->type);
+    int64_t N = tensor_rows(x), D = m->width, F = m->ffn_width;
+    size_t mark = scratch_mark();
+    tensor a = scratch(A, N, D), gate = scratch(A, N, F), up = scratch(A, N, F);
+    tensor y = scratch(F32, N, D);
+    rms_norm(a, x, l->norm2, EPSILON);
+    linear(gate, a, &l->gate);
+    linear(up, a, &l->up);
+    mul_gelu(gate, gate, up);
+    linear(y, gate, &l->down);
+    add(x, y);
+    scratch_reset(mark);
+}
+
+/* ---- the encoder ---- */
+
+/* x F32 [N, D]: the table's row of each id, gathered on the host out of the mapped file. */
+static tensor embed(const t5 *m, const int32_t *ids, int64_t N)
+{
+    tensor table = weights_tensor(m->w, "token_embedding.weight", m->vocabulary, m->width);
+    tensor host = tensor_of(new_bytes((size_t)(N * m->width) * 4), F32, N, m->width);
+    for (int64_t i = 0; i < N; i++)
+        host_convert(rows(host, i, 1), rows(table, ids[i], 1));
+    tensor x = scratch(F32, N, m->width);
+    upload_into(x, host);
+    free(host.data);
+    if (count_nonfinite(x))
+        die("token_embedding.weight in %s has values that are not finite", weights_path(m->w));
+    return x;
+}
+
+void t5_encode(const t5 *m, tensor context, const int32_t *ids, int n, const int64_t length[])
+{
+    int64_t longest = 1;
+    for (int i = 0; i < n; i++)
+        longest = length[i] > longest ? length[i] : longest;
+    size_t mark = scratch_mark();
+    tensor x = embed(m, ids, context.dim[0]);
+    for (int i = 0; i < m->layers; i++) {
+        size_t weights_mark = scratch_mark();
+        layer l = load_layer(m, i, longest);
+        attend(m, &l, x, n, length);
+        feed_forward(m, &l, x);
+        scratch_reset(weights_mark);
+        progress("layer", i + 1, m->layers);
+    }
+    rms_norm(x, x, load_vector(m->w, "norm.weight", m->width), EPSILON);
+    download(context, x);
+    scratch_reset(mark);
+    stats_add("weight_loads", 1);
+}

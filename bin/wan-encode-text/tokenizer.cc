@@ -1,0 +1,67 @@
+/*
+** tokenizer.cc: sentencepiece as C sees it. The library is C++; nothing else here is.
+**
+** No exception and no C++ type leaves this file.
+*/
+#include "tokenizer.h"
+
+#include <sentencepiece_processor.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <vector>
+
+struct tokenizer {
+    sentencepiece::SentencePieceProcessor processor;
+};
+
+static std::string message;
+
+static const char *told(const std::string &text)
+{
+    message = text;
+    return message.c_str();
+}
+
+const char *tokenizer_open(tokenizer **t, const char *path)
+{
+    try {
+        *t = new tokenizer;
+        sentencepiece::util::Status status = (*t)->processor.Load(path);
+        if (!status.ok()) {
+            tokenizer_close(*t);
+            *t = nullptr;
+            return told(status.message());
+        }
+        return nullptr;
+    } catch (const std::exception &e) {
+        return told(e.what());
+    }
+}
+
+const char *tokenizer_encode(const tokenizer *t, const char *s, size_t n, int32_t **ids,
+                             size_t *count)
+{
+    try {
+        std::vector<int> pieces;
+        sentencepiece::util::Status status =
+            t->processor.Encode(absl::string_view(s, n), &pieces);
+        if (!status.ok())
+            return told(status.message());
+        *count = pieces.size();
+        *ids = static_cast<int32_t *>(std::malloc((*count + 1) * sizeof **ids));
+        if (!*ids)
+            return told("out of memory");
+        for (size_t i = 0; i < *count; i++)
+            (*ids)[i] = pieces[i];
+        return nullptr;
+    } catch (const std::exception &e) {
+        return told(e.what());
+    }
+}
+
+int32_t tokenizer_end(const tokenizer *t) { return t->processor.eos_id(); }
+
+void tokenizer_close(tokenizer *t) { delete t; }

@@ -1,0 +1,280 @@
+/*
+** wan-encode-text: prompts, one a line, to umT5 contexts, one document each.
+**
+** The weights are read layer by layer for as many prompts as make a batch, so the time for twenty
+** prompts is about that for one.
+*/
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../common/die.h"
+#include "../../common/program.h"
+#include "prompts.h"
+#include "t5.h"
+#include "wan-encode-text.h"
+
+/* A batch ends with the prompt that reaches one of these: its activations stay small beside the
+ * weights, and long lists take no more memory than short ones. */
+enum { BATCH_TOKENS = 4096, BATCH_PROMPTS = 1024 };
+
+static const char *directory, *negative_text, *negative_file;
+static bool token_ids, print_ids;
+
+static const option options[] = {
+    {'m', "model", OPTION_TEXT, &directory, 0, 0, true},
+    {'n', "negative", OPTION_TEXT, &negative_text, 0, 0, false},
+    {0, "negative-file", OPTION_TEXT, &negative_file, 0, 0, true},
+    {0, "token-ids", OPTION_FLAG, &token_ids, 0, 0, false},
+    {0, "print-ids", OPTION_FLAG, &print_ids, 0, 0, true},
+    OPTIONS_END,
+};
+
+/* ---- what the model's directory says ---- */
+
+/* text_len of config.json; 512 where there is none. */
+static int64_t longest_prompt(void)
+{
+    char *path = new_format("%s/config.json", directory);
+    int64_t most = 512;
+    if (access(path, F_OK) == 0) {
+        json_error_t error;
+        json_t *config = json_load_file(path, 0, &error);
+        if (!config)
+            die("cannot read %s: %s", path, error.text);
+        json_t *value = json_object_get(config, "text_len");
+        if (value && (!json_is_integer(value) || json_integer_value(value) < 2 ||
+                      json_integer_value(value) > 65536))
+            die("%s: text_len must be a whole number from 2 to 65536", path);
+        if (value)
+            most = json_integer_value(value);
+        json_decref(config);
+    }
+    free(path);
+    return most;
+}
+
+static tokenizer *open_tokenizer(void)
+{
+    tokenizer *t;
+    char *path = new_format("%s/google/umt5-xxl/spiece.model", directory);
+    if (access(path, R_OK) != 0)
+        die_errno("cannot read %s", path);
+    const char *error = tokenizer_open(&t, path);
+    if (error)
+        die("cannot read %s: %s", path, error);
+    if (tokenizer_end(t) < 0)
+        die("%s has no end token", path);
+    free(path);
+    return t;
+}
+
+/* ---- the negative prompt ---- */
+
+/* The file's text without its last line end. */
+static char *file_text(const char *path, size_t *n)
+{
+    FILE *f = fopen(path, "r");
+    char *s = NULL;
+    size_t room = 0;
+    errno = 0;
+    ssize_t got = f ? getdelim(&s, &room, EOF, f) : -1;
+    if (!f || ferror(f))
+        die_errno("cannot read %s", path);
+    while (got > 0 && (s[got - 1] == '\n' || s[got - 1] == '\r'))
+        s[--got] = 0;
+    if (got <= 0)
+        die("%s is empty (-n ' ' is an empty negative prompt)", path);
+    fclose(f);
+    *n = (size_t)got;
+    return s;
+}
+
+/* Beside the program: in share/wan where it is installed, in pipelines/ where it was built. */
+static char *default_file(void)
+{
+    static const char *const places[] = {"../share/wan", "../../pipelines"};
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(self, '/');
+    if (slash)
+        *slash = 0;
+    for (int i = 0; slash && i < 2; i++) {
+        char *path = new_format("%s/%s/negative.txt", self, places[i]);
+        if (access(path, R_OK) == 0)
+            return path;
+        free(path);
+    }
+    return new_format("%s/negative.txt", DATADIR);
+}
+
+/* As the reference has it, an empty negative prompt is the default one. */
+static prompt negative_prompt(const prompt_rules *rules)
+{
+    size_t n;
+    char *s;
+    if (negative_text && *negative_text) {
+        s = new_format("%s", negative_text);
+        n = strlen(s);
+    } else {
+        s = file_text(negative_file ? negative_file : default_file(), &n);
+    }
+    return prompt_of(rules, s, n, "the negative prompt");
+}
+
+/* ---- batches ---- */
+
+/* Sequence 0 is the negative prompt in the first batch, and absent (no ids) in later ones. */
+typedef struct {
+    int n;
+    prompt prompt[BATCH_PROMPTS + 1];
+    int64_t length[BATCH_PROMPTS + 1], tokens;
+} batch;
+
+static void batch_add(batch *b, prompt p)
+{
+    b->prompt[b->n] = p;
+    b->length[b->n++] = p.n;
+    b->tokens += p.n;
+}
+
+static bool batch_read(batch *b, const prompt_rules *rules, FILE *file, size_t *line)
+{
+    int before = b->n;
+    for (prompt p; b->n < BATCH_PROMPTS && b->tokens < BATCH_TOKENS;) {
+        if (!prompt_read(&p, rules, file, line))
+            break;
+        batch_add(b, p);
+    }
+    return b->n > before;
+}
+
+/* Host F32 [tokens, D] */
+static tensor batch_encode(const batch *b, const t5 *m)
+{
+    int32_t *ids = new_bytes((size_t)b->tokens * sizeof *ids), *end = ids;
+    for (int i = 0; i < b->n; end += b->length[i++])
+        memcpy(end, b->prompt[i].ids, (size_t)b->length[i] * sizeof *ids);
+    tensor context = tensor_of(new_bytes((size_t)(b->tokens * m->width) * sizeof(float)), F32,
+                               b->tokens, m->width);
+    t5_encode(m, context, ids, b->n, b->length);
+    free(ids);
+    return context;
+}
+
+static void write_document(writer *out, const t5 *m, const prompt *p, tensor context,
+                           const prompt *negative, tensor context_null)
+{
+    document d = {0};
+    metadata_set(&d, "prompt", p->text);
+    metadata_set(&d, "negative_prompt", negative->text);
+    provenance_add(&d, options, load_provenance(m->w));
+    document_add(&d, "context", context);
+    document_add(&d, "context_null", context_null);
+    writer_header(out, &d);
+    writer_tensor(out, context);
+    writer_tensor(out, context_null);
+    writer_end(out);
+    document_free(&d);
+    stats_add("documents", 1);
+    stats_add("tokens", (double)p->n);
+}
+
+static void encode_all(const t5 *m, const prompt_rules *rules, FILE *in)
+{
+    static batch b;
+    size_t line = 0;
+    writer out;
+    writer_open(&out, stdout, "standard output");
+    prompt negative = negative_prompt(rules);
+    tensor context_null = {0};
+    for (batch_add(&b, negative); batch_read(&b, rules, in, &line); b.n = 0, b.tokens = 0) {
+        if (!context_null.data)
+            device_open(); /* the first prompts are here */
+        stats_phase("encode");
+        tensor context = batch_encode(&b, m);
+        stats_phase("write");
+        int first = context_null.data == NULL;
+        if (first) {
+            context_null = tensor_of(new_bytes((size_t)(negative.n * m->width) * sizeof(float)),
+                                     F32, negative.n, m->width);
+            host_convert(context_null, slice(context, 0, negative.n));
+        }
+        int64_t row = first ? negative.n : 0;
+        for (int i = first; i < b.n; row += b.length[i++]) {
+            write_document(&out, m, &b.prompt[i], slice(context, row, b.length[i]), &negative,
+                           context_null);
+            prompt_free(&b.prompt[i]);
+        }
+        free(context.data);
+        stats_phase("read");
+    }
+    if (!context_null.data)
+        die("standard input has no prompt");
+    free(context_null.data);
+    prompt_free(&negative);
+    stats_set("peak_device_bytes", (double)device_peak_bytes());
+    writer_close(&out);
+}
+
+/* ---- without a model ---- */
+
+static void print_all(const prompt_rules *rules, FILE *in)
+{
+    size_t line = 0, found = 0;
+    for (prompt p; prompt_read(&p, rules, in, &line); found++) {
+        for (int64_t i = 0; i < p.n; i++)
+            printf("%s%d", i ? " " : "", p.ids[i]);
+        printf("\n");
+        prompt_free(&p);
+    }
+    if (!found)
+        die("standard input has no prompt");
+}
+
+/* --wait: standard input, read to its end before anything else is done. */
+static FILE *all_input(void)
+{
+    FILE *f = tmpfile();
+    char bytes[65536];
+    if (!f)
+        die_errno("cannot make a temporary file");
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, stdin)) > 0;)
+        if (fwrite(bytes, 1, n, f) != n)
+            die_errno("cannot keep standard input in a temporary file");
+    if (ferror(stdin) || fflush(f) != 0)
+        die_errno("cannot read standard input");
+    rewind(f);
+    return f;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const patterns[] = {"models_t5_umt5-xxl-enc-bf16.pth", "models_t5*.pth",
+                                           "*umt5*.safetensors", NULL};
+    if (program_begin(argc, argv, options, usage) != argc)
+        usage_error("prompts are read from standard input: unwanted operand '%s'", argv[argc - 1]);
+    if (!directory)
+        usage_error("-m DIR is needed");
+    if (negative_text && negative_file)
+        usage_error("-n and --negative-file exclude each other");
+    if (token_ids && !print_ids && !(negative_text && *negative_text) && !negative_file)
+        usage_error("--token-ids needs the ids of a negative prompt too (-n)");
+    prompt_rules rules = {.pieces = token_ids ? NULL : open_tokenizer(), .most = longest_prompt()};
+    FILE *in = program_waits() ? all_input() : stdin;
+    if (print_ids) {
+        print_all(&rules, in);
+        return program_end();
+    }
+    weights *w = weights_find(directory, patterns);
+    t5 model = t5_open(w);
+    rules.vocabulary = model.vocabulary;
+    encode_all(&model, &rules, in);
+    weights_close(w);
+    return program_end();
+}
