@@ -27,6 +27,16 @@ static void check_finite(const weights *w, const char *name, tensor t)
             t.type == F16 ? " as F16 (if they are in the file, --dtype bf16 holds them)" : "");
 }
 
+/* A convolution whose kernel is one pixel, or as large as its stride, is a product: [out, in...]. */
+static tensor as_matrix(weights *w, const char *name, int64_t out, int64_t in)
+{
+    tensor t = weights_any(w, name);
+    int64_t first = t.rank ? t.dim[0] : 0, rest = first ? tensor_count(t) / first : 0;
+    if (t.rank < 2 || (out >= 0 && first != out) || (in >= 0 && rest != in))
+        return weights_tensor(w, name, out, in); /* dies, naming both shapes */
+    return reshape(t, first, rest);
+}
+
 linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
                           int64_t out, int64_t in, tensor_type type)
 {
@@ -37,7 +47,7 @@ linear_weight load_joined(weights *w, const char *prefix, int n, const char *con
         die("cannot join %d weights", n);
     for (int i = 0; i < n; i++) {
         snprintf(name, sizeof name, "%s%s.weight", prefix, suffix[i]);
-        weight[i] = weights_tensor(w, name, out, in);
+        weight[i] = as_matrix(w, name, out, in);
         if (weight[i].type == I8) {
             snprintf(name, sizeof name, "%s%s.weight_scale", prefix, suffix[i]);
             scale[i] = weights_tensor(w, name, weight[i].dim[0]);

@@ -12,11 +12,11 @@
 #include "../common/weights.h"
 #include "../kernels/kernels.h"
 
-/* NAME.weight [out, in], NAME.bias [out] if it is there, NAME.weight_scale [out] if the weight is
- * I8. */
+/* NAME.weight [out, in] (or [out, ...] with as many elements), NAME.bias [out] if it is there,
+** NAME.weight_scale [out] if the weight is I8. */
 linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
 /* The rows of n <= 4 such, one below the other: names are PREFIX + suffix. All have the same shape
- * [out, in]. */
+** [out, in]. */
 linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
                           int64_t out, int64_t in, tensor_type type);
 /* F32 [n] of a parameter that has n elements in any shape (a norm's gamma, a modulation). */
