@@ -44,7 +44,7 @@ static void add(pick_list *list, pick p)
     list->pick[list->picks++] = p;
 }
 
-/* A number at *at, which moves behind it; `otherwise` if there is none. From the end if negative. */
+/* A number at *at, which moves behind it; `otherwise` if there is none. Negative: from the end. */
 static int64_t index_at(const char **at, int64_t otherwise, int64_t size)
 {
     char *end;
