@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -70,8 +71,9 @@ static void read_pipe(file *f, int fd)
                 die("out of memory: %s has more than %zu bytes", f->path, f->bytes);
             f->at = more;
         }
-        while ((got = read(fd, f->at + f->bytes, room - f->bytes)) < 0 && errno == EINTR)
-            ;
+        while ((got = read(fd, f->at + f->bytes, room - f->bytes)) < 0 &&
+               (errno == EINTR || errno == EAGAIN))
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
         if (got < 0)
             die_errno("cannot read %s", f->path);
         if (got == 0)
@@ -551,7 +553,9 @@ const char *weights_digest(weights *w)
         const char *shape = tensor_text(t->shape);
         h = fnv(h, t->name, strlen(t->name) + 1);
         h = fnv(h, shape, strlen(shape) + 1);
-        h = fnv_data(h, data_of(w, t));
+        tensor data = data_of(w, t);
+        h = fnv_data(h, data);
+        weights_done(data);
     }
     snprintf(w->digest, sizeof w->digest, "%016llx", (unsigned long long)h);
     return w->digest;

@@ -35,7 +35,8 @@ static const option options[] = {
 
 static const char rule[] = "torchao int8 weight-only: per row, symmetric, scale = absmax/127.5";
 static const char *const patterns[] = {"diffusion_pytorch_model*.safetensors.index.json",
-                                       "diffusion_pytorch_model*.safetensors", NULL};
+                                       "diffusion_pytorch_model*.safetensors",
+                                       "*.safetensors.index.json", NULL};
 
 /* A tensor of the model and what becomes of it. */
 typedef struct {
