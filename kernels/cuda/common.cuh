@@ -15,7 +15,7 @@
 #include <cuda_runtime.h>
 #include <type_traits>
 
-#include "../../common/die.h"
+#include "../check.h"
 #include "../kernels.h"
 
 using half_t = __half;
@@ -39,6 +39,9 @@ void cuda_check(cudaError_t e, const char *what);
         cudaFuncSetAttribute((kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes)), \
         "get shared memory for " #kernel)
 
+/* Host to device memory of the same count, converting: y of a type that upload() takes. */
+void device_upload(tensor y, tensor host);
+
 /* Device memory that is held to the end (a workspace), counted in device_peak_bytes(). */
 void *device_keep(size_t bytes, const char *what);
 void device_count_bytes(size_t stack_held);
@@ -59,12 +62,7 @@ template <class... N> static inline tensor reshape(tensor t, N... n)
 
 /* ---- checks ---- */
 
-/* Dies unless ok, naming the op and the shapes: require(same_shape(y, x), "silu", y, x). */
-static inline void require(bool ok, const char *op, tensor a, tensor b)
-{
-    if (!ok)
-        die("%s: %s and %s do not fit", op, tensor_text(a), tensor_text(b));
-}
+#define require(ok, op, a, b) check_pair(ok, op, a, b)
 
 static inline bool is_float(tensor_type t) { return t == F32 || t == F16 || t == BF16; }
 

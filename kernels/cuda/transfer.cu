@@ -71,38 +71,41 @@ static void send_converted(tensor y, tensor host)
     scratch_reset(mark);
 }
 
-tensor upload(tensor host, tensor_type type)
+void device_upload(tensor y, tensor host)
 {
-    assert(tensor_contiguous(host));
-    tensor y = scratch_tensor(type, host.rank, host.dim);
-    if (host.type == type)
+    assert(tensor_contiguous(y) && tensor_contiguous(host));
+    check_pair(tensor_count(y) == tensor_count(host), "upload", y, host);
+    if (host.type == y.type)
         send(y.data, host.data, tensor_bytes(y));
-    else if (is_float(host.type) && is_float(type))
+    else if (is_float(host.type) && is_float(y.type))
         send_converted(y, host);
-    else { /* F64 and integers, which are small: by the host */
+    else { /* F64 and integers, which are small: by the host, as F32 */
         tensor f = host;
         f.type = F32;
         f.data = new_bytes(tensor_bytes(f));
         host_convert(f, host);
-        if (type == F32)
-            send(y.data, f.data, tensor_bytes(f));
-        else
-            send_converted(y, f);
+        device_upload(y, f);
         free(f.data);
     }
+}
+
+tensor upload(tensor host, tensor_type type)
+{
+    tensor y = scratch_tensor(type, host.rank, host.dim);
+    device_upload(y, host);
     return y;
 }
 
 void upload_into(tensor y, tensor host)
 {
-    require(y.type == host.type && tensor_count(y) == tensor_count(host), "upload", y, host);
+    check_pair(y.type == host.type && tensor_count(y) == tensor_count(host), "upload", y, host);
     assert(tensor_contiguous(y) && tensor_contiguous(host));
     send(y.data, host.data, tensor_bytes(y));
 }
 
 void download(tensor host, tensor x)
 {
-    require(host.type == x.type && tensor_count(host) == tensor_count(x), "download", host, x);
+    check_pair(host.type == x.type && tensor_count(host) == tensor_count(x), "download", host, x);
     assert(tensor_contiguous(host));
     size_t size = type_size(x.type), width = tensor_width(x) * size;
     if (tensor_contiguous(x))
@@ -141,7 +144,8 @@ __global__ void convert8(Y *y, const X *x, int64_t width, int64_t y_stride, int6
 
 void copy(tensor y, tensor x)
 {
-    require(tensor_rows(y) == tensor_rows(x) && tensor_width(y) == tensor_width(x), "copy", y, x);
+    check_pair(tensor_rows(y) == tensor_rows(x) && tensor_width(y) == tensor_width(x), "copy", y,
+               x);
     int64_t n = tensor_count(x), width = tensor_width(x);
     if (n == 0)
         return;

@@ -1,0 +1,250 @@
+/*
+** elementwise.cu: sums, gates, GELU and SiLU between products, and the solver's step.
+**
+** A thread takes a chunk of eight of a row: 16-byte loads, F32 in registers, one rounding at the
+** end. All are bound by memory: floor is bytes read and written over the copy rate.
+*/
+#include "common.cuh"
+
+enum { THREADS = 256 };
+
+/* Where thread i's chunk lies: its row, and its first column. */
+typedef struct {
+    uint32_t row, column;
+} place;
+
+__device__ __forceinline__ bool locate(place *at, uint32_t chunks_a_row, uint32_t n)
+{
+    uint32_t i = blockIdx.x * (uint32_t)THREADS + threadIdx.x;
+    at->row = i / chunks_a_row;
+    at->column = (i - at->row * chunks_a_row) * 8;
+    return i < n;
+}
+
+/* How many chunks the tensor has, checked to fit an index. */
+static uint32_t chunk_count(const char *op, tensor t)
+{
+    int64_t n = tensor_count(t) / 8;
+    if (n > INT32_MAX)
+        die("%s: %s is too large", op, tensor_text(t));
+    return (uint32_t)n;
+}
+
+/* Tensors without gaps are one row: their width may then be odd. */
+static tensor flat(tensor t) { return reshape(t, tensor_count(t)); }
+
+#define BLOCKS(n) (unsigned)ceil_div(n, THREADS), THREADS, 0, stream
+
+/* ---- x += y, x += gate * y ---- */
+
+template <class T>
+__global__ void add_rows(float *x, const T *y, const float *gate, uint32_t row_chunks, uint32_t n,
+                         int64_t x_stride, int64_t y_stride)
+{
+    place at;
+    if (!locate(&at, row_chunks, n))
+        return;
+    float a[8], b[8], g[8];
+    float *to = x + at.row * x_stride + at.column;
+    load8(a, to);
+    load8(b, y + at.row * y_stride + at.column);
+    if (gate) {
+        load8(g, gate + at.column);
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            a[i] += g[i] * b[i];
+    } else {
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            a[i] += b[i];
+    }
+    store8(to, a);
+}
+
+static void add_any(const char *op, tensor x, tensor y, const float *gate)
+{
+    if (!gate && tensor_contiguous(x) && tensor_contiguous(y))
+        x = flat(x), y = flat(y);
+    check_pair(x.type == F32 && tensor_rows(x) == tensor_rows(y) &&
+                   tensor_width(x) == tensor_width(y) && chunks(x) && chunks(y),
+               op, x, y);
+    uint32_t n = chunk_count(op, x);
+    if (n == 0)
+        return;
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        add_rows<<<BLOCKS(n)>>>((float *)x.data, (const T *)y.data, gate,
+                                (uint32_t)(tensor_width(x) / 8), n, x.stride, y.stride);
+    });
+    LAUNCHED("a sum");
+}
+
+void add(tensor x, tensor y) { add_any("add", x, y, nullptr); }
+
+void add_gated(tensor x, tensor y, tensor gate)
+{
+    check_pair(gate.type == F32 && tensor_count(gate) == tensor_width(x) && tensor_contiguous(gate),
+               "add_gated", x, gate);
+    add_any("add_gated", x, y, (const float *)gate.data);
+}
+
+/* ---- gelu(gate) * up, silu ---- */
+
+template <class T>
+__global__ void mul_gelu_rows(T *y, const T *gate, const T *up, uint32_t row_chunks, uint32_t n,
+                              int64_t y_stride, int64_t gate_stride, int64_t up_stride)
+{
+    place at;
+    if (!locate(&at, row_chunks, n))
+        return;
+    float g[8], u[8];
+    load8(g, gate + at.row * gate_stride + at.column);
+    load8(u, up + at.row * up_stride + at.column);
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        u[i] *= gelu_tanh(g[i]);
+    store8(y + at.row * y_stride + at.column, u);
+}
+
+void mul_gelu(tensor y, tensor gate, tensor up)
+{
+    check_pair(y.type == gate.type && tensor_rows(y) == tensor_rows(gate) &&
+                   tensor_width(y) == tensor_width(gate) && chunks(y) && chunks(gate),
+               "mul_gelu", y, gate);
+    check_pair(y.type == up.type && tensor_rows(y) == tensor_rows(up) &&
+                   tensor_width(y) == tensor_width(up) && chunks(up),
+               "mul_gelu", y, up);
+    uint32_t n = chunk_count("mul_gelu", y);
+    if (n == 0)
+        return;
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        mul_gelu_rows<<<BLOCKS(n)>>>((T *)y.data, (const T *)gate.data, (const T *)up.data,
+                                     (uint32_t)(tensor_width(y) / 8), n, y.stride, gate.stride,
+                                     up.stride);
+    });
+    LAUNCHED("a gated gelu");
+}
+
+template <class Y, class X>
+__global__ void silu_rows(Y *y, const X *x, uint32_t row_chunks, uint32_t n, int64_t y_stride,
+                          int64_t x_stride)
+{
+    place at;
+    if (!locate(&at, row_chunks, n))
+        return;
+    float v[8];
+    load8(v, x + at.row * x_stride + at.column);
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        v[i] = silu_of(v[i]);
+    store8(y + at.row * y_stride + at.column, v);
+}
+
+void silu(tensor y, tensor x)
+{
+    if (tensor_contiguous(x) && tensor_contiguous(y))
+        x = flat(x), y = flat(y);
+    check_pair(tensor_rows(y) == tensor_rows(x) && tensor_width(y) == tensor_width(x) &&
+                   chunks(y) && chunks(x),
+               "silu", y, x);
+    uint32_t n = chunk_count("silu", y);
+    if (n == 0)
+        return;
+    dispatch(y.type, [&](auto *yt) {
+        dispatch(x.type, [&](auto *xt) {
+            using Y = ELEMENT(yt);
+            using X = ELEMENT(xt);
+            silu_rows<<<BLOCKS(n)>>>((Y *)y.data, (const X *)x.data,
+                                     (uint32_t)(tensor_width(y) / 8), n, y.stride, x.stride);
+        });
+    });
+    LAUNCHED("a silu");
+}
+
+/* ---- y = sum of c[i] x[i] ---- */
+
+enum { MOST_TERMS = 8 };
+typedef struct {
+    const float *x[MOST_TERMS];
+    double c[MOST_TERMS];
+    int n;
+} combination;
+
+/* In F64: a solver's coefficients are large and cancel, and the latents are small. */
+__global__ void combine(float *y, combination p, int64_t count)
+{
+    int64_t i = blockIdx.x * (int64_t)THREADS + threadIdx.x;
+    if (i >= count)
+        return;
+    double sum = 0.0;
+    for (int t = 0; t < p.n; t++)
+        sum += p.c[t] * (double)p.x[t][i];
+    y[i] = (float)sum;
+}
+
+void linear_combination(tensor y, int n, const tensor x[], const double c[])
+{
+    assert(n >= 1 && n <= MOST_TERMS);
+    combination p = {};
+    p.n = n;
+    for (int i = 0; i < n; i++) {
+        check_pair(y.type == F32 && x[i].type == F32 && tensor_count(x[i]) == tensor_count(y) &&
+                       tensor_contiguous(y) && tensor_contiguous(x[i]),
+                   "linear_combination", y, x[i]);
+        p.x[i] = (const float *)x[i].data;
+        p.c[i] = c[i];
+    }
+    int64_t count = tensor_count(y);
+    if (count)
+        combine<<<BLOCKS(count)>>>((float *)y.data, p, count);
+    LAUNCHED("a linear combination");
+}
+
+/* ---- NaN and infinity ---- */
+
+template <class T>
+__global__ void count_bad(unsigned long long *found, const T *x, int64_t width, int64_t stride,
+                          int64_t n)
+{
+    int64_t step = (int64_t)gridDim.x * THREADS;
+    unsigned bad = 0;
+    if (width == n || stride == width) {
+        int64_t even = (uintptr_t)x % 16 == 0 ? n / 8 : 0;
+        for (int64_t i = blockIdx.x * (int64_t)THREADS + threadIdx.x; i < even; i += step) {
+            float v[8];
+            load8(v, x + i * 8);
+#pragma unroll
+            for (int k = 0; k < 8; k++)
+                bad += !isfinite(v[k]);
+        }
+        for (int64_t i = even * 8 + blockIdx.x * (int64_t)THREADS + threadIdx.x; i < n; i += step)
+            bad += !isfinite(to_f32(x[i]));
+    } else
+        for (int64_t i = blockIdx.x * (int64_t)THREADS + threadIdx.x; i < n; i += step)
+            bad += !isfinite(to_f32(x[i / width * stride + i % width]));
+    bad = __reduce_add_sync(0xffffffffu, bad);
+    if (bad && threadIdx.x % 32 == 0)
+        atomicAdd(found, (unsigned long long)bad);
+}
+
+int64_t count_nonfinite(tensor x)
+{
+    size_t mark = scratch_mark();
+    tensor found = scratch(I64, 1);
+    int64_t n = tensor_count(x), result = 0;
+    zero(found);
+    if (n)
+        dispatch(x.type, [&](auto *t) {
+            using T = ELEMENT(t);
+            int64_t blocks = ceil_div(n, THREADS * 32), most = device_sms * 8;
+            if (blocks > most)
+                blocks = most;
+            count_bad<<<(unsigned)blocks, THREADS, 0, stream>>>(
+                (unsigned long long *)found.data, (const T *)x.data, tensor_width(x), x.stride, n);
+        });
+    LAUNCHED("a count");
+    download(tensor_make(&result, I64, 1, found.dim), found);
+    scratch_reset(mark);
+    return result;
+}

@@ -1,0 +1,265 @@
+/*
+** linear.cu: y = x w^T, by cuBLASLt for weights of F32, F16 and BF16, and for codes on a card that
+** linear_hopper.cu does not serve.
+**
+** Row-major y [N, out] is to cuBLASLt a column-major [out, N]: its product is w^T's transpose times
+** x^T, a row's bias is a column's, and rows of any stride are a leading dimension. An algorithm is
+** asked for once a shape and kept; sums are F32 (TF32 is off, and so are sums of parts in 16 bits).
+** Bias and gelu happen in the product's epilogue. It takes a bias of y's type alone, so a 16-bit
+** copy lies behind the F32 bias of a 16-bit weight.
+**
+** Codes: |code| <= 128 is exact in 16 bits, so they are expanded to the operand's type, one layer at
+** a time, multiplied, and only the F32 sum meets scale and bias, a block of rows at a time.
+** Floor: 2 N in out over the rate of the tensor cores. Measured: PERFORMANCE.md.
+*/
+#include <array>
+#include <cublasLt.h>
+#include <map>
+
+#include "linear.cuh"
+
+/* ---- cuBLASLt ---- */
+
+enum : size_t { WORKSPACE = 32 << 20 };
+
+typedef struct {
+    cublasLtMatmulDesc_t product;
+    cublasLtMatrixLayout_t w, x, y;
+    cublasLtMatmulAlgo_t algorithm;
+} plan;
+
+static void blas(cublasStatus_t s, const char *what)
+{
+    if (s != CUBLAS_STATUS_SUCCESS)
+        die("cannot %s on the gpu: %s", what, cublasLtGetStatusString(s));
+}
+
+static cudaDataType data_type(tensor_type t)
+{
+    return t == F16 ? CUDA_R_16F : t == BF16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+static cublasLtHandle_t library(void)
+{
+    static cublasLtHandle_t handle;
+    if (!handle)
+        blas(cublasLtCreate(&handle), "start cuBLASLt");
+    return handle;
+}
+
+template <class T>
+static void describe(cublasLtMatmulDesc_t d, cublasLtMatmulDescAttributes_t a, T v)
+{
+    blas(cublasLtMatmulDescSetAttribute(d, a, &v, sizeof v), "describe a product");
+}
+
+template <class T>
+static void prefer(cublasLtMatmulPreference_t p, cublasLtMatmulPreferenceAttributes_t a, T v)
+{
+    blas(cublasLtMatmulPreferenceSetAttribute(p, a, &v, sizeof v), "describe a product");
+}
+
+static bool aligned(tensor t)
+{
+    size_t size = type_size(t.type);
+    return (uintptr_t)t.data % 16 == 0 && t.stride * size % 16 == 0;
+}
+
+static plan make_plan(tensor y, tensor x, tensor w, cublasLtEpilogue_t epilogue)
+{
+    plan p;
+    int64_t out = w.dim[0], in = w.dim[1], n = tensor_rows(x);
+    blas(cublasLtMatmulDescCreate(&p.product, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+         "describe a product");
+    describe(p.product, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+    describe(p.product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
+    describe(p.product, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, data_type(y.type));
+    blas(cublasLtMatrixLayoutCreate(&p.w, data_type(w.type), in, out, w.stride), "describe w");
+    blas(cublasLtMatrixLayoutCreate(&p.x, data_type(x.type), in, n, x.stride), "describe x");
+    blas(cublasLtMatrixLayoutCreate(&p.y, data_type(y.type), out, n, y.stride), "describe y");
+
+    cublasLtMatmulPreference_t wish;
+    blas(cublasLtMatmulPreferenceCreate(&wish), "describe a product");
+    prefer(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, (uint64_t)WORKSPACE);
+    prefer(wish, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+           (uint32_t)CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
+    uint32_t w_bytes = aligned(w) ? 16 : (uint32_t)type_size(w.type);
+    uint32_t x_bytes = aligned(x) ? 16 : (uint32_t)type_size(x.type);
+    uint32_t y_bytes = aligned(y) ? 16 : (uint32_t)type_size(y.type);
+    prefer(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, w_bytes);
+    prefer(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, x_bytes);
+    prefer(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, y_bytes);
+    prefer(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, y_bytes);
+
+    int found = 0;
+    cublasLtMatmulHeuristicResult_t best;
+    cublasStatus_t s = cublasLtMatmulAlgoGetHeuristic(library(), p.product, p.w, p.x, p.y, p.y,
+                                                      wish, 1, &best, &found);
+    if (s != CUBLAS_STATUS_SUCCESS || !found)
+        die("cuBLASLt has no product for x %s, w %s, y %s: %s", tensor_text(x), tensor_text(w),
+            tensor_text(y), cublasLtGetStatusString(s));
+    cublasLtMatmulPreferenceDestroy(wish);
+    p.algorithm = best.algo;
+    return p;
+}
+
+static const plan &plan_for(tensor y, tensor x, tensor w, cublasLtEpilogue_t epilogue)
+{
+    static std::map<std::array<int64_t, 12>, plan> plans;
+    std::array<int64_t, 12> key = {y.type,         x.type,     w.dim[0],   w.dim[1],
+                                   tensor_rows(x), y.stride,   x.stride,   w.stride,
+                                   epilogue,       aligned(y), aligned(x), aligned(w)};
+    auto at = plans.find(key);
+    if (at == plans.end())
+        at = plans.emplace(key, make_plan(y, x, w, epilogue)).first;
+    return at->second;
+}
+
+/* y = x w^T, + b (of y's type, or NULL), gelu of that; x and w of one type. */
+static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu)
+{
+    static void *workspace;
+    if (!workspace)
+        workspace = device_keep(WORKSPACE, "products");
+    cublasLtEpilogue_t epilogue = b ? gelu ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_BIAS
+                                  : gelu ? CUBLASLT_EPILOGUE_GELU
+                                         : CUBLASLT_EPILOGUE_DEFAULT;
+    const plan &p = plan_for(y, x, w, epilogue);
+    if (b)
+        describe(p.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, b);
+    float one = 1.0f, none = 0.0f;
+    blas(cublasLtMatmul(library(), p.product, &one, w.data, p.w, x.data, p.x, &none, y.data, p.y,
+                        y.data, p.y, &p.algorithm, workspace, WORKSPACE, stream),
+         "multiply");
+}
+
+/* ---- codes ---- */
+
+enum { THREADS = 256 };
+
+/* Sixteen codes a thread: one load. */
+template <class T> __global__ void expand_codes(T *w, const int8_t *codes, int64_t n)
+{
+    int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * 16;
+    if (i >= n)
+        return;
+    uint4 u = *(const uint4 *)(codes + i);
+    const int8_t *c = (const int8_t *)&u;
+    float v[16];
+#pragma unroll
+    for (int k = 0; k < 16; k++)
+        v[k] = (float)c[k];
+    store8(w + i, v);
+    store8(w + i + 8, v + 8);
+}
+
+static void expand(tensor w, tensor codes)
+{
+    int64_t n = tensor_count(codes);
+    check_one(n % 16 == 0, "linear", codes, "a multiple of 16 codes");
+    dispatch(w.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        expand_codes<<<(unsigned)ceil_div(n, 16 * THREADS), THREADS, 0, stream>>>(
+            (T *)w.data, (const int8_t *)codes.data, n);
+    });
+    LAUNCHED("an expansion");
+}
+
+/* y = sum * scale + b, and its gelu */
+template <class Y>
+__global__ void finish_rows(Y *y, const float *sum, const float *scale, const float *b, bool gelu,
+                            uint32_t row_chunks, uint32_t n, int64_t y_stride, int64_t sum_stride)
+{
+    uint32_t i = blockIdx.x * (uint32_t)THREADS + threadIdx.x;
+    if (i >= n)
+        return;
+    int64_t row = i / row_chunks, column = i % row_chunks * 8;
+    float v[8], s[8], t[8] = {};
+    load8(v, sum + row * sum_stride + column);
+    load8(s, scale + column);
+    if (b)
+        load8(t, b + column);
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+        v[k] = v[k] * s[k] + t[k];
+        v[k] = gelu ? gelu_tanh(v[k]) : v[k];
+    }
+    store8(y + row * y_stride + column, v);
+}
+
+static void finish(tensor y, tensor sum, const linear_weight *l, bool gelu)
+{
+    int64_t n = tensor_count(y) / 8;
+    check_pair(chunks(y) && chunks(sum) && n <= INT32_MAX, "linear", y, sum);
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        finish_rows<<<(unsigned)ceil_div(n, THREADS), THREADS, 0, stream>>>(
+            (T *)y.data, (const float *)sum.data, (const float *)l->scale.data,
+            (const float *)l->b.data, gelu, (uint32_t)(tensor_width(y) / 8), (uint32_t)n, y.stride,
+            sum.stride);
+    });
+    LAUNCHED("a scale and bias");
+}
+
+/* A block of sums of at most this many bytes, so that it is still in the second level cache when it
+** meets its scale. */
+enum : int64_t { SUM_BYTES = 24 << 20 };
+
+static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu)
+{
+    int64_t n = tensor_rows(x), out = l->w.dim[0], block = SUM_BYTES / (out * 4) / 128 * 128;
+    tensor w = scratch(x.type, out, l->w.dim[1]);
+    expand(w, l->w);
+    if (y.type == F32) {
+        multiply(y, x, w, nullptr, false);
+        finish(y, y, l, gelu);
+        return;
+    }
+    block = block < 128 ? 128 : block > n ? n : block;
+    tensor sum = scratch(F32, block, out);
+    for (int64_t at = 0; at < n; at += block) {
+        int64_t part = n - at < block ? n - at : block;
+        multiply(rows(sum, 0, part), rows(x, at, part), w, nullptr, false);
+        finish(rows(y, at, part), rows(sum, 0, part), l, gelu);
+    }
+}
+
+/* ---- the ops ---- */
+
+static void product(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
+{
+    tensor w = l->w;
+    check_one(w.rank == 2 && (w.type == I8 || is_float(w.type)), op, w,
+              "a matrix of F32, F16, BF16 or I8");
+    check_pair(is_float(x.type) && tensor_width(x) == w.dim[1], op, x, w);
+    check_pair(tensor_width(y) == w.dim[0], op, y, w);
+    check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
+    if (w.type == I8)
+        check_pair(l->scale.data && l->scale.type == F32 && tensor_count(l->scale) == w.dim[0], op,
+                   l->scale, w);
+    if (l->b.data)
+        check_pair(l->b.type == F32 && tensor_count(l->b) == w.dim[0], op, l->b, w);
+    tensor_type operand = w.type == I8 ? x.type : w.type;
+    check_pair(y.type == F32 || y.type == operand, op, y, w);
+    if (tensor_rows(x) == 0)
+        return;
+
+    size_t mark = scratch_mark();
+    if (x.type != operand) {
+        tensor narrow = scratch(operand, tensor_rows(x), tensor_width(x));
+        copy(narrow, x);
+        x = narrow;
+    }
+    if (w.type == I8)
+        multiply_codes(y, x, l, gelu);
+    else
+        multiply(y, x, w, !l->b.data ? nullptr : y.type == F32 ? l->b.data : narrow_bias(l), gelu);
+    scratch_reset(mark);
+}
+
+void linear(tensor y, tensor x, const linear_weight *l) { product("linear", y, x, l, false); }
+
+void linear_gelu(tensor y, tensor x, const linear_weight *l)
+{
+    product("linear_gelu", y, x, l, true);
+}

@@ -1,0 +1,230 @@
+/*
+** norm.cu: RMS and layer norms, and what follows them in the same pass: rotation, SiLU, modulation.
+**
+** A row is read once, held in registers as F32, and written once. `lanes` neighbouring threads share
+** a row, K chunks of eight each: 32 lanes for the DiT's 1536, 4 to 16 for the VAE's 96 to 384, a
+** block of up to 256 for anything wider, so every load is 16 bytes and all are in flight together.
+** The layer norm's variance is of the differences from the mean, not of squares: no cancellation.
+** Floor: bytes of x and y over the copy rate; gamma, beta and the rotation's table stay in L1.
+*/
+#include "common.cuh"
+
+enum { THREADS = 256, WARPS = THREADS / 32 };
+
+typedef struct {
+    const float *gamma, *beta; /* [D] or NULL */
+    const float *rope;         /* [positions, head] as cos, sin pairs, or NULL */
+    int positions, head;
+    float eps, least; /* the root mean square is no less than this */
+    bool centre;      /* subtract the mean */
+    bool modulation;  /* gamma is a scale: 1 + gamma */
+    bool silu;
+} norm_spec;
+
+/* The sum over the `lanes` threads of a row; partial: a word for each warp of the block. */
+__device__ __forceinline__ float row_sum(float v, int lanes, float *partial)
+{
+    v = lane_sum(v, lanes < 32 ? lanes : 32);
+    if (lanes <= 32)
+        return v;
+    __syncthreads();
+    if (threadIdx.x % 32 == 0)
+        partial[threadIdx.x / 32] = v;
+    __syncthreads();
+    int first = threadIdx.x / lanes * (lanes / 32);
+    v = 0.0f;
+    for (int i = 0; i < lanes / 32; i++)
+        v += partial[first + i];
+    return v;
+}
+
+/* (a, b) turned by the angle whose cosine and sin are (c, s), four pairs at a time. */
+__device__ __forceinline__ void rotate(float v[8], const float *table)
+{
+    float t[8];
+    load8(t, table);
+#pragma unroll
+    for (int i = 0; i < 8; i += 2) {
+        float a = v[i], b = v[i + 1];
+        v[i] = a * t[i] - b * t[i + 1];
+        v[i + 1] = a * t[i + 1] + b * t[i];
+    }
+}
+
+template <class Y, class X, int K>
+__global__ void __launch_bounds__(THREADS)
+    norm_rows(Y *y, const X *x, int64_t rows, int width, int64_t y_stride, int64_t x_stride,
+              int lanes, norm_spec p)
+{
+    __shared__ float partial[WARPS];
+    int lane = threadIdx.x % lanes;
+    int64_t row = blockIdx.x * (int64_t)(THREADS / lanes) + threadIdx.x / lanes;
+    bool live = row < rows; /* all threads take part in the sums */
+    float v[K][8];
+
+    /* x, and zeros beyond the width */
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        int column = (k * lanes + lane) * 8;
+        if (live && column < width)
+            load8(v[k], x + row * x_stride + column);
+        else
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+                v[k][i] = 0.0f;
+    }
+
+    /* x - mean(x) */
+    if (p.centre) {
+        float sum = 0.0f;
+#pragma unroll
+        for (int k = 0; k < K; k++)
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+                sum += v[k][i];
+        float mean = row_sum(sum, lanes, partial) / (float)width;
+#pragma unroll
+        for (int k = 0; k < K; k++) {
+            bool inside = (k * lanes + lane) * 8 < width;
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+                v[k][i] = inside ? v[k][i] - mean : 0.0f;
+        }
+    }
+
+    /* 1 / sqrt(mean(x^2) + eps); rows of zeros stay zeros where eps is 0 */
+    float squares = 0.0f;
+#pragma unroll
+    for (int k = 0; k < K; k++)
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            squares += v[k][i] * v[k][i];
+    float rms = sqrtf(row_sum(squares, lanes, partial) / (float)width + p.eps);
+    float factor = 1.0f / fmaxf(rms, p.least);
+    if (!live)
+        return;
+
+    const float *rope = p.rope ? p.rope + row % p.positions * p.head : nullptr;
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        int column = (k * lanes + lane) * 8;
+        if (column >= width)
+            break;
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            v[k][i] *= factor;
+        if (p.gamma) {
+            float g[8];
+            load8(g, p.gamma + column);
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+                v[k][i] *= p.modulation ? 1.0f + g[i] : g[i];
+        }
+        if (p.beta) {
+            float b[8];
+            load8(b, p.beta + column);
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+                v[k][i] += b[i];
+        }
+        if (rope)
+            rotate(v[k], rope + column % p.head);
+        if (p.silu)
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+                v[k][i] = silu_of(v[k][i]);
+        store8(y + row * y_stride + column, v[k]);
+    }
+}
+
+static void run(const char *op, tensor y, tensor x, const norm_spec *p)
+{
+    enum { SMALL = 3, LARGE = 6 };
+    int64_t width = tensor_width(x), n = tensor_rows(x), most = width / 8;
+    check_pair(width == tensor_width(y) && n == tensor_rows(y) && chunks(x) && chunks(y), op, y, x);
+    if (n == 0)
+        return;
+    int each = most <= 32 * SMALL ? SMALL : LARGE, lanes = 4;
+    while (lanes * each < most)
+        lanes *= 2;
+    if (lanes > THREADS)
+        die("%s: rows of %lld are wider than %d", op, (long long)width, THREADS * LARGE * 8);
+    int64_t blocks = ceil_div(n, THREADS / lanes);
+    dispatch(y.type, [&](auto *yt) {
+        dispatch(x.type, [&](auto *xt) {
+            using Y = ELEMENT(yt);
+            using X = ELEMENT(xt);
+            if constexpr (std::is_same_v<X, Y> || std::is_same_v<X, float> ||
+                          std::is_same_v<Y, float>) {
+                auto kernel = each == SMALL ? norm_rows<Y, X, SMALL> : norm_rows<Y, X, LARGE>;
+                norm_spec q = *p;
+                q.least = 1e-12f / sqrtf((float)width); /* as the reference's normalize() */
+                kernel<<<blocks, THREADS, 0, stream>>>((Y *)y.data, (const X *)x.data, n,
+                                                       (int)width, y.stride, x.stride, lanes, q);
+            } else
+                check_pair(false, op, y, x);
+        });
+    });
+    LAUNCHED("a norm");
+}
+
+/* The pointer of an F32 vector as wide as x. */
+static const float *vector(const char *op, tensor v, tensor x)
+{
+    check_pair(v.type == F32 && tensor_count(v) == tensor_width(x) && tensor_contiguous(v) &&
+                   (uintptr_t)v.data % 16 == 0,
+               op, v, x);
+    return (const float *)v.data;
+}
+
+void rms_norm(tensor y, tensor x, tensor gamma, float eps)
+{
+    norm_spec p = {};
+    p.gamma = vector("rms_norm", gamma, x);
+    p.eps = eps;
+    run("rms_norm", y, x, &p);
+}
+
+void rms_norm_rope(tensor y, tensor x, tensor gamma, float eps, tensor rope)
+{
+    check_pair(rope.type == F32 && rope.rank == 3 && rope.dim[2] == 2 && rope.dim[1] % 4 == 0 &&
+                   tensor_width(x) % (2 * rope.dim[1]) == 0 && tensor_contiguous(rope),
+               "rms_norm_rope", x, rope);
+    norm_spec p = {};
+    p.gamma = vector("rms_norm_rope", gamma, x);
+    p.eps = eps;
+    p.rope = (const float *)rope.data;
+    p.positions = (int)rope.dim[0];
+    p.head = (int)rope.dim[1] * 2;
+    run("rms_norm_rope", y, x, &p);
+}
+
+void rms_norm_silu(tensor y, tensor x, tensor gamma, float eps)
+{
+    norm_spec p = {};
+    p.gamma = vector("rms_norm_silu", gamma, x);
+    p.eps = eps;
+    p.silu = true;
+    run("rms_norm_silu", y, x, &p);
+}
+
+void layer_norm(tensor y, tensor x, tensor gamma, tensor beta, float eps)
+{
+    norm_spec p = {};
+    p.gamma = gamma.data ? vector("layer_norm", gamma, x) : nullptr;
+    p.beta = beta.data ? vector("layer_norm", beta, x) : nullptr;
+    p.eps = eps;
+    p.centre = true;
+    run("layer_norm", y, x, &p);
+}
+
+void modulated_norm(tensor y, tensor x, tensor scale, tensor shift, float eps)
+{
+    norm_spec p = {};
+    p.gamma = vector("modulated_norm", scale, x);
+    p.beta = vector("modulated_norm", shift, x);
+    p.eps = eps;
+    p.centre = true;
+    p.modulation = true;
+    run("modulated_norm", y, x, &p);
+}
