@@ -53,7 +53,7 @@ static void say(const char *kind, const char *format, va_list arguments, int err
     if (n > (int)sizeof line - 2)
         n = (int)sizeof line - 2;
     for (int i = 0; i < n; i++) /* a name from a file must not steer the terminal */
-        if (((unsigned char)line[i] < 32 && line[i] != '\n') || line[i] == 127)
+        if ((unsigned char)line[i] < 32 || line[i] == 127)
             line[i] = '?';
     line[n++] = '\n';
     fflush(stderr);
