@@ -1,0 +1,340 @@
+/*
+** vae.c: the decoder of Wan's video autoencoder as equations (Wan2.1, wan/modules/vae.py).
+**
+** A latent frame passes conv2, conv1, the middle, a list of residual blocks and upsamplings, and
+** the head. All convolutions in time look back only, so any number of frames may be taken at once
+** with the same result. The hard idea is to take one: where an upsampling makes two frames of one,
+** the first goes down the rest of the list to its picture before the second starts (layers_from).
+** What a convolution needs of the past it keeps itself. So memory holds one frame a level and the
+** pasts, however long the video is, and a quarter of what four frames at once would take.
+**
+** It refuses checkpoints with other layers than these, other kernels than 3 x 3 x 3, and latents
+** of other than 16 channels (their mean and deviation are constants of the trained model).
+*/
+#include "vae.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/die.h"
+#include "../load.h"
+
+/* Mean and standard deviation of the latents the model was trained on (WanVAE.__init__). */
+static const float latent_mean[LATENT_CHANNELS] = {
+    -0.7571f, -0.7089f, -0.9113f, 0.1075f,  -0.1745f, 0.9653f,  -0.1517f, 1.5508f,
+    0.4134f,  -0.0715f, 0.5517f,  -0.3632f, -0.1922f, -0.9497f, 0.2503f,  -0.2921f};
+static const float latent_std[LATENT_CHANNELS] = {
+    2.8184f, 1.4541f, 2.3275f, 2.6558f, 1.2196f, 1.7708f, 2.6052f, 2.0743f,
+    3.2687f, 2.1526f, 2.8652f, 1.5579f, 1.6382f, 1.1253f, 2.8251f, 1.9160f};
+
+/* The reference divides by max(|x|, 1e-12): this is that, for all x that are not almost zero. */
+static const float norm_eps = 1e-24f;
+
+enum { PAST = 2 }; /* frames that a kernel of three looks back on */
+
+/* ---- loading: names are the reference's; sizes are the checkpoint's ---- */
+
+static const char *joined(const char *prefix, const char *name)
+{
+    static char buffers[4][192];
+    static int turn;
+    char *full = buffers[turn++ % 4];
+    snprintf(full, sizeof buffers[0], "%s%s", prefix, name);
+    return full;
+}
+
+/* A kernel of kt x k x k; out < 0 takes what the file has. */
+static conv_weight kernel(weights *w, const char *name, int64_t out, int64_t in, int kt, int k,
+                          tensor_type type)
+{
+    weights_tensor(w, joined(name, ".weight"), out, in, kt, k, k);
+    return load_conv(w, name, out, in, type);
+}
+
+static causal_conv causal(weights *w, const char *name, int64_t out, int64_t in, int k,
+                          tensor_type type)
+{
+    causal_conv c = {.w = kernel(w, name, out, in, PAST + 1, k, type), .in = in};
+    c.out = tensor_count(c.w.b);
+    return c;
+}
+
+static residual_block residual_load(weights *w, const char *prefix, int64_t in, tensor_type type)
+{
+    residual_block b = {0};
+    b.gamma1 = load_vector(w, joined(prefix, "residual.0.gamma"), in);
+    b.conv1 = causal(w, joined(prefix, "residual.2"), -1, in, 3, type);
+    int64_t out = b.conv1.out;
+    b.gamma2 = load_vector(w, joined(prefix, "residual.3.gamma"), out);
+    b.conv2 = causal(w, joined(prefix, "residual.6"), out, out, 3, type);
+    if (in != out)
+        b.shortcut = load_linear(w, joined(prefix, "shortcut"), out, in, type);
+    return b;
+}
+
+static attention_block attention_load(weights *w, const char *prefix, int64_t C, tensor_type type)
+{
+    attention_block b;
+    b.gamma = load_vector(w, joined(prefix, "norm.gamma"), C);
+    b.to_qkv = load_linear(w, joined(prefix, "to_qkv"), 3 * C, C, type);
+    b.proj = load_linear(w, joined(prefix, "proj"), C, C, type);
+    return b;
+}
+
+static upsample_block upsample_load(weights *w, const char *prefix, int64_t in, bool doubles,
+                                    tensor_type type)
+{
+    upsample_block b = {.doubles = doubles};
+    const char *name = joined(prefix, "resample.1");
+    weights_tensor(w, joined(name, ".weight"), -1, in, 3, 3);
+    b.conv = load_conv(w, name, -1, in, type);
+    b.out = tensor_count(b.conv.b);
+    if (doubles)
+        b.time_conv = causal(w, joined(prefix, "time_conv"), 2 * in, in, 1, type);
+    return b;
+}
+
+static bool has_any(const weights *w, const char *prefix)
+{
+    for (int i = 0; i < weights_count(w); i++)
+        if (strncmp(weights_name(w, i), prefix, strlen(prefix)) == 0)
+            return true;
+    return false;
+}
+
+/* One more than the greatest N of decoder.upsamples.N: an index that is missing below it is an
+ * error, not the end. */
+static int count_layers(const weights *w)
+{
+    int count = 0, n;
+    for (int i = 0; i < weights_count(w); i++)
+        if (sscanf(weights_name(w, i), "decoder.upsamples.%4d.", &n) == 1 && n >= count)
+            count = n + 1;
+    if (count == 0)
+        die("%s has no tensor decoder.upsamples.0.residual.2.weight: it is no Wan video VAE",
+            weights_path(w));
+    return count;
+}
+
+/* Layer i of the list, which is told by its names; in: the width that comes in. Returns the width
+ * that goes out. */
+static int64_t layer_load(vae *v, int i, weights *w, int64_t in, tensor_type type)
+{
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "decoder.upsamples.%d.", i);
+    layer *l = &v->layer[i];
+    l->is_upsample = has_any(w, joined(prefix, "resample."));
+    if (!l->is_upsample) {
+        l->residual = residual_load(w, prefix, in, type);
+        return l->residual.conv1.out;
+    }
+    l->upsample = upsample_load(w, prefix, in, has_any(w, joined(prefix, "time_conv.")), type);
+    v->space *= 2;
+    v->time *= l->upsample.doubles ? 2 : 1;
+    return l->upsample.out;
+}
+
+void vae_load(vae *v, weights *w, tensor_type dtype)
+{
+    *v = (vae){.A = operand_type(dtype), .space = 1, .time = 1};
+    v->layers = count_layers(w);
+    v->layer = new_bytes((unsigned long)v->layers * sizeof *v->layer);
+    v->conv2 = load_linear(w, "conv2", LATENT_CHANNELS, LATENT_CHANNELS, dtype);
+    v->conv1 = causal(w, "decoder.conv1", -1, LATENT_CHANNELS, 3, dtype);
+    int64_t C = v->conv1.out;
+    v->middle0 = residual_load(w, "decoder.middle.0.", C, dtype);
+    v->middle1 = attention_load(w, "decoder.middle.1.", C, dtype);
+    v->middle2 = residual_load(w, "decoder.middle.2.", C, dtype);
+    for (int i = 0; i < v->layers; i++)
+        C = layer_load(v, i, w, C, dtype);
+    v->head_gamma = load_vector(w, "decoder.head.0.gamma", C);
+    v->head = causal(w, "decoder.head.2", 3, C, 3, dtype);
+}
+
+/* ---- memory that lives as long as a video ---- */
+
+static void causal_start(causal_conv *c, int64_t Y, int64_t X, tensor_type A)
+{
+    c->past = scratch(A, PAST, Y, X, c->in);
+    c->seen = 0;
+}
+
+static void residual_start(residual_block *b, int64_t Y, int64_t X, tensor_type A)
+{
+    causal_start(&b->conv1, Y, X, A);
+    causal_start(&b->conv2, Y, X, A);
+}
+
+void vae_start(vae *v, int64_t Y, int64_t X)
+{
+    causal_start(&v->conv1, Y, X, v->A);
+    residual_start(&v->middle0, Y, X, v->A);
+    residual_start(&v->middle2, Y, X, v->A);
+    for (layer *l = v->layer; l < v->layer + v->layers; l++) {
+        if (!l->is_upsample) {
+            residual_start(&l->residual, Y, X, v->A);
+            continue;
+        }
+        l->upsample.started = false;
+        if (l->upsample.doubles)
+            causal_start(&l->upsample.time_conv, Y, X, v->A);
+        Y *= 2;
+        X *= 2;
+    }
+    causal_start(&v->head, Y, X, v->A);
+}
+
+/* ---- the equations; x is F32 [1, Y, X, C] from block to block ---- */
+
+static tensor like(tensor x, tensor_type type, int64_t C)
+{
+    return scratch(type, x.dim[0], x.dim[1], x.dim[2], C);
+}
+
+/* x itself if it has the type. */
+static tensor as(tensor_type type, tensor x)
+{
+    if (x.type == type)
+        return x;
+    tensor y = like(x, type, x.dim[3]);
+    copy(y, x);
+    return y;
+}
+
+/* y = w * (the two frames before x, x), and x becomes the last of the two. */
+static void convolve(tensor y, tensor x, causal_conv *c)
+{
+    tensor absent = {0};
+    conv3d(y, x, c->seen ? slice(c->past, 0, c->seen) : absent, &c->w, false);
+    if (c->seen == PAST)
+        copy(slice(c->past, 0, 1), slice(c->past, 1, 1));
+    else
+        c->seen++;
+    copy(slice(c->past, c->seen - 1, 1), x);
+}
+
+/* shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x)))))); in place where the width stays */
+static tensor residual(vae *v, residual_block *b, tensor x)
+{
+    int64_t in = b->conv1.in, out = b->conv1.out;
+    tensor y = in == out ? x : like(x, F32, out);
+    size_t mark = scratch_mark();
+    tensor a = like(x, v->A, in), h = like(x, v->A, out);
+    tensor r = in == out ? a : like(x, v->A, out);
+    rms_norm_silu(a, x, b->gamma1, norm_eps);
+    convolve(h, a, &b->conv1);
+    rms_norm_silu(h, h, b->gamma2, norm_eps);
+    convolve(r, h, &b->conv2);
+    if (in != out)
+        linear(y, x, &b->shortcut);
+    add(y, r);
+    scratch_reset(mark);
+    return y;
+}
+
+/* x += proj(softmax(q k^T / sqrt(C)) v), q k v = to_qkv(norm(x)): one head, over the pixels of a
+ * frame */
+static void attend(vae *v, attention_block *b, tensor x)
+{
+    size_t mark = scratch_mark();
+    int64_t C = x.dim[3], L = x.dim[1] * x.dim[2];
+    tensor a = scratch(v->A, L, C), qkv = scratch(v->A, L, 3 * C);
+    attention_spec one_head = {.batch = 1, .heads = 1, .scale = 1.0f / sqrtf((float)C)};
+    rms_norm(a, reshape(x, L, C), b->gamma, norm_eps);
+    linear(qkv, a, &b->to_qkv);
+    attention(a, columns(qkv, 0, C), columns(qkv, C, C), columns(qkv, 2 * C, C), &one_head);
+    tensor y = scratch(v->A, L, C);
+    linear(y, a, &b->proj);
+    add(reshape(x, L, C), y);
+    scratch_reset(mark);
+}
+
+/* The one or two frames A [., Y, X, C] that x becomes: two = split(time_conv(x)), except that the
+ * first frame of all stays one, and is not seen by time_conv. */
+static tensor double_time(vae *v, upsample_block *b, tensor x)
+{
+    if (!b->doubles || !b->started) {
+        b->started = true;
+        return as(v->A, x);
+    }
+    int64_t C = x.dim[3];
+    tensor two = scratch(v->A, 2, x.dim[1], x.dim[2], C);
+    size_t mark = scratch_mark();
+    tensor both = like(x, v->A, 2 * C);
+    convolve(both, as(v->A, x), &b->time_conv);
+    split_frames(two, both);
+    scratch_reset(mark);
+    return two;
+}
+
+/* y = conv(x with every pixel read as 2 x 2) */
+static tensor double_space(vae *v, upsample_block *b, tensor x)
+{
+    tensor y = scratch(v->A, 1, 2 * x.dim[1], 2 * x.dim[2], b->out), absent = {0};
+    conv3d(y, x, absent, &b->conv, true);
+    return as(F32, y);
+}
+
+/* picture F32 [1, H, W, 3] = head(silu(norm(x))) */
+static void head(vae *v, tensor picture, tensor x)
+{
+    tensor a = like(x, v->A, x.dim[3]), y = like(x, v->A, 3);
+    rms_norm_silu(a, x, v->head_gamma, norm_eps);
+    convolve(y, a, &v->head);
+    copy(picture, y);
+}
+
+/* The layers from i on: every frame that comes of x goes to its picture, the next of video. */
+static void layers_from(vae *v, int i, tensor x, tensor video, int64_t *made)
+{
+    for (; i < v->layers && !v->layer[i].is_upsample; i++)
+        x = residual(v, &v->layer[i].residual, x);
+    if (i == v->layers) {
+        head(v, slice(video, (*made)++, 1), x);
+        return;
+    }
+    upsample_block *b = &v->layer[i].upsample;
+    tensor frames = double_time(v, b, x);
+    for (int64_t f = 0; f < frames.dim[0]; f++) {
+        size_t mark = scratch_mark();
+        layers_from(v, i + 1, double_space(v, b, slice(frames, f, 1)), video, made);
+        scratch_reset(mark);
+    }
+}
+
+/* z / (1 / std) + mean, channels last: host F32 [Y X, 16] of frame t of [16, T, Y, X] */
+static void unnormalise(float *z, tensor latents, int64_t t)
+{
+    int64_t T = latents.dim[1], pixels = latents.dim[2] * latents.dim[3];
+    for (int c = 0; c < LATENT_CHANNELS; c++) {
+        const float *from = (const float *)latents.data + (c * T + t) * pixels;
+        float scale = 1.0f / latent_std[c];
+        for (int64_t i = 0; i < pixels; i++)
+            z[i * LATENT_CHANNELS + c] = from[i] / scale + latent_mean[c];
+    }
+}
+
+int64_t vae_decode(vae *v, tensor video, tensor latents, int64_t t)
+{
+    assert(latents.rank == 4 && latents.dim[0] == LATENT_CHANNELS && latents.type == F32);
+    size_t mark = scratch_mark();
+    int64_t Y = latents.dim[2], X = latents.dim[3], made = 0;
+    float *host = new_bytes((unsigned long)(Y * X) * LATENT_CHANNELS * sizeof *host);
+    unnormalise(host, latents, t);
+    tensor z = upload(tensor_of(host, F32, Y * X, LATENT_CHANNELS), v->A);
+    tensor a = scratch(v->A, 1, Y, X, LATENT_CHANNELS), x = scratch(v->A, 1, Y, X, v->conv1.out);
+    linear(reshape(a, Y * X, LATENT_CHANNELS), z, &v->conv2);
+    convolve(x, a, &v->conv1);
+    x = as(F32, x);
+    x = residual(v, &v->middle0, x);
+    attend(v, &v->middle1, x);
+    x = residual(v, &v->middle2, x);
+    layers_from(v, 0, x, video, &made);
+    device_wait();
+    free(host);
+    scratch_reset(mark);
+    return made;
+}

@@ -1,0 +1,152 @@
+/*
+** wan-vae-decode.c: latents to frames: the decoder of Wan's video autoencoder as a filter.
+**
+** Frames leave as they are made, so the next stage works while this one does; with --raw the
+** channels come first and the frames second, so the whole video is kept until it is complete.
+** A latent frame whose pictures have a NaN or an infinity ends the run: it is never written.
+*/
+#include <stdlib.h>
+
+#include "../../common/die.h"
+#include "../../common/program.h"
+#include "../../common/stream.h"
+#include "../load.h"
+#include "vae.h"
+#include "wan-vae-decode.h"
+
+static const char *model, *dtype = "fp32";
+static bool raw;
+static const option options[] = {
+    {'m', "model", OPTION_TEXT, &model, 0, 0, true},
+    {0, "dtype", OPTION_TEXT, &dtype, 0, 0, false},
+    {0, "raw", OPTION_FLAG, &raw, 0, 0, false},
+    OPTIONS_END,
+};
+
+/* The latents of the document just read, all in memory. */
+static tensor read_latents(reader *r)
+{
+    static const int64_t shape[] = {LATENT_CHANNELS, -1, -1, -1};
+    document_tensor(&r->d, "latents", r->name, F32, 4, shape);
+    reader_load(r);
+    tensor latents = document_tensor(&r->d, "latents", r->name, F32, 4, shape);
+    if (tensor_count(latents) == 0)
+        die("latents of document %d of %s are empty: %s", r->documents, r->name,
+            tensor_text(latents));
+    return latents;
+}
+
+/* The header: what came in, and what this program adds. */
+static void write_header(writer *w, const document *in, weights *checkpoint, const int64_t dim[3])
+{
+    document d = {0};
+    metadata_copy(&d, in);
+    if (!metadata_get(&d, "fps"))
+        metadata_set(&d, "fps", "16");
+    provenance_add(&d, options, load_provenance(checkpoint));
+    document_add(&d, raw ? "video" : "frames",
+                 raw ? tensor_of(NULL, F32, 3, dim[0], dim[1], dim[2])
+                     : tensor_of(NULL, U8, dim[0], dim[1], dim[2], 3));
+    writer_header(w, &d);
+    document_free(&d);
+}
+
+/* The pictures F32 [n, H, W, 3] to the output, as bytes. */
+static void write_frames(writer *w, tensor pictures)
+{
+    size_t mark = scratch_mark();
+    const int64_t *dim = pictures.dim;
+    tensor frames = scratch(U8, dim[0], dim[1], dim[2], 3), host = frames;
+    host.data = new_bytes(tensor_bytes(frames));
+    quantize_frames(frames, pictures);
+    download(host, frames);
+    writer_tensor(w, host);
+    free(host.data);
+    scratch_reset(mark);
+}
+
+/* video, host [3, N, H, W], gets the pictures [n, H, W, 3] as its frames from `first` on. */
+static void keep_raw(tensor video, int64_t first, tensor pictures)
+{
+    tensor host = pictures;
+    host.data = new_bytes(tensor_bytes(pictures));
+    download(host, pictures);
+    int64_t all = tensor_count(video) / 3, n = tensor_count(pictures) / 3;
+    int64_t start = first * video.dim[2] * video.dim[3];
+    const float *from = host.data;
+    float *to = (float *)video.data + start;
+    for (int64_t i = 0; i < n; i++)
+        for (int c = 0; c < 3; c++)
+            to[c * all + i] = from[3 * i + c];
+    free(host.data);
+}
+
+static void decode(vae *v, weights *checkpoint, reader *r, writer *w)
+{
+    size_t mark = scratch_mark();
+    tensor latents = read_latents(r);
+    int64_t T = latents.dim[1], N = v->time * (T - 1) + 1, H = v->space * latents.dim[2],
+            W = v->space * latents.dim[3], done = 0;
+    stats_phase("decode");
+    write_header(w, &r->d, checkpoint, (int64_t[]){N, H, W});
+    tensor whole = tensor_of(NULL, F32, 3, N, H, W);
+    if (raw)
+        whole.data = new_bytes(tensor_bytes(whole));
+    tensor video = scratch(F32, v->time, H, W, 3);
+    vae_start(v, latents.dim[2], latents.dim[3]);
+    for (int64_t t = 0; t < T; t++) {
+        tensor pictures = slice(video, 0, vae_decode(v, video, latents, t));
+        int64_t bad = count_nonfinite(pictures);
+        if (bad)
+            die("latent frame %lld of document %d decodes to %lld values that are not finite: not "
+                "written; --dtype fp32 or bf16 may hold them if the latents are finite",
+                (long long)t, r->documents, (long long)bad);
+        if (raw)
+            keep_raw(whole, done, pictures);
+        else
+            write_frames(w, pictures);
+        done += pictures.dim[0];
+        progress("decode", t + 1, T);
+    }
+    if (raw)
+        writer_tensor(w, whole);
+    free(whole.data);
+    writer_end(w);
+    stats_add("documents", 1);
+    stats_add("frames", (double)N);
+    stats_set("peak_device_bytes", (double)device_peak_bytes());
+    scratch_reset(mark);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const patterns[] = {"Wan2.1_VAE.pth", "*[vV][aA][eE]*.pth",
+                                           "*[vV][aA][eE]*.safetensors", NULL};
+    int first = program_begin(argc, argv, options, usage);
+    if (first < argc)
+        usage_error("unwanted operand '%s'", argv[first]);
+    if (!model)
+        usage_error("-m is needed: a directory or a file with the VAE's weights");
+    tensor_type type = dtype_named(dtype);
+    weights *checkpoint = weights_find(model, patterns);
+    reader in;
+    writer out;
+    reader_open(&in, stdin, "standard input");
+    writer_open(&out, stdout, "standard output");
+    if (program_waits())
+        reader_wait(&in);
+    stats_phase("read");
+    if (!reader_next(&in))
+        die("standard input has no document");
+    stats_phase("load");
+    vae v;
+    device_open();
+    vae_load(&v, checkpoint, type);
+    stats_add("weight_loads", 1);
+    do {
+        decode(&v, checkpoint, &in, &out);
+        stats_phase("read");
+    } while (reader_next(&in));
+    writer_close(&out);
+    return program_end();
+}
