@@ -205,13 +205,14 @@ static void push_global(machine *m, const char *module, uint64_t n, const char *
     full[n] = '.';
     memcpy(full + n + 1, name, k);
     full[n + 1 + k] = 0;
-    bool whole = strlen(full) == n + 1 + k; /* a NUL inside must not hide the rest */
-    if (whole && strcmp(full, "collections.OrderedDict") == 0) {
+    if (strlen(full) != n + 1 + k) /* it must not hide what follows */
+        broken(m, "a global name with a zero byte");
+    if (strcmp(full, "collections.OrderedDict") == 0) {
         push_kind(m, PICKLE_GLOBAL, ORDERED_DICT);
         return;
     }
     for (int i = 0; m->allowed[i]; i++)
-        if (whole && strcmp(full, m->allowed[i]) == 0) {
+        if (strcmp(full, m->allowed[i]) == 0) {
             push_kind(m, PICKLE_GLOBAL, i);
             return;
         }

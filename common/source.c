@@ -38,7 +38,8 @@ static bool is_checkpoint(FILE *file)
     unsigned char b[9] = {0};
     size_t n = fread(b, 1, sizeof b, file);
     rewind(file);
-    return n == sizeof b && b[8] != '{' && (b[0] == '{' || memcmp(b, "PK\3\4", 4) == 0);
+    return n == sizeof b && b[8] != '{' &&
+           (b[0] == '{' || memcmp(b, "PK\3\4", 4) == 0 || (b[0] == 0x80 && b[1] <= 5));
 }
 
 source *source_open(const char *path)

@@ -277,6 +277,8 @@ static void sort_items(weights *w)
         qsort(w->order, (size_t)w->items, sizeof *w->order, by_name);
     for (int i = 1; i < w->items; i++) {
         item *a = w->item + w->order[i - 1], *b = w->item + w->order[i];
+        if (strcmp(a->name, b->name) == 0 && a->file == b->file)
+            die("%s is twice in %s", a->name, w->file[a->file].path);
         if (strcmp(a->name, b->name) == 0)
             die("%s is both in %s and in %s", a->name, w->file[a->file].path,
                 w->file[b->file].path);

@@ -1,0 +1,132 @@
+#!/bin/sh
+# The .pth reader: values of every layout that torch.save and archivers write, and one clear refusal
+# for each file that lies, asks for what is no tensor, or means to exhaust us (fixtures/pth/make.py).
+. "$(dirname "$0")/tap.sh"
+cd "$ROOT/fixtures/pth" || exit 1
+
+for file in good-*.pth; do
+    expected=${file%.pth}.safetensors
+    close_to "$file: values" -s 1 "$file" "$expected"
+    is "$(tensor-info -n "$file" | sort)" "$(tensor-info -n "$expected" | sort)" "$file: names"
+done
+
+# In a second, and in 700 MB (unless the programs need more to run at all, as under a sanitizer).
+limit=${MEMORY_KB:-700000}
+refused() { # FILE PATTERN
+    fails 1 "*$2" "$1: *$2" timeout 5 sh -c "ulimit -v $limit; exec tensor-pick bad-$1.pth"
+}
+began=$(date +%s)
+while IFS='|' read -r file pattern; do
+    refused "$file" "$pattern"
+done <<'END'
+system|bad-system.pth: its pickle asks for posix.system; only tensors are read
+eval|its pickle asks for builtins.eval; only tensors are read
+getattr|its pickle asks for builtins.getattr; only tensors are read
+numpy|its pickle asks for numpy.core.multiarray._reconstruct; only tensors are read
+stack-global|its pickle asks for os.system; only tensors are read
+storage-type|its pickle asks for torch.ComplexFloatStorage; only tensors are read
+hidden|a global name with a zero byte
+long-name|a global name of more than 200 bytes
+newobj|its pickle has instruction 0x81 at byte 28, which no state dict needs
+inst|its pickle has instruction 0x69 at byte 3, which no state dict needs
+extension|its pickle has instruction 0x82 at byte 2, which no state dict needs
+protocol|a protocol of the future
+no-stop|it ends within an instruction
+cut-text|it ends within an instruction
+cut-text8|a text of more than 4 GB
+cut-name|it ends within a name
+underflow|it takes a value from an empty stack
+mark-underflow|there is no mark on its stack
+mark-value|it takes a mark for a value
+mark-root|it takes a value from an empty stack
+tuple-item|it sets an item of something that is no dict
+odd-items|a key without a value
+call-number|it calls something that is no function
+call-list|it calls something that is no function
+memo-unset|it reads a place of the memo that was never set
+memo-far|a place in the memo that no state dict needs
+long-number|a number of more than 64 bits
+values|it makes more values than a state dict needs
+objects|it makes more objects than a state dict needs
+nested|its pickle holds no dict of named tensors
+laughs|its pickle holds no dict of named tensors
+cycle|its pickle holds no dict of named tensors
+one-tensor|its pickle holds no dict of named tensors
+huge|its data.pkl has 68157440 bytes; at most 67108864 are read
+empty|it ends within an instruction
+size|w is [[]1099511627776], more than the 24 elements of its storage
+size-overflow|w is [[]8589934592, 8589934592], more than the 24 elements of its storage
+size-beyond|a number of more than 64 bits
+size-empty|w: it is empty, but its other sizes are beyond all measure
+size-negative|w: a size or stride is not a natural number
+size-rank|w has 9 dimensions; at most 8 are read
+stride-negative|w: a size or stride is not a natural number
+stride-overflow|w: elements 0 to 9223372036854775809 are outside its storage of 24
+stride-outside|w: elements 0 to 24 are outside its storage of 24
+stride-count|w: its sizes and strides are not two tuples of one length
+expanded|w is [[]1000, 24], more than the 24 elements of its storage
+offset-outside|w: elements 1 to 24 are outside its storage of 24
+offset-huge|are outside its storage of 24
+offset-negative|w: its offset is not a natural number
+storage-missing|w: its storage model/data/7 is not in the file
+storage-path|w: its storage model/data/../../../etc/passwd is not in the file
+storage-size|w: its storage model/data/0 has 96 bytes, not 2305843009213693952 elements of 4
+storage-untyped|w: its storage has no type
+storage-class|w: its storage is not named as torch.save does
+storage-text|w: its storage is not named as torch.save does
+storage-none|w: its storage is not named as torch.save does
+parameter|w: a parameter that holds no tensor
+no-arguments|w: its storage is not named as torch.save does
+twice|a is twice in bad-twice.pth
+negated|w: it is lazily conjugated or negated: save it resolved
+strided|its strided views would take 864 bytes, though its storages have 96
+key|a name in its state dict is no text
+cut|the directory of this zip is missing: the file is cut short
+cut-local|the directory of this zip is missing: the file is cut short
+legacy|is a bare pickle, as torch.save wrote before PyTorch 1.6: load it there and save it again
+no-pickle|a zip, but no .pth: it has no data.pkl
+two-pickles|it has more than one data.pkl
+same-name|entry model/data/0 is twice in this zip
+big-endian|its byte order is 'big'; only little is read
+entries|the directory of this zip is not where it should be
+entries64|the directory of this zip is not where it should be
+directory|the directory of this zip is not where it should be
+directory64|the directory of this zip is not where it should be
+end64|the zip64 directory of this zip is not where it should be
+offset|entry model/data/0 of this zip overlaps what follows it
+offset64|entry model/data/0 of this zip overlaps what follows it
+size64|entry model/data/0 of this zip overlaps what follows it
+size-lie|a: its storage model/data/0 has 1099511627776 bytes, not 24 elements of 4
+extra-missing|a: its storage model/data/0 has 4294967295 bytes, not 24 elements of 4
+overlap|entry model/data/0 of this zip overlaps what follows it
+overlap-same|entry model/data.pkl of this zip overlaps what follows it
+method|entry model/data/0 is packed by method 12; only stored and deflated ones are read
+encrypted|entry model/data/0 is encrypted
+local|entry model/data/0 is not where the directory of this zip says
+local-name|entry model/data/0 is not where the directory of this zip says
+bomb|entry model/data/0 cannot hold the 1099511627776 bytes that it says
+bomb-inside|deflated entry model/data/0 is damaged
+short-inside|deflated entry model/data/0 is damaged
+checksum|deflated entry model/data/0 is damaged
+deflate|deflated entry model/data/0 is damaged
+END
+took=$(($(date +%s) - began))
+number=$(ls bad-*.pth | wc -l)
+[ $took -le "$number" ]
+ok $? "each is refused in less than a second"
+comment "$number files in $took s"
+[ "$tests" -eq $((2 * $(ls good-*.pth | wc -l) + number + 1)) ]
+ok $? "no file is left out"
+
+# A real file cut at fifty places is refused each time.
+whole=$ROOT/fixtures/random/models_t5_umt5-xxl-enc-bf16.pth
+size=$(wc -c <"$whole")
+wrong=0
+for i in $(seq 0 49); do
+    head -c $((size * i / 50)) "$whole" >"$TMP/cut.pth"
+    tensor-pick "$TMP/cut.pth" >"$TMP/out" 2>"$TMP/err"
+    [ $? -eq 1 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ] || wrong=$((wrong + 1))
+done
+is $wrong 0 "cut at any place, a .pth is refused in one line"
+
+done_testing
