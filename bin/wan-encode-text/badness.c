@@ -19,7 +19,9 @@
 #define CLOSING "®»˝”›™"
 #define NUMERIC "±-³µ¹¼-¾×÷⁄№∂∆∏∑√∞∩∫≈≠≡≤≥"
 #define FACES "°Ò-ÖÙ-Üò-öø-üŌŐŪŲ"
-#define UPPER "À-ÑØÜÝĀĂĄĆČĎĐĒĖĘĚĞĢĪİĶĹĻĽŁŃŅŇŒŘŚŞŠŢŤŮŰŸŹŻŽҐ"
+#define UPPER                                                                                      \
+    "À-ÑØÜÝĀĂĄĆČĎĐĒĖĘĚĞĢĪİĶĹĻĽŁŃŅŇ"                                    \
+    "ŒŘŚŞŠŢŤŮŰŸŹŻŽҐ"
 #define LOWER "ß-ñüāăąćčďđēėęěğģīįķĺļľłœŕśşšťźżžґﬁﬂ"
 #define UPPER_COMMON "ÞΆΈ-ΊΌΎΏΑ-ΫЁ-Я"
 #define LOWER_COMMON "ά-ωа-џ"

@@ -24,8 +24,6 @@ static void check_text(const char *s, size_t n, const char *where)
 
 static bool is_blank(const char *s, size_t n)
 {
-    if (!is_utf8(s, n))
-        return false;
     for (const char *p = s; p < s + n;)
         if (!is_space(next_char(&p, s + n)))
             return false;
@@ -91,28 +89,43 @@ prompt prompt_of(const prompt_rules *rules, char *s, size_t bytes, const char *w
 
 /* ---- lines ---- */
 
-bool prompt_read(prompt *p, const prompt_rules *rules, FILE *file, size_t *line)
+char *prompt_line(prompt_list *list, size_t *bytes)
 {
     char *s = NULL, where[40];
     size_t room = 0;
     ssize_t n;
-    while (errno = 0, (n = getline(&s, &room, file)) >= 0) {
-        snprintf(where, sizeof where, "line %zu", ++*line);
+    while ((n = getline(&s, &room, list->file)) >= 0) {
+        snprintf(where, sizeof where, "line %zu", ++list->line);
         if (n && s[n - 1] == '\n')
             n--;
         if (n && s[n - 1] == '\r')
             n--;
         s[n] = 0;
-        if (!is_blank(s, (size_t)n)) {
-            *p = prompt_of(rules, s, (size_t)n, where);
-            return true;
+        *bytes = (size_t)n;
+        check_text(s, *bytes, where);
+        if (!is_blank(s, *bytes)) {
+            list->given++;
+            return s;
         }
         warn("%s is blank: skipped", where);
     }
-    if (ferror(file))
+    if (ferror(list->file))
         die_errno("cannot read standard input");
+    if (!list->given)
+        die("standard input has no prompt");
     free(s);
-    return false;
+    return NULL;
+}
+
+bool prompt_read(prompt *p, const prompt_rules *rules, prompt_list *list)
+{
+    size_t bytes;
+    char *s = prompt_line(list, &bytes), where[40];
+    if (!s)
+        return false;
+    snprintf(where, sizeof where, "line %zu", list->line);
+    *p = prompt_of(rules, s, bytes, where);
+    return true;
 }
 
 void prompt_free(prompt *p)

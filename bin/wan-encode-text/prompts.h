@@ -25,8 +25,18 @@ typedef struct {
 
 /* The ids of a text; `where` ("line 3") names it in messages. Takes `text`, which was malloced. */
 prompt prompt_of(const prompt_rules *rules, char *text, size_t bytes, const char *where);
-/* The next line that is not blank. False at the end. *line counts lines. */
-bool prompt_read(prompt *p, const prompt_rules *rules, FILE *file, size_t *line);
+/* A list of prompts. */
+typedef struct {
+    FILE *file;
+    size_t line;  /* the number of the last line read */
+    size_t given; /* how many were not blank */
+} prompt_list;
+
+/* The next line that is not blank, without its end, checked to be text; the caller frees it. NULL
+ * at the end; dies if there was none at all. */
+char *prompt_line(prompt_list *list, size_t *bytes);
+/* The same as ids; false at the end. */
+bool prompt_read(prompt *p, const prompt_rules *rules, prompt_list *list);
 void prompt_free(prompt *p);
 
 #endif

@@ -4,7 +4,6 @@
 ** The weights are read layer by layer for as many prompts as make a batch, so the time for twenty
 ** prompts is about that for one.
 */
-#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "../../common/die.h"
 #include "../../common/program.h"
+#include "clean.h"
 #include "prompts.h"
 #include "t5.h"
 #include "wan-encode-text.h"
@@ -23,7 +23,7 @@
 enum { BATCH_TOKENS = 4096, BATCH_PROMPTS = 1024 };
 
 static const char *directory, *negative_text, *negative_file;
-static bool token_ids, print_ids;
+static bool token_ids, print_ids, print_text;
 
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &directory, 0, 0, true},
@@ -31,6 +31,7 @@ static const option options[] = {
     {0, "negative-file", OPTION_TEXT, &negative_file, 0, 0, true},
     {0, "token-ids", OPTION_FLAG, &token_ids, 0, 0, false},
     {0, "print-ids", OPTION_FLAG, &print_ids, 0, 0, true},
+    {0, "print-text", OPTION_FLAG, &print_text, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -81,7 +82,6 @@ static char *file_text(const char *path, size_t *n)
     FILE *f = fopen(path, "r");
     char *s = NULL;
     size_t room = 0;
-    errno = 0;
     ssize_t got = f ? getdelim(&s, &room, EOF, f) : -1;
     if (!f || ferror(f))
         die_errno("cannot read %s", path);
@@ -143,11 +143,11 @@ static void batch_add(batch *b, prompt p)
     b->tokens += p.n;
 }
 
-static bool batch_read(batch *b, const prompt_rules *rules, FILE *file, size_t *line)
+static bool batch_read(batch *b, const prompt_rules *rules, prompt_list *list)
 {
     int before = b->n;
     for (prompt p; b->n < BATCH_PROMPTS && b->tokens < BATCH_TOKENS;) {
-        if (!prompt_read(&p, rules, file, line))
+        if (!prompt_read(&p, rules, list))
             break;
         batch_add(b, p);
     }
@@ -185,15 +185,14 @@ static void write_document(writer *out, const t5 *m, const prompt *p, tensor con
     stats_add("tokens", (double)p->n);
 }
 
-static void encode_all(const t5 *m, const prompt_rules *rules, FILE *in)
+static void encode_all(const t5 *m, const prompt_rules *rules, prompt_list *list)
 {
     static batch b;
-    size_t line = 0;
     writer out;
     writer_open(&out, stdout, "standard output");
     prompt negative = negative_prompt(rules);
     tensor context_null = {0};
-    for (batch_add(&b, negative); batch_read(&b, rules, in, &line); b.n = 0, b.tokens = 0) {
+    for (batch_add(&b, negative); batch_read(&b, rules, list); b.n = 0, b.tokens = 0) {
         if (!context_null.data)
             device_open(); /* the first prompts are here */
         stats_phase("encode");
@@ -214,8 +213,6 @@ static void encode_all(const t5 *m, const prompt_rules *rules, FILE *in)
         free(context.data);
         stats_phase("read");
     }
-    if (!context_null.data)
-        die("standard input has no prompt");
     free(context_null.data);
     prompt_free(&negative);
     stats_set("peak_device_bytes", (double)device_peak_bytes());
@@ -224,17 +221,24 @@ static void encode_all(const t5 *m, const prompt_rules *rules, FILE *in)
 
 /* ---- without a model ---- */
 
-static void print_all(const prompt_rules *rules, FILE *in)
+static void print_all_ids(const prompt_rules *rules, prompt_list *list)
 {
-    size_t line = 0, found = 0;
-    for (prompt p; prompt_read(&p, rules, in, &line); found++) {
+    for (prompt p; prompt_read(&p, rules, list); prompt_free(&p)) {
         for (int64_t i = 0; i < p.n; i++)
             printf("%s%d", i ? " " : "", p.ids[i]);
         printf("\n");
-        prompt_free(&p);
     }
-    if (!found)
-        die("standard input has no prompt");
+}
+
+static void print_all_text(prompt_list *list)
+{
+    size_t n;
+    for (char *s; (s = prompt_line(list, &n)); free(s)) {
+        text t = text_of(s, n);
+        clean(&t);
+        printf("%s\n", t.s);
+        text_free(&t);
+    }
 }
 
 /* --wait: standard input, read to its end before anything else is done. */
@@ -253,28 +257,40 @@ static FILE *all_input(void)
     return f;
 }
 
+static void check_usage(int operands)
+{
+    if (operands)
+        usage_error("prompts are read from standard input: no operands are wanted");
+    if (!directory && !print_text)
+        usage_error("-m DIR is needed");
+    if (print_ids && print_text)
+        usage_error("--print-ids and --print-text exclude each other");
+    if (negative_text && negative_file)
+        usage_error("-n and --negative-file exclude each other");
+    bool negative = (negative_text && *negative_text) || negative_file;
+    if (token_ids && !print_ids && !negative)
+        usage_error("--token-ids needs the ids of a negative prompt too (-n)");
+}
+
 int main(int argc, char **argv)
 {
     static const char *const patterns[] = {"models_t5_umt5-xxl-enc-bf16.pth", "models_t5*.pth",
                                            "*umt5*.safetensors", NULL};
-    if (program_begin(argc, argv, options, usage) != argc)
-        usage_error("prompts are read from standard input: unwanted operand '%s'", argv[argc - 1]);
-    if (!directory)
-        usage_error("-m DIR is needed");
-    if (negative_text && negative_file)
-        usage_error("-n and --negative-file exclude each other");
-    if (token_ids && !print_ids && !(negative_text && *negative_text) && !negative_file)
-        usage_error("--token-ids needs the ids of a negative prompt too (-n)");
+    check_usage(argc - program_begin(argc, argv, options, usage));
+    prompt_list list = {.file = program_waits() ? all_input() : stdin};
+    if (print_text) {
+        print_all_text(&list);
+        return program_end();
+    }
     prompt_rules rules = {.pieces = token_ids ? NULL : open_tokenizer(), .most = longest_prompt()};
-    FILE *in = program_waits() ? all_input() : stdin;
     if (print_ids) {
-        print_all(&rules, in);
+        print_all_ids(&rules, &list);
         return program_end();
     }
     weights *w = weights_find(directory, patterns);
     t5 model = t5_open(w);
     rules.vocabulary = model.vocabulary;
-    encode_all(&model, &rules, in);
+    encode_all(&model, &rules, &list);
     weights_close(w);
     return program_end();
 }

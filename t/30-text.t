@@ -1,0 +1,122 @@
+#!/bin/sh
+# wan-encode-text: sentencepiece ids, the negative prompt, metadata, options, bad input.
+. "$(dirname "$0")/tap.sh"
+M=$ROOT/fixtures/random SPM=$ROOT/fixtures/spm
+
+# ---- ids ----
+
+# A model's directory without config.json: text_len is 512.
+mkdir -p "$TMP/m/google/umt5-xxl"
+cp "$M/google/umt5-xxl/spiece.model" "$TMP/m/google/umt5-xxl"
+print_ids() { wan-encode-text -m "${1:-$TMP/m}" --print-ids; }
+
+# ids.txt is sentencepiece's own answer for prompts.txt with their curly quotes, which cleaning would
+# make straight; numeric references without a semicolon carry them past it.
+sed 's/“/\&#8220/g; s/”/\&#8221/g' "$SPM/prompts.txt" | print_ids >"$TMP/ids"
+is "$(grep -c ' 2$' "$TMP/ids")" 150 "each line ends with the end token"
+sed 's/ 2$//' "$TMP/ids" >"$TMP/pieces"
+is "$(diff "$TMP/pieces" "$SPM/ids.txt" | grep -c '^<')" 0 "ids of 150 multilingual lines"
+grep -n '[“”]' "$SPM/prompts.txt" | cut -d: -f1 | sed 's/$/d/' >"$TMP/curly"
+sed -f "$TMP/curly" "$SPM/ids.txt" >"$TMP/wanted"
+grep -v '[“”]' "$SPM/prompts.txt" | print_ids | sed 's/ 2$//' | cmp -s - "$TMP/wanted"
+ok $? "the $(wc -l <"$TMP/wanted") lines without curly quotes, as they stand"
+is "$(echo '“x”' | print_ids)" "$(echo '"x"' | print_ids)" "curly quotes become straight ones"
+
+long=$(yes fox | head -n 600 | tr '\n' ' ')
+echo "$long" | print_ids >"$TMP/long" 2>"$TMP/err"
+is "$(wc -w <"$TMP/long")" 512 "a long prompt is cut to 512 tokens"
+like "$(cat "$TMP/long")" "* 2" "keeping the end token"
+like "$(cat "$TMP/err")" "wan-encode-text: warning: line 1 has * tokens, cut to 512" "with a warning"
+is "$(echo "$long" | print_ids "$M" 2>/dev/null | wc -w)" 64 "config.json's text_len counts"
+is "$(echo '3  4 1' | wan-encode-text -m "$TMP/m" --token-ids --print-ids)" "3 4 1" "ids of ids"
+
+# ---- documents ----
+
+printf 'a red fox\n\nsnow & ice \n' |
+    wan-encode-text -q -m "$M" -n 'blurred' --stats "$TMP/stats" | tee "$TMP/two" |
+    tensor-split "$TMP/1" "$TMP/2"
+ok $? "two prompts, one blank line"
+wan-encode-text -m "$M" -n 'blurred' <<'END' | cmp -s - "$TMP/two"
+a red fox
+snow & ice 
+END
+ok $? "a blank line leaves no trace"
+n=$(echo 'a red fox' | print_ids | wc -w)
+like "$(tensor-info "$TMP/1")" "*prompt: a red fox*negative_prompt: blurred*context *F32 *[[]$n, 64]*" \
+    "context has a row a token, and metadata the prompts"
+like "$(tensor-info "$TMP/2")" "*prompt: snow & ice *" "prompts are kept as given"
+like "$(tensor-info "$TMP/1")" '*wan-encode-text*version*device*weights*' "provenance"
+echo 'snow & ice' | wan-encode-text -m "$M" -n blurred >"$TMP/alone"
+close_to "a prompt by itself" --rel 1e-5 "$TMP/alone:context" "$TMP/2:context"
+echo 'a red fox' | wan-encode-text -m "$M" --wait -n blurred >"$TMP/waited"
+close_to "--wait" --rel 1e-5 "$TMP/waited" "$TMP/1"
+
+# The twenty lines of the pipeline's own size: weights once.
+head -n 20 "$SPM/prompts.txt" | wan-encode-text -q -m "$M" --stats "$TMP/stats" >"$TMP/twenty"
+like "$(tr -d ' \n' <"$TMP/stats")" '*"weight_loads":1,*"documents":20,*' \
+    "20 prompts: 20 documents, weights loaded once"
+
+# ---- the negative prompt ----
+
+negative_of() { echo fox | wan-encode-text -q -m "$M" "$@" >"$TMP/n"; }
+default=$(cat "$ROOT/pipelines/negative.txt")
+negative_of
+close_default() {
+    negative_of "$@"
+    case $(tensor-info "$TMP/n") in *"negative_prompt: $default"*) return 0 ;; esac
+    return 1
+}
+close_default
+ok $? "the default negative prompt is pipelines/negative.txt"
+close_default -n ''
+ok $? "an empty one is the default, as in the reference"
+printf 'worst\r\n' >"$TMP/worst"
+negative_of --negative-file "$TMP/worst"
+cp "$TMP/n" "$TMP/file"
+negative_of -n worst
+close_to "--negative-file is -n from a file" --abs 0 "$TMP/file:context_null" "$TMP/n:context_null"
+negative_of -n ' '
+like "$(tensor-info "$TMP/n")" '*context_null *F32 *[[]1, 64]*' "one blank is an empty negative prompt"
+
+mkdir -p "$TMP/prefix/bin" "$TMP/prefix/share/wan"
+cp "$BUILD/wan-encode-text" "$TMP/prefix/bin"
+echo installed >"$TMP/prefix/share/wan/negative.txt"
+echo fox | "$TMP/prefix/bin/wan-encode-text" -m "$M" >"$TMP/n"
+like "$(tensor-info "$TMP/n")" '*negative_prompt: installed*' "installed, it is in share/wan"
+
+# ---- what is refused ----
+
+encode() { printf '%b' "$2" | wan-encode-text -m "$1"; }
+mkdir "$TMP/none" "$TMP/broken"
+fails 1 "*cannot read $TMP/none/google/umt5-xxl/spiece.model: No such file*" "no tokenizer" \
+    encode "$TMP/none" fox
+fails 1 "*cannot find models_t5*in $TMP/m" "no weights" encode "$TMP/m" fox
+cp -R "$TMP/m/google" "$TMP/broken"
+head -c 1000 "$M/google/umt5-xxl/spiece.model" >"$TMP/broken/google/umt5-xxl/spiece.model"
+fails 1 "*cannot read $TMP/broken/google/umt5-xxl/spiece.model: *" "a cut tokenizer" \
+    encode "$TMP/broken" fox
+cp -R "$M/." "$TMP/broken"
+echo '{"text_len": "many"}' >"$TMP/broken/config.json"
+fails 1 "*config.json: text_len must be a whole number*" "text_len is no number" \
+    encode "$TMP/broken" fox
+echo '{' >"$TMP/broken/config.json"
+fails 1 "*cannot read $TMP/broken/config.json: *" "config.json is no JSON" encode "$TMP/broken" fox
+fails 1 "*standard input has no prompt" "an empty prompt file" encode "$M" ''
+fails 1 "*line 2 is not UTF-8" "not UTF-8" encode "$M" 'fox\n\0377\n'
+is "$(encode "$M" 'fox\n\0377\n' 2>/dev/null | wc -c)" 0 "and nothing of the batch is written"
+fails 1 "*the negative prompt is not UTF-8" "a negative prompt that is not UTF-8" \
+    wan-encode-text -m "$M" -n "$(printf '\377')"
+fails 1 "*cannot read $TMP/absent: No such file*" "no --negative-file" \
+    wan-encode-text -m "$M" --negative-file "$TMP/absent"
+: >"$TMP/empty"
+fails 1 "*$TMP/empty is empty*" "an empty --negative-file" \
+    wan-encode-text -m "$M" --negative-file "$TMP/empty"
+full() { echo fox | wan-encode-text -m "$M" >/dev/full; }
+fails 1 "*cannot write standard output: No space left on device" "a full disk" full
+closed() { (trap '' PIPE; yes fox 2>/dev/null | head -n 2000 | wan-encode-text -q -m "$M") | head -c 10 >/dev/null; }
+like "$(closed 2>&1)" "wan-encode-text: *Broken pipe" "a closed pipe"
+fails 2 "*-m DIR is needed*" "no -m" wan-encode-text
+fails 2 "*no operands are wanted*" "an operand" wan-encode-text -m "$M" prompts.txt
+fails 2 "*exclude each other*" "-n and --negative-file" \
+    wan-encode-text -m "$M" -n a --negative-file b
+done_testing
