@@ -1,0 +1,111 @@
+/*
+** frames2mp4.c: each document of frames to an mp4 file; ffmpeg does the coding.
+**
+** Frames are passed on one by one as they arrive. It refuses sides that are odd (yuv420p halves
+** them) and a name that comes twice.
+*/
+#include <math.h>
+#include <stdlib.h>
+
+#include "../../common/die.h"
+#include "../../common/program.h"
+#include "../../common/stream.h"
+#include "frames2mp4.h"
+#include "mp4.h"
+#include "names.h"
+
+static const char *pattern;
+static double fps, quality = 8; /* fps 0: the document's */
+static const option options[] = {
+    {'o', "output", OPTION_TEXT, &pattern, 0, 0, true},
+    {'r', "fps", OPTION_FLOAT, &fps, 0.01, 1000, false},
+    {'Q', "quality", OPTION_FLOAT, &quality, 0, 10, false},
+    OPTIONS_END,
+};
+
+/* The shape of the document's frames, which must suit the codec. */
+static tensor frames_of(const reader *r)
+{
+    enum { MOST = 16384 }; /* what H.264's levels and x264 know */
+    tensor t = document_tensor(&r->d, "frames", r->name, U8, 4, (int64_t[]){-1, -1, -1, 3});
+    int64_t N = t.dim[0], H = t.dim[1], W = t.dim[2];
+    if (N < 1 || H < 1 || W < 1)
+        die("the frames of document %d are empty: %s", r->documents, tensor_text(t));
+    if (H % 2 || W % 2)
+        die("the frames of document %d are %lldx%lld: an mp4 needs even sides", r->documents,
+            (long long)W, (long long)H);
+    if (H > MOST || W > MOST)
+        die("the frames of document %d are %lldx%lld: a side is at most %d", r->documents,
+            (long long)W, (long long)H, MOST);
+    return t;
+}
+
+/* Frames a second: -r, else the document's, else the reference's. */
+static double rate_of(const reader *r)
+{
+    const char *text = metadata_get(&r->d, "fps");
+    if (fps > 0 || !text)
+        return fps > 0 ? fps : 16;
+    char *end;
+    double rate = strtod(text, &end);
+    if (end == text || *end || !isfinite(rate) || rate < 0.01 || rate > 1000)
+        die("fps of document %d is '%s', not a number from 0.01 to 1000", r->documents, text);
+    return rate;
+}
+
+/* What the file is to say: what came in, the rate in effect, and what this program adds. */
+static void describe(document *d, const document *in, double rate)
+{
+    char text[32];
+    double asked = fps;
+    *d = (document){0};
+    metadata_copy(d, in);
+    snprintf(text, sizeof text, "%.9g", rate);
+    metadata_set(d, "fps", text);
+    fps = rate;
+    provenance_add(d, options, NULL);
+    fps = asked;
+}
+
+static void encode(reader *r, const char *name)
+{
+    tensor frames = frames_of(r);
+    int64_t N = frames.dim[0];
+    size_t bytes = tensor_bytes(frames) / (size_t)N;
+    double rate = rate_of(r);
+    document about;
+    mp4 file;
+    char *frame = new_bytes(bytes);
+    describe(&about, &r->d, rate);
+    mp4_open(&file, name, frames.dim[1], frames.dim[2], rate, quality, &about);
+    for (uint64_t left = document_find(&r->d, "frames")->begin, n; left; left -= n)
+        reader_bytes(r, frame, n = left < bytes ? left : bytes);
+    for (int64_t i = 0; i < N; i++) {
+        reader_bytes(r, frame, bytes);
+        mp4_write(&file, frame, bytes);
+        progress(name, i + 1, N);
+    }
+    mp4_close(&file);
+    document_free(&about);
+    free(frame);
+    stats_add("documents", 1);
+    stats_add("frames", (double)N);
+}
+
+int main(int argc, char **argv)
+{
+    reader in;
+    names files;
+    int first = program_begin(argc, argv, options, usage);
+    names_open(&files, pattern, argv + first, argc - first);
+    reader_open(&in, stdin, "standard input");
+    if (program_waits())
+        reader_wait(&in);
+    stats_phase("encode");
+    while (reader_next(&in))
+        encode(&in, names_next(&files, in.documents, &in.d));
+    if (in.documents == 0)
+        die("standard input has no document");
+    names_end(&files, in.documents);
+    return program_end();
+}

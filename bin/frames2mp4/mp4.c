@@ -1,0 +1,119 @@
+/*
+** mp4.c: raw frames to H.264 in mp4, through the ffmpeg program.
+**
+** The settings are imageio's, with which the reference writes its videos: libx264, yuv420p, and a
+** quality of 0 to 10 that becomes a constant rate factor of 51 to 0. Beyond that: the conversion to
+** YUV is named (BT.601) and written into the stream, where players would guess from the size, and
+** the number of threads and all flags are fixed, so that equal frames give equal bytes.
+**
+** The hard idea is the metadata: mp4 has no place for arbitrary keys that every tool keeps, but all
+** keep the comment. So it holds all of them, as one JSON object, which mp42frames takes apart.
+** ffmpeg gets it as a file in its own metadata format: an argument could be too long.
+*/
+#include "mp4.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../common/die.h"
+
+static void remove_part(void *part) { unlink(part); }
+
+/* All metadata of d as the text of a JSON object. */
+static char *metadata_json(const document *d)
+{
+    json_t *all = json_object();
+    for (int i = 0; i < d->keys; i++)
+        json_object_set_new(all, d->key[i].key, json_string(d->key[i].value));
+    char *text = json_dumps(all, JSON_COMPACT);
+    if (!text)
+        die("out of memory");
+    json_decref(all);
+    return text;
+}
+
+/* A file in memory with d's metadata for ffmpeg's ffmetadata reader, in which = ; # \ and the end
+ * of a line are escaped; the child inherits the descriptor. */
+static int metadata_file(const document *d)
+{
+    int fd = memfd_create("metadata", 0);
+    FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
+    if (!f)
+        die_errno("cannot make a file in memory");
+    char *json = metadata_json(d);
+    fputs(";FFMETADATA1\ncomment=", f);
+    for (const char *p = json; *p; p++) {
+        if (strchr("=;#\\\n", *p))
+            putc('\\', f);
+        putc(*p, f);
+    }
+    putc('\n', f);
+    if (fclose(f) != 0)
+        die_errno("cannot make a file in memory");
+    free(json);
+    return fd;
+}
+
+/* The part is made here and not by ffmpeg, so that a missing directory is our message. */
+static void create_part(mp4 *m)
+{
+    struct stat s;
+    if (stat(m->name, &s) == 0 && !S_ISREG(s.st_mode))
+        die("%s is there and is not a regular file", m->name);
+    m->part = new_format("%s.part", m->name);
+    int fd = open(m->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        die_errno("cannot create %s", m->part);
+    close(fd);
+    at_death(remove_part, m->part);
+}
+
+void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double quality,
+              const document *d)
+{
+    *m = (mp4){.name = name};
+    create_part(m);
+    int tags = metadata_file(d);
+    char size[64], rate[32], crf[16], about[32];
+    char *output = new_format("file:%s", m->part); /* whatever the name looks like */
+    snprintf(size, sizeof size, "%lldx%lld", (long long)W, (long long)H);
+    snprintf(rate, sizeof rate, "%.9g", fps);
+    snprintf(crf, sizeof crf, "%d", (int)((1 - quality / 10) * 51));
+    snprintf(about, sizeof about, "file:/dev/fd/%d", tags);
+    const char *argv[] = {
+        "ffmpeg", "-y", "-nostdin", "-v", "error",
+        /* frames on stdin, metadata in memory */
+        "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", size, "-framerate", rate, "-i",
+        "pipe:0", "-f", "ffmetadata", "-i", about, "-map", "0:v", "-map_metadata", "1",
+        /* sRGB to YUV */
+        "-vf", "scale=out_color_matrix=bt601:out_range=tv:flags=bicubic+accurate_rnd+bitexact",
+        "-pix_fmt", "yuv420p", "-colorspace", "smpte170m", "-color_range", "tv",
+        /* H.264; x264's choices depend on the number of threads, so it is not the machine's */
+        "-c:v", "libx264", "-crf", crf, "-threads", "4", "-flags:v", "+bitexact",
+        /* mp4 */
+        "-fflags", "+bitexact", "-f", "mp4", output, NULL};
+    process_feed(&m->ffmpeg, argv, -1);
+    close(tags);
+    free(output);
+}
+
+void mp4_write(mp4 *m, const void *pixels, size_t n) { process_write(&m->ffmpeg, pixels, n); }
+
+void mp4_close(mp4 *m)
+{
+    struct stat s;
+    process_finish(&m->ffmpeg);
+    if (stat(m->part, &s) != 0 || s.st_size == 0)
+        die("ffmpeg wrote nothing to %s", m->part);
+    if (rename(m->part, m->name) != 0)
+        die_errno("cannot rename %s to %s", m->part, m->name);
+    at_death(NULL, m->part);
+    free(m->part);
+}

@@ -1,0 +1,29 @@
+/*
+** mp4.h: one mp4 file, fed frame by frame to the ffmpeg program.
+**
+** The file appears under its name only when it is whole. The same frames give the same bytes: what
+** depends on the machine or its processors is fixed.
+*/
+#ifndef MP4_H
+#define MP4_H
+
+#include <stdint.h>
+
+#include "../../common/process.h"
+#include "../../common/stream.h"
+
+typedef struct {
+    const char *name;
+    char *part; /* the name until it is whole */
+    process ffmpeg;
+} mp4;
+
+/* Starts it: pictures of H x W, fps a second; quality 0 to 10 as imageio's. All of d's metadata
+** are kept as a JSON object in the file's comment. */
+void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double quality,
+              const document *d);
+/* n bytes: rows of RGB. */
+void mp4_write(mp4 *m, const void *pixels, size_t n);
+void mp4_close(mp4 *m);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+** names.c: file names from operands or from a pattern and a document's metadata.
+*/
+#include "names.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/die.h"
+
+/* One conversion of a pattern: after the % stand digits, then the letter. */
+typedef struct {
+    int width;
+    bool zeros;
+    char letter;
+} conversion;
+
+/* p is behind the %; returns what follows the conversion. */
+static const char *parse(conversion *c, const char *p)
+{
+    *c = (conversion){.zeros = *p == '0'};
+    for (; isdigit((unsigned char)*p); p++)
+        if ((c->width = 10 * c->width + (*p - '0')) > 20)
+            usage_error("-o: a width is at most 20");
+    c->letter = *p;
+    if (!*p || !strchr("nsv%", *p))
+        usage_error("-o: after %% stands n, s, v or another %%, not '%.1s'", p);
+    if (*p != 'n' && c->width)
+        usage_error("-o: only %%n takes a width");
+    return p + 1;
+}
+
+void names_open(names *n, const char *pattern, char **operand, int operands)
+{
+    *n = (names){.pattern = pattern, .operand = operand, .operands = operands};
+    conversion c;
+    if (pattern && operands)
+        usage_error("either -o PATTERN or FILE...: there is '%s', too", operand[0]);
+    if (!pattern && !operands)
+        usage_error("-o PATTERN or FILE... is needed");
+    for (const char *p = pattern; p && (p = strchr(p, '%'));)
+        p = parse(&c, p + 1);
+    if (pattern && !*pattern)
+        usage_error("-o: the pattern is empty");
+}
+
+/* The variant of the model: metadata `variant`, else the dtype with which wan-denoise ran. */
+static const char *variant_of(const document *d)
+{
+    static char text[64];
+    const char *variant = metadata_get(d, "variant"), *denoise = metadata_get(d, "wan-denoise");
+    if (variant || !denoise)
+        return variant;
+    json_t *options = json_loads(denoise, 0, NULL);
+    const char *dtype = json_string_value(json_object_get(options, "dtype"));
+    snprintf(text, sizeof text, "%s", dtype ? dtype : "");
+    json_decref(options);
+    return *text ? text : NULL;
+}
+
+/* value as a part of a name, or death. */
+static const char *safe(const char *value, char letter, const char *what, int number)
+{
+    if (!value)
+        die("%%%c in the name: document %d has no %s", letter, number, what);
+    for (const char *p = value; *p; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("._+-", *p))
+            die("%%%c in the name: the %s of document %d, '%s', cannot be part of one", letter,
+                what, number, value);
+    return value;
+}
+
+static char *from_pattern(const char *pattern, int number, const document *d)
+{
+    char *name;
+    size_t size;
+    FILE *f = open_memstream(&name, &size);
+    if (!f)
+        die("out of memory");
+    for (const char *p = pattern; *p;) {
+        conversion c;
+        if (*p != '%') {
+            putc(*p++, f);
+            continue;
+        }
+        p = parse(&c, p + 1);
+        switch (c.letter) {
+        case 'n': fprintf(f, c.zeros ? "%0*d" : "%*d", c.width, number); break;
+        case 's': fputs(safe(metadata_get(d, "seed"), 's', "seed", number), f); break;
+        case 'v': fputs(safe(variant_of(d), 'v', "variant", number), f); break;
+        case '%': putc('%', f); break;
+        }
+    }
+    if (fclose(f) != 0)
+        die("out of memory");
+    return name;
+}
+
+const char *names_next(names *n, int number, const document *d)
+{
+    if (!n->pattern && n->used == n->operands)
+        die("document %d has no file: %d named", number, n->operands);
+    char *name = n->pattern ? from_pattern(n->pattern, number, d) : n->operand[n->used];
+    for (int i = 0; i < n->used; i++)
+        if (strcmp(n->name[i], name) == 0)
+            die("document %d would replace %s, which is document %d%s", number, name, i + 1,
+                n->pattern ? ": -o needs %n" : "");
+    n->name = realloc(n->name, (size_t)(n->used + 1) * sizeof *n->name);
+    if (!n->name)
+        die("out of memory");
+    return n->name[n->used++] = name;
+}
+
+void names_end(const names *n, int documents)
+{
+    if (!n->pattern && documents < n->operands)
+        die("%d files are named but there are only %d documents: %s is not written", n->operands,
+            documents, n->operand[documents]);
+}
