@@ -1,0 +1,70 @@
+/*
+** cpu.h: what the CPU's ops share: loops compiled for more than one processor, exp and the gates
+** made of it, panels of stored weights as F32, memory for each thread.
+**
+** Every op gives the same bytes for any number of threads: work is cut into pieces whose sizes come
+** from the shapes alone, and no sum crosses a piece.
+*/
+#ifndef CPU_H
+#define CPU_H
+
+#include "../check.h"
+#include "../kernels.h"
+
+/* A function of one row, compiled twice: for AVX2 and for any x86-64; the loader chooses, so
+ * binaries stay portable. Not under a sanitizer: the choice is made before its memory is set up. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define VECTORISED __attribute__((target_clones("arch=haswell", "default")))
+#else
+#define VECTORISED
+#endif
+
+/* e^x for loops that vectorise. x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 is split in two so that
+** n * (first part) is exact (Cody and Waite, Software Manual for the Elementary Functions, 1980);
+** e^r is Taylor's polynomial of degree 7, whose next term is r^8 / 8! < 5.3e-9, a tenth of half an
+** ulp. Adding 1.5 * 2^23 rounds to an integer. Within 2 ulp on [-87.3, 88.3]; below it 0, above it
+** what 88.3 gives, 2.2e38; NaN stays NaN. */
+static inline float exp_f32(float x)
+{
+    float y = x > 88.3f ? 88.3f : x;
+    y = y < -87.3f ? -87.3f : y;
+    float magic = 12582912.0f, n = (y * 1.44269504f + magic) - magic;
+    float r = (y - n * 0.693145752f) - n * 1.42860677e-6f;
+    float p = 1.0f / 5040;
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    float power = f32_of_bits((bits_of_f32(n + 12583039.0f) & 0x1ff) << 23); /* 2^n: n + 127 */
+    return x < -87.3f ? 0.0f : p * power;
+}
+
+static inline float silu_f32(float x) { return x / (1.0f + exp_f32(-x)); }
+
+/* x / 2 * (1 + tanh u), u = sqrt(2 / pi) (x + 0.044715 x^3): 1 + tanh u = 2 / (1 + e^-2u). */
+static inline float gelu_f32(float x)
+{
+    float u = 0.797884561f * (x + 0.044715f * x * x * x);
+    return x / (1.0f + exp_f32(-2.0f * u));
+}
+
+/* Columns [k, k + n) of row `row` of w [.., ..] F32 F16 BF16 I8 as F32. */
+void widen_row(float *y, tensor w, int64_t row, int64_t k, int64_t n);
+
+/* Memory for each thread of the next parallel loop, on the scratch stack: thread i has
+ * buffer + i * thread_stride(floats). */
+static inline int64_t thread_stride(int64_t floats) { return (floats + 15) / 16 * 16 + 16; }
+float *thread_buffers(int64_t floats);
+
+static inline float *f32_row(tensor t, int64_t row) { return (float *)t.data + row * t.stride; }
+
+/* Rows of elementwise ops below which starting threads costs more than it saves. */
+enum { PARALLEL_FROM = 1 << 14 };
+
+static inline int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+#endif

@@ -1,0 +1,146 @@
+/*
+** elementwise.c: sums, gates and products between the big ones; solver steps; the search for NaN.
+*/
+#include "cpu.h"
+
+static void check_same(const char *op, tensor y, tensor x)
+{
+    check_pair(y.type == F32 && x.type == F32 && same_matrix(y, x), op, y, x);
+}
+
+/* Calls body for each row, in parallel if the tensor is large enough. */
+#define FOR_ROWS(t, body)                                                                          \
+    do {                                                                                           \
+        int64_t row_count = tensor_rows(t), n = tensor_width(t);                                   \
+        _Pragma("omp parallel for if (row_count * n >= PARALLEL_FROM)") for (int64_t row = 0;      \
+                                                                             row < row_count;      \
+                                                                             row++) body;          \
+    } while (0)
+
+VECTORISED static void add_row(float *x, const float *y, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+void add(tensor x, tensor y)
+{
+    check_same("add", x, y);
+    FOR_ROWS(x, add_row(f32_row(x, row), f32_row(y, row), n));
+}
+
+VECTORISED static void add_gated_row(float *x, const float *y, const float *gate, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        x[i] += gate[i] * y[i];
+}
+
+void add_gated(tensor x, tensor y, tensor gate)
+{
+    check_same("add_gated", x, y);
+    check_pair(gate.type == F32 && tensor_count(gate) == tensor_width(x), "add_gated", gate, x);
+    FOR_ROWS(x, add_gated_row(f32_row(x, row), f32_row(y, row), gate.data, n));
+}
+
+VECTORISED static void mul_gelu_row(float *y, const float *gate, const float *up, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = gelu_f32(gate[i]) * up[i];
+}
+
+void mul_gelu(tensor y, tensor gate, tensor up)
+{
+    check_same("mul_gelu", y, gate);
+    check_same("mul_gelu", y, up);
+    FOR_ROWS(y, mul_gelu_row(f32_row(y, row), f32_row(gate, row), f32_row(up, row), n));
+}
+
+VECTORISED static void silu_row(float *y, const float *x, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = silu_f32(x[i]);
+}
+
+void silu(tensor y, tensor x)
+{
+    check_same("silu", y, x);
+    FOR_ROWS(y, silu_row(f32_row(y, row), f32_row(x, row), n));
+}
+
+/* ---- whole tensors ---- */
+
+enum { PIECE = 1024 };
+
+VECTORISED static void multiply_add(double *sum, double c, const float *x, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        sum[i] += c * (double)x[i];
+}
+
+/* Products and sums are F64 and rounded once: a solver's terms are large and nearly cancel. */
+void linear_combination(tensor y, int n, const tensor x[], const double c[])
+{
+    int64_t count = tensor_count(y);
+    check_one(y.type == F32 && tensor_contiguous(y), "linear_combination", y, "F32, contiguous");
+    for (int i = 0; i < n; i++)
+        check_pair(x[i].type == F32 && tensor_contiguous(x[i]) && tensor_count(x[i]) == count,
+                   "linear_combination", x[i], y);
+#pragma omp parallel for if (count >= PARALLEL_FROM)
+    for (int64_t at = 0; at < count; at += PIECE) {
+        double sum[PIECE] = {0};
+        int64_t m = min_i64(PIECE, count - at);
+        for (int i = 0; i < n; i++)
+            multiply_add(sum, c[i], (const float *)x[i].data + at, m);
+        for (int64_t i = 0; i < m; i++)
+            ((float *)y.data)[at + i] = (float)sum[i];
+    }
+}
+
+/* Values whose exponent bits are all ones. */
+VECTORISED static int32_t nonfinite_f32(const float *x, int32_t n)
+{
+    int32_t count = 0;
+#pragma omp simd reduction(+ : count)
+    for (int32_t i = 0; i < n; i++)
+        count += (bits_of_f32(x[i]) & 0x7f800000u) == 0x7f800000u;
+    return count;
+}
+
+VECTORISED static int32_t nonfinite_16(const uint16_t *x, uint16_t exponent, int32_t n)
+{
+    int32_t count = 0;
+#pragma omp simd reduction(+ : count)
+    for (int32_t i = 0; i < n; i++)
+        count += (x[i] & exponent) == exponent;
+    return count;
+}
+
+static int64_t nonfinite_in_row(tensor x, int64_t row)
+{
+    int64_t count = 0, D = tensor_width(x), first = row * x.stride;
+    for (int64_t at = 0; at < D; at += PIECE) {
+        int32_t n = (int32_t)min_i64(PIECE, D - at);
+        if (x.type == F32)
+            count += nonfinite_f32((const float *)x.data + first + at, n);
+        else
+            count += nonfinite_16((const uint16_t *)x.data + first + at,
+                                  x.type == F16 ? 0x7c00 : 0x7f80, n);
+    }
+    return count;
+}
+
+int64_t count_nonfinite(tensor x)
+{
+    int64_t count = 0, N = tensor_rows(x);
+    check_one(x.type == F32 || x.type == F16 || x.type == BF16, "count_nonfinite", x,
+              "F32, F16 or BF16");
+#pragma omp parallel for reduction(+ : count) if (tensor_count(x) >= PARALLEL_FROM)
+    for (int64_t i = 0; i < N; i++)
+        count += nonfinite_in_row(x, i);
+    return count;
+}

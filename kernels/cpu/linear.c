@@ -1,0 +1,157 @@
+/*
+** linear.c: y = x w^T, times the rows' scales if w is I8, plus b; and its gelu.
+**
+** Weights stay as they are stored. A tile of y is made by one thread: block by block along the
+** inner dimension, a panel of w becomes F32 in the thread's memory and the BLAS adds its product
+** to the tile; scale, bias and gelu follow while the tile is in the cache. F32 weights are used
+** where they lie. I8 codes are integers up to 127, exact as F32, so the scale meets only the sum.
+**
+** The tiles' sizes follow from the shapes, never from the number of threads: the same bytes with
+** any number of them.
+*/
+#include <cblas.h>
+#include <omp.h>
+
+#include "cpu.h"
+
+/* A tile has at most 256 x 256 elements, and a panel 256 x 768: 768 kB, which stays in the second
+ * and third level of the cache between its conversion and its product. */
+enum { TILE_ROWS = 256, TILE_OUT = 256, BLOCK_IN = 768 };
+
+VECTORISED static void finish_row(float *y, const float *scale, const float *b, int64_t n)
+{
+    if (scale)
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            y[i] *= scale[i];
+    if (b)
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            y[i] += b[i];
+}
+
+VECTORISED static void gelu_row(float *y, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = gelu_f32(y[i]);
+}
+
+/* Rows [r, r + m), columns [o, o + n) of y. panel: TILE_OUT x BLOCK_IN floats. */
+static void tile(tensor y, tensor x, const linear_weight *l, bool gelu, int64_t r, int64_t m,
+                 int64_t o, int64_t n, float *panel)
+{
+    int64_t in = tensor_width(x);
+    for (int64_t k = 0; k < in; k += BLOCK_IN) {
+        int64_t depth = min_i64(BLOCK_IN, in - k), ld = depth;
+        const float *w = panel;
+        if (l->w.type == F32) {
+            w = f32_row(l->w, o) + k;
+            ld = l->w.stride;
+        } else {
+            for (int64_t i = 0; i < n; i++)
+                widen_row(panel + i * depth, l->w, o + i, k, depth);
+        }
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)depth, 1.0f,
+                    f32_row(x, r) + k, (int)x.stride, w, (int)ld, k ? 1.0f : 0.0f,
+                    f32_row(y, r) + o, (int)y.stride);
+    }
+    const float *scale = l->w.type == I8 ? (const float *)l->scale.data + o : NULL;
+    const float *b = l->b.data ? (const float *)l->b.data + o : NULL;
+    for (int64_t i = r; i < r + m; i++) {
+        finish_row(f32_row(y, i) + o, scale, b, n);
+        if (gelu)
+            gelu_row(f32_row(y, i) + o, n);
+    }
+}
+
+static void check(const char *op, tensor y, tensor x, tensor w, tensor scale, tensor b)
+{
+    check_one(y.type == F32, op, y, "F32");
+    check_one(x.type == F32, op, x, "F32");
+    check_one(w.rank == 2 && w.dim[1] > 0 &&
+                  (w.type == F32 || w.type == F16 || w.type == BF16 || w.type == I8),
+              op, w, "a matrix of F32, F16, BF16 or I8");
+    check_pair(tensor_width(x) == w.dim[1], op, x, w);
+    check_pair(tensor_width(y) == w.dim[0], op, y, w);
+    check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
+    if (w.type == I8)
+        check_pair(scale.data && scale.type == F32 && tensor_count(scale) == w.dim[0], op, scale,
+                   w);
+    if (b.data)
+        check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
+}
+
+static void product(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
+{
+    check(op, y, x, l->w, l->scale, l->b);
+    int64_t rows_y = tensor_rows(y), out = tensor_width(y);
+    int64_t down = (rows_y + TILE_ROWS - 1) / TILE_ROWS, across = (out + TILE_OUT - 1) / TILE_OUT;
+    size_t mark = scratch_mark();
+    float *buffers = thread_buffers(TILE_OUT * BLOCK_IN);
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < down * across; i++) {
+        int64_t r = i % down * TILE_ROWS, o = i / down * TILE_OUT;
+        tile(y, x, l, gelu, r, min_i64(TILE_ROWS, rows_y - r), o, min_i64(TILE_OUT, out - o),
+             buffers + omp_get_thread_num() * thread_stride(TILE_OUT * BLOCK_IN));
+    }
+    scratch_reset(mark);
+}
+
+void linear(tensor y, tensor x, const linear_weight *l) { product("linear", y, x, l, false); }
+
+void linear_gelu(tensor y, tensor x, const linear_weight *l)
+{
+    product("linear_gelu", y, x, l, true);
+}
+
+/* ---- parameters ---- */
+
+/* n host vectors one behind the other as F32 on the device; absent if the first is. */
+static tensor join_vectors(const char *name, int n, const tensor v[], const tensor w[])
+{
+    int64_t count = 0, at = 0;
+    if (!v || !v[0].data)
+        return (tensor){0};
+    for (int i = 0; i < n; i++) {
+        if (!v[i].data || tensor_count(v[i]) != w[i].dim[0])
+            die("linear_upload: %s %d is %s, but w is %s", name, i,
+                v[i].data ? tensor_text(v[i]) : "absent", tensor_text(w[i]));
+        count += tensor_count(v[i]);
+    }
+    if (n == 1)
+        return upload(reshape(v[0], count), F32);
+    tensor y = scratch(F32, count);
+    for (int i = 0; i < n; at += tensor_count(v[i]), i++)
+        copy(columns(y, at, tensor_count(v[i])), reshape(v[i], 1, tensor_count(v[i])));
+    return y;
+}
+
+linear_weight linear_upload(int n, const tensor w[], const tensor scale[], const tensor b[],
+                            tensor_type type)
+{
+    const char *op = "linear_upload";
+    int64_t out = 0, at = 0;
+    bool codes = w[0].type == I8;
+    check_one(w[0].rank == 2, op, w[0], "a matrix");
+    for (int i = 0; i < n; i++) {
+        check_pair(w[i].rank == 2 && w[i].dim[1] == w[0].dim[1] && (w[i].type == I8) == codes, op,
+                   w[i], w[0]);
+        out += w[i].dim[0];
+    }
+    if (codes && (!scale || !scale[0].data))
+        die("%s: w is %s, but has no scale", op, tensor_text(w[0]));
+    if (codes)
+        type = I8;
+    linear_weight l = {.b = join_vectors("b", n, b, w)};
+    if (codes)
+        l.scale = join_vectors("scale", n, scale, w);
+    if (n == 1) {
+        l.w = upload(w[0], type);
+        return l;
+    }
+    l.w = scratch(type, out, w[0].dim[1]);
+    for (int i = 0; i < n; at += w[i].dim[0], i++)
+        copy(rows(l.w, at, w[i].dim[0]), w[i]);
+    return l;
+}

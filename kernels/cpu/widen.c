@@ -1,0 +1,37 @@
+/*
+** widen.c: stored weights as F32: exact for every F16, BF16 and I8 value.
+*/
+#include "cpu.h"
+
+VECTORISED static void widen_f16(float *y, const uint16_t *x, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = f32_of_f16(x[i]);
+}
+
+VECTORISED static void widen_bf16(float *y, const uint16_t *x, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = f32_of_bf16(x[i]);
+}
+
+VECTORISED static void widen_i8(float *y, const int8_t *x, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (float)x[i];
+}
+
+void widen_row(float *y, tensor w, int64_t row, int64_t k, int64_t n)
+{
+    int64_t at = row * w.stride + k;
+    switch (w.type) {
+    case F32: memcpy(y, (const float *)w.data + at, (size_t)n * 4); return;
+    case F16: widen_f16(y, (const uint16_t *)w.data + at, n); return;
+    case BF16: widen_bf16(y, (const uint16_t *)w.data + at, n); return;
+    case I8: widen_i8(y, (const int8_t *)w.data + at, n); return;
+    default: die("no weights of type %s", type_name(w.type));
+    }
+}
