@@ -1,0 +1,269 @@
+/*
+** dit.c: the forward pass of Wan's diffusion transformer, as equations over kernels.h.
+**
+** Not a framework: text-to-video only, one batch, no training. The passes of guidance share latents
+** and time, so they are stacked as rows of one batch ([passes x L, D]) and differ only in the text.
+** The hard idea is the text's padding: the reference pads the context with zero rows to text_len
+** and attends to all of them without a mask. Those rows are all alike, so one key with + ln(count)
+** on its logit does the work of all (dit_read_text).
+**
+** Sizes: L tokens of one pass, N = passes x L, D width, d width of a head, n tokens of text.
+*/
+#include "dit.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../common/die.h"
+
+enum { FFN_ROWS = 4096 }; /* rows of the ffn's middle made at a time: 4096 x 8960 F16 are 73 MB */
+
+static const double ROPE_THETA = 10000;
+
+__attribute__((format(printf, 3, 4))) static void see(const dit *m, tensor x, const char *format,
+                                                      ...)
+{
+    char name[64];
+    va_list arguments;
+    if (!m->see)
+        return;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    m->see(name, x);
+}
+
+/* The i-th row of a matrix as a vector [D]. */
+static tensor vector(tensor x, int64_t i) { return reshape(slice(x, i, 1), tensor_width(x)); }
+
+/* ---- once a prompt, once a size ---- */
+
+/* c = W2 gelu(W0 [context; 0]);  for every block  k = norm_k(Wk c), v = Wv c */
+dit_text dit_read_text(const dit *m, tensor context)
+{
+    int64_t n = context.dim[0], D = m->dim, padding = m->text_len - n;
+    int64_t keys = padding > 0 ? n + 1 : n;
+    assert(padding >= 0 && context.dim[1] == m->text_dim);
+    dit_text text = {.alike = padding > 0 ? (float)padding : 1};
+    text.kv = new_bytes(sizeof *text.kv * (unsigned long)m->layers);
+    for (int i = 0; i < m->layers; i++)
+        text.kv[i] = scratch(m->A, keys, 2 * D);
+
+    size_t mark = scratch_mark();
+    tensor padded = scratch(F32, keys, m->text_dim);
+    tensor h = scratch(m->A, keys, D), c = scratch(m->A, keys, D);
+    zero(padded);
+    if (n > 0)
+        upload_into(rows(padded, 0, n), context);
+    linear_gelu(h, padded, &m->text_0);
+    linear(c, h, &m->text_2);
+    see(m, c, "text_embedding");
+    for (int i = 0; i < m->layers; i++) {
+        tensor k = columns(text.kv[i], 0, D);
+        linear(text.kv[i], c, &m->block[i].text_kv);
+        rms_norm(k, k, m->block[i].text_norm_k, m->eps);
+    }
+    scratch_reset(mark);
+    return text;
+}
+
+/* The d/2 pairs of a head turn by angles place x theta^(-2i/size): the first pairs with the frame,
+ * then 2 (d/6) dimensions with the height and as many with the width. Angles are F64. */
+tensor dit_rope(const dit *m, tensor latents)
+{
+    int64_t T = latents.dim[1] / m->patch[0], Y = latents.dim[2] / m->patch[1];
+    int64_t X = latents.dim[3] / m->patch[2], d = m->dim / m->heads, side = 2 * (d / 6);
+    int64_t size[3] = {d - 2 * side, side, side};
+    float *table = new_bytes(sizeof *table * (unsigned long)(T * Y * X * d)), *to = table;
+    for (int64_t token = 0; token < T * Y * X; token++) {
+        int64_t place[3] = {token / (Y * X), token / X % Y, token % X};
+        for (int axis = 0; axis < 3; axis++)
+            for (int64_t i = 0; i < size[axis]; i += 2) {
+                double turn = (double)i / (double)size[axis];
+                double angle = (double)place[axis] / pow(ROPE_THETA, turn);
+                *to++ = (float)cos(angle);
+                *to++ = (float)sin(angle);
+            }
+    }
+    tensor rope = scratch(F32, T * Y * X, d / 2, 2);
+    upload_into(rope, tensor_of(table, F32, T * Y * X, d / 2, 2));
+    device_wait();
+    free(table);
+    return rope;
+}
+
+/* ---- once a step ---- */
+
+/* s = [cos(t f), sin(t f)], f_i = 10000^(-i / half);  e = W2 silu(W0 s)  [1, D] */
+static tensor time_embedding(const dit *m, int64_t t)
+{
+    int64_t half = m->freq / 2;
+    float *s = new_bytes(sizeof *s * (unsigned long)m->freq);
+    for (int64_t i = 0; i < half; i++) {
+        double angle = (double)t * pow(10000, -(double)i / (double)half);
+        s[i] = (float)cos(angle);
+        s[half + i] = (float)sin(angle);
+    }
+    tensor sinusoid = scratch(F32, 1, m->freq), e = scratch(F32, 1, m->dim);
+    tensor h = scratch(F32, 1, m->dim);
+    upload_into(sinusoid, tensor_of(s, F32, 1, m->freq));
+    linear(h, sinusoid, &m->time_0);
+    silu(h, h);
+    linear(e, h, &m->time_2);
+    device_wait();
+    free(s);
+    see(m, reshape(e, m->dim), "time_embedding");
+    return e;
+}
+
+/* e6 = Wp silu(e)  [6, D]: what all blocks' modulations are added to */
+static tensor time_projection(const dit *m, tensor e)
+{
+    tensor h = scratch(F32, 1, m->dim), e6 = scratch(F32, 1, 6 * m->dim);
+    silu(h, e);
+    linear(e6, h, &m->time_projection);
+    see(m, reshape(e6, 6 * m->dim), "time_projection");
+    return reshape(e6, 6, m->dim);
+}
+
+/* ---- the blocks ---- */
+
+/* y = Wo attention(rope(norm_q(Wq h)), rope(norm_k(Wk h)), Wv h); h is used up */
+static void self_attention(const dit *m, const dit_block *b, int passes, tensor y, tensor h,
+                           tensor rope)
+{
+    int64_t D = m->dim;
+    size_t mark = scratch_mark();
+    tensor qkv = scratch(m->A, tensor_rows(h), 3 * D);
+    tensor q = columns(qkv, 0, D), k = columns(qkv, D, D), v = columns(qkv, 2 * D, D);
+    linear(qkv, h, &b->qkv);
+    rms_norm_rope(q, q, b->norm_q, m->eps, rope);
+    rms_norm_rope(k, k, b->norm_k, m->eps, rope);
+    attention(h, q, k, v,
+              &(attention_spec){
+                  .batch = passes, .heads = m->heads, .scale = 1 / sqrtf((float)(D / m->heads))});
+    linear(y, h, &b->o);
+    scratch_reset(mark);
+}
+
+/* y = Wo attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text */
+static void cross_attention(const dit *m, int i, int passes, tensor y, tensor h,
+                            const dit_text text[])
+{
+    const dit_block *b = &m->block[i];
+    int64_t L = tensor_rows(h) / passes, D = m->dim;
+    size_t mark = scratch_mark();
+    tensor q = scratch(m->A, passes * L, D);
+    linear(q, h, &b->text_q);
+    rms_norm(q, q, b->text_norm_q, m->eps);
+    for (int p = 0; p < passes; p++)
+        attention(rows(h, p * L, L), rows(q, p * L, L), columns(text[p].kv[i], 0, D),
+                  columns(text[p].kv[i], D, D),
+                  &(attention_spec){.batch = 1,
+                                    .heads = m->heads,
+                                    .scale = 1 / sqrtf((float)(D / m->heads)),
+                                    .last_key_count = text[p].alike});
+    linear(y, h, &b->text_o);
+    scratch_reset(mark);
+}
+
+/* y = Wdown gelu(Wup h), some rows at a time */
+static void ffn(const dit *m, const dit_block *b, tensor y, tensor h)
+{
+    int64_t N = tensor_rows(h);
+    size_t mark = scratch_mark();
+    tensor middle = scratch(m->A, N < FFN_ROWS ? N : FFN_ROWS, m->ffn);
+    for (int64_t i = 0; i < N; i += FFN_ROWS) {
+        int64_t n = N - i < FFN_ROWS ? N - i : FFN_ROWS;
+        tensor part = rows(middle, 0, n);
+        linear_gelu(part, rows(h, i, n), &b->up);
+        linear(rows(y, i, n), part, &b->down);
+    }
+    scratch_reset(mark);
+}
+
+/* e = modulation + e6, six vectors: shift, scale, gate (e0 e1 e2), again for the ffn (e3 e4 e5)
+ * x += e2 self_attention((1 + e1) LN(x) + e0)
+ * x += cross_attention(LN3(x), text)
+ * x += e5 ffn((1 + e4) LN(x) + e3) */
+static void block(const dit *m, int i, int passes, tensor x, tensor e6, const dit_text text[],
+                  tensor rope)
+{
+    const dit_block *b = &m->block[i];
+    int64_t N = tensor_rows(x), L = N / passes;
+    size_t mark = scratch_mark();
+    tensor e = scratch(F32, 6, m->dim), h = scratch(m->A, N, m->dim), y = scratch(F32, N, m->dim);
+    linear_combination(e, 2, (tensor[]){b->modulation, e6}, (double[]){1, 1});
+
+    modulated_norm(h, x, vector(e, 1), vector(e, 0), m->eps);
+    self_attention(m, b, passes, y, h, rope);
+    see(m, rows(y, 0, L), "blocks.%d.self_attn", i);
+    add_gated(x, y, vector(e, 2));
+
+    layer_norm(h, x, b->norm3_gamma, b->norm3_beta, m->eps);
+    cross_attention(m, i, passes, y, h, text);
+    see(m, rows(y, 0, L), "blocks.%d.cross_attn", i);
+    add(x, y);
+
+    modulated_norm(h, x, vector(e, 4), vector(e, 3), m->eps);
+    ffn(m, b, y, h);
+    see(m, rows(y, 0, L), "blocks.%d.ffn", i);
+    add_gated(x, y, vector(e, 5));
+
+    see(m, rows(x, 0, L), "blocks.%d", i);
+    scratch_reset(mark);
+}
+
+/* ---- first and last ---- */
+
+/* x = Wp patches + b, the same for every pass */
+static void embed(const dit *m, int passes, tensor x, tensor latents)
+{
+    int64_t L = tensor_rows(x) / passes;
+    size_t mark = scratch_mark();
+    tensor patches = scratch(m->A, L, m->patch_embedding.w.dim[1]);
+    patchify(patches, latents, m->patch);
+    linear(rows(x, 0, L), patches, &m->patch_embedding);
+    see(m, rows(x, 0, L), "patch_embedding");
+    for (int p = 1; p < passes; p++)
+        copy(rows(x, p * L, L), rows(x, 0, L));
+    scratch_reset(mark);
+}
+
+/* f = modulation + e, two vectors: shift and scale;  v = unpatchify(Wh ((1 + f1) LN(x) + f0)), F32
+ * as in the reference */
+static void head(const dit *m, int passes, const tensor v[], tensor x, tensor e)
+{
+    int64_t D = m->dim, N = tensor_rows(x), L = N / passes;
+    size_t mark = scratch_mark();
+    tensor f = scratch(F32, 2, D), h = scratch(F32, N, D);
+    tensor patches = scratch(F32, N, m->head.w.dim[0]);
+    for (int i = 0; i < 2; i++)
+        linear_combination(vector(f, i), 2,
+                           (tensor[]){vector(m->head_modulation, i), reshape(e, D)},
+                           (double[]){1, 1});
+    modulated_norm(h, x, vector(f, 1), vector(f, 0), m->eps);
+    linear(patches, h, &m->head);
+    see(m, rows(patches, 0, L), "head");
+    for (int p = 0; p < passes; p++)
+        unpatchify(v[p], rows(patches, p * L, L), m->patch);
+    scratch_reset(mark);
+}
+
+void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int64_t t,
+                 const dit_text text[], tensor rope)
+{
+    int64_t L = rope.dim[0];
+    size_t mark = scratch_mark();
+    tensor x = scratch(F32, passes * L, m->dim); /* the residual stream */
+    tensor e = time_embedding(m, t);
+    tensor e6 = time_projection(m, e);
+    embed(m, passes, x, latents);
+    for (int i = 0; i < m->layers; i++)
+        block(m, i, passes, x, e6, text, rope);
+    head(m, passes, v, x, e);
+    scratch_reset(mark);
+}

@@ -1,0 +1,59 @@
+/*
+** dit.h: Wan's diffusion transformer: the velocity of latents at a timestep, given a text.
+**
+** The model (Wan2.1 text-to-video, any size): patches of 1 x 2 x 2 latents are tokens; each block
+** adds self-attention over all tokens, cross-attention to the text and an ffn, modulated by the
+** time; a head makes patches of velocity again. Sizes come from the weights.
+*/
+#ifndef DIT_H
+#define DIT_H
+
+#include "../../common/weights.h"
+#include "../../kernels/kernels.h"
+
+enum { LATENT_CHANNELS = 16, GUIDANCE_PASSES = 2 };
+
+typedef struct {
+    tensor modulation;               /* F32 [6, D]: shift, scale, gate of attention, then of ffn */
+    linear_weight qkv, o;            /* self-attention: q, k, v as one product [3D, D]; [D, D] */
+    tensor norm_q, norm_k;           /* F32 [D]: over the whole width */
+    tensor norm3_gamma, norm3_beta;  /* F32 [D] */
+    linear_weight text_q, text_kv;   /* cross-attention: [D, D]; k, v as one product [2D, D] */
+    linear_weight text_o;            /* [D, D] */
+    tensor text_norm_q, text_norm_k; /* F32 [D] */
+    linear_weight up, down;          /* ffn: [ffn, D], [D, ffn] */
+} dit_block;
+
+typedef struct {
+    int64_t dim, ffn, freq, text_dim, text_len;
+    int layers, heads, patch[3];
+    float eps;
+    tensor_type A; /* of activations */
+    linear_weight patch_embedding, text_0, text_2, time_0, time_2, time_projection, head;
+    tensor head_modulation; /* F32 [2, D] */
+    dit_block *block;
+    /* If set, sees intermediates by their official names; of stacked passes, the first. */
+    void (*see)(const char *name, tensor x);
+} dit;
+
+/* What cross-attention needs of one prompt: keys, normed, beside values, for every block. */
+typedef struct {
+    tensor *kv;  /* [layers] A [n + 1, 2D] */
+    float alike; /* how many rows of padding the last row stands for; 1 where there is none */
+} dit_text;
+
+/* dit-load.c. path is the directory or file that -m names; on return the parameters are on the
+ * device. */
+weights *dit_find(const char *path);
+void dit_load(dit *m, weights *w, const char *path, tensor_type dtype);
+
+/* context: host F32 [n, text_dim], n <= text_len. The keys and values stay on the stack. */
+dit_text dit_read_text(const dit *m, tensor context);
+/* F32 [L, d/2, 2]: cos and sin of each token's place, for latents [16, T, Y, X]. */
+tensor dit_rope(const dit *m, tensor latents);
+
+/* v[p] = the velocity of latents at timestep t given text[p], p < passes; all F32 [16, T, Y, X]. */
+void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int64_t t,
+                 const dit_text text[], tensor rope);
+
+#endif

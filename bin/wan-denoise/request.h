@@ -1,0 +1,52 @@
+/*
+** request.h: what is to be sampled: the command line and a document, checked and put together.
+*/
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include "../../common/stream.h"
+#include "noise.h"
+#include "solver.h"
+
+typedef struct {
+    int64_t width, height, frames; /* pixels, frames asked for */
+    bool strict;
+    uint64_t *seed; /* [seeds] */
+    int seeds;      /* 0: the document's */
+    noise_kind noise;
+    solver_kind solver;
+    int steps;
+    double guidance, shift;
+    tensor_type dtype;
+    bool trace;
+} request;
+
+/* Into q; usage error if not WxH, exit 1 if either is not a multiple of 16. */
+void request_size(request *q, const char *size);
+/* frames < 1 is refused; other than 4n + 1 gives fewer (with a note), or is refused if strict. */
+void request_frames(request *q, int64_t frames, bool strict);
+/* "1,2,3" */
+void request_seeds(request *q, const char *list);
+
+/* q with the document's own seed, its metadata's or else 0, if none was asked for. Dies if several
+ * were asked for but the document brings its noise. */
+request request_of(const request *q, const document *d);
+
+/* The passes of a step: 2 with guidance, and 1 with guidance 1, where the second has no weight. */
+int request_passes(const request *q);
+
+/* The document's F32 tensor `name` [16, T, Y, X] as a host tensor; dies if it is not finite. */
+tensor document_latents(const document *d, const char *name);
+/* The document's F32 tensor `name` [n, width]; width -1: any. Dies if it is not finite. */
+tensor document_context(const document *d, const char *name, int64_t width);
+/* The latents' shape: that of the document's noise if there is any, else as asked for. No data. */
+tensor request_shape(const request *q, const document *d);
+/* F32 of that shape: the document's noise, or drawn with the seed. To be freed. */
+float *request_noise(const request *q, const document *d, tensor shape, uint64_t seed);
+
+/* Adds what belongs to one result to its metadata: seed (if it was drawn), fps. Returns the JSON
+ * for provenance_add, to be freed; model: JSON of the model, or NULL. */
+char *request_stamp(const request *q, const document *in, document *out, tensor shape,
+                    uint64_t seed, const char *model);
+
+#endif

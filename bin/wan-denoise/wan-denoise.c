@@ -1,0 +1,287 @@
+/*
+** wan-denoise: text contexts to latents, with Wan's diffusion transformer.
+**
+** The model is loaded once, when the first document has arrived, and serves all documents and
+** seeds. What a document costs but its seeds share (keys and values of its text, the table of
+** places) is made once a document.
+*/
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/die.h"
+#include "../../common/program.h"
+#include "../load.h"
+#include "dit.h"
+#include "inspect.h"
+#include "request.h"
+#include "wan-denoise.h"
+
+static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc";
+static const char *dtype = "fp16", *rng = "torch-cuda", *taps;
+static int64_t steps = 50, frames = 81, forward = -1;
+static double guidance = 5, shift = 5;
+static bool trace, strict;
+
+static const option options[] = {
+    {'m', "model", OPTION_TEXT, &model_path, 0, 0, true},
+    {'s', "steps", OPTION_INT, &steps, 0, 1000, false},
+    {'g', "guidance", OPTION_FLOAT, &guidance, 0, 0, false},
+    {'F', "shift", OPTION_FLOAT, &shift, 0.001, 1000, false},
+    {'S', "seed", OPTION_TEXT, &seeds, 0, 0, true}, /* each result names its own */
+    {0, "size", OPTION_TEXT, &size, 0, 0, false},
+    {0, "frames", OPTION_INT, &frames, 0, 0, false},
+    {0, "strict", OPTION_FLAG, &strict, 0, 0, true},
+    {0, "solver", OPTION_TEXT, &solver_name, 0, 0, false},
+    {0, "dtype", OPTION_TEXT, &dtype, 0, 0, false},
+    {0, "rng", OPTION_TEXT, &rng, 0, 0, false},
+    {0, "trace", OPTION_FLAG, &trace, 0, 0, true},
+    {0, "forward", OPTION_INT, &forward, 0, 1000, true},
+    {0, "tap", OPTION_TEXT, &taps, 0, 0, true},
+    OPTIONS_END,
+};
+
+static request read_options(void)
+{
+    request q = {.steps = (int)steps, .guidance = guidance, .shift = shift};
+    q.solver = solver_named(solver_name);
+    q.dtype = dtype_named(dtype);
+    q.noise = noise_named(rng);
+    if (seeds)
+        request_seeds(&q, seeds);
+    request_size(&q, size);
+    request_frames(&q, frames, strict);
+    if (taps && forward < 0)
+        usage_error("--tap is for --forward");
+    if (forward >= 0 && (trace || steps == 0))
+        usage_error("--forward excludes --trace and -s 0");
+    if (steps > 0 && !model_path)
+        usage_error("-m DIR or -m FILE is needed");
+    return q;
+}
+
+/* ---- the model and what it needs of a document ---- */
+
+static weights *checkpoint;
+static dit model;
+
+static void load_model(void)
+{
+    stats_phase("load");
+    checkpoint = dit_find(model_path);
+    device_open();
+    dit_load(&model, checkpoint, model_path, dtype_named(dtype));
+    stats_add("weight_loads", 1);
+}
+
+static tensor context_of(const document *d, const char *name)
+{
+    tensor context = document_context(d, name, model.text_dim);
+    if (context.dim[0] > model.text_len)
+        die("%s of standard input has %lld tokens, but the model takes %lld", name,
+            (long long)context.dim[0], (long long)model.text_len);
+    return context;
+}
+
+/* The contexts of the passes; what is tapped is of the first. */
+static void read_text(const document *d, int passes, dit_text text[])
+{
+    static const char *const names[] = {"context", "context_null"};
+    dit unseen = model;
+    unseen.see = NULL;
+    stats_phase("text");
+    tensor context[GUIDANCE_PASSES];
+    for (int p = 0; p < passes; p++)
+        context[p] = context_of(d, names[p]);
+    for (int p = 0; p < passes; p++)
+        text[p] = dit_read_text(p == 0 ? &model : &unseen, context[p]);
+    device_wait();
+}
+
+static void free_text(int passes, dit_text text[])
+{
+    for (int p = 0; p < passes; p++)
+        free(text[p].kv);
+}
+
+/* ---- results ---- */
+
+static void begin_result(writer *out, const request *q, const document *in, tensor shape,
+                         uint64_t seed, int step)
+{
+    document d = {0};
+    char *stamp =
+        request_stamp(q, in, &d, shape, seed, checkpoint ? load_provenance(checkpoint) : NULL);
+    if (trace) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", step);
+        metadata_set(&d, "step", number);
+    }
+    provenance_add(&d, options, stamp);
+    document_add(&d, "latents", shape);
+    writer_header(out, &d);
+    document_free(&d);
+    free(stamp);
+}
+
+static void end_result(writer *out, tensor latents)
+{
+    writer_tensor(out, latents);
+    writer_end(out);
+    stats_add("documents", 1);
+}
+
+static void check_finite(const char *name, tensor x, int step)
+{
+    int64_t bad = count_nonfinite(x);
+    if (bad)
+        die("step %d of %lld: %lld values of %s are not finite%s", step + 1, (long long)steps,
+            (long long)bad, name, strcmp(dtype, "fp16") == 0 ? ": try --dtype bf16" : "");
+}
+
+/* noise: host memory, which becomes the result */
+static void sample(writer *out, const request *q, const document *in, const dit_text text[],
+                   tensor rope, tensor noise, uint64_t seed)
+{
+    static const char *const names[] = {"the velocity", "the velocity without the prompt"};
+    int passes = request_passes(q);
+    const double weight[] = {q->guidance, 1 - q->guidance}; /* v = u + g (c - u) */
+    size_t mark = scratch_mark();
+    tensor x = scratch_tensor(F32, noise.rank, noise.dim), v[GUIDANCE_PASSES];
+    solver s;
+
+    stats_phase("steps");
+    for (int p = 0; p < passes; p++)
+        v[p] = scratch_tensor(F32, noise.rank, noise.dim);
+    upload_into(x, noise);
+    solver_open(&s, q->solver, q->steps, q->shift, x);
+    for (int i = 0; i < s.steps; i++) {
+        if (trace || i == 0)
+            begin_result(out, q, in, x, seed, i + 1);
+        dit_forward(&model, passes, v, x, s.timestep[i], text, rope);
+        for (int p = 0; p < passes; p++)
+            check_finite(names[p], v[p], i);
+        solver_step(&s, passes, v, weight);
+        check_finite("latents", x, i);
+        stats_add("steps", 1);
+        progress("step", i + 1, s.steps);
+        if (trace || i == s.steps - 1) {
+            download(noise, x);
+            end_result(out, noise);
+        }
+    }
+    solver_close(&s);
+    scratch_reset(mark);
+}
+
+/* ---- a document ---- */
+
+static void denoise(writer *out, const request *q, const document *in)
+{
+    size_t mark = scratch_mark();
+    int passes = request_passes(q);
+    dit_text text[GUIDANCE_PASSES];
+    tensor shape = request_shape(q, in);
+    read_text(in, passes, text);
+    tensor rope = dit_rope(&model, shape);
+    for (int i = 0; i < q->seeds; i++) {
+        tensor noise = shape;
+        noise.data = request_noise(q, in, shape, q->seed[i]);
+        sample(out, q, in, text, rope, noise, q->seed[i]);
+        free(noise.data);
+    }
+    free_text(passes, text);
+    scratch_reset(mark);
+}
+
+/* -s 0: neither a model nor a device */
+static void write_noise(writer *out, const request *q, const document *in)
+{
+    tensor shape = request_shape(q, in);
+    for (int i = 0; i < q->seeds; i++) {
+        tensor noise = shape;
+        begin_result(out, q, in, shape, q->seed[i], 0);
+        noise.data = request_noise(q, in, shape, q->seed[i]);
+        end_result(out, noise);
+        free(noise.data);
+    }
+}
+
+/* --forward: one evaluation, both passes, and what the taps see of the first */
+static void evaluate(writer *out, const document *in)
+{
+    size_t mark = scratch_mark();
+    dit_text text[GUIDANCE_PASSES];
+    tensor latents = document_latents(in, document_find(in, "latents") ? "latents" : "noise");
+    model.see = inspect_open(taps);
+    read_text(in, GUIDANCE_PASSES, text);
+    tensor rope = dit_rope(&model, latents), x = scratch_tensor(F32, latents.rank, latents.dim);
+    tensor v[GUIDANCE_PASSES];
+    for (int p = 0; p < GUIDANCE_PASSES; p++)
+        v[p] = scratch_tensor(F32, latents.rank, latents.dim);
+    upload_into(x, latents);
+    stats_phase("steps");
+    dit_forward(&model, GUIDANCE_PASSES, v, x, forward, text, rope);
+    inspect_keep("cond", v[0]);
+    inspect_keep("uncond", v[1]);
+
+    document d = {0};
+    char timestep[32];
+    snprintf(timestep, sizeof timestep, "%lld", (long long)forward);
+    metadata_copy(&d, in);
+    metadata_set(&d, "timestep", timestep);
+    provenance_add(&d, options, load_provenance(checkpoint));
+    inspect_write(out, &d, taps);
+    document_free(&d);
+    stats_add("documents", 1);
+    free_text(GUIDANCE_PASSES, text);
+    scratch_reset(mark);
+}
+
+/* Dies for a stream that is of another kind, before a model is loaded for it. */
+static void check_document(const request *q, const document *d)
+{
+    if (q->steps == 0)
+        return;
+    document_context(d, "context", -1);
+    if (forward >= 0 || request_passes(q) > 1)
+        document_context(d, "context_null", -1);
+    if (forward >= 0)
+        document_latents(d, document_find(d, "latents") ? "latents" : "noise");
+    request_shape(q, d);
+}
+
+int main(int argc, char **argv)
+{
+    reader in;
+    writer out;
+    if (program_begin(argc, argv, options, usage) != argc)
+        usage_error("documents are read from standard input: unwanted operand '%s'",
+                    argv[argc - 1]);
+    request q = read_options();
+    reader_open(&in, stdin, "standard input");
+    writer_open(&out, stdout, "standard output");
+    if (program_waits())
+        reader_wait(&in);
+    for (; stats_phase("read"), reader_next(&in);) {
+        reader_load(&in);
+        request its = request_of(&q, &in.d);
+        check_document(&its, &in.d);
+        if (q.steps > 0 && !checkpoint)
+            load_model();
+        if (q.steps == 0)
+            write_noise(&out, &its, &in.d);
+        else if (forward >= 0)
+            evaluate(&out, &in.d);
+        else
+            denoise(&out, &its, &in.d);
+    }
+    if (in.documents == 0)
+        die("standard input has no document");
+    if (checkpoint) {
+        stats_set("peak_device_bytes", (double)device_peak_bytes());
+        weights_close(checkpoint);
+    }
+    writer_close(&out);
+    return program_end();
+}
