@@ -1,0 +1,72 @@
+/*
+** attention.cu: checks the shapes and chooses the kernel, by the type, the width of a head and the card.
+**
+**   F32                        attention_plain.cu
+**   F16, BF16, d = 128, sm_90  attention_hopper.cu, unless a bias or the causal mask is asked for
+**   F16, BF16, d = 64, 128     attention_mma.cu
+**   F16, BF16, d <= 512        attention_wide.cu
+*/
+#include "attention.cuh"
+
+#include <cmath>
+
+template <class T> static void choose(const attention_args &a)
+{
+    if (a.d == 128 && device_capability == 90 && !a.bias && !a.causal)
+        attention_hopper<T>(a);
+    else if (a.d == 64 || a.d == 128)
+        attention_mma<T>(a);
+    else
+        attention_wide<T>(a);
+}
+
+static void check(tensor y, tensor q, tensor k, tensor v, const attention_spec *spec)
+{
+    const char *op = "attention";
+    tensor bias = spec->bias;
+    check_one(tensor_width(q) % spec->heads == 0 && tensor_rows(q) % spec->batch == 0, op, q,
+              "[batch * length, heads * d]");
+    check_pair(same_matrix(y, q) && y.type == q.type, op, y, q);
+    check_pair(tensor_width(k) == tensor_width(q) && k.type == q.type, op, k, q);
+    check_pair(same_matrix(v, k) && v.type == k.type, op, v, k);
+    check_one(tensor_rows(k) % spec->batch == 0, op, k, "[batch * length, heads * d]");
+    if (bias.data)
+        check_pair(bias.type == F32 && bias.rank == 2 && bias.dim[0] == spec->heads &&
+                       bias.dim[1] == (tensor_rows(q) + tensor_rows(k)) / spec->batch - 1 &&
+                       tensor_contiguous(bias),
+                   op, bias, q);
+    check_one(tensor_width(q) / spec->heads <= 512, op, q, "of heads at most 512 wide");
+    /* heads and sequences are dimensions of the grid; rows are counted in ints */
+    assert(spec->scale > 0 && spec->heads <= 65535 && spec->batch <= 65535 &&
+           tensor_rows(q) < INT32_MAX - 256 && tensor_rows(k) < INT32_MAX - 256);
+}
+
+void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spec)
+{
+    check(y, q, k, v, spec);
+    attention_args a = {};
+    a.q = q.data, a.k = k.data, a.v = v.data, a.y = y.data;
+    a.q_stride = q.stride, a.k_stride = k.stride, a.v_stride = v.stride, a.y_stride = y.stride;
+    a.batch = spec->batch, a.heads = spec->heads;
+    a.lq = (int)(tensor_rows(q) / a.batch), a.lk = (int)(tensor_rows(k) / a.batch);
+    a.d = (int)(tensor_width(q) / a.heads);
+    a.scale_log2e = (float)(spec->scale * 1.4426950408889634);
+    a.inverse_scale = 1 / spec->scale;
+    a.bias = (const float *)spec->bias.data;
+    a.last = spec->last_key_count > 1 ? std::log(spec->last_key_count) / spec->scale : 0;
+    a.causal = spec->causal;
+    if (a.lq == 0)
+        return;
+    if (a.lk == 0)
+        return zero(y);
+    if (q.type == F32)
+        return attention_plain(a);
+    check_one(a.d % 8 == 0 && chunks(q) && chunks(y), "attention", q, "of whole chunks of eight");
+    check_one(chunks(k) && chunks(v), "attention", k, "of whole chunks of eight");
+    if (q.type == F16)
+        choose<half_t>(a);
+    else if (q.type == BF16)
+        choose<bf16_t>(a);
+    else
+        check_one(false, "attention", q, "F32, F16 or BF16");
+}

@@ -1,0 +1,175 @@
+/*
+** hopper.cuh: what only Hopper has (sm_90a): the copy engine for tiles (TMA), barriers that count
+** its bytes, and wgmma, by which 128 threads multiply straight out of shared memory.
+**
+** Every tile here is rows of 128 bytes, written by the copy engine with its 128-byte swizzle: chunk
+** c of row r stands at c ^ (r mod 8), tiles begin at multiples of 1024 bytes. An operand is named by
+** a descriptor: where it begins and how far its blocks of eight rows are apart.
+*/
+#ifndef HOPPER_CUH
+#define HOPPER_CUH
+
+#include <cuda.h>
+
+#include "common.cuh"
+#include "mma.cuh"
+
+/* A view of device memory for the copy engine, 16-bit elements; dim[0] is contiguous, stride[i] is
+** the bytes from one to the next of dim[i + 1]. What a box has outside of dim arrives as zeros. */
+CUtensorMap tile_map(const void *data, int rank, const int64_t dim[], const int64_t stride[],
+                     const int box[]);
+
+/* ---- barriers: a phase ends when `count` have arrived and all expected bytes are there ---- */
+
+__device__ __forceinline__ void barrier_init(uint32_t barrier, int count)
+{
+    asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
+}
+
+__device__ __forceinline__ void barrier_arrive(uint32_t barrier)
+{
+    asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+__device__ __forceinline__ void barrier_expect(uint32_t barrier, int bytes)
+{
+    asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
+                 : "memory");
+}
+
+/* Until the phase of this parity is over. */
+__device__ __forceinline__ void barrier_wait(uint32_t barrier, int parity)
+{
+    asm volatile("{\n"
+                 ".reg .pred done;\n"
+                 "again:\n"
+                 "mbarrier.try_wait.parity.shared.b64 done, [%0], %1;\n"
+                 "@!done bra again;\n"
+                 "}" ::"r"(barrier),
+                 "r"(parity)
+                 : "memory");
+}
+
+/* Named barriers: among `threads` threads of the block; arrive does not wait. */
+__device__ __forceinline__ void group_sync(int id, int threads)
+{
+    asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+__device__ __forceinline__ void group_arrive(int id, int threads)
+{
+    asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+/* ---- the copy engine ---- */
+
+__device__ __forceinline__ void tile_fetch(uint32_t shared, const CUtensorMap *map,
+                                           uint32_t barrier, int c0, int c1)
+{
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes "
+                 "[%0], [%1, {%3, %4}], [%2];" ::"r"(shared),
+                 "l"(map), "r"(barrier), "r"(c0), "r"(c1)
+                 : "memory");
+}
+
+__device__ __forceinline__ void tile_fetch(uint32_t shared, const CUtensorMap *map,
+                                           uint32_t barrier, int c0, int c1, int c2)
+{
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes "
+                 "[%0], [%1, {%3, %4, %5}], [%2];" ::"r"(shared),
+                 "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2)
+                 : "memory");
+}
+
+__device__ __forceinline__ void tile_fetch(uint32_t shared, const CUtensorMap *map,
+                                           uint32_t barrier, int c0, int c1, int c2, int c3)
+{
+    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes "
+                 "[%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(shared),
+                 "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3)
+                 : "memory");
+}
+
+/* ---- wgmma ---- */
+
+/* An operand that begins at `address`; its 8-row blocks are `step` bytes apart. Of an operand that
+** is contiguous along the result (v in p v), blocks of 64 columns are `across` bytes apart. */
+__device__ __forceinline__ uint64_t operand(uint32_t address, int step, int across = 16)
+{
+    return (uint64_t)1 << 62 | (uint64_t)(step >> 4) << 32 | (uint64_t)(across >> 4) << 16 |
+           (address & 0x3ffff) >> 4;
+}
+
+/* Before the first product, and after registers of one were written by hand. */
+__device__ __forceinline__ void products_begin()
+{
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+
+__device__ __forceinline__ void products_commit()
+{
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+
+template <int N> __device__ __forceinline__ void products_wait()
+{
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
+}
+
+/* Keeps the compiler from moving uses of x across this point: products write registers late. */
+template <int N> __device__ __forceinline__ void pin(float (&x)[N])
+{
+#pragma unroll
+    for (int i = 0; i < N; i++)
+        asm volatile("" : "+f"(x[i])::"memory");
+}
+
+#define WGMMA_R48                                                                                  \
+    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"                                      \
+    "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"                             \
+    "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47}"
+#define WGMMA_R64                                                                                  \
+    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"                                      \
+    "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"                             \
+    "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,"                             \
+    "%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63}"
+#define WGMMA_F8(d, i)                                                                             \
+    "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]),    \
+        "+f"(d[i + 6]), "+f"(d[i + 7])
+#define WGMMA_F48(d)                                                                               \
+    WGMMA_F8(d, 0), WGMMA_F8(d, 8), WGMMA_F8(d, 16), WGMMA_F8(d, 24), WGMMA_F8(d, 32),             \
+        WGMMA_F8(d, 40)
+#define WGMMA_F64(d) WGMMA_F48(d), WGMMA_F8(d, 48), WGMMA_F8(d, 56)
+
+/* d [64, 128] (+)= a b^T: a [64, 16] and b [128, 16] in shared memory; not added if fresh. */
+#define WGMMA_SHARED_128(types)                                                                    \
+    asm volatile("{\n.reg .pred add;\nsetp.eq.b32 add, %66, 0;\n"                                  \
+                 "wgmma.mma_async.sync.aligned.m64n128k16.f32." types " " WGMMA_R64                \
+                 ", %64, %65, add, 1, 1, 0, 0;\n}"                                                 \
+                 : WGMMA_F64(d)                                                                    \
+                 : "l"(a), "l"(b), "r"((int)fresh))
+template <class T>
+__device__ __forceinline__ void product_128(float (&d)[64], uint64_t a, uint64_t b, bool fresh)
+{
+    if constexpr (std::is_same_v<T, half_t>)
+        WGMMA_SHARED_128("f16.f16");
+    else
+        WGMMA_SHARED_128("bf16.bf16");
+}
+
+/* d [64, 128] += a b: a [64, 16] in registers, b [16, 128] in shared memory, a row after the other. */
+#define WGMMA_REGISTERS_128(types)                                                                 \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32." types " " WGMMA_R64                \
+                 ", {%64,%65,%66,%67}, %68, 1, 1, 1, 1;"                                           \
+                 : WGMMA_F64(d)                                                                    \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
+template <class T>
+__device__ __forceinline__ void product_128(float (&d)[64], const uint32_t *a, uint64_t b)
+{
+    if constexpr (std::is_same_v<T, half_t>)
+        WGMMA_REGISTERS_128("f16.f16");
+    else
+        WGMMA_REGISTERS_128("bf16.bf16");
+}
+
+#endif

@@ -1,0 +1,84 @@
+/*
+** mma.cuh: the tensor cores as they are from sm_80 on: mma.sync m16n8k16, ldmatrix, cp.async.
+**
+** A tile in shared memory is rows of 16-byte chunks. Chunk c of row r stands at c ^ (r mod 8) when
+** a row has eight chunks or more: the eight rows that ldmatrix reads at once then lie in eight
+** different groups of banks. Lane l of a warp holds, of a 16 x 8 result, row l/4 (c[0], c[1]) and
+** row l/4 + 8 (c[2], c[3]) at columns 2 (l mod 4) and the next.
+*/
+#ifndef MMA_CUH
+#define MMA_CUH
+
+#include "common.cuh"
+
+__device__ __forceinline__ uint32_t shared_address(const void *p)
+{
+    return (uint32_t)__cvta_generic_to_shared(p);
+}
+
+/* c += a b for one 16 x 8 x 16 block; operands T, sums F32. */
+template <class T>
+__device__ __forceinline__ void mma(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+{
+    if constexpr (std::is_same_v<T, half_t>)
+        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+                     "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                     : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    else
+        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+                     "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                     : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/* Four 8 x 8 blocks; lane l gives the address of row l mod 8 of block l / 8. */
+__device__ __forceinline__ void load_blocks(uint32_t r[4], uint32_t address)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(address)
+                 : "memory");
+}
+
+__device__ __forceinline__ void load_blocks_transposed(uint32_t r[4], uint32_t address)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(address)
+                 : "memory");
+}
+
+/* 16 bytes from device to shared memory behind the program's back; zeros instead if not `there`
+** (nothing is read then). */
+__device__ __forceinline__ void copy_chunk(uint32_t shared, const void *global, bool there)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global),
+                 "r"(there ? 16 : 0)
+                 : "memory");
+}
+
+/* The same through the first-level cache: for what the same block reads again soon. */
+__device__ __forceinline__ void copy_chunk_cached(uint32_t shared, const void *global, bool there)
+{
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global),
+                 "r"(there ? 16 : 0)
+                 : "memory");
+}
+
+__device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;"); }
+
+/* Until at most N of the committed groups are under way. */
+template <int N> __device__ __forceinline__ void copies_wait()
+{
+    asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
+}
+
+__device__ __forceinline__ float exp2_fast(float x)
+{
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+#endif
