@@ -17,8 +17,7 @@
 #include "weights.h"
 
 struct source {
-    const char *name;
-    char *where;
+    char *name, *where;
     FILE *file;
     reader r;
     weights *w;     /* a checkpoint; NULL: a stream */
@@ -46,8 +45,9 @@ source *source_open(const char *path)
 {
     struct stat st;
     source *s = new_bytes(sizeof *s);
-    s->name = strcmp(path, "-") == 0 ? "standard input" : path;
-    s->file = s->name == path ? fopen(path, "rb") : stdin;
+    bool standard = strcmp(path, "-") == 0;
+    s->name = new_format("%s", standard ? "standard input" : path);
+    s->file = standard ? stdin : fopen(path, "rb");
     if (!s->file)
         die_errno("cannot open %s", path);
     if (s->file != stdin && fstat(fileno(s->file), &st) == 0 && S_ISREG(st.st_mode) &&
@@ -147,6 +147,7 @@ void source_close(source *s)
     if (s->file != stdin)
         fclose(s->file);
     free(s->where);
+    free(s->name);
     free(s);
 }
 
