@@ -102,7 +102,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 UNIT := $(patsubst t/%.c,$(O)/t/%,$(wildcard t/*.c))
 # What a unit test needs of a program: OBJECTS for t/NAME.c, as $(O)/bin/PROGRAM/FILE.o
-UNIT_OBJECTS :=
+UNIT_OBJECTS := $(O)/bin/wan-denoise/solver.o $(O)/bin/wan-denoise/noise.o
 
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
