@@ -4,9 +4,9 @@
 **     scale = max(absmax(row) * (1 / 127.5), 2^-23)
 **     code  = clamp(round(w * (1 / scale)), -128, 127)        round to nearest, ties to even
 **
-** in F32 throughout, F16 and BF16 widened first. So a row's greatest positive weight, at 127.5
-** steps, becomes 127 and its negative mirror -128. Products with reciprocals stand where a
-** quotient would differ in the last bit.
+** in F32 throughout, F16 and BF16 widened first. A row's greatest weight lies at 127.5
+** steps or a bit below: a positive one becomes 127, a negative one -128 or -127. That bit is why
+** products with reciprocals stand here, where a quotient would differ.
 **
 ** The one trick: magnitudes of floats are ordered as their bits are, with infinity and NaN above
 ** all numbers; so the search for the greatest is in integers, and finds what is not finite too.
