@@ -36,6 +36,20 @@ is "$(tensor-info -n -k '*.bias' "$CHECKPOINT/Wan2.1_VAE.pth" | grep -cv bias)" 
 like "$(tensor-info "$CHECKPOINT/models_t5_umt5-xxl-enc-bf16.pth")" "*.pth: * tensors, *token_embedding.weight *BF16 *" \
     "tensor-info: BF16 in a .pth"
 
+# A sharded checkpoint: x in one file, y in the other.
+mkdir "$TMP/shards"
+tensor-pick "$GOLDEN:vae.z=x" >"$TMP/shards/one.safetensors"
+tensor-pick "$GOLDEN:vae.raw=y" >"$TMP/shards/two.safetensors"
+echo '{"metadata":{},"weight_map":{"x":"one.safetensors","y":"two.safetensors"}}' \
+    >"$TMP/shards/model.safetensors.index.json"
+is "$(tensor-info -n "$TMP/shards/model.safetensors.index.json" | sort | tr '\n' ' ')" "x y " \
+    "tensor-info: a sharded checkpoint"
+tensor-diff "$TMP/shards/model.safetensors.index.json:y" "$GOLDEN:vae.raw" >/dev/null
+ok $? "tensor-diff: a tensor of a sharded checkpoint"
+rm "$TMP/shards/two.safetensors"
+fails 1 "tensor-info: *two.safetensors*No such file*" "tensor-info: a shard is missing" \
+    tensor-info "$TMP/shards/model.safetensors.index.json"
+
 # Types: U8, I8, BOOL, BF16, F16, F8: what 0xc0 0x3f (or two such bytes) is
 while read -r type shape min max; do
     (document "{\"x\":{\"dtype\":\"$type\",\"shape\":[$shape],\"data_offsets\":[0,2]}}"
@@ -64,10 +78,11 @@ header=$(awk 'BEGIN {
 }')
 document "$header" >"$TMP/big"
 truncate -s $((8 + ${#header} + 3072000000)) "$TMP/big"
-best=1
-for run in 1 2 3; do # the machine may be busy: the best of three
+best=1 runs=0
+while [ $runs -lt 10 ] && awk -v s="$best" 'BEGIN { exit !(s >= 0.05) }'; do # others may be busy
     tensor-info --stats "$TMP/stats" "$TMP/big" >"$TMP/out"
     best=$(awk -v best="$best" '/"total"/ { s = $2 + 0; print s < best ? s : best }' "$TMP/stats")
+    runs=$((runs + 1))
 done
 resident=$(awk '/"peak_resident_bytes"/ { print $2 + 0 }' "$TMP/stats")
 comment "3 GB: $best s, $resident bytes resident at most"
