@@ -122,7 +122,9 @@ const char *shape_text(int rank, const int64_t *dim)
     char *s = text_buffer();
     int n = snprintf(s, 200, "[");
     for (int i = 0; i < rank && n < 180; i++)
-        n += snprintf(s + n, (size_t)(200 - n), i ? ", %lld" : "%lld", (long long)dim[i]);
+        n += dim[i] < 0 /* any size */
+                 ? snprintf(s + n, (size_t)(200 - n), i ? ", *" : "*")
+                 : snprintf(s + n, (size_t)(200 - n), i ? ", %lld" : "%lld", (long long)dim[i]);
     snprintf(s + n, (size_t)(200 - n), "]");
     return s;
 }

@@ -112,7 +112,7 @@ fails 1 "*/none/model: No such file or directory" "no such file" wan-quantize -t
 tensor-pick "$GOLDEN:vae.z=latents" >latents
 tensor-pick "$model/Wan2.1_VAE.pth" >vae_whole
 sed 's/"shape":\[32,16,3,3,3\]/"shape":[32,48,1,3,3]/g' vae_whole >vae
-fails 1 "*decoder.conv1.weight is F32 [[]32, 48, 1, 3, 3[]] in vae, but [[]32, 16,*" "a wrong shape" \
+fails 1 "*decoder.conv1.weight is F32 [[]32, 48, 1, 3, 3[]] in vae, but [[][*], 16, 3, 3, 3[]] is needed" "a wrong shape" \
     sh -c 'wan-vae-decode -m vae <latents'
 tensor-pick "$model/Wan2.1_VAE.pth:[!c]*" >vae
 fails 1 "*vae has no tensor conv2.*" "a missing tensor" sh -c 'wan-vae-decode -m vae <latents'
