@@ -34,8 +34,7 @@ become(const char *const argv[], int in, int out, int errors, int report, pid_t 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* it died before the line above */
         _exit(1);
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL); /* we ignore SIGPIPE; it should not */
+    signal(SIGPIPE, SIG_DFL); /* we ignore it; what nohup ignores stays ignored */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (dup2(in < 0 ? null : in, 0) >= 0 && dup2(out < 0 ? null : out, 1) >= 0 &&
         dup2(errors, 2) >= 0)
