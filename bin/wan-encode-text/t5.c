@@ -137,12 +137,13 @@ static void attend(const t5 *m, const layer *l, tensor x, int n, const int64_t l
     int64_t first = 0;
     for (int i = 0; i < n; first += length[i++]) {
         int64_t L = length[i];
-        attention_spec spec = {.batch = 1,
-                               .heads = (int)m->heads,
-                               .scale = 1,
-                               .bias = columns(l->bias, longest - L, 2 * L - 1)};
+        size_t bias_mark = scratch_mark();
+        tensor bias = scratch(F32, m->heads, 2 * L - 1);
+        copy(bias, columns(l->bias, longest - L, 2 * L - 1));
+        attention_spec spec = {.batch = 1, .heads = (int)m->heads, .scale = 1, .bias = bias};
         attention(rows(o, first, L), rows(q, first, L), rows(k, first, L), rows(v, first, L),
                   &spec);
+        scratch_reset(bias_mark);
     }
     linear(y, o, &l->o);
     add(x, y);

@@ -1,8 +1,8 @@
 /*
 ** wan-encode-text: prompts, one a line, to umT5 contexts, one document each.
 **
-** The weights are read layer by layer for as many prompts as make a batch, so the time for twenty
-** prompts is about that for one.
+** The weights are read layer by layer for as many prompts as make a batch: once for twenty prompts,
+** not twenty times.
 */
 #include <jansson.h>
 #include <limits.h>
@@ -285,6 +285,7 @@ int main(int argc, char **argv)
     prompt_rules rules = {.pieces = token_ids ? NULL : open_tokenizer(), .most = longest_prompt()};
     if (print_ids) {
         print_all_ids(&rules, &list);
+        tokenizer_close(rules.pieces);
         return program_end();
     }
     weights *w = weights_find(directory, patterns);
@@ -292,5 +293,6 @@ int main(int argc, char **argv)
     rules.vocabulary = model.vocabulary;
     encode_all(&model, &rules, &list);
     weights_close(w);
+    tokenizer_close(rules.pieces);
     return program_end();
 }
