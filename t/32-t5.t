@@ -76,6 +76,8 @@ encode "$TMP/bad" >"$TMP/whole"
 close_to "the same weights as safetensors" --abs 0 "$TMP/whole:context" "$TMP/nine:context"
 checkpoint blocks.1.attn.k.weight
 fails 1 "*blocks.1.attn.k.weight*" "a missing tensor is named" encode "$TMP/bad"
+checkpoint blocks.1.norm1.weight
+fails 1 "*blocks.1.norm1.weight*" "a missing norm is no end of the layers" encode "$TMP/bad"
 checkpoint blocks.1.attn.k.weight "$GOLDEN:t5.prompt.context=blocks.1.attn.k.weight"
 fails 1 "*blocks.1.attn.k.weight is F32 \[[0-9]*\] *\[128, 64\]*" "a wrong shape is named" \
     encode "$TMP/bad"

@@ -42,11 +42,9 @@ t5 t5_open(weights *w)
     if (m.width % 8 || m.ffn_width % 8)
         die("%s is %lld and %lld wide: widths must be multiples of 8", weights_path(w),
             (long long)m.width, (long long)m.ffn_width);
-    for (char name[64];; m.layers++) {
-        snprintf(name, sizeof name, "blocks.%d.norm1.weight", m.layers);
-        if (!weights_has(w, name))
-            break;
-    }
+    for (int i = 0, block; i < weights_count(w); i++)
+        if (sscanf(weights_name(w, i), "blocks.%4d.", &block) == 1 && block >= m.layers)
+            m.layers = block + 1; /* a gap is a missing tensor, which loading names */
     /* umT5's activations leave the range of F16, so where those are operands it becomes BF16. */
     m.type = q.type == I8 || operand_type(q.type) == F16 ? BF16 : q.type;
     return m;
