@@ -2,7 +2,8 @@
 ** conv.cu: a convolution's weight, the checks, and the choice of the kernel, by type and channels.
 **
 ** The weight is [C_out, kt, ky, kx, C], channels last, C being C_in rounded up to 8 with zeros: one
-** row of it is what the sum of one output channel runs over.
+** row of it is what the sum of one output channel runs over. For Hopper a 1 x 3 x 3 kernel is followed
+** by what it becomes when the picture is upsampled by 2: four kernels of 2 x 2.
 */
 #include "conv.cuh"
 
@@ -18,6 +19,29 @@ static void channels_last(float *out, const float *in, int64_t c_out, int64_t c_
                 out[(n * taps + tap) * c + i] = in[(n * c_in + i) * taps + tap];
 }
 
+/* Upsampled, each pixel of x is 2 x 2 pixels, and of the three taps of a line two fall on the same
+** pixel: of output line 2i taps 1 and 2 on line i, tap 0 on i - 1; of line 2i + 1 taps 0 and 1 on i,
+** tap 2 on i + 1. So for output pixel (a, b) of the 2 x 2 the kernel is 2 x 2, of sums of taps.
+** out [4, C_out, 2, 2, C] of in [C_out, 3, 3, C] */
+static void sum_phases(float *out, const float *in, int64_t c_out, int64_t c)
+{
+    memset(out, 0, (size_t)(16 * c_out * c) * sizeof *out);
+    for (int phase = 0; phase < 4; phase++)
+        for (int64_t n = 0; n < c_out; n++)
+            for (int tap = 0; tap < 9; tap++) {
+                int dy = (tap / 3 + 1 - phase / 2) / 2, dx = (tap % 3 + 1 - phase % 2) / 2;
+                float *to = out + (((phase * c_out + n) * 2 + dy) * 2 + dx) * c;
+                for (int64_t i = 0; i < c; i++)
+                    to[i] += in[(n * 9 + tap) * c + i];
+            }
+}
+
+/* Has this weight its phases behind it? Where conv_hopper can use them. */
+static bool phases_follow(int kt, int ky, int kx, int64_t c_in, tensor_type type)
+{
+    return device_capability == 90 && type != F32 && kt == 1 && ky == 3 && kx == 3 && c_in % 8 == 0;
+}
+
 conv_weight conv_upload(tensor w, tensor b, tensor_type type)
 {
     check_one(w.rank == 4 || w.rank == 5, "conv_upload", w, "[C_out, C_in, (kt,) ky, kx]");
@@ -30,12 +54,17 @@ conv_weight conv_upload(tensor w, tensor b, tensor_type type)
     r.ky = (int)w.dim[w.rank - 2], r.kx = (int)w.dim[w.rank - 1];
     int64_t c_out = w.dim[0], c_in = w.dim[1], c = ceil_div(c_in, 8) * 8;
     int64_t taps = (int64_t)r.kt * r.ky * r.kx, dim[5] = {c_out, r.kt, r.ky, r.kx, c};
-    size_t bytes = (size_t)(c_out * taps * c) * sizeof(float);
-    float *in = (float *)new_bytes(bytes), *out = (float *)new_bytes(bytes);
-    memset(out, 0, bytes);
+    device_open();
+    bool phases = phases_follow(r.kt, r.ky, r.kx, c_in, type);
+    int64_t count = c_out * taps * c, all = count + (phases ? 16 * c_out * c : 0);
+    float *in = (float *)new_bytes((size_t)tensor_count(w) * sizeof(float));
+    float *out = (float *)new_bytes((size_t)all * sizeof(float));
+    memset(out, 0, (size_t)all * sizeof(float));
     host_convert(tensor_make(in, F32, w.rank, w.dim), w);
     channels_last(out, in, c_out, c_in, taps, c);
-    r.w = upload(tensor_make(out, F32, 5, dim), type);
+    if (phases)
+        sum_phases(out + count, out, c_out, c);
+    r.w = tensor_make(upload(tensor_make(out, F32, 1, &all), type).data, type, 5, dim);
     if (b.data)
         r.b = upload(reshape(b, c_out), F32);
     free(in);
@@ -45,7 +74,10 @@ conv_weight conv_upload(tensor w, tensor b, tensor_type type)
 
 template <class T> static void choose(const conv_args &a)
 {
-    if (a.c_in == a.c && (uintptr_t)a.x % 16 == 0 && (uintptr_t)a.past % 16 == 0)
+    bool chunks = a.c_in == a.c && (uintptr_t)a.x % 16 == 0 && (uintptr_t)a.past % 16 == 0;
+    if (chunks && device_capability == 90 && a.ky <= 3 && a.kx <= 3 && (!a.up || a.phases))
+        conv_hopper<T>(a);
+    else if (chunks)
         conv_mma<T>(a);
     else
         conv_plain<T>(a);
@@ -87,6 +119,8 @@ void conv3d(tensor y, tensor x, tensor past, const conv_weight *w, bool upsample
     a.kt = w->kt, a.ky = w->ky, a.kx = w->kx;
     a.k = a.kt * a.ky * a.kx * a.c;
     a.up = upsample ? 1 : 0;
+    if (phases_follow(a.kt, a.ky, a.kx, a.c_in, x.type))
+        a.phases = (const char *)a.w + tensor_bytes(w->w);
     if (x.type == F32)
         conv_plain<float>(a);
     else if (x.type == F16)

@@ -19,8 +19,9 @@ struct conv_args {
     int past_frames;
     int c_in, c, c_out;
     int kt, ky, kx;
-    int k;  /* kt ky kx c: the length of the sum */
-    int up; /* 1: the picture read is half as high and wide */
+    int k;              /* kt ky kx c: the length of the sum */
+    int up;             /* 1: the picture read is half as high and wide */
+    const void *phases; /* for that: weights [4, C_out, 2, 2, C], or NULL (conv.cu) */
 };
 
 /* A place in K: tap (dt, dy, dx), channel. */
@@ -63,7 +64,8 @@ template <class T> __device__ __forceinline__ const T *conv_frame(const conv_arg
     return f >= 0 ? (const T *)a.x + f * size : (const T *)a.past + (a.past_frames + f) * size;
 }
 
-template <class T> void conv_mma(const conv_args &a);   /* F16, BF16; C_in a multiple of 8 */
-template <class T> void conv_plain(const conv_args &a); /* any type, any C_in */
+template <class T> void conv_mma(const conv_args &a);    /* F16, BF16; C_in a multiple of 8 */
+template <class T> void conv_hopper(const conv_args &a); /* and kernels at most 3 x 3, on Hopper */
+template <class T> void conv_plain(const conv_args &a);  /* any type, any C_in */
 
 #endif

@@ -1,0 +1,328 @@
+/*
+** conv_hopper.cu: convolution on Hopper: wgmma straight out of a patch of the picture.
+**
+** A block makes patches of 16 x 16 pixels x N channels (192, 96 or 8), one after another. Of the
+** picture it brings, for a frame and 96 channels, the patch with its border, 18 x 18 pixels, to
+** shared memory once; each pixel is a row of it (of 64 channels, and another of 32: a row of 96 has
+** no swizzle). All nine taps are computed from there: an operand of wgmma is blocks of eight rows, here eight
+** pixels side by side, a line of the patch apart, and for another tap it begins at another row. So a
+** pixel is read from memory 1.3 times, not 9. Zeros around the picture come from the copy engine,
+** which fills with zeros what lies outside; frames before the past are left out of the sum.
+** One thread copies, two groups of 128 threads multiply: 8 lines of 16 pixels each, two operands of
+** 64 pixels. Shared memory: two patches of 62 KB, and a ring of weights [N, 96] of single taps.
+**
+** Upsampling by 2 is a convolution of 2 x 2 taps for each of the four output pixels of an input
+** pixel, with weights that are sums of the nine: 16 products for 36 (conv.cu makes them).
+**
+** Bound: 2 pixels K C_out operations at the rate of a dense product; at N = 96 the operands, 5 KB an
+** instruction of 48 cycles, take 83 % of what shared memory gives, and the copies into it the rest.
+*/
+#include "conv.cuh"
+#include "hopper.cuh"
+
+namespace
+{
+
+constexpr int SIDE = 16, HALO = 18, CHANNELS = 96, PATCHES = 2, THREADS = 384;
+constexpr int PATCH_64 = (HALO * HALO * 128 + 1023) / 1024 * 1024; /* bytes of the 64-wide rows */
+constexpr int PATCH = (PATCH_64 + HALO * HALO * 64 + 1023) / 1024 * 1024;
+
+template <int N> constexpr int TAP_BYTES = N *CHANNELS * 2;
+template <int N> constexpr int TAPS = N == 192 ? 2 : 5; /* stages of the ring of weights */
+template <int N>
+constexpr size_t SHARED_BYTES = 1024 + PATCHES *PATCH + TAPS<N> *TAP_BYTES<N> +
+                                (PATCHES + TAPS<N>)*16;
+
+/* What the copy engine reads: pixels and past in rows of 64 and of 32 channels, weights too. */
+struct maps {
+    CUtensorMap x[2], past[2], w[2];
+};
+
+/* The shape of the work. Pixels are those of x; with upsampling a patch is made once a phase. */
+struct work {
+    int frames, height, width, past_frames;
+    int c, c_out, kt, ky, kx;
+    int phases; /* 4 when upsampling, else 1 */
+    int across, patches, n_tiles, tiles;
+    const float *b;
+    void *y;
+};
+
+/* One patch: tile number i of the work. Channels run fastest, then phases: they share the patch. */
+struct patch {
+    int n0, dy, dx, t, y0, x0;
+    __device__ __forceinline__ patch(const work &w, int i, int n)
+    {
+        n0 = i % w.n_tiles * n;
+        i /= w.n_tiles;
+        dy = i % w.phases / 2, dx = i % w.phases % 2;
+        i /= w.phases;
+        y0 = i % w.patches / w.across * SIDE, x0 = i % w.patches % w.across * SIDE;
+        t = i / w.patches;
+    }
+    __device__ __forceinline__ int first_frame(const work &w) const
+    {
+        return max(0, w.kt - 1 - t - w.past_frames);
+    }
+};
+
+/* A ring: the stage of its i-th use, and the parity of the barriers' phase. */
+template <int STAGES> struct ring {
+    int stage = 0, phase = 0;
+    __device__ __forceinline__ void next()
+    {
+        if (++stage == STAGES) {
+            stage = 0;
+            phase ^= 1;
+        }
+    }
+};
+
+template <int N> struct layout {
+    uint32_t patches, taps, bars;
+    __device__ __forceinline__ explicit layout(uint32_t raw)
+    {
+        patches = (raw + 1023) & ~1023u;
+        taps = patches + PATCHES * PATCH;
+        bars = taps + TAPS<N> * TAP_BYTES<N>;
+    }
+    __device__ __forceinline__ uint32_t patch_at(int i) const { return patches + i * PATCH; }
+    __device__ __forceinline__ uint32_t tap_at(int i) const { return taps + i * TAP_BYTES<N>; }
+    __device__ __forceinline__ uint32_t patch_full(int i) const { return bars + i * 16; }
+    __device__ __forceinline__ uint32_t patch_free(int i) const { return bars + i * 16 + 8; }
+    __device__ __forceinline__ uint32_t tap_full(int i) const { return bars + (PATCHES + i) * 16; }
+    __device__ __forceinline__ uint32_t tap_free(int i) const { return tap_full(i) + 8; }
+};
+
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+template <int N>
+__device__ __forceinline__ void produce(const layout<N> &at, const maps &m, const work &w)
+{
+    ring<PATCHES> p;
+    ring<TAPS<N>> q;
+    int taps = w.ky * w.kx, pixels = (SIDE + w.ky - 1) * (SIDE + w.kx - 1);
+    for (int i = blockIdx.x; i < w.tiles; i += gridDim.x) {
+        patch o(w, i, N);
+        int x0 = o.x0 + (w.phases == 4 ? o.dx - 1 : -(w.kx / 2));
+        int y0 = o.y0 + (w.phases == 4 ? o.dy - 1 : -(w.ky / 2));
+        int row = (o.dy * 2 + o.dx) * w.c_out + o.n0;
+        for (int dt = o.first_frame(w); dt < w.kt; dt++)
+            for (int c = 0; c < w.c; c += CHANNELS) {
+                int f = o.t + dt - (w.kt - 1);
+                const CUtensorMap *x = f >= 0 ? m.x : m.past;
+                f += f >= 0 ? 0 : w.past_frames;
+                uint32_t full = at.patch_full(p.stage), to = at.patch_at(p.stage);
+                barrier_wait(at.patch_free(p.stage), p.phase ^ 1);
+                barrier_expect(full, pixels * CHANNELS * 2);
+                tile_fetch(to, x, full, c, x0, y0, f);
+                tile_fetch(to + PATCH_64, x + 1, full, c + 64, x0, y0, f);
+                p.next();
+                for (int tap = dt * taps; tap < (dt + 1) * taps; tap++) {
+                    uint32_t there = at.tap_full(q.stage), weights = at.tap_at(q.stage);
+                    barrier_wait(at.tap_free(q.stage), q.phase ^ 1);
+                    barrier_expect(there, TAP_BYTES<N>);
+                    tile_fetch(weights, &m.w[0], there, c, tap, row);
+                    tile_fetch(weights + N * 128, &m.w[1], there, c + 64, tap, row);
+                    q.next();
+                }
+            }
+    }
+}
+
+/* acc [2 x 64 pixels, N] += the pixels from row `first` of the patch on times one tap's weights */
+template <class T, int N>
+__device__ __forceinline__ void add_tap(float (&acc)[2][N / 2], uint32_t pixels, int first,
+                                        int pitch, uint32_t weights)
+{
+    products_begin();
+#pragma unroll
+    for (int m = 0; m < 2; m++) {
+        uint32_t a = pixels + (first + m * 8) * 128;
+#pragma unroll
+        for (int step = 0; step < 4; step++)
+            product_add<T>(acc[m], operand(a + step * 32, pitch * 128),
+                           operand(weights + step * 32, 1024));
+    }
+#pragma unroll
+    for (int m = 0; m < 2; m++) {
+        uint32_t a = pixels + PATCH_64 + (first + m * 8) * 64;
+#pragma unroll
+        for (int step = 0; step < 2; step++)
+            product_add<T>(acc[m], operand<64>(a + step * 32, pitch * 64),
+                           operand<64>(weights + N * 128 + step * 32, 512));
+    }
+    products_commit();
+}
+
+/* Row r of an operand is pixel r mod 8 of its line r / 8. */
+template <class T, int N>
+__device__ __forceinline__ void write_patch(const work &w, const patch &o, int group,
+                                            const float (&acc)[2][N / 2])
+{
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, scale = w.phases == 4 ? 2 : 1;
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            int yy = o.y0 + group * 8 + warp * 2 + half, xx = o.x0 + m * 8 + lane / 4;
+            if (yy >= w.height || xx >= w.width)
+                continue;
+            int64_t line = (int64_t)o.t * w.height * scale + yy * scale + o.dy;
+            T *to = (T *)w.y + (line * w.width * scale + xx * scale + o.dx) * w.c_out;
+#pragma unroll
+            for (int n = 0; n < N / 8; n++) {
+                int c = o.n0 + n * 8 + lane % 4 * 2;
+                float v0 = acc[m][n * 4 + half * 2], v1 = acc[m][n * 4 + half * 2 + 1];
+                if (c + 1 < w.c_out && w.c_out % 2 == 0) {
+                    if (w.b)
+                        v0 += w.b[c], v1 += w.b[c + 1];
+                    *(uint32_t *)(to + c) = pack2<T>(v0, v1);
+                } else {
+                    if (c < w.c_out)
+                        to[c] = from_f32<T>(v0 + (w.b ? w.b[c] : 0));
+                    if (c + 1 < w.c_out)
+                        to[c + 1] = from_f32<T>(v1 + (w.b ? w.b[c + 1] : 0));
+                }
+            }
+        }
+}
+
+template <class T, int N>
+__device__ __forceinline__ void consume(const layout<N> &at, const work &w, int group)
+{
+    ring<PATCHES> p;
+    ring<TAPS<N>> q;
+    int lane = threadIdx.x % 32, pitch = SIDE + w.kx - 1;
+    float acc[2][N / 2];
+    for (int i = blockIdx.x; i < w.tiles; i += gridDim.x) {
+        patch o(w, i, N);
+#pragma unroll
+        for (int e = 0; e < N; e++)
+            acc[e / (N / 2)][e % (N / 2)] = 0;
+        int old_tap = -1, old_patch = -1; /* stages whose products may still be under way */
+        for (int dt = o.first_frame(w); dt < w.kt; dt++)
+            for (int c = 0; c < w.c; c += CHANNELS) {
+                barrier_wait(at.patch_full(p.stage), p.phase);
+                for (int dy = 0; dy < w.ky; dy++)
+                    for (int dx = 0; dx < w.kx; dx++) {
+                        barrier_wait(at.tap_full(q.stage), q.phase);
+                        add_tap<T, N>(acc, at.patch_at(p.stage), (group * 8 + dy) * pitch + dx,
+                                      pitch, at.tap_at(q.stage));
+                        products_wait<1>();
+                        if (lane == 0 && old_tap >= 0)
+                            barrier_arrive(at.tap_free(old_tap));
+                        if (lane == 0 && old_patch >= 0)
+                            barrier_arrive(at.patch_free(old_patch));
+                        old_tap = q.stage;
+                        old_patch = -1;
+                        q.next();
+                    }
+                old_patch = p.stage;
+                p.next();
+            }
+        products_wait<0>();
+        pin(acc[0]);
+        pin(acc[1]);
+        if (lane == 0) {
+            barrier_arrive(at.tap_free(old_tap));
+            barrier_arrive(at.patch_free(old_patch));
+        }
+        write_patch<T, N>(w, o, group, acc);
+    }
+}
+
+#endif
+
+template <class T, int N>
+__global__ void __launch_bounds__(THREADS, 1)
+    conv_hopper_kernel(const __grid_constant__ maps m, const work w)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    extern __shared__ uint8_t shared[];
+    layout<N> at(shared_address(shared));
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < PATCHES + TAPS<N>; i++) {
+            barrier_init(at.bars + i * 16, 1);
+            barrier_init(at.bars + i * 16 + 8, 8); /* warps */
+        }
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    }
+    __syncthreads();
+    int group = __shfl_sync(~0u, threadIdx.x / 128, 0); /* the same for a warp, and seen to be */
+    if (group == 0) {
+        asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
+        if (threadIdx.x == 0)
+            produce<N>(at, m, w);
+    } else {
+        asm volatile("setmaxnreg.inc.sync.aligned.u32 240;");
+        consume<T, N>(at, w, group - 1);
+    }
+#endif
+}
+
+/* Frames [frames, Y, X, C] for boxes of a patch with its border, `channels` wide. */
+CUtensorMap map_frames(const void *x, int frames, const work &w, int channels)
+{
+    int64_t dim[4] = {w.c, w.width, w.height, frames};
+    int64_t stride[3] = {w.c * 2, (int64_t)w.width * w.c * 2,
+                         (int64_t)w.height * w.width * w.c * 2};
+    int box[4] = {channels, SIDE + w.kx - 1, SIDE + w.ky - 1, 1};
+    return tile_map(x, 4, dim, stride, box);
+}
+
+CUtensorMap map_weights(const void *weights, const work &w, int n, int channels)
+{
+    int64_t taps = w.kt * w.ky * w.kx, dim[3] = {w.c, taps, (int64_t)w.phases * w.c_out};
+    int64_t stride[2] = {w.c * 2, taps * w.c * 2};
+    int box[3] = {channels, 1, n};
+    return tile_map(weights, 3, dim, stride, box);
+}
+
+template <class T, int N> void launch(const conv_args &a, work w)
+{
+    maps m;
+    for (int i = 0; i < 2; i++) {
+        m.x[i] = map_frames(a.x, w.frames, w, 64 >> i);
+        m.past[i] = a.past_frames ? map_frames(a.past, a.past_frames, w, 64 >> i) : m.x[i];
+        m.w[i] = map_weights(a.up ? a.phases : a.w, w, N, 64 >> i);
+    }
+    w.n_tiles = (int)ceil_div(w.c_out, N);
+    w.tiles = w.frames * w.patches * w.phases * w.n_tiles;
+    ALLOW_SHARED((conv_hopper_kernel<T, N>), SHARED_BYTES<N>);
+    int blocks = w.tiles < device_sms ? w.tiles : device_sms;
+    conv_hopper_kernel<T, N><<<blocks, THREADS, SHARED_BYTES<N>, stream>>>(m, w);
+    LAUNCHED("convolution on Hopper");
+}
+
+/* Blocks work in rounds of one patch each: what share of the rounds' time is used? */
+double used(const work &w, int n)
+{
+    int64_t tiles = (int64_t)w.frames * w.patches * w.phases * ceil_div(w.c_out, n);
+    return (double)tiles * w.c_out / (double)(ceil_div(w.c_out, n) * n) /
+           (double)(ceil_div(tiles, device_sms) * device_sms);
+}
+
+} // namespace
+
+template <class T> void conv_hopper(const conv_args &a)
+{
+    work w = {};
+    w.frames = a.frames, w.height = a.height >> a.up, w.width = a.width >> a.up;
+    w.past_frames = a.past_frames;
+    w.c = a.c, w.c_out = a.c_out;
+    w.kt = a.kt, w.ky = a.up ? 2 : a.ky, w.kx = a.up ? 2 : a.kx;
+    w.phases = a.up ? 4 : 1;
+    w.across = (int)ceil_div(w.width, SIDE);
+    w.patches = (int)ceil_div(w.height, SIDE) * w.across;
+    w.b = a.b, w.y = a.y;
+    if (a.c_out <= 8)
+        launch<T, 8>(a, w);
+    else if (used(w, 192) >= 0.85 * used(w, 96)) /* the wider patch is faster by about that */
+        launch<T, 192>(a, w);
+    else
+        launch<T, 96>(a, w);
+}
+
+template void conv_hopper<half_t>(const conv_args &a);
+template void conv_hopper<bf16_t>(const conv_args &a);
