@@ -207,12 +207,19 @@ static void write_noise(writer *out, const request *q, const document *in)
     }
 }
 
+static tensor latents_of(const document *d)
+{
+    if (!document_find(d, "latents") && !document_find(d, "noise"))
+        die("standard input has neither latents nor noise");
+    return document_latents(d, document_find(d, "latents") ? "latents" : "noise");
+}
+
 /* --forward: one evaluation, both passes, and what the taps see of the first */
 static void evaluate(writer *out, const document *in)
 {
     size_t mark = scratch_mark();
     dit_text text[GUIDANCE_PASSES];
-    tensor latents = document_latents(in, document_find(in, "latents") ? "latents" : "noise");
+    tensor latents = latents_of(in);
     model.see = inspect_open(taps);
     read_text(in, GUIDANCE_PASSES, text);
     tensor rope = dit_rope(&model, latents), x = scratch_tensor(F32, latents.rank, latents.dim);
@@ -247,7 +254,7 @@ static void check_document(const request *q, const document *d)
     if (forward >= 0 || request_passes(q) > 1)
         document_context(d, "context_null", -1);
     if (forward >= 0)
-        document_latents(d, document_find(d, "latents") ? "latents" : "noise");
+        latents_of(d);
     request_shape(q, d);
 }
 
