@@ -37,20 +37,30 @@ enum { PAST = 2 }; /* frames that a kernel of three looks back on */
 
 /* ---- loading: names are the reference's; sizes are the checkpoint's ---- */
 
-static const char *joined(const char *prefix, const char *name)
+typedef struct {
+    char text[192];
+} long_name;
+
+static long_name joined(const char *prefix, const char *name)
 {
-    static char buffers[4][192];
-    static int turn;
-    char *full = buffers[turn++ % 4];
-    snprintf(full, sizeof buffers[0], "%s%s", prefix, name);
+    long_name full;
+    snprintf(full.text, sizeof full.text, "%s%s", prefix, name);
     return full;
+}
+
+/* A 1 x 1 convolution, which has a bias here. */
+static linear_weight product(weights *w, const char *name, int64_t out, int64_t in,
+                             tensor_type type)
+{
+    weights_tensor(w, joined(name, ".bias").text, out);
+    return load_linear(w, name, out, in, type);
 }
 
 /* A kernel of kt x k x k; out < 0 takes what the file has. */
 static conv_weight kernel(weights *w, const char *name, int64_t out, int64_t in, int kt, int k,
                           tensor_type type)
 {
-    weights_tensor(w, joined(name, ".weight"), out, in, kt, k, k);
+    weights_tensor(w, joined(name, ".weight").text, out, in, kt, k, k);
     return load_conv(w, name, out, in, type);
 }
 
@@ -65,22 +75,22 @@ static causal_conv causal(weights *w, const char *name, int64_t out, int64_t in,
 static residual_block residual_load(weights *w, const char *prefix, int64_t in, tensor_type type)
 {
     residual_block b = {0};
-    b.gamma1 = load_vector(w, joined(prefix, "residual.0.gamma"), in);
-    b.conv1 = causal(w, joined(prefix, "residual.2"), -1, in, 3, type);
+    b.gamma1 = load_vector(w, joined(prefix, "residual.0.gamma").text, in);
+    b.conv1 = causal(w, joined(prefix, "residual.2").text, -1, in, 3, type);
     int64_t out = b.conv1.out;
-    b.gamma2 = load_vector(w, joined(prefix, "residual.3.gamma"), out);
-    b.conv2 = causal(w, joined(prefix, "residual.6"), out, out, 3, type);
+    b.gamma2 = load_vector(w, joined(prefix, "residual.3.gamma").text, out);
+    b.conv2 = causal(w, joined(prefix, "residual.6").text, out, out, 3, type);
     if (in != out)
-        b.shortcut = load_linear(w, joined(prefix, "shortcut"), out, in, type);
+        b.shortcut = product(w, joined(prefix, "shortcut").text, out, in, type);
     return b;
 }
 
 static attention_block attention_load(weights *w, const char *prefix, int64_t C, tensor_type type)
 {
     attention_block b;
-    b.gamma = load_vector(w, joined(prefix, "norm.gamma"), C);
-    b.to_qkv = load_linear(w, joined(prefix, "to_qkv"), 3 * C, C, type);
-    b.proj = load_linear(w, joined(prefix, "proj"), C, C, type);
+    b.gamma = load_vector(w, joined(prefix, "norm.gamma").text, C);
+    b.to_qkv = product(w, joined(prefix, "to_qkv").text, 3 * C, C, type);
+    b.proj = product(w, joined(prefix, "proj").text, C, C, type);
     return b;
 }
 
@@ -88,12 +98,12 @@ static upsample_block upsample_load(weights *w, const char *prefix, int64_t in, 
                                     tensor_type type)
 {
     upsample_block b = {.doubles = doubles};
-    const char *name = joined(prefix, "resample.1");
-    weights_tensor(w, joined(name, ".weight"), -1, in, 3, 3);
-    b.conv = load_conv(w, name, -1, in, type);
+    long_name conv = joined(prefix, "resample.1");
+    weights_tensor(w, joined(conv.text, ".weight").text, -1, in, 3, 3);
+    b.conv = load_conv(w, conv.text, -1, in, type);
     b.out = tensor_count(b.conv.b);
     if (doubles)
-        b.time_conv = causal(w, joined(prefix, "time_conv"), 2 * in, in, 1, type);
+        b.time_conv = causal(w, joined(prefix, "time_conv").text, 2 * in, in, 1, type);
     return b;
 }
 
@@ -126,12 +136,12 @@ static int64_t layer_load(vae *v, int i, weights *w, int64_t in, tensor_type typ
     char prefix[64];
     snprintf(prefix, sizeof prefix, "decoder.upsamples.%d.", i);
     layer *l = &v->layer[i];
-    l->is_upsample = has_any(w, joined(prefix, "resample."));
+    l->is_upsample = has_any(w, joined(prefix, "resample.").text);
     if (!l->is_upsample) {
         l->residual = residual_load(w, prefix, in, type);
         return l->residual.conv1.out;
     }
-    l->upsample = upsample_load(w, prefix, in, has_any(w, joined(prefix, "time_conv.")), type);
+    l->upsample = upsample_load(w, prefix, in, has_any(w, joined(prefix, "time_conv.").text), type);
     v->space *= 2;
     v->time *= l->upsample.doubles ? 2 : 1;
     return l->upsample.out;
@@ -142,7 +152,7 @@ void vae_load(vae *v, weights *w, tensor_type dtype)
     *v = (vae){.A = operand_type(dtype), .space = 1, .time = 1};
     v->layers = count_layers(w);
     v->layer = new_bytes((unsigned long)v->layers * sizeof *v->layer);
-    v->conv2 = load_linear(w, "conv2", LATENT_CHANNELS, LATENT_CHANNELS, dtype);
+    v->conv2 = product(w, "conv2", LATENT_CHANNELS, LATENT_CHANNELS, dtype);
     v->conv1 = causal(w, "decoder.conv1", -1, LATENT_CHANNELS, 3, dtype);
     int64_t C = v->conv1.out;
     v->middle0 = residual_load(w, "decoder.middle.0.", C, dtype);
