@@ -27,7 +27,7 @@ static void check_finite(const weights *w, const char *name, tensor t)
             t.type == F16 ? " as F16 (if they are in the file, --dtype bf16 holds them)" : "");
 }
 
-/* A convolution whose kernel is one pixel, or as large as its stride, is a product: [out, in...]. */
+/* A convolution whose kernel is one pixel, or as large as its stride, is a product: [out, ...]. */
 static tensor as_matrix(weights *w, const char *name, int64_t out, int64_t in)
 {
     tensor t = weights_any(w, name);

@@ -6,14 +6,18 @@
 #                > $(OUT)/fp16/01_seed123.latents.safetensors > $(OUT)/fp16/01_seed123.mp4
 #     $(MODEL)   > $(OUT)/model/w8a16.safetensors                           for the variant w8a16
 #
-# Each arrow is a program and a file (frames too, with KEEP_FRAMES=1: $(OUT)/fp16/*.frames.safetensors).
-# A program runs once a variant for all that is missing, so a model is loaded once, and every file
-# appears under its name when it is whole: interrupted, `make` goes on with the rest. What a stage
-# was asked to do stands in an `options` file; when that changes, what follows from it is made again.
+# Each arrow is a program and a file (frames too, with KEEP_FRAMES=1:
+# $(OUT)/fp16/*.frames.safetensors). A program runs once a variant for all that is missing, so a
+# model is loaded once, and every file appears under its name when it is whole: interrupted, `make`
+# goes on with the rest. What a stage was asked to do stands in an `options` file; when that
+# changes, what follows from it is made again.
 #
-# A stage is swapped from the command line: make w8a16 DENOISE='build/cpu/wan-denoise --solver dpm++'
-# A variant is a line: weights.NAME (what -m gets), and if wanted options.NAME, needs.NAME; then
-# VARIANTS='fp16 w8a16 NAME'.
+# A stage is swapped from the command line:
+#
+#   make w8a16 DENOISE='build/cpu/wan-denoise --solver dpm++' OUT=dataset-dpm
+#
+# A variant is a line or two, weights.NAME (what -m gets) and if wanted options.NAME and needs.NAME,
+# and its name in VARIANTS.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -48,82 +52,73 @@ weights.w8a16 = $(OUT)/model/w8a16.safetensors
 options.w8a16 = --dtype fp16
 needs.w8a16   = $(OUT)/model/w8a16.safetensors
 
+# Only asked for a video are the prompts looked at, and laid out one a file.
+ifneq ($(filter videos text $(VARIANTS) $(VARIANTS:%=%.latents),$(MAKECMDGOALS)),)
+
 $(if $(word 2,$(OUT)),$(error OUT='$(OUT)' has a space, which make cannot carry))
 
-# ---- which files ----
+NUMBERS := $(shell pipelines/one-line-a-file '$(OUT)/text' < '$(PROMPTS)')
+$(if $(NUMBERS),,$(error there are no prompts in '$(PROMPTS)'))
 
-PROMPT_COUNT := $(shell grep -c '[^[:space:]]' '$(PROMPTS)' 2>/dev/null || echo 0)
-NUMBERS  := $(shell seq -f %02.0f $(PROMPT_COUNT) 2>/dev/null)
-JOBS     := $(foreach n,$(NUMBERS),$(foreach s,$(SEEDS),$(n)_seed$(s)))
-LINES    := $(NUMBERS:%=$(OUT)/text/%.txt)
-CONTEXTS := $(NUMBERS:%=$(OUT)/text/%.safetensors)
+JOBS := $(foreach n,$(NUMBERS),$(foreach s,$(SEEDS),$(n)_seed$(s)))
 
-# `missing` prints the jobs whose file is not there or older than what it follows from.
-MISSING    = pipelines/missing
-IF_CHANGED = pipelines/write-if-changed
+# $(call record,FILE,TEXT): FILE holds TEXT, and is as old as that is true.
+record = $(shell mkdir -p $(dir $(1)) && pipelines/write-if-changed $(1) <<< "$(2)")
+
+# A stage is one recipe for all of its files: it asks `missing` which jobs' file is absent or older
+# than what it follows from, and makes those in one process. $(call missing,FILE,INPUTS,JOBS) sets
+# todo, and ends the recipe where nothing is.
+missing = todo=$$(pipelines/missing $(1) $(2) -- $(3)); [ "$$todo" ] || exit 0; echo $@: $$todo
 
 videos: $(VARIANTS)
 
 # ---- text: shared by the variants ----
 
-$(LINES) &: FORCE
-	@mkdir -p $(OUT)/text
-	@pipelines/one-line-a-file $(OUT)/text < '$(PROMPTS)'
+$(call record,$(OUT)/text/options,$(ENCODE) -m '$(MODEL)')
 
-$(OUT)/text/options: FORCE
-	@mkdir -p $(@D)
-	@echo "$(ENCODE) -m '$(MODEL)'" | $(IF_CHANGED) $@
-
-$(CONTEXTS) &: $(LINES) $(NEGATIVE) $(OUT)/text/options | $(TOOLS)
-	todo=$$($(MISSING) $(OUT)/text/%n.safetensors $(OUT)/text/%n.txt $(NEGATIVE) \
-	    $(OUT)/text/options -- $(NUMBERS)); \
-	for n in $$todo; do cat $(OUT)/text/$$n.txt; done \
+text: | $(TOOLS)
+	@$(call missing,$(OUT)/text/%n.safetensors,$(OUT)/text/%n.txt $(NEGATIVE) \
+	    $(OUT)/text/options,$(NUMBERS)); \
+	cat $$(printf '$(OUT)/text/%s.txt ' $$todo) \
 	| $(ENCODE) -m '$(MODEL)' --negative-file '$(NEGATIVE)' \
 	| $(SPLIT) $$(printf '$(OUT)/text/%s.safetensors ' $$todo)
 
 # ---- weights of a variant ----
 
-$(OUT)/model/w8a16.options: FORCE
-	@mkdir -p $(@D)
-	@echo "$(QUANTIZE) -t w8a16 -m '$(MODEL)'" | $(IF_CHANGED) $@
+$(call record,$(OUT)/model/w8a16.options,$(QUANTIZE) -t w8a16 -m '$(MODEL)')
 
 $(OUT)/model/w8a16.safetensors: $(OUT)/model/w8a16.options | $(TOOLS)
 	$(QUANTIZE) -t w8a16 -m '$(MODEL)' > $@.part && mv $@.part $@
 
-# ---- one variant ----
+# ---- one variant: NAME.latents, then NAME ----
 
 define variant
-LATENTS.$(1) := $$(JOBS:%=$$(OUT)/$(1)/%.latents.safetensors)
-VIDEOS.$(1)  := $$(JOBS:%=$$(OUT)/$(1)/%.mp4)
-SAMPLE.$(1)   = $$(DENOISE) -m '$$(weights.$(1))' $$(options.$(1)) --size $$(SIZE) \
-                --frames $$(FRAMES) -s $$(STEPS) -g $$(GUIDANCE) -F $$(SHIFT) --progress
+sample.$(1) = $$(DENOISE) -m '$$(weights.$(1))' $$(options.$(1)) --size $$(SIZE) \
+              --frames $$(FRAMES) -s $$(STEPS) -g $$(GUIDANCE) -F $$(SHIFT) --progress
 
-$(1): $$(VIDEOS.$(1))
-	@test $(PROMPT_COUNT) -gt 0 || { echo "no prompts in '$(PROMPTS)'" >&2; exit 1; }
+$$(call record,$$(OUT)/$(1)/options,$$(sample.$(1)))
 
-$$(OUT)/$(1)/options: FORCE
-	@mkdir -p $$(@D)
-	@echo "$$(SAMPLE.$(1))" | $$(IF_CHANGED) $$@
-
-$$(LATENTS.$(1)) &: $$(CONTEXTS) $$(OUT)/$(1)/options $$(needs.$(1)) | $$(TOOLS)
-	todo=$$$$($$(MISSING) $$(OUT)/$(1)/%j.latents.safetensors $$(OUT)/text/%n.safetensors \
-	    $$(OUT)/$(1)/options $$(needs.$(1)) -- $$(JOBS)); \
-	for j in $$$$todo; do \
-	    $$(PICK) -k seed=$$$${j#*_seed} -k variant=$(1) $$(OUT)/text/$$$${j%%_*}.safetensors || exit 1; \
-	done | $$(SAMPLE.$(1)) \
+$(1).latents: text $$(needs.$(1)) | $$(TOOLS)
+	@$$(call missing,$$(OUT)/$(1)/%j.latents.safetensors,$$(OUT)/text/%n.safetensors \
+	    $$(OUT)/$(1)/options $$(needs.$(1)),$$(JOBS)); \
+	for job in $$$$todo; do \
+	    $$(PICK) -k seed=$$$${job#*_seed} -k variant=$(1) \
+	        $$(OUT)/text/$$$${job%%_*}.safetensors || exit 1; \
+	done | $$(sample.$(1)) \
 	| $$(SPLIT) $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo)
 
-$$(VIDEOS.$(1)) &: $$(LATENTS.$(1)) | $$(TOOLS)
-	todo=$$$$($$(MISSING) $$(OUT)/$(1)/%j.mp4 $$(OUT)/$(1)/%j.latents.safetensors -- $$(JOBS)); \
+$(1): $(1).latents
+	@$$(call missing,$$(OUT)/$(1)/%j.mp4,$$(OUT)/$(1)/%j.latents.safetensors,$$(JOBS)); \
 	cat $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo) \
 	| $$(DECODE) -m '$$(MODEL)' \
-	$$(if $$(KEEP_FRAMES),| $$(SPLIT) --pass $$$$(printf '$$(OUT)/$(1)/%s.frames.safetensors ' $$$$todo)) \
+	$$(if $$(KEEP_FRAMES),| $$(SPLIT) --pass \
+	    $$$$(printf '$$(OUT)/$(1)/%s.frames.safetensors ' $$$$todo)) \
 	| $$(MP4) -r $$(FPS) $$$$(printf '$$(OUT)/$(1)/%s.mp4 ' $$$$todo)
 
-.PRECIOUS: $$(LATENTS.$(1)) $$(VIDEOS.$(1))
+.PHONY: $(1) $(1).latents
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant,$(v))))
 
-FORCE:
-.PHONY: videos FORCE $(VARIANTS)
-.PRECIOUS: $(CONTEXTS) $(LINES)
+.PHONY: videos text
+
+endif

@@ -9,7 +9,7 @@ set -o pipefail
 videos() { # OUT MAKE-ARGUMENTS...
     local out=$1
     shift
-    make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL=$model PROMPTS="$TMP/prompts.txt" SEEDS='1 2' SIZE=64x48 \
+    make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL="$model" PROMPTS="$TMP/prompts.txt" SEEDS='1 2' SIZE=64x48 \
         FRAMES=5 STEPS=2 "$@" 2>"$TMP/make.err"
 }
 printf 'a red circle moves right\n\na blue square stands still\n' > "$TMP/prompts.txt"
@@ -49,7 +49,7 @@ is "$(find "$out" -newer "$TMP/now" -name '*.mp4' | sort | sed 's/.*dataset.//' 
 # ---- interrupted ----
 out=$TMP/interrupted
 for delay in 0.05 0.2 0.4 0.7 1; do
-    make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL=$model PROMPTS="$TMP/prompts.txt" SEEDS='1 2' SIZE=64x48 \
+    make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL="$model" PROMPTS="$TMP/prompts.txt" SEEDS='1 2' SIZE=64x48 \
         FRAMES=5 STEPS=2 videos >/dev/null 2>&1 &
     sleep $delay
     kill -INT $! 2>/dev/null

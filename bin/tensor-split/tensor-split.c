@@ -1,9 +1,9 @@
 /*
 ** tensor-split.c: each document of a stream becomes a file.
 **
-** A file appears under its name only when its document is whole: it is written beside it and renamed.
-** So a batch that is interrupted leaves what was finished, and nothing else. It refuses a stream
-** with more or fewer documents than names.
+** A file appears under its name only when its document is whole: it is written beside it and
+** renamed. So a batch that is interrupted leaves what was finished, and nothing else. It refuses a
+** stream with more or fewer documents than names.
 */
 #include <stdio.h>
 #include <stdlib.h>
