@@ -44,7 +44,8 @@ typedef struct {
 static long_name joined(const char *prefix, const char *name)
 {
     long_name full;
-    snprintf(full.text, sizeof full.text, "%s%s", prefix, name);
+    int n = snprintf(full.text, sizeof full.text, "%s%s", prefix, name);
+    assert(n > 0 && n < (int)sizeof full.text);
     return full;
 }
 
