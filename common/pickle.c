@@ -373,6 +373,7 @@ void pickle_read(pickle *p, const void *bytes, size_t n, const char *const allow
                  .end = (const unsigned char *)bytes + n,
                  .allowed = allowed,
                  .where = where};
+    grow(&m, &m.stack, 1); /* so that it is an array even while it is empty */
     while (step(&m))
         ;
     free(m.stack.at);

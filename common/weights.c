@@ -5,34 +5,30 @@
 ** and a JSON object are safetensors. It refuses bare pickles (torch.save before PyTorch 1.6), a
 ** name in two files, and shards that are named but missing.
 **
-** The hard idea: nobody copies weights. The files are mapped, a tensor is a pointer into the map,
-** and weights_done() gives its pages back; so it must know which memory is a map, because the same
-** advice would wipe a copy.
+** The hard idea: nobody copies weights. The files are mapped, and a tensor is a pointer into the map
+** whose pages come when they are touched and go with weights_done(). So a model takes the memory of
+** what is in use of it, and opening it takes no time.
 */
 #include "weights.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "die.h"
+#include "filemap.h"
 #include "pth.h"
 #include "stream.h"
 
 typedef struct {
     char *path;
-    unsigned char *at;
-    size_t bytes;
-    bool mapped; /* else from a pipe, in allocated memory */
-    document d;  /* of safetensors */
-    pth *p;      /* of a .pth, else NULL */
+    filemap m;
+    document d; /* of safetensors */
+    pth *p;     /* of a .pth, else NULL */
 } file;
 
 typedef struct {
@@ -51,86 +47,15 @@ struct weights {
     char digest[17];
 };
 
-/* Maps of all open weights, for weights_done(). */
-static struct {
-    unsigned char *at;
-    size_t bytes;
-} maps[1024];
-static int map_count;
-
-/* ---- bytes of a file ---- */
-
-static void read_pipe(file *f, int fd)
-{
-    size_t room = 1 << 20;
-    f->at = new_bytes(room);
-    for (ssize_t got;; f->bytes += (size_t)got) {
-        if (f->bytes == room) {
-            unsigned char *more = realloc(f->at, room *= 2);
-            if (!more)
-                die("out of memory: %s has more than %zu bytes", f->path, f->bytes);
-            f->at = more;
-        }
-        while ((got = read(fd, f->at + f->bytes, room - f->bytes)) < 0 &&
-               (errno == EINTR || errno == EAGAIN))
-            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
-        if (got < 0)
-            die_errno("cannot read %s", f->path);
-        if (got == 0)
-            return;
-    }
-}
-
-static void read_file(file *f, int fd)
-{
-    struct stat s;
-    if (fstat(fd, &s) != 0)
-        die_errno("cannot read %s", f->path);
-    if (S_ISDIR(s.st_mode))
-        die("%s is a directory", f->path);
-    if (!S_ISREG(s.st_mode) || lseek(fd, 0, SEEK_CUR) != 0) {
-        read_pipe(f, fd);
-        return;
-    }
-    if (s.st_size == 0)
-        die("%s is empty", f->path);
-    f->bytes = (size_t)s.st_size;
-    f->at = mmap(NULL, f->bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (f->at == MAP_FAILED)
-        die_errno("cannot map %s", f->path);
-    f->mapped = true;
-    if (map_count < (int)(sizeof maps / sizeof *maps)) {
-        maps[map_count].at = f->at;
-        maps[map_count++].bytes = f->bytes;
-    }
-}
-
-static void forget_file(file *f)
-{
-    for (int i = 0; f->mapped && i < map_count; i++)
-        if (maps[i].at == f->at) {
-            maps[i] = maps[--map_count];
-            break;
-        }
-    if (f->mapped)
-        munmap(f->at, f->bytes);
-    else
-        free(f->at);
-    if (f->p)
-        pth_close(f->p);
-    document_free(&f->d);
-    free(f->path);
-}
-
 /* ---- what a file is ---- */
 
 typedef enum { SAFETENSORS, PTH, INDEX } file_kind;
 
 static file_kind kind_of(const file *f)
 {
-    const unsigned char *p = f->at;
-    if (f->bytes < 9)
-        die("%s is cut short: it has only %zu bytes", f->path, f->bytes);
+    const unsigned char *p = f->m.at;
+    if (f->m.bytes < 9)
+        die("%s is cut short: it has only %zu bytes", f->path, f->m.bytes);
     if (memcmp(p, "PK\3\4", 4) == 0)
         return PTH;
     if (p[0] == '{' && !memchr(p, 0, 8)) /* text; a header's length has zeros */
@@ -148,16 +73,16 @@ static void read_header(file *f)
 {
     uint64_t n = 0;
     for (int i = 8; i-- > 0;)
-        n = n << 8 | f->at[i];
+        n = n << 8 | f->m.at[i];
     if (n > HEADER_LIMIT_FILE)
         die("%s: its header says it is %llu bytes long; at most %d are read", f->path,
             (unsigned long long)n, HEADER_LIMIT_FILE);
-    if (n > f->bytes - 8)
+    if (n > f->m.bytes - 8)
         die("%s is cut short: its header says it is %llu bytes long, %zu are there", f->path,
-            (unsigned long long)n, f->bytes - 8);
-    document_parse(&f->d, (const char *)f->at + 8, n, f->bytes - 8 - n, f->path);
+            (unsigned long long)n, f->m.bytes - 8);
+    document_parse(&f->d, (const char *)f->m.at + 8, n, f->m.bytes - 8 - n, f->path);
     for (int i = 0; i < f->d.entries; i++)
-        f->d.entry[i].t.data = f->at + 8 + n + f->d.entry[i].begin;
+        f->d.entry[i].t.data = f->m.at + 8 + n + f->d.entry[i].begin;
 }
 
 /* ---- the table ---- */
@@ -196,10 +121,10 @@ static void add_file(weights *w, char *path, int fd, bool may_be_index)
     int i = w->files++;
     file *f = w->file + i;
     *f = (file){.path = path};
-    read_file(f, fd);
+    filemap_open(&f->m, fd, path);
     switch (kind_of(f)) {
     case SAFETENSORS: read_header(f); break;
-    case PTH: f->p = pth_open(f->at, f->bytes, f->path); break;
+    case PTH: f->p = pth_open(f->m.at, f->m.bytes, f->path); break;
     case INDEX:
         if (!may_be_index)
             die("%s is an index of shards, not a shard", f->path);
@@ -237,7 +162,7 @@ static void add_index(weights *w, int file_index)
 {
     char *path = new_format("%s", w->file[file_index].path);
     json_error_t error;
-    json_t *root = json_loadb((const char *)w->file[file_index].at, w->file[file_index].bytes,
+    json_t *root = json_loadb((const char *)w->file[file_index].m.at, w->file[file_index].m.bytes,
                               JSON_REJECT_DUPLICATES, &error);
     json_t *map = json_object_get(root, "weight_map");
     if (!json_is_object(map) || json_object_size(map) == 0)
@@ -289,9 +214,9 @@ static void sort_items(weights *w)
 static void check_index(const weights *w)
 {
     const file *f = w->file;
-    if (f->p || f->d.entries || f->bytes < 9 || kind_of(f) != INDEX)
+    if (f->p || f->d.entries || f->m.bytes < 9 || kind_of(f) != INDEX)
         return;
-    json_t *root = json_loadb((const char *)f->at, f->bytes, 0, NULL), *value;
+    json_t *root = json_loadb((const char *)f->m.at, f->m.bytes, 0, NULL), *value;
     const char *name;
     json_object_foreach(json_object_get(root, "weight_map"), name, value)
     {
@@ -405,12 +330,21 @@ weights *weights_find(const char *path, const char *const patterns[])
     die("cannot find %s in %s", tried, path);
 }
 
+static void close_file(file *f)
+{
+    if (f->p)
+        pth_close(f->p);
+    document_free(&f->d);
+    filemap_close(&f->m);
+    free(f->path);
+}
+
 void weights_close(weights *w)
 {
     for (int i = 0; i < w->items; i++)
         free(w->item[i].copy);
     for (int i = 0; i < w->files; i++)
-        forget_file(w->file + i);
+        close_file(w->file + i);
     free(w->file);
     free(w->item);
     free(w->order);
@@ -482,21 +416,7 @@ tensor weights_get(weights *w, const char *name, int rank, const int64_t *dim)
     return data_of(w, t);
 }
 
-void weights_done(tensor t)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t begin = (uintptr_t)t.data, end = begin + tensor_bytes(t);
-    for (int i = 0; i < map_count; i++) {
-        uintptr_t map = (uintptr_t)maps[i].at;
-        if (begin < map || end > map + maps[i].bytes)
-            continue;
-        begin = (begin + page - 1) / page * page;
-        end = end / page * page;
-        if (begin < end)
-            madvise((void *)begin, end - begin, MADV_DONTNEED);
-        return;
-    }
-}
+void weights_done(tensor t) { filemap_drop(t.data, tensor_bytes(t)); }
 
 /* ---- metadata ---- */
 

@@ -14,15 +14,14 @@
 
 typedef struct weights weights;
 
-/* path: a file by itself (.safetensors, .safetensors.index.json, .pth; told apart by content, not
- * by name). */
+/* path: a file by itself (.safetensors, .safetensors.index.json, .pth), told by its content. */
 weights *weights_open(const char *path);
-/* As weights_open of what fd gives, from its start: a file is mapped, a pipe is read into memory. */
+/* As weights_open, of what fd gives: a file is mapped, a pipe is read into memory. */
 weights *weights_open_fd(int fd, const char *name);
 /* path: a file, or a directory in which the first of the NULL-terminated patterns that matches is
-*opened; a pattern is a
-** glob relative to the directory, and its matches are one checkpoint together (shards). Dies naming
-** directory and patterns: "cannot find diffusion_pytorch_model*.safetensors in DIR". */
+** opened; a pattern is a glob relative to the directory, and its matches are one checkpoint
+** together (shards). Dies naming both: "cannot find diffusion_pytorch_model*.safetensors in DIR".
+*/
 weights *weights_find(const char *path, const char *const patterns[]);
 void weights_close(weights *w);
 
@@ -31,27 +30,27 @@ const char *weights_name(const weights *w, int i);
 /* The i-th tensor's shape and type without touching its data. */
 tensor weights_shape(const weights *w, int i);
 bool weights_has(const weights *w, const char *name);
-/* Dies "FILE has no tensor NAME". The result is contiguous, in host memory; it lives as long as w.
- */
+/* Dies "FILE has no tensor NAME". The result is contiguous, aligned to its type, in host memory; it
+** lives as long as w. */
 tensor weights_any(weights *w, const char *name);
-/* As weights_any with this shape; dies "NAME is F16 [3, 4] in FILE, but [4, 4] is needed". -1
- * accepts any size. */
+/* As weights_any with this shape, -1 being any size; dies "NAME is F16 [3, 4] in FILE, but [4, 4]
+** is needed". */
 tensor weights_get(weights *w, const char *name, int rank, const int64_t *dim);
 #define weights_tensor(w, name, ...)                                                               \
     weights_get(w, name, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t),                       \
                 (int64_t[]){__VA_ARGS__})
 /* The pages of t will not be needed soon: the kernel may drop them (a clean map costs no memory
- * then). */
+** then). Does nothing to copies. */
 void weights_done(tensor t);
 
 const char *weights_path(const weights *w); /* as opened: for messages */
-const char *weights_metadata(const weights *w,
-                             const char *key); /* of the (first) safetensors file; NULL if absent */
-int weights_keys(const weights *w);            /* how many metadata keys there are */
+/* Metadata of the (first) safetensors file: NULL if absent; how many keys there are, and which. */
+const char *weights_metadata(const weights *w, const char *key);
+int weights_keys(const weights *w);
 const char *weights_key(const weights *w, int i);
 /* 16 hex digits over all names, types, shapes and the first, middle and last 4 KB of each tensor:
-*tells checkpoints
-** apart in milliseconds; it is no protection against someone who wants two to look alike. */
+** tells checkpoints apart in milliseconds, however they are cut into files; it is no protection
+** against someone who wants two to look alike. */
 const char *weights_digest(weights *w);
 
 #endif

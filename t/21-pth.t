@@ -52,6 +52,7 @@ nested|its pickle holds no dict of named tensors
 laughs|its pickle holds no dict of named tensors
 cycle|its pickle holds no dict of named tensors
 one-tensor|its pickle holds no dict of named tensors
+tuple-root|its pickle holds no dict of named tensors
 huge|its data.pkl has 68157440 bytes; at most 67108864 are read
 empty|it ends within an instruction
 size|w is [[]1099511627776], more than the 24 elements of its storage

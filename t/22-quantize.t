@@ -117,7 +117,7 @@ fails 1 "*blocks.0.a.weight in large has values that fp16 cannot hold; bf16 can"
     wan-quantize -t fp16 -m large
 fails 1 "*cannot find diffusion_pytorch_model*in $TMP*" "an empty directory" wan-quantize -t w8a16 -m "$TMP"
 fails 1 "*cannot open none: No such file or directory" "no file" wan-quantize -t w8a16 -m none
-fails 1 "*standard input is cut short: it has only 0 bytes" "empty input" wan-quantize -t w8a16
+fails 1 "*standard input is empty" "empty input" wan-quantize -t w8a16
 fails 1 "*cannot write standard output: No space left on device" "a full disk" \
     sh -c "wan-quantize -q -t w8a16 -m $model >/dev/full"
 mkdir bad && cp "$weights" bad && echo '{' >bad/config.json
