@@ -20,7 +20,7 @@ NVCC ?= nvcc
 
 CFLAGS   ?= -O2 -g
 WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Werror=implicit-function-declaration
-CPPFLAGS += -D_GNU_SOURCE -DDATADIR='"$(PREFIX)/share/wan"' -DSOURCEDIR='"$(CURDIR)"'
+CPPFLAGS += -D_GNU_SOURCE -DDATADIR='"$(PREFIX)/share/wan"'
 FAST      = -O3 -fno-math-errno -fno-trapping-math -fopenmp
 COMPILE   = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP
 

@@ -2,7 +2,7 @@
 ** random-model.c: a checkpoint of a real model's size with random weights, for benchmarks.
 **
 **     random-model DIR 1.3B|14B          DiT: DIR/config.json, DIR/diffusion_pytorch_model.safetensors, F16
-**     random-model DIR text [LAYERS]     umT5-xxl: DIR/models_t5_random.safetensors, BF16, 24 layers
+**     random-model DIR text [LAYERS]     umT5-xxl: DIR/umt5_random.safetensors, BF16, 24 layers
 **     random-model DIR vae               decoder: DIR/vae_random.safetensors, F32
 **
 ** Names and shapes are those of the official checkpoints. Values are uniform with variance
@@ -252,7 +252,7 @@ int main(int argc, char **argv)
         write_model(directory, "diffusion_pytorch_model.safetensors");
     } else if (strcmp(argv[2], "text") == 0) {
         text(layers ? layers : 24);
-        write_model(directory, "models_t5_random.safetensors");
+        write_model(directory, "umt5_random.safetensors");
     } else if (strcmp(argv[2], "vae") == 0) {
         vae();
         write_model(directory, "vae_random.safetensors");

@@ -14,7 +14,7 @@ PATH=$BUILD:$BUILD/t/bench:$PATH
 
 [ -e "$directory/diffusion_pytorch_model.safetensors" ] || random-model "$directory" 1.3B
 [ -e "$directory/vae_random.safetensors" ] || random-model "$directory" vae
-if [ ! -e "$directory/text$TEXT_LAYERS/models_t5_random.safetensors" ]; then
+if [ ! -e "$directory/text$TEXT_LAYERS/umt5_random.safetensors" ]; then
     random-model "$directory/text$TEXT_LAYERS" text "$TEXT_LAYERS"
 fi
 
