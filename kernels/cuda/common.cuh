@@ -121,33 +121,53 @@ template <> __device__ __forceinline__ uint32_t pack2<bf16_t>(float low, float h
 
 /* ---- eight elements: one 16-byte access for 16-bit types, two for F32 ---- */
 
-__device__ __forceinline__ void load8(float v[8], const float *p)
+/* As they are stored: half the registers of their F32 values. */
+template <class T> struct eight {
+    uint4 bits;
+};
+template <> struct eight<float> {
+    float4 low, high;
+};
+
+__device__ __forceinline__ void load8(eight<float> &e, const float *p)
 {
-    float4 a = ((const float4 *)p)[0], b = ((const float4 *)p)[1];
-    v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w;
-    v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+    e.low = ((const float4 *)p)[0], e.high = ((const float4 *)p)[1];
 }
 
-__device__ __forceinline__ void load8(float v[8], const half_t *p)
+template <class T> __device__ __forceinline__ void load8(eight<T> &e, const T *p)
 {
-    uint4 u = *(const uint4 *)p;
-    const __half2 *h = (const __half2 *)&u;
+    e.bits = *(const uint4 *)p;
+}
+
+__device__ __forceinline__ void unpack8(float v[8], const eight<float> &e)
+{
+    v[0] = e.low.x, v[1] = e.low.y, v[2] = e.low.z, v[3] = e.low.w;
+    v[4] = e.high.x, v[5] = e.high.y, v[6] = e.high.z, v[7] = e.high.w;
+}
+
+template <class T> __device__ __forceinline__ void unpack8(float v[8], const eight<T> &e)
+{
+    using pair = std::conditional_t<std::is_same_v<T, half_t>, __half2, __nv_bfloat162>;
+    const uint32_t word[] = {e.bits.x, e.bits.y, e.bits.z, e.bits.w};
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-        float2 f = __half22float2(h[i]);
+        float2 f = to_f32x2(*(const pair *)&word[i]);
         v[2 * i] = f.x, v[2 * i + 1] = f.y;
     }
 }
 
-__device__ __forceinline__ void load8(float v[8], const bf16_t *p)
+/* The compiler may not keep what was unpacked before: it is cheaper to unpack again than to hold. */
+template <class T> __device__ __forceinline__ void keep_packed(eight<T> &e)
 {
-    uint4 u = *(const uint4 *)p;
-    const __nv_bfloat162 *h = (const __nv_bfloat162 *)&u;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        float2 f = __bfloat1622float2(h[i]);
-        v[2 * i] = f.x, v[2 * i + 1] = f.y;
-    }
+    if constexpr (!std::is_same_v<T, float>)
+        asm volatile("" : "+r"(e.bits.x), "+r"(e.bits.y), "+r"(e.bits.z), "+r"(e.bits.w));
+}
+
+template <class T> __device__ __forceinline__ void load8(float v[8], const T *p)
+{
+    eight<T> e;
+    load8(e, p);
+    unpack8(v, e);
 }
 
 __device__ __forceinline__ void store8(float *p, const float v[8])
@@ -164,15 +184,45 @@ template <class T> __device__ __forceinline__ void store8(T *p, const float v[8]
 
 /* ---- formulas ---- */
 
-/* 0.5 v (1 + tanh(u)) with u = sqrt(2/pi) (v + 0.044715 v^3), as v / (1 + exp(-2u)): one exponential
-** and one division, and no overflow to NaN at either end. */
-__device__ __forceinline__ float gelu_tanh(float v)
+/* The special function unit's own 2^v and 1/v, within 2 ulp; 0 for what is smaller than normal. */
+__device__ __forceinline__ float exp2_quick(float v)
 {
-    float u = 0.7978845608028654f * (v + 0.044715f * v * v * v);
-    return v / (1.0f + __expf(-2.0f * u));
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(v));
+    return y;
 }
 
-__device__ __forceinline__ float silu_of(float v) { return v / (1.0f + __expf(-v)); }
+__device__ __forceinline__ float inverse_quick(float v)
+{
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(v));
+    return y;
+}
+
+/* gelu(v) = v / 2 (1 + tanh u) = v / (1 + e^-2u) with u = sqrt(2/pi) (v + 0.044715 v^3). This is
+** e^-2u; beyond 2^60 it changes nothing. */
+__device__ __forceinline__ float gelu_power(float v)
+{
+    constexpr float c = -2.0f * 0.7978845608028654f * 1.4426950408889634f; /* 1 / ln 2 */
+    return exp2_quick(fminf(v * (v * v * (0.044715f * c) + c), 60.0f));
+}
+
+__device__ __forceinline__ float gelu_tanh(float v)
+{
+    return v * inverse_quick(1.0f + gelu_power(v));
+}
+
+/* Two at once, with one division: 1/a = b (1/(a b)). */
+__device__ __forceinline__ float2 gelu_tanh2(float v, float w)
+{
+    float a = 1.0f + gelu_power(v), b = 1.0f + gelu_power(w), r = inverse_quick(a * b);
+    return make_float2(v * (r * b), w * (r * a));
+}
+
+__device__ __forceinline__ float silu_of(float v)
+{
+    return v * inverse_quick(1.0f + exp2_quick(-1.4426950408889634f * v));
+}
 
 /* The sum over `lanes` neighbours in a warp (a power of two), in every one of them. */
 __device__ __forceinline__ float lane_sum(float v, int lanes = 32)

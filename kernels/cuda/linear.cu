@@ -210,6 +210,10 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
     int64_t n = tensor_rows(x), out = l->w.dim[0], block = SUM_BYTES / (out * 4) / 128 * 128;
     tensor w = scratch(x.type, out, l->w.dim[1]);
     expand(w, l->w);
+    if (linear_hopper_fits(y, x, w)) {
+        linear_hopper(y, x, w, (const float *)l->scale.data, (const float *)l->b.data, gelu);
+        return;
+    }
     if (y.type == F32) {
         multiply(y, x, w, nullptr, false);
         finish(y, y, l, gelu);
@@ -252,6 +256,8 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
     }
     if (w.type == I8)
         multiply_codes(y, x, l, gelu);
+    else if (getenv("HOPPER") && linear_hopper_fits(y, x, w))
+        linear_hopper(y, x, w, nullptr, (const float *)l->b.data, gelu);
     else
         multiply(y, x, w, !l->b.data ? nullptr : y.type == F32 ? l->b.data : narrow_bias(l), gelu);
     scratch_reset(mark);

@@ -1,7 +1,7 @@
 /*
 ** norm.cu: RMS and layer norms, and what follows them in the same pass: rotation, SiLU, modulation.
 **
-** A row is read once, held in registers as F32, and written once. `lanes` neighbouring threads share
+** A row is read once, held in registers as stored, and written once. `lanes` neighbouring threads share
 ** a row, K chunks of eight each: 32 lanes for the DiT's 1536, 4 to 16 for the VAE's 96 to 384, a
 ** block of up to 256 for anything wider, so every load is 16 bytes and all are in flight together.
 ** The layer norm's variance is of the differences from the mean, not of squares: no cancellation.
@@ -38,11 +38,9 @@ __device__ __forceinline__ float row_sum(float v, int lanes, float *partial)
     return v;
 }
 
-/* (a, b) turned by the angle whose cosine and sin are (c, s), four pairs at a time. */
-__device__ __forceinline__ void rotate(float v[8], const float *table)
+/* Pairs (a, b) turned by angles whose cosine and sine are pairs of t. */
+__device__ __forceinline__ void rotate(float v[8], const float t[8])
 {
-    float t[8];
-    load8(t, table);
 #pragma unroll
     for (int i = 0; i < 8; i += 2) {
         float a = v[i], b = v[i + 1];
@@ -52,7 +50,7 @@ __device__ __forceinline__ void rotate(float v[8], const float *table)
 }
 
 template <class Y, class X, int K>
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
     norm_rows(Y *y, const X *x, int64_t rows, int width, int64_t y_stride, int64_t x_stride,
               int lanes, norm_spec p)
 {
@@ -60,80 +58,87 @@ __global__ void __launch_bounds__(THREADS)
     int lane = threadIdx.x % lanes;
     int64_t row = blockIdx.x * (int64_t)(THREADS / lanes) + threadIdx.x / lanes;
     bool live = row < rows; /* all threads take part in the sums */
-    float v[K][8];
+    eight<X> in[K];         /* x, and zeros beyond the width */
+    float v[8];
 
-    /* x, and zeros beyond the width */
 #pragma unroll
     for (int k = 0; k < K; k++) {
         int column = (k * lanes + lane) * 8;
+        in[k] = {};
         if (live && column < width)
-            load8(v[k], x + row * x_stride + column);
-        else
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-                v[k][i] = 0.0f;
+            load8(in[k], x + row * x_stride + column);
     }
 
-    /* x - mean(x) */
+    /* mean(x) */
+    float mean = 0.0f;
     if (p.centre) {
         float sum = 0.0f;
 #pragma unroll
-        for (int k = 0; k < K; k++)
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-                sum += v[k][i];
-        float mean = row_sum(sum, lanes, partial) / (float)width;
-#pragma unroll
         for (int k = 0; k < K; k++) {
-            bool inside = (k * lanes + lane) * 8 < width;
+            unpack8(v, in[k]);
+            keep_packed(in[k]);
 #pragma unroll
             for (int i = 0; i < 8; i++)
-                v[k][i] = inside ? v[k][i] - mean : 0.0f;
+                sum += v[i];
         }
+        mean = row_sum(sum, lanes, partial) / (float)width;
     }
 
-    /* 1 / sqrt(mean(x^2) + eps); rows of zeros stay zeros where eps is 0 */
+    /* 1 / sqrt(mean((x - mean)^2) + eps); rows of zeros stay zeros where eps is 0 */
     float squares = 0.0f;
 #pragma unroll
-    for (int k = 0; k < K; k++)
+    for (int k = 0; k < K; k++) {
+        unpack8(v, in[k]);
+        keep_packed(in[k]);
+        float inside = (k * lanes + lane) * 8 < width ? 1.0f : 0.0f;
 #pragma unroll
         for (int i = 0; i < 8; i++)
-            squares += v[k][i] * v[k][i];
+            squares += inside * (v[i] - mean) * (v[i] - mean);
+    }
     float rms = sqrtf(row_sum(squares, lanes, partial) / (float)width + p.eps);
     float factor = 1.0f / fmaxf(rms, p.least);
     if (!live)
         return;
 
+    /* All chunks of a thread are of the same columns of a head where heads divide their distance. */
     const float *rope = p.rope ? p.rope + row % p.positions * p.head : nullptr;
+    bool same = p.rope && lanes * 8 % p.head == 0;
+    float turn[8];
+    if (same)
+        load8(turn, rope + lane * 8 % p.head);
 #pragma unroll
     for (int k = 0; k < K; k++) {
         int column = (k * lanes + lane) * 8;
         if (column >= width)
             break;
+        unpack8(v, in[k]);
 #pragma unroll
         for (int i = 0; i < 8; i++)
-            v[k][i] *= factor;
+            v[i] = (v[i] - mean) * factor;
         if (p.gamma) {
             float g[8];
             load8(g, p.gamma + column);
 #pragma unroll
             for (int i = 0; i < 8; i++)
-                v[k][i] *= p.modulation ? 1.0f + g[i] : g[i];
+                v[i] *= p.modulation ? 1.0f + g[i] : g[i];
         }
         if (p.beta) {
             float b[8];
             load8(b, p.beta + column);
 #pragma unroll
             for (int i = 0; i < 8; i++)
-                v[k][i] += b[i];
+                v[i] += b[i];
         }
-        if (rope)
-            rotate(v[k], rope + column % p.head);
+        if (rope) {
+            if (!same)
+                load8(turn, rope + column % p.head);
+            rotate(v, turn);
+        }
         if (p.silu)
 #pragma unroll
             for (int i = 0; i < 8; i++)
-                v[k][i] = silu_of(v[k][i]);
-        store8(y + row * y_stride + column, v[k]);
+                v[i] = silu_of(v[i]);
+        store8(y + row * y_stride + column, v);
     }
 }
 

@@ -1,0 +1,430 @@
+/*
+** linear_hopper.cu: y = gelu(x w^T * scale + b) on Hopper, 16-bit operands, in one pass: what
+** cuBLASLt cannot finish in its epilogue (a scale for each column, an F32 bias) is done on the sums
+** while they are in registers.
+**
+** A block computes 128 rows x WIDTH columns: one thread asks the copy engine for tiles 64 deep,
+** four under way, and two groups of 128 threads multiply 64 rows each with wgmma. Two blocks form a
+** cluster, one above the other: they need the same part of w, so each fetches half of it for both.
+** Blocks stay on their multiprocessor and take one tile after the other, so the first tiles of the
+** next arrive while the last result is finished; that goes out through shared memory by the copy
+** engine, which also clips it. Neighbouring tiles, which run together, share rows of x.
+** WIDTH is the one that leaves least of the last round idle.
+** Shared memory: 4 x (16 + up to 32) KB and 32 KB for results. Registers: up to 128 sums a thread.
+** Bound: 2 N in out at the rate of a dense product. Measured: PERFORMANCE.md.
+*/
+#include "hopper.cuh"
+#include "linear.cuh"
+
+namespace
+{
+
+constexpr int ROWS = 128, DEPTH = 64, STAGES = 4, THREADS = 384, CLUSTER = 2;
+constexpr int X_BYTES = ROWS * DEPTH * 2;
+constexpr int OUT_BYTES = 64 * 64 * 2; /* a group's 64 x 64 results; two buffers each */
+
+__host__ __device__ constexpr int stage_bytes(int width) { return X_BYTES + width * DEPTH * 2; }
+constexpr int shared_bytes(int width)
+{
+    return STAGES * stage_bytes(width) + 4 * OUT_BYTES + 2 * width * 4 + 2 * STAGES * 8;
+}
+
+struct job {
+    const float *scale, *b; /* [out] or NULL */
+    float *y;               /* the result if it is F32; else it goes through its tile map */
+    int64_t y_stride;
+    int rows, out, in;
+    bool gelu;
+};
+
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+/* ---- clusters ---- */
+
+__device__ __forceinline__ uint32_t cluster_rank()
+{
+    uint32_t r;
+    asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
+    return r;
+}
+
+__device__ __forceinline__ void cluster_sync()
+{
+    asm volatile("barrier.cluster.arrive.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
+}
+
+/* Arrives at the barrier that stands at this address in block `rank` of the cluster. Nothing was
+** written that the other side reads, so no release to the cluster is asked for: it would be a fence of
+** all memory, which halves the speed (measured). */
+__device__ __forceinline__ void barrier_arrive_at(uint32_t barrier, uint32_t rank)
+{
+    asm volatile("{\n.reg .b32 there;\nmapa.shared::cluster.u32 there, %0, %1;\n"
+                 "mbarrier.arrive.shared::cluster.b64 _, [there];\n}" ::"r"(barrier),
+                 "r"(rank)
+                 : "memory");
+}
+
+/* As tile_fetch, into every block of the cluster at the same address. */
+__device__ __forceinline__ void tile_fetch_shared(uint32_t shared, const CUtensorMap *map,
+                                                  uint32_t barrier, int c0, int c1)
+{
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".multicast::cluster [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(shared),
+                 "l"(map), "r"(barrier), "r"(c0), "r"(c1), "h"((uint16_t)((1 << CLUSTER) - 1))
+                 : "memory");
+}
+
+/* ---- results ---- */
+
+__device__ __forceinline__ void tile_store(const CUtensorMap *map, uint32_t shared, int c0, int c1)
+{
+    asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];\n"
+                 "cp.async.bulk.commit_group;" ::"l"(map),
+                 "r"(shared), "r"(c0), "r"(c1)
+                 : "memory");
+}
+
+/* Four 8 x 8 blocks; lane l gives the address of row l mod 8 of block l / 8. */
+__device__ __forceinline__ void store_blocks(uint32_t address, uint32_t a, uint32_t b, uint32_t c,
+                                             uint32_t d)
+{
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1,%2,%3,%4};" ::"r"(address),
+                 "r"(a), "r"(b), "r"(c), "r"(d)
+                 : "memory");
+}
+
+/* ---- products: d [64, WIDTH] (+)= a [64, 16] b [WIDTH, 16]^T ---- */
+
+#define WGMMA_R128                                                                                 \
+    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"                                      \
+    "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"                             \
+    "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,"                             \
+    "%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63,"                             \
+    "%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,"                             \
+    "%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95,"                             \
+    "%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,"                 \
+    "%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127}"
+#define WGMMA_F128(d)                                                                              \
+    WGMMA_F96(d), WGMMA_F8(d, 96), WGMMA_F8(d, 104), WGMMA_F8(d, 112), WGMMA_F8(d, 120)
+
+#define WGMMA_SHARED_FRESH(width, types, registers, operands, a_at, b_at, fresh_at)                \
+    asm volatile("{\n.reg .pred add;\nsetp.eq.b32 add, %" #fresh_at ", 0;\n"                       \
+                 "wgmma.mma_async.sync.aligned.m64n" #width "k16.f32." types " " registers         \
+                 ", %" #a_at ", %" #b_at ", add, 1, 1, 0, 0;\n}"                                   \
+                 : operands(d)                                                                     \
+                 : "l"(a), "l"(b), "r"((int)fresh))
+
+template <class T>
+__device__ __forceinline__ void product(float (&d)[64], uint64_t a, uint64_t b, bool fresh)
+{
+    product_128<T>(d, a, b, fresh);
+}
+
+template <class T>
+__device__ __forceinline__ void product(float (&d)[96], uint64_t a, uint64_t b, bool fresh)
+{
+    if constexpr (std::is_same_v<T, half_t>)
+        WGMMA_SHARED_FRESH(192, "f16.f16", WGMMA_R96, WGMMA_F96, 96, 97, 98);
+    else
+        WGMMA_SHARED_FRESH(192, "bf16.bf16", WGMMA_R96, WGMMA_F96, 96, 97, 98);
+}
+
+template <class T>
+__device__ __forceinline__ void product(float (&d)[128], uint64_t a, uint64_t b, bool fresh)
+{
+    if constexpr (std::is_same_v<T, half_t>)
+        WGMMA_SHARED_FRESH(256, "f16.f16", WGMMA_R128, WGMMA_F128, 128, 129, 130);
+    else
+        WGMMA_SHARED_FRESH(256, "bf16.bf16", WGMMA_R128, WGMMA_F128, 128, 129, 130);
+}
+
+/* ---- the kernel's parts ---- */
+
+/* Where things are in shared memory. */
+template <int WIDTH> struct layout {
+    uint32_t raw;
+    __device__ __forceinline__ uint32_t x(int s) const { return raw + s * stage_bytes(WIDTH); }
+    __device__ __forceinline__ uint32_t w(int s) const { return x(s) + X_BYTES; }
+    __device__ __forceinline__ uint32_t out(int group, int n) const
+    {
+        return x(STAGES) + (2 * group + (n & 1)) * OUT_BYTES;
+    }
+    __device__ __forceinline__ uint32_t vectors() const { return x(STAGES) + 4 * OUT_BYTES; }
+    __device__ __forceinline__ uint32_t full(int s) const
+    {
+        return vectors() + 2 * WIDTH * 4 + s * 8;
+    }
+    __device__ __forceinline__ uint32_t empty(int s) const { return full(STAGES + s); }
+};
+
+/* Which of the STAGES buffers is next, and the parity of its round. */
+struct turn {
+    int stage = 0, parity = 0;
+    __device__ __forceinline__ void next()
+    {
+        if (++stage == STAGES)
+            stage = 0, parity ^= 1;
+    }
+};
+
+/* The cluster's tiles: columns run fastest. */
+template <int WIDTH> struct tiles {
+    int across, n;
+    __device__ __forceinline__ explicit tiles(const job &j)
+    {
+        across = (j.out + WIDTH - 1) / WIDTH;
+        n = (j.rows + CLUSTER * ROWS - 1) / (CLUSTER * ROWS) * across;
+    }
+    __device__ __forceinline__ int column(int t) const { return t % across * WIDTH; }
+    __device__ __forceinline__ int row(int t, int rank) const
+    {
+        return (t / across * CLUSTER + rank) * ROWS;
+    }
+};
+
+/* One thread: fetches what this block's products need, as far ahead as there is room. */
+template <int WIDTH>
+__device__ __forceinline__ void produce(layout<WIDTH> at, const CUtensorMap *mx,
+                                        const CUtensorMap *mw, const job &j, int rank)
+{
+    constexpr int HALF = WIDTH / CLUSTER;
+    tiles<WIDTH> all(j);
+    turn now;
+    for (int t = blockIdx.x / CLUSTER; t < all.n; t += gridDim.x / CLUSTER)
+        for (int k = 0; k < j.in; k += DEPTH, now.next()) {
+            uint32_t full = at.full(now.stage);
+            barrier_wait(at.empty(now.stage), now.parity ^ 1); /* in both blocks */
+            barrier_expect(full, stage_bytes(WIDTH));
+            tile_fetch(at.x(now.stage), mx, full, k, all.row(t, rank));
+            tile_fetch_shared(at.w(now.stage) + rank * HALF * DEPTH * 2, mw, full, k,
+                              all.column(t) + rank * HALF);
+        }
+}
+
+template <class T, int WIDTH>
+__device__ __forceinline__ void multiply(float (&sum)[WIDTH / 2], layout<WIDTH> at, turn &now,
+                                         int steps, int group, bool elected)
+{
+    auto free = [&](int stage) {
+        if (elected)
+#pragma unroll
+            for (int rank = 0; rank < CLUSTER; rank++)
+                barrier_arrive_at(at.empty(stage), rank);
+    };
+    int before = 0;
+    for (int k = 0; k < steps; k++) {
+        barrier_wait(at.full(now.stage), now.parity);
+        uint32_t x = at.x(now.stage) + group * 64 * DEPTH * 2, w = at.w(now.stage);
+        products_begin();
+#pragma unroll
+        for (int step = 0; step < DEPTH / 16; step++)
+            product<T>(sum, operand(x + step * 32, 1024), operand(w + step * 32, 1024),
+                       k == 0 && step == 0);
+        products_commit();
+        if (k > 0) {
+            products_wait<1>();
+            free(before);
+        }
+        before = now.stage;
+        now.next();
+    }
+    products_wait<0>();
+    pin(sum);
+    free(before);
+}
+
+__device__ __forceinline__ float2 finished(float v, float w, float2 scale, float2 b, bool gelu)
+{
+    v = v * scale.x + b.x, w = w * scale.y + b.y;
+    return gelu ? gelu_tanh2(v, w) : make_float2(v, w);
+}
+
+/* 64 x WIDTH sums become results, 64 columns at a time. */
+template <class T, int WIDTH>
+__device__ __forceinline__ void store(const float (&sum)[WIDTH / 2], layout<WIDTH> at,
+                                      const CUtensorMap *my, const float2 *scale, const float2 *b,
+                                      int row, int column, int group, bool gelu)
+{
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+    bool elected = threadIdx.x % 128 == 0;
+    int line = warp * 16 + lane % 16, block = lane / 16;
+#pragma unroll
+    for (int n = 0; n < WIDTH / 64; n++) {
+        uint32_t out = at.out(group, n);
+        if (elected) /* the store before the last has read this buffer */
+            asm volatile("cp.async.bulk.wait_group.read 1;" ::: "memory");
+        group_sync(1 + group, 128);
+#pragma unroll
+        for (int m = 0; m < 8; m += 2) { /* two blocks of eight columns */
+            uint32_t r[4];
+#pragma unroll
+            for (int e = 0; e < 2; e++) {
+                const float *s = &sum[(n * 8 + m + e) * 4];
+                int at2 = n * 32 + (m + e) * 4 + lane % 4;
+                float2 c = scale[at2], d = b[at2];
+                float2 low = finished(s[0], s[1], c, d, gelu);
+                float2 high = finished(s[2], s[3], c, d, gelu);
+                r[2 * e] = pack2<T>(low.x, low.y), r[2 * e + 1] = pack2<T>(high.x, high.y);
+            }
+            store_blocks(out + line * 128 + (((m + block) ^ (line & 7)) << 4), r[0], r[1], r[2],
+                         r[3]);
+        }
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+        group_sync(1 + group, 128);
+        if (elected)
+            tile_store(my, out, column + n * 64, row);
+    }
+}
+
+template <int WIDTH>
+__device__ __forceinline__ void store_f32(const float (&sum)[WIDTH / 2], const job &j,
+                                          const float2 *scale, const float2 *b, int row, int column)
+{
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+    int line = row + warp * 16 + lane / 4;
+#pragma unroll
+    for (int m = 0; m < WIDTH / 8; m++) {
+        int c = column + m * 8 + lane % 4 * 2;
+        float2 low = finished(sum[4 * m], sum[4 * m + 1], scale[m * 4 + lane % 4],
+                              b[m * 4 + lane % 4], j.gelu);
+        float2 high = finished(sum[4 * m + 2], sum[4 * m + 3], scale[m * 4 + lane % 4],
+                               b[m * 4 + lane % 4], j.gelu);
+        if (c < j.out && line < j.rows)
+            *(float2 *)(j.y + line * j.y_stride + c) = low;
+        if (c < j.out && line + 8 < j.rows)
+            *(float2 *)(j.y + (line + 8) * j.y_stride + c) = high;
+    }
+}
+
+#endif
+
+template <class T, int WIDTH, bool NARROW>
+__global__ void __launch_bounds__(THREADS, 1)
+    linear_hopper_kernel(const __grid_constant__ CUtensorMap mx,
+                         const __grid_constant__ CUtensorMap mw,
+                         const __grid_constant__ CUtensorMap my, const job j)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    extern __shared__ __align__(1024) uint8_t shared[];
+    layout<WIDTH> at = {(uint32_t)__cvta_generic_to_shared(shared)};
+    float *vector = (float *)(shared + (at.vectors() - at.raw));
+    int rank = (int)cluster_rank();
+    if (threadIdx.x == 0) {
+        for (int s = 0; s < STAGES; s++) {
+            barrier_init(at.full(s), 1);
+            barrier_init(at.empty(s), 2 * CLUSTER); /* groups that read it or what it was sent */
+        }
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    }
+    cluster_sync();
+
+    int group = threadIdx.x / 128;
+    if (group == 2) {
+        asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
+        if (threadIdx.x == 256)
+            produce<WIDTH>(at, &mx, &mw, j, rank);
+    } else {
+        asm volatile("setmaxnreg.inc.sync.aligned.u32 232;");
+        tiles<WIDTH> all(j);
+        turn now;
+        bool elected = threadIdx.x % 128 == 0;
+        float sum[WIDTH / 2];
+        for (int t = blockIdx.x / CLUSTER; t < all.n; t += gridDim.x / CLUSTER) {
+            int column = all.column(t), row = all.row(t, rank) + group * 64;
+            float scale = 1.0f, b = 0.0f; /* of column threadIdx.x of the tile */
+            if (threadIdx.x < WIDTH && column + threadIdx.x < j.out) {
+                scale = j.scale ? j.scale[column + threadIdx.x] : 1.0f;
+                b = j.b ? j.b[column + threadIdx.x] : 0.0f;
+            }
+            multiply<T, WIDTH>(sum, at, now, (j.in + DEPTH - 1) / DEPTH, group, elected);
+            group_sync(3, 256); /* both groups are done with the last tile's vectors */
+            if (threadIdx.x < WIDTH)
+                vector[threadIdx.x] = scale, vector[WIDTH + threadIdx.x] = b;
+            group_sync(3, 256);
+            const float2 *v = (const float2 *)vector;
+            if constexpr (NARROW)
+                store<T, WIDTH>(sum, at, &my, v, v + WIDTH / 2, row, column, group, j.gelu);
+            else
+                store_f32<WIDTH>(sum, j, v, v + WIDTH / 2, row, column);
+        }
+        if (NARROW && elected)
+            asm volatile("cp.async.bulk.wait_group 0;" ::: "memory");
+    }
+    cluster_sync(); /* no block leaves while the other may still write to it */
+#endif
+}
+
+CUtensorMap matrix_map(tensor t, int box_rows)
+{
+    int64_t dim[] = {tensor_width(t), tensor_rows(t)}, stride[] = {t.stride * 2};
+    int box[] = {DEPTH, box_rows};
+    return tile_map(t.data, 2, dim, stride, box);
+}
+
+template <class T, int WIDTH, bool NARROW> void launch(tensor y, tensor x, tensor w, const job &j)
+{
+    static bool allowed;
+    if (!allowed)
+        ALLOW_SHARED((linear_hopper_kernel<T, WIDTH, NARROW>), shared_bytes(WIDTH));
+    allowed = true;
+    CUtensorMap mx = matrix_map(x, ROWS), mw = matrix_map(w, WIDTH / CLUSTER);
+    CUtensorMap my = NARROW ? matrix_map(y, 64) : mx;
+    int64_t n = ceil_div(j.rows, CLUSTER * ROWS) * ceil_div(j.out, WIDTH) * CLUSTER;
+    int64_t most = device_sms / CLUSTER * CLUSTER;
+    cudaLaunchAttribute cluster = {};
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim.x = CLUSTER, cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
+    cudaLaunchConfig_t grid = {};
+    grid.gridDim = dim3((unsigned)(n < most ? n : most));
+    grid.blockDim = dim3(THREADS);
+    grid.dynamicSmemBytes = shared_bytes(WIDTH);
+    grid.stream = stream;
+    grid.attrs = &cluster, grid.numAttrs = 1;
+    cuda_check(cudaLaunchKernelEx(&grid, linear_hopper_kernel<T, WIDTH, NARROW>, mx, mw, my, j),
+               "start a product");
+}
+
+/* Rounds of all blocks times what a tile of this width costs: wider tiles read less a product. */
+int best_width(const job &j)
+{
+    const struct {
+        int width;
+        double cost;
+    } choice[] = {{256, 256}, {192, 198}, {128, 142}};
+    int best = 0;
+    double least = 1e300;
+    for (auto c : choice) {
+        int64_t n = ceil_div(j.rows, CLUSTER * ROWS) * ceil_div(j.out, c.width);
+        double cost = (double)ceil_div(n, device_sms / CLUSTER) * c.cost;
+        if (cost < least)
+            least = cost, best = c.width;
+    }
+    return best;
+}
+
+} // namespace
+
+bool linear_hopper_fits(tensor y, tensor x, tensor w)
+{
+    return device_capability == 90 && (x.type == F16 || x.type == BF16) && chunks(x) && chunks(y) &&
+           chunks(w) && tensor_rows(x) <= INT32_MAX / 2;
+}
+
+void linear_hopper(tensor y, tensor x, tensor w, const float *scale, const float *b, bool gelu)
+{
+    assert(x.type == w.type && (y.type == x.type || y.type == F32));
+    job j = {scale,         b,   (float *)y.data, y.stride, (int)tensor_rows(x), (int)w.dim[0],
+             (int)w.dim[1], gelu};
+    dispatch(x.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        if constexpr (!std::is_same_v<T, float>) {
+            if (y.type == F32)
+                return launch<T, 128, false>(y, x, w, j);
+            switch (best_width(j)) {
+            case 256: return launch<T, 256, true>(y, x, w, j);
+            case 192: return launch<T, 192, true>(y, x, w, j);
+            default: return launch<T, 128, true>(y, x, w, j);
+            }
+        }
+    });
+}
