@@ -139,7 +139,7 @@ int main(int argc, char **argv)
     if (!reader_next(&in))
         die("standard input has no document");
     stats_phase("load");
-    vae v;
+    static vae v;
     device_open();
     vae_load(&v, checkpoint, type);
     stats_add("weight_loads", 1);
