@@ -77,6 +77,12 @@ meta=$(tensor-info q)
 like "$meta" '*quantization*torchao int8 weight-only*absmax/127.5*' "the rule is in the metadata"
 like "$meta" '*config*ffn_dim*' "config.json is in the metadata"
 like "$meta" '*wan-quantize*weights*' "provenance is in the metadata"
+tensor-pick -k 'config={"dim": 9}' "$weights" >own
+cp "$model/config.json" config.json
+wan-quantize -q -t w8a16 -m own >q4
+like "$(tensor-info q4)" '*config:*dim: 9*' "a checkpoint keeps its own config"
+case $(tensor-info q4) in *ffn_dim*) false ;; esac
+ok $? "and gets no other"
 tensor-pick -k seed=9 "$weights" | wan-quantize -q -t w8a16 >q4
 like "$(tensor-info q4)" '*seed*9*' "metadata pass through"
 wan-quantize -t w8a16 -q -m "$model" 2>&1 >q5 | cmp -s - /dev/null

@@ -139,12 +139,14 @@ static plan *plan_model(weights *w)
 
 /* ---- the header ---- */
 
-/* config.json beside the checkpoint goes along: one file is then all that wan-denoise needs. */
+/* config.json beside the checkpoint goes along: one file is then all that wan-denoise needs. A
+ * checkpoint that brought its own keeps that. */
 static void add_config(document *d, const weights *w)
 {
     const char *path = weights_path(w), *slash = strrchr(path, '/');
     char *name = new_format("%.*sconfig.json", slash ? (int)(slash + 1 - path) : 0, path);
-    FILE *f = model ? fopen(name, "r") : NULL;
+    bool wanted = model && !metadata_get(d, "config");
+    FILE *f = wanted ? fopen(name, "r") : NULL;
     if (f) {
         char *text = new_bytes(MOST_CONFIG + 1);
         size_t n = fread(text, 1, MOST_CONFIG, f);
@@ -155,7 +157,7 @@ static void add_config(document *d, const weights *w)
         json_decref(root);
         free(text);
         fclose(f);
-    } else if (model && errno != ENOENT) {
+    } else if (wanted && errno != ENOENT) {
         die_errno("cannot read %s", name);
     }
     free(name);
