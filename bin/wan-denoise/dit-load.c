@@ -153,10 +153,9 @@ static linear_weight load_patch_embedding(dit *m, weights *w, tensor_type dtype)
     linear_weight l = linear_upload(1, &flat, &none, &b, dtype);
     if (count_nonfinite(l.w) || count_nonfinite(l.b))
         die("patch_embedding in %s has values that are not finite", weights_path(w));
-    stats_add(l.w.type == F32   ? "weight_bytes.F32"
-              : l.w.type == F16 ? "weight_bytes.F16"
-                                : "weight_bytes.BF16",
-              (double)tensor_bytes(l.w));
+    char count[32];
+    snprintf(count, sizeof count, "weight_bytes.%s", type_name(l.w.type));
+    stats_add(count, (double)tensor_bytes(l.w));
     stats_add("weight_bytes.F32", (double)tensor_bytes(l.b));
     return l;
 }

@@ -10,15 +10,12 @@
 
 typedef struct {
     int64_t width, height, frames; /* pixels, frames asked for */
-    bool strict;
-    uint64_t *seed; /* [seeds] */
-    int seeds;      /* 0: the document's */
+    uint64_t *seed;                /* [seeds] */
+    int seeds;                     /* 0: the document's */
     noise_kind noise;
     solver_kind solver;
     int steps;
     double guidance, shift;
-    tensor_type dtype;
-    bool trace;
 } request;
 
 /* Into q; usage error if not WxH, exit 1 if either is not a multiple of 16. */

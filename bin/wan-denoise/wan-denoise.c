@@ -22,6 +22,7 @@ static const char *dtype = "fp16", *rng = "torch-cuda", *taps;
 static int64_t steps = 50, frames = 81, forward = -1;
 static double guidance = 5, shift = 5;
 static bool trace, strict;
+static tensor_type weight_type; /* --dtype */
 
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model_path, 0, 0, true},
@@ -45,7 +46,7 @@ static request read_options(void)
 {
     request q = {.steps = (int)steps, .guidance = guidance, .shift = shift};
     q.solver = solver_named(solver_name);
-    q.dtype = dtype_named(dtype);
+    weight_type = dtype_named(dtype);
     q.noise = noise_named(rng);
     if (seeds)
         request_seeds(&q, seeds);
@@ -70,7 +71,7 @@ static void load_model(void)
     stats_phase("load");
     checkpoint = dit_find(model_path);
     device_open();
-    dit_load(&model, checkpoint, model_path, dtype_named(dtype));
+    dit_load(&model, checkpoint, model_path, weight_type);
     stats_add("weight_loads", 1);
 }
 
