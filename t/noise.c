@@ -1,5 +1,6 @@
 /*
 ** noise.c: all stored samples of torch.randn, on an H200 and on a CPU, and other seeds and cards.
+** Run from the root of the tree.
 **
 ** The fixture has DEVICE.SEED.SHAPE.{head,tail,every997} of latents of 13 and 81 frames at 832x480
 ** and of 81 frames at 1280x720.
@@ -112,7 +113,7 @@ int main(void)
     Suite *suite = suite_create("noise");
     TCase *tests = tcase_create("noise");
     program_name_set("noise");
-    fixture = weights_open(SOURCEDIR "/fixtures/noise.safetensors");
+    fixture = weights_open("fixtures/noise.safetensors");
     tcase_add_test(tests, equal_torch_on_cuda);
     tcase_add_test(tests, equal_torch_on_the_cpu);
     tcase_add_test(tests, seeds_and_cards_differ);

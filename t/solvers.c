@@ -4,7 +4,7 @@
 **
 ** The fixtures have tensors SOLVER.nSTEPS.shiftSHIFT.{x,timesteps,sigmas}; row i of x is the state
 ** after i steps. solvers.safetensors has 10 and 20 steps at shift 5, solvers-more.safetensors 1 to
-** 4, 14, 15 and 50 at shifts from 1 to 8.
+** 4, 14, 15 and 50 at shifts from 1 to 8. Run from the root of the tree.
 */
 #include <check.h>
 #include <math.h>
@@ -100,13 +100,13 @@ static void check_fixture(const char *path, int cases)
 
 START_TEST(equal_the_official_schedulers)
 {
-    check_fixture(SOURCEDIR "/fixtures/solvers.safetensors", 4);
+    check_fixture("fixtures/solvers.safetensors", 4);
 }
 END_TEST
 
 START_TEST(equal_them_at_few_and_many_steps)
 {
-    check_fixture(SOURCEDIR "/fixtures/solvers-more.safetensors", 36);
+    check_fixture("fixtures/solvers-more.safetensors", 36);
 }
 END_TEST
 
