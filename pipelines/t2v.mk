@@ -19,6 +19,9 @@
 # A variant is a line or two, weights.NAME (what -m gets) and if wanted options.NAME and needs.NAME,
 # and its name in VARIANTS.
 
+# Stages that overlap share the cores: a thread that waits does not spin.
+export OMP_WAIT_POLICY ?= passive
+
 SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
