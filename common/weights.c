@@ -5,9 +5,9 @@
 ** and a JSON object are safetensors. It refuses bare pickles (torch.save before PyTorch 1.6), a
 ** name in two files, and shards that are named but missing.
 **
-** The hard idea: nobody copies weights. The files are mapped, and a tensor is a pointer into the map
-** whose pages come when they are touched and go with weights_done(). So a model takes the memory of
-** what is in use of it, and opening it takes no time.
+** The hard idea: nobody copies weights. The files are mapped, and a tensor is a pointer into the
+** map whose pages come when they are touched and go with weights_done(). So a model takes the
+** memory of what is in use of it, and opening it takes no time.
 */
 #include "weights.h"
 
