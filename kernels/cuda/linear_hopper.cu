@@ -117,7 +117,10 @@ __device__ __forceinline__ void store_blocks(uint32_t address, uint32_t a, uint3
 template <class T>
 __device__ __forceinline__ void product(float (&d)[64], uint64_t a, uint64_t b, bool fresh)
 {
-    product_128<T>(d, a, b, fresh);
+    if constexpr (std::is_same_v<T, half_t>)
+        WGMMA_SHARED_FRESH(128, "f16.f16", WGMMA_R64, WGMMA_F64, 64, 65, 66);
+    else
+        WGMMA_SHARED_FRESH(128, "bf16.bf16", WGMMA_R64, WGMMA_F64, 64, 65, 66);
 }
 
 template <class T>
