@@ -6,9 +6,11 @@
 ** umT5), and the decoder.
 **
 ** The hard idea: the weights are eleven gigabytes and a prompt is twenty tokens, so the weights set
-** the time. The sequences of a batch are stacked into one matrix and each layer is done for all of
-** them before the next is loaded; only attention sees where one sequence ends. Nothing is padded:
-** a padded key's weight would be exactly 0, and relative positions do not move.
+** the time. Each layer is loaded once and done for all sequences of a batch before the next. The
+** sequences are not stacked into one product: libraries choose the order of a product's sums by its
+** number of rows, and a context must not depend, not even in its last bit, on which other prompts
+** are in the batch. Nothing is padded: a padded key's weight would be exactly 0, and relative
+** positions do not move.
 */
 #include "t5.h"
 
@@ -117,45 +119,37 @@ static layer load_layer(const t5 *m, int i, int64_t longest)
     return l;
 }
 
-/* x += Wo softmax(q k^T + bias) v, of each sequence by itself, with q, k, v = W rms_norm(x).
+/* x [L, D] += Wo softmax(q k^T + bias) v, with q, k, v = W rms_norm(x).
 ** No 1/sqrt(d): T5 has it in its weights. */
-static void attend(const t5 *m, const layer *l, tensor x, int n, const int64_t length[])
+static void attend(const t5 *m, const layer *l, tensor x)
 {
     tensor_type A = operand_type(m->type);
-    int64_t N = tensor_rows(x), D = m->width, W = m->attention_width;
+    int64_t L = tensor_rows(x), D = m->width, W = m->attention_width;
     int64_t longest = (l->bias.dim[1] + 1) / 2;
     size_t mark = scratch_mark();
-    tensor a = scratch(A, N, D), q = scratch(A, N, W), k = scratch(A, N, W), v = scratch(A, N, W);
-    tensor y = scratch(F32, N, D);
+    tensor a = scratch(A, L, D), q = scratch(A, L, W), k = scratch(A, L, W), v = scratch(A, L, W);
+    tensor y = scratch(F32, L, D), bias = scratch(F32, m->heads, 2 * L - 1);
     rms_norm(a, x, l->norm1, EPSILON);
     linear(q, a, &l->q);
     linear(k, a, &l->k);
     linear(v, a, &l->v);
-    tensor o = scratch(A, N, W);
-    int64_t first = 0;
-    for (int i = 0; i < n; first += length[i++]) {
-        int64_t L = length[i];
-        size_t bias_mark = scratch_mark();
-        tensor bias = scratch(F32, m->heads, 2 * L - 1);
-        copy(bias, columns(l->bias, longest - L, 2 * L - 1));
-        attention_spec spec = {.batch = 1, .heads = (int)m->heads, .scale = 1, .bias = bias};
-        attention(rows(o, first, L), rows(q, first, L), rows(k, first, L), rows(v, first, L),
-                  &spec);
-        scratch_reset(bias_mark);
-    }
+    copy(bias, columns(l->bias, longest - L, 2 * L - 1));
+    tensor o = scratch(A, L, W);
+    attention(o, q, k, v,
+              &(attention_spec){.batch = 1, .heads = (int)m->heads, .scale = 1, .bias = bias});
     linear(y, o, &l->o);
     add(x, y);
     scratch_reset(mark);
 }
 
-/* x += Wdown (gelu(Wgate a) * Wup a), with a = rms_norm(x) */
+/* x [L, D] += Wdown (gelu(Wgate a) * Wup a), with a = rms_norm(x) */
 static void feed_forward(const t5 *m, const layer *l, tensor x)
 {
     tensor_type A = operand_type(m->type);
-    int64_t N = tensor_rows(x), D = m->width, F = m->ffn_width;
+    int64_t L = tensor_rows(x), D = m->width, F = m->ffn_width;
     size_t mark = scratch_mark();
-    tensor a = scratch(A, N, D), gate = scratch(A, N, F), up = scratch(A, N, F);
-    tensor y = scratch(F32, N, D);
+    tensor a = scratch(A, L, D), gate = scratch(A, L, F), up = scratch(A, L, F);
+    tensor y = scratch(F32, L, D);
     rms_norm(a, x, l->norm2, EPSILON);
     linear(gate, a, &l->gate);
     linear(up, a, &l->up);
@@ -192,8 +186,11 @@ void t5_encode(const t5 *m, tensor context, const int32_t *ids, int n, const int
     for (int i = 0; i < m->layers; i++) {
         size_t weights_mark = scratch_mark();
         layer l = load_layer(m, i, longest);
-        attend(m, &l, x, n, length);
-        feed_forward(m, &l, x);
+        for (int64_t s = 0, first = 0; s < n; first += length[s++]) {
+            tensor sequence = rows(x, first, length[s]);
+            attend(m, &l, sequence);
+            feed_forward(m, &l, sequence);
+        }
         scratch_reset(weights_mark);
         progress("layer", i + 1, m->layers);
     }
