@@ -1,5 +1,6 @@
 /*
-** attention.cu: checks the shapes and chooses the kernel, by the type, the width of a head and the card.
+** attention.cu: checks the shapes and chooses the kernel, by the type, the width of a head and
+** the card.
 **
 **   F32                        attention_plain.cu
 **   F16, BF16, d = 128, sm_90  attention_hopper.cu, unless a bias or the causal mask is asked for

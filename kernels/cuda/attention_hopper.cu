@@ -1,14 +1,15 @@
 /*
-** attention_hopper.cu: attention for heads 128 wide on Hopper: wgmma, the copy engine, and warps with
-** different jobs. After FlashAttention-3 (Shah et al., 2024).
+** attention_hopper.cu: attention for heads 128 wide on Hopper: wgmma, the copy engine, and warps
+** with different jobs. After FlashAttention-3 (Shah et al., 2024).
 **
-** A block has three groups of 128 threads and takes 128 queries of one head. One thread of the first
-** group only asks for tiles: Q once, then K and V 128 keys at a time, two of each under way. The
-** other two groups take 64 queries each. In a group, the logits of the next keys are computed while
-** the weights of these meet V (both are asynchronous), and the softmax of one group falls into the
-** products of the other: two named barriers let them take turns at issuing.
-** Shared memory: Q 32 KB, K and V 2 x 32 KB each: 160 KB. Registers: output 64, logits 64, weights 32.
-** Bound: 4 Lq Lk d operations at the rate of a dense product.
+** A block has three groups of 128 threads and takes 128 queries of one head. One thread of the
+** first group only asks for tiles: Q once, then K and V 176 keys at a time, two of each under
+** way. The other two groups take 64 queries each. In a group, the logits of the next keys are
+** computed while the weights of these meet V (both are asynchronous), and the softmax of one
+** group falls into the products of the other: two named barriers let them take turns at issuing.
+** Shared memory: Q 32 KB, K and V 2 x 44 KB each: 208 KB. Registers: output 64, logits 88,
+** weights 44. Bound: 4 Lq Lk d operations at the rate of a dense product; at 32760 tokens the
+** card's power.
 */
 #include "attention.cuh"
 #include "hopper.cuh"
@@ -16,10 +17,11 @@
 namespace
 {
 
-constexpr int QUERIES = 128, KEYS = 128, D = 128, THREADS = 384, STAGES = 2;
-constexpr int BOX = 128 * 128; /* bytes: 128 rows of 64 elements; a tile is two boxes */
-constexpr int TILE = 2 * BOX;
-constexpr size_t SHARED_BYTES = 1024 + (1 + 2 * STAGES) * TILE + (1 + 4 * STAGES) * 8;
+constexpr int QUERIES = 128, KEYS = 176, D = 128, THREADS = 384, STAGES = 2;
+constexpr int S = KEYS / 2; /* a thread's share of the logits [64, KEYS] of its group */
+/* Bytes of a box, rows of 64 elements; a tile is two boxes. */
+constexpr int Q_BOX = QUERIES * 128, BOX = KEYS * 128, TILE = 2 * BOX;
+constexpr size_t SHARED_BYTES = 1024 + 2 * Q_BOX + 2 * STAGES * TILE + (1 + 4 * STAGES) * 8;
 
 /* Where things are in shared memory. */
 struct layout {
@@ -27,7 +29,7 @@ struct layout {
     __device__ __forceinline__ explicit layout(uint32_t raw)
     {
         q = (raw + 1023) & ~1023u;
-        k = q + TILE;
+        k = q + 2 * Q_BOX;
         v = k + STAGES * TILE;
         bars = v + STAGES * TILE;
     }
@@ -44,9 +46,11 @@ __device__ __forceinline__ int parity(int n) { return n / STAGES & 1; }
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
-__device__ __forceinline__ void fetch_tile(uint32_t tile, const CUtensorMap *map, uint32_t barrier,
-                                           int column, int row, int batch)
+/* A tile of keys or values. */
+__device__ __forceinline__ void fetch_keys(uint32_t tile, const CUtensorMap *map, uint32_t barrier,
+                                           int row)
 {
+    int column = blockIdx.y * D, batch = blockIdx.z;
     barrier_expect(barrier, TILE);
     tile_fetch(tile, map, barrier, column, row, batch);
     tile_fetch(tile + BOX, map, barrier, column + 64, row, batch);
@@ -56,32 +60,33 @@ __device__ __forceinline__ void fetch_tile(uint32_t tile, const CUtensorMap *map
 __device__ __forceinline__ void produce(const layout &at, const CUtensorMap *mq,
                                         const CUtensorMap *mk, const CUtensorMap *mv, int tiles)
 {
-    int column = blockIdx.y * D, batch = blockIdx.z;
-    fetch_tile(at.q, mq, at.q_full(), column, blockIdx.x * QUERIES, batch);
+    int column = blockIdx.y * D, query = blockIdx.x * QUERIES, batch = blockIdx.z;
+    barrier_expect(at.q_full(), 2 * Q_BOX);
+    tile_fetch(at.q, mq, at.q_full(), column, query, batch);
+    tile_fetch(at.q + Q_BOX, mq, at.q_full(), column + 64, query, batch);
     for (int n = 0; n < tiles; n++) {
         if (n >= STAGES)
             barrier_wait(at.k_free(n), parity(n) ^ 1);
-        fetch_tile(at.k_tile(n), mk, at.k_full(n), column, n * KEYS, batch);
+        fetch_keys(at.k_tile(n), mk, at.k_full(n), n * KEYS);
         if (n >= STAGES)
             barrier_wait(at.v_free(n), parity(n) ^ 1);
-        fetch_tile(at.v_tile(n), mv, at.v_full(n), column, n * KEYS, batch);
+        fetch_keys(at.v_tile(n), mv, at.v_full(n), n * KEYS);
     }
 }
 
 /* Starts s [64, KEYS] = q k^T. */
-template <class T> __device__ __forceinline__ void logits(float (&s)[64], uint32_t q, uint32_t k)
+template <class T> __device__ __forceinline__ void logits(float (&s)[S], uint32_t q, uint32_t k)
 {
 #pragma unroll
-    for (int step = 0; step < D / 16; step++) {
-        int offset = step / 4 * BOX + step % 4 * 32;
-        product_128<T>(s, operand(q + offset, 1024), operand(k + offset, 1024), step == 0);
-    }
+    for (int step = 0; step < D / 16; step++)
+        product_176<T>(s, operand(q + step / 4 * Q_BOX + step % 4 * 32, 1024),
+                       operand(k + step / 4 * BOX + step % 4 * 32, 1024), step == 0);
     products_commit();
 }
 
 /* Starts o [64, D] += p v. */
 template <class T>
-__device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)[32], uint32_t v)
+__device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)[S / 2], uint32_t v)
 {
 #pragma unroll
     for (int step = 0; step < KEYS / 16; step++)
@@ -90,14 +95,14 @@ __device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)
 }
 
 /* s becomes exp(scale (s - its row's maximum so far)); fade is what brings older sums there. */
-__device__ __forceinline__ void softmax_step(float (&s)[64], float (&top)[2], float (&sum)[2],
+__device__ __forceinline__ void softmax_step(float (&s)[S], float (&top)[2], float (&sum)[2],
                                              float (&fade)[2], float c)
 {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         float t = top[half];
 #pragma unroll
-        for (int n = 0; n < 16; n++)
+        for (int n = 0; n < S / 4; n++)
             t = fmaxf(t, fmaxf(s[4 * n + 2 * half], s[4 * n + 2 * half + 1]));
         t = fmaxf(t, __shfl_xor_sync(~0u, t, 1));
         t = fmaxf(t, __shfl_xor_sync(~0u, t, 2));
@@ -105,7 +110,7 @@ __device__ __forceinline__ void softmax_step(float (&s)[64], float (&top)[2], fl
         top[half] = t;
         float base = t * c, total[2] = {};
 #pragma unroll
-        for (int n = 0; n < 16; n++)
+        for (int n = 0; n < S / 4; n++)
 #pragma unroll
             for (int e = 0; e < 2; e++) {
                 float &x = s[4 * n + 2 * half + e];
@@ -117,19 +122,19 @@ __device__ __forceinline__ void softmax_step(float (&s)[64], float (&top)[2], fl
 }
 
 /* In the last tile: keys that do not exist, and the one that stands for many. */
-__device__ __forceinline__ void adjust(const attention_args &a, float (&s)[64], int key, int lane)
+__device__ __forceinline__ void adjust(const attention_args &a, float (&s)[S], int key, int lane)
 {
 #pragma unroll
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < S; i++) {
         int j = key + i / 4 * 8 + lane % 4 * 2 + i % 2;
         s[i] = j >= a.lk ? -INFINITY : j == a.lk - 1 ? s[i] + a.last : s[i];
     }
 }
 
-template <class T> __device__ __forceinline__ void pack(uint32_t (&p)[32], const float (&s)[64])
+template <class T> __device__ __forceinline__ void pack(uint32_t (&p)[S / 2], const float (&s)[S])
 {
 #pragma unroll
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < S / 2; i++)
         p[i] = pack2<T>(s[2 * i], s[2 * i + 1]);
 }
 
@@ -145,8 +150,8 @@ __device__ __forceinline__ void write_rows(const attention_args &a, float (&o)[6
 #pragma unroll
         for (int n = 0; n < 16; n++)
             asm volatile(
-                "st.shared.u32 [%0], %1;" ::"r"(q + n / 8 * BOX + r * 128 + ((n % 8 ^ r % 8) << 4) +
-                                                lane % 4 * 4),
+                "st.shared.u32 [%0], %1;" ::"r"(q + n / 8 * Q_BOX + r * 128 +
+                                                ((n % 8 ^ r % 8) << 4) + lane % 4 * 4),
                 "r"(pack2<T>(o[4 * n + 2 * half] * inverse, o[4 * n + 2 * half + 1] * inverse))
                 : "memory");
     }
@@ -158,7 +163,7 @@ __device__ __forceinline__ void write_rows(const attention_args &a, float (&o)[6
         uint4 u;
         asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
                      : "=r"(u.x), "=r"(u.y), "=r"(u.z), "=r"(u.w)
-                     : "r"(q + c / 8 * BOX + r * 128 + ((c % 8 ^ r % 8) << 4))
+                     : "r"(q + c / 8 * Q_BOX + r * 128 + ((c % 8 ^ r % 8) << 4))
                      : "memory");
         if (query + r < a.lq)
             *(uint4 *)(y + (query + r) * a.y_stride + c * 8) = u;
@@ -171,8 +176,8 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
                                         int group)
 {
     int lane = threadIdx.x % 32, turn = 1 + group, other = 2 - group;
-    uint32_t q = at.q + group * 64 * 128, p[32];
-    float o[64], s[64], top[2] = {-INFINITY, -INFINITY}, sum[2] = {}, fade[2];
+    uint32_t q = at.q + group * 64 * 128, p[S / 2];
+    float o[64], s[S], top[2] = {-INFINITY, -INFINITY}, sum[2] = {}, fade[2];
 #pragma unroll
     for (int i = 0; i < 64; i++)
         o[i] = 0;
@@ -262,11 +267,12 @@ __global__ void __launch_bounds__(THREADS, 1)
 #endif
 }
 
-CUtensorMap map_rows(const void *x, int64_t stride, int rows, const attention_args &a)
+/* `count` rows of x at a time. */
+CUtensorMap map_rows(const void *x, int64_t stride, int rows, const attention_args &a, int count)
 {
-    int64_t dim[3] = {(int64_t)a.heads * D, rows, a.batch},
-            steps[2] = {stride * 2, rows * stride * 2};
-    int box[3] = {64, 128, 1};
+    int64_t dim[3] = {(int64_t)a.heads * D, rows, a.batch};
+    int64_t steps[2] = {stride * 2, rows * stride * 2};
+    int box[3] = {64, count, 1};
     return tile_map(x, 3, dim, steps, box);
 }
 
@@ -277,8 +283,8 @@ template <class T> void attention_hopper(const attention_args &a)
     ALLOW_SHARED(attention_hopper_kernel<T>, SHARED_BYTES);
     dim3 grid((unsigned)ceil_div(a.lq, QUERIES), (unsigned)a.heads, (unsigned)a.batch);
     attention_hopper_kernel<T><<<grid, THREADS, SHARED_BYTES, stream>>>(
-        map_rows(a.q, a.q_stride, a.lq, a), map_rows(a.k, a.k_stride, a.lk, a),
-        map_rows(a.v, a.v_stride, a.lk, a), a);
+        map_rows(a.q, a.q_stride, a.lq, a, QUERIES), map_rows(a.k, a.k_stride, a.lk, a, KEYS),
+        map_rows(a.v, a.v_stride, a.lk, a, KEYS), a);
     LAUNCHED("attention on Hopper");
 }
 

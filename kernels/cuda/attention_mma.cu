@@ -1,5 +1,6 @@
 /*
-** attention_mma.cu: attention for heads 64 and 128 wide on tensor cores, for every card from sm_80 on.
+** attention_mma.cu: attention for heads 64 and 128 wide on tensor cores, for every card from
+** sm_80 on.
 **
 ** A block of 4 warps takes 128 queries of one head, a warp 32 of them, and walks over the keys 64
 ** at a time with a running maximum and sum for each row (online softmax). Q, K and V tiles live in

@@ -1,10 +1,11 @@
 /*
 ** attention_plain.cu: attention in F32 throughout, for heads of any width up to 512. For --dtype
-** fp32 and for small models: right, and not for speed (no tensor cores, whose F32 is rounded to 11 bits).
+** fp32 and for small models: right, and not for speed (no tensor cores, whose F32 is rounded to
+** 11 bits).
 **
-** A block of 256 threads takes 16 queries of one head and walks over the keys 32 at a time. Of the
-** logits [16, 32] a thread sums two; of the output [16, d] it holds, in registers, every 16th column
-** of its row. V is read from the caches.
+** A block of 256 threads takes 16 queries of one head and walks over the keys 32 at a time. Of
+** the logits [16, 32] a thread sums two; of the output [16, d] it holds, in registers, every 16th
+** column of its row. V is read from the caches.
 */
 #include "attention.cuh"
 

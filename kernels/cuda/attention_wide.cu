@@ -1,14 +1,15 @@
 /*
 ** attention_wide.cu: attention for heads of any width up to 512 on tensor cores: the VAE's single
-** head, as wide as its channels. Widths are multiples of 8; other heads than 64 and 128 wide come here.
+** head, as wide as its channels. Widths are multiples of 8; other heads than 64 and 128 wide come
+** here.
 **
 ** A block of 8 warps takes 64 queries. K and V rows are too wide to stand in shared memory as
-** tiles, so they stream through a ring of small tiles, 64 keys x 64 columns: first those of K, which
-** add up the logits of 64 keys, then those of V, each of which makes 64 columns of the output. Four
-** groups of warps share the rows; of a pair one has the first half of each tile's columns (keys or
-** values), the other the second, so row maxima meet in shared memory and the weights do too.
-** The output, 64 x 512 F32, is in registers. Bound: not reached for; the VAE spends 60 GFLOP a latent
-** frame here, against 13 TFLOP in its convolutions.
+** tiles, so they stream through a ring of small tiles, 64 keys x 64 columns: first those of K,
+** which add up the logits of 64 keys, then those of V, each of which makes 64 columns of the
+** output. Four groups of warps share the rows; of a pair one has the first half of each tile's
+** columns (keys or values), the other the second, so row maxima meet in shared memory and the
+** weights do too. The output, 64 x 512 F32, is in registers. Bound: not reached for; the VAE
+** spends 60 GFLOP a latent frame here, against 13 TFLOP in its convolutions.
 */
 #include "attention.cuh"
 #include "mma.cuh"
@@ -25,7 +26,7 @@ __device__ __forceinline__ uint32_t place(uint32_t tile, int r, int c)
     return tile + (uint32_t)(r * TILE * 2 + ((c ^ (r & 7)) << 4));
 }
 
-/* Copies rows first.. and columns 64 t.. of x into a tile; zeros outside of `end` rows, d columns. */
+/* Copies rows first.. and columns 64 t.. of x to a tile; zeros outside of `end` rows, d columns. */
 __device__ __forceinline__ void fetch(uint32_t tile, const uint16_t *x, int64_t stride, int first,
                                       int end, int t, int d)
 {

@@ -1,9 +1,9 @@
 /*
 ** conv.cu: a convolution's weight, the checks, and the choice of the kernel, by type and channels.
 **
-** The weight is [C_out, kt, ky, kx, C], channels last, C being C_in rounded up to 8 with zeros: one
-** row of it is what the sum of one output channel runs over. For Hopper a 1 x 3 x 3 kernel is followed
-** by what it becomes when the picture is upsampled by 2: four kernels of 2 x 2.
+** The weight is [C_out, kt, ky, kx, C], channels last, C being C_in rounded up to 8 with zeros:
+** one row of it is what the sum of one output channel runs over. For Hopper a 1 x 3 x 3 kernel is
+** followed by what it becomes when the picture is upsampled by 2: four kernels of 2 x 2.
 */
 #include "conv.cuh"
 
@@ -20,9 +20,9 @@ static void channels_last(float *out, const float *in, int64_t c_out, int64_t c_
 }
 
 /* Upsampled, each pixel of x is 2 x 2 pixels, and of the three taps of a line two fall on the same
-** pixel: of output line 2i taps 1 and 2 on line i, tap 0 on i - 1; of line 2i + 1 taps 0 and 1 on i,
-** tap 2 on i + 1. So for output pixel (a, b) of the 2 x 2 the kernel is 2 x 2, of sums of taps.
-** out [4, C_out, 2, 2, C] of in [C_out, 3, 3, C] */
+** pixel: of output line 2i taps 1 and 2 on line i, tap 0 on i - 1; of line 2i + 1 taps 0 and 1 on
+** i, tap 2 on i + 1. So for output pixel (a, b) of the 2 x 2 the kernel is 2 x 2, of sums of
+** taps. out [4, C_out, 2, 2, C] of in [C_out, 3, 3, C] */
 static void sum_phases(float *out, const float *in, int64_t c_out, int64_t c)
 {
     memset(out, 0, (size_t)(16 * c_out * c) * sizeof *out);

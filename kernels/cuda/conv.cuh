@@ -1,10 +1,10 @@
 /*
 ** conv.cuh: what the convolution kernels share: their arguments and the walk over a sum.
 **
-** A convolution is a product y [pixels, C_out] = a [pixels, K] w^T [C_out, K] whose a is never made:
-** K runs over frames, rows and columns of the kernel and then over channels, and a's element is
-** read from where it is in the picture. Channels are counted in C, C_in rounded up to 8, so that
-** eight neighbours of K lie in one place.
+** A convolution is a product y [pixels, C_out] = a [pixels, K] w^T [C_out, K] whose a is never
+** made: K runs over frames, rows and columns of the kernel and then over channels, and a's
+** element is read from where it is in the picture. Channels are counted in C, C_in rounded up to
+** 8, so that eight neighbours of K lie in one place.
 */
 #ifndef CONV_CUH
 #define CONV_CUH

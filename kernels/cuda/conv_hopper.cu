@@ -1,21 +1,23 @@
 /*
 ** conv_hopper.cu: convolution on Hopper: wgmma straight out of a patch of the picture.
 **
-** A block makes patches of 16 x 16 pixels x N channels (192, 96 or 8), one after another. Of the
-** picture it brings, for a frame and 96 channels, the patch with its border, 18 x 18 pixels, to
-** shared memory once; each pixel is a row of it (of 64 channels, and another of 32: a row of 96 has
-** no swizzle). All nine taps are computed from there: an operand of wgmma is blocks of eight rows, here eight
-** pixels side by side, a line of the patch apart, and for another tap it begins at another row. So a
-** pixel is read from memory 1.3 times, not 9. Zeros around the picture come from the copy engine,
-** which fills with zeros what lies outside; frames before the past are left out of the sum.
-** One thread copies, two groups of 128 threads multiply: 8 lines of 16 pixels each, two operands of
-** 64 pixels. Shared memory: two patches of 62 KB, and a ring of weights [N, 96] of single taps.
+** A block makes patches of 16 x 16 pixels x N channels (192, 128, 96 or 8), one after another. Of
+** the picture it brings, for a frame and 64 or 96 channels, the patch with its border, 18 x 18
+** pixels, to shared memory once; each pixel is a row of it (rows are 64 channels wide and, of 96,
+** the rest is in rows of 32: a row of 96 has no swizzle). All nine taps are computed from there:
+** an operand of wgmma is blocks of eight rows, here eight pixels side by side, a line of the
+** patch apart, and for another tap it begins at another row. So a pixel is read from memory 1.3
+** times, not 9. Zeros around the picture come from the copy engine, which fills with zeros what
+** lies outside; frames before the past are left out of the sum. One thread copies, two groups of
+** 128 threads multiply: 8 lines of 16 pixels each, two operands of 64 pixels. Shared memory: two
+** patches of 42 or 62 KB, and a ring of single taps' weights.
 **
 ** Upsampling by 2 is a convolution of 2 x 2 taps for each of the four output pixels of an input
 ** pixel, with weights that are sums of the nine: 16 products for 36 (conv.cu makes them).
 **
-** Bound: 2 pixels K C_out operations at the rate of a dense product; at N = 96 the operands, 5 KB an
-** instruction of 48 cycles, take 83 % of what shared memory gives, and the copies into it the rest.
+** Bound: 2 pixels K C_out operations at the rate of a dense product; at N = 96 the operands, 5 KB
+** an instruction of 48 cycles, take 83 % of what shared memory gives, and the copies into it the
+** rest.
 */
 #include "conv.cuh"
 #include "hopper.cuh"
@@ -23,15 +25,18 @@
 namespace
 {
 
-constexpr int SIDE = 16, HALO = 18, CHANNELS = 96, PATCHES = 2, THREADS = 384;
-constexpr int PATCH_64 = (HALO * HALO * 128 + 1023) / 1024 * 1024; /* bytes of the 64-wide rows */
-constexpr int PATCH = (PATCH_64 + HALO * HALO * 64 + 1023) / 1024 * 1024;
+constexpr int SIDE = 16, HALO = SIDE + 2, THREADS = 384, PATCHES = 2;
 
-template <int N> constexpr int TAP_BYTES = N *CHANNELS * 2;
-template <int N> constexpr int TAPS = N == 192 ? 2 : 5; /* stages of the ring of weights */
-template <int N>
-constexpr size_t SHARED_BYTES = 1024 + PATCHES *PATCH + TAPS<N> *TAP_BYTES<N> +
-                                (PATCHES + TAPS<N>)*16;
+/* Sizes in bytes for N output channels and C input channels (64 or 96) at a time. */
+template <int N, int C> struct sizes {
+    static constexpr int ROWS_64 = (HALO * HALO * 128 + 1023) / 1024 * 1024;
+    static constexpr int ROWS_32 = C == 96 ? (HALO * HALO * 64 + 1023) / 1024 * 1024 : 0;
+    static constexpr int PATCH = ROWS_64 + ROWS_32;
+    static constexpr int TAP = N * C * 2;
+    static constexpr int FREE = 225 * 1024 - PATCHES * PATCH; /* of a block's 227 KB */
+    static constexpr int TAPS = FREE / TAP < 6 ? FREE / TAP : 6;
+    static constexpr size_t SHARED = 1024 + PATCHES * PATCH + TAPS * TAP + (PATCHES + TAPS) * 16;
+};
 
 /* What the copy engine reads: pixels and past in rows of 64 and of 32 channels, weights too. */
 struct maps {
@@ -78,16 +83,19 @@ template <int STAGES> struct ring {
     }
 };
 
-template <int N> struct layout {
+template <int N, int C> struct layout : sizes<N, C> {
     uint32_t patches, taps, bars;
     __device__ __forceinline__ explicit layout(uint32_t raw)
     {
         patches = (raw + 1023) & ~1023u;
-        taps = patches + PATCHES * PATCH;
-        bars = taps + TAPS<N> * TAP_BYTES<N>;
+        taps = patches + PATCHES * layout::PATCH;
+        bars = taps + layout::TAPS * layout::TAP;
     }
-    __device__ __forceinline__ uint32_t patch_at(int i) const { return patches + i * PATCH; }
-    __device__ __forceinline__ uint32_t tap_at(int i) const { return taps + i * TAP_BYTES<N>; }
+    __device__ __forceinline__ uint32_t patch_at(int i) const
+    {
+        return patches + i * layout::PATCH;
+    }
+    __device__ __forceinline__ uint32_t tap_at(int i) const { return taps + i * layout::TAP; }
     __device__ __forceinline__ uint32_t patch_full(int i) const { return bars + i * 16; }
     __device__ __forceinline__ uint32_t patch_free(int i) const { return bars + i * 16 + 8; }
     __device__ __forceinline__ uint32_t tap_full(int i) const { return bars + (PATCHES + i) * 16; }
@@ -96,11 +104,11 @@ template <int N> struct layout {
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
-template <int N>
-__device__ __forceinline__ void produce(const layout<N> &at, const maps &m, const work &w)
+template <int N, int C>
+__device__ __forceinline__ void produce(const layout<N, C> &at, const maps &m, const work &w)
 {
     ring<PATCHES> p;
-    ring<TAPS<N>> q;
+    ring<layout<N, C>::TAPS> q;
     int taps = w.ky * w.kx, pixels = (SIDE + w.ky - 1) * (SIDE + w.kx - 1);
     for (int i = blockIdx.x; i < w.tiles; i += gridDim.x) {
         patch o(w, i, N);
@@ -108,22 +116,24 @@ __device__ __forceinline__ void produce(const layout<N> &at, const maps &m, cons
         int y0 = o.y0 + (w.phases == 4 ? o.dy - 1 : -(w.ky / 2));
         int row = (o.dy * 2 + o.dx) * w.c_out + o.n0;
         for (int dt = o.first_frame(w); dt < w.kt; dt++)
-            for (int c = 0; c < w.c; c += CHANNELS) {
+            for (int c = 0; c < w.c; c += C) {
                 int f = o.t + dt - (w.kt - 1);
                 const CUtensorMap *x = f >= 0 ? m.x : m.past;
                 f += f >= 0 ? 0 : w.past_frames;
                 uint32_t full = at.patch_full(p.stage), to = at.patch_at(p.stage);
                 barrier_wait(at.patch_free(p.stage), p.phase ^ 1);
-                barrier_expect(full, pixels * CHANNELS * 2);
+                barrier_expect(full, pixels * C * 2);
                 tile_fetch(to, x, full, c, x0, y0, f);
-                tile_fetch(to + PATCH_64, x + 1, full, c + 64, x0, y0, f);
+                if (C == 96)
+                    tile_fetch(to + at.ROWS_64, x + 1, full, c + 64, x0, y0, f);
                 p.next();
                 for (int tap = dt * taps; tap < (dt + 1) * taps; tap++) {
                     uint32_t there = at.tap_full(q.stage), weights = at.tap_at(q.stage);
                     barrier_wait(at.tap_free(q.stage), q.phase ^ 1);
-                    barrier_expect(there, TAP_BYTES<N>);
+                    barrier_expect(there, at.TAP);
                     tile_fetch(weights, &m.w[0], there, c, tap, row);
-                    tile_fetch(weights + N * 128, &m.w[1], there, c + 64, tap, row);
+                    if (C == 96)
+                        tile_fetch(weights + N * 128, &m.w[1], there, c + 64, tap, row);
                     q.next();
                 }
             }
@@ -131,7 +141,7 @@ __device__ __forceinline__ void produce(const layout<N> &at, const maps &m, cons
 }
 
 /* acc [2 x 64 pixels, N] += the pixels from row `first` of the patch on times one tap's weights */
-template <class T, int N>
+template <class T, int N, int C>
 __device__ __forceinline__ void add_tap(float (&acc)[2][N / 2], uint32_t pixels, int first,
                                         int pitch, uint32_t weights)
 {
@@ -145,8 +155,8 @@ __device__ __forceinline__ void add_tap(float (&acc)[2][N / 2], uint32_t pixels,
                            operand(weights + step * 32, 1024));
     }
 #pragma unroll
-    for (int m = 0; m < 2; m++) {
-        uint32_t a = pixels + PATCH_64 + (first + m * 8) * 64;
+    for (int m = 0; m < (C == 96 ? 2 : 0); m++) {
+        uint32_t a = pixels + sizes<N, C>::ROWS_64 + (first + m * 8) * 64;
 #pragma unroll
         for (int step = 0; step < 2; step++)
             product_add<T>(acc[m], operand<64>(a + step * 32, pitch * 64),
@@ -188,11 +198,11 @@ __device__ __forceinline__ void write_patch(const work &w, const patch &o, int g
         }
 }
 
-template <class T, int N>
-__device__ __forceinline__ void consume(const layout<N> &at, const work &w, int group)
+template <class T, int N, int C>
+__device__ __forceinline__ void consume(const layout<N, C> &at, const work &w, int group)
 {
     ring<PATCHES> p;
-    ring<TAPS<N>> q;
+    ring<layout<N, C>::TAPS> q;
     int lane = threadIdx.x % 32, pitch = SIDE + w.kx - 1;
     float acc[2][N / 2];
     for (int i = blockIdx.x; i < w.tiles; i += gridDim.x) {
@@ -202,13 +212,13 @@ __device__ __forceinline__ void consume(const layout<N> &at, const work &w, int 
             acc[e / (N / 2)][e % (N / 2)] = 0;
         int old_tap = -1, old_patch = -1; /* stages whose products may still be under way */
         for (int dt = o.first_frame(w); dt < w.kt; dt++)
-            for (int c = 0; c < w.c; c += CHANNELS) {
+            for (int c = 0; c < w.c; c += C) {
                 barrier_wait(at.patch_full(p.stage), p.phase);
                 for (int dy = 0; dy < w.ky; dy++)
                     for (int dx = 0; dx < w.kx; dx++) {
                         barrier_wait(at.tap_full(q.stage), q.phase);
-                        add_tap<T, N>(acc, at.patch_at(p.stage), (group * 8 + dy) * pitch + dx,
-                                      pitch, at.tap_at(q.stage));
+                        add_tap<T, N, C>(acc, at.patch_at(p.stage), (group * 8 + dy) * pitch + dx,
+                                         pitch, at.tap_at(q.stage));
                         products_wait<1>();
                         if (lane == 0 && old_tap >= 0)
                             barrier_arrive(at.tap_free(old_tap));
@@ -234,15 +244,15 @@ __device__ __forceinline__ void consume(const layout<N> &at, const work &w, int 
 
 #endif
 
-template <class T, int N>
+template <class T, int N, int C>
 __global__ void __launch_bounds__(THREADS, 1)
     conv_hopper_kernel(const __grid_constant__ maps m, const work w)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ uint8_t shared[];
-    layout<N> at(shared_address(shared));
+    layout<N, C> at(shared_address(shared));
     if (threadIdx.x == 0) {
-        for (int i = 0; i < PATCHES + TAPS<N>; i++) {
+        for (int i = 0; i < PATCHES + at.TAPS; i++) {
             barrier_init(at.bars + i * 16, 1);
             barrier_init(at.bars + i * 16 + 8, 8); /* warps */
         }
@@ -253,10 +263,10 @@ __global__ void __launch_bounds__(THREADS, 1)
     if (group == 0) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
         if (threadIdx.x == 0)
-            produce<N>(at, m, w);
+            produce<N, C>(at, m, w);
     } else {
         asm volatile("setmaxnreg.inc.sync.aligned.u32 240;");
-        consume<T, N>(at, w, group - 1);
+        consume<T, N, C>(at, w, group - 1);
     }
 #endif
 }
@@ -279,7 +289,7 @@ CUtensorMap map_weights(const void *weights, const work &w, int n, int channels)
     return tile_map(weights, 3, dim, stride, box);
 }
 
-template <class T, int N> void launch(const conv_args &a, work w)
+template <class T, int N, int C> void launch(const conv_args &a, work w)
 {
     maps m;
     for (int i = 0; i < 2; i++) {
@@ -289,18 +299,21 @@ template <class T, int N> void launch(const conv_args &a, work w)
     }
     w.n_tiles = (int)ceil_div(w.c_out, N);
     w.tiles = w.frames * w.patches * w.phases * w.n_tiles;
-    ALLOW_SHARED((conv_hopper_kernel<T, N>), SHARED_BYTES<N>);
+    constexpr size_t bytes = sizes<N, C>::SHARED;
+    ALLOW_SHARED((conv_hopper_kernel<T, N, C>), bytes);
     int blocks = w.tiles < device_sms ? w.tiles : device_sms;
-    conv_hopper_kernel<T, N><<<blocks, THREADS, SHARED_BYTES<N>, stream>>>(m, w);
+    conv_hopper_kernel<T, N, C><<<blocks, THREADS, bytes, stream>>>(m, w);
     LAUNCHED("convolution on Hopper");
 }
 
-/* Blocks work in rounds of one patch each: what share of the rounds' time is used? */
-double used(const work &w, int n)
+/* The share of the card's time that is well spent with n output and c input channels at a time:
+** blocks work in rounds of one patch each, and what is beyond C_out or C is zeros. */
+double spent_well(const work &w, int n, int c)
 {
-    int64_t tiles = (int64_t)w.frames * w.patches * w.phases * ceil_div(w.c_out, n);
-    return (double)tiles * w.c_out / (double)(ceil_div(w.c_out, n) * n) /
-           (double)(ceil_div(tiles, device_sms) * device_sms);
+    int64_t wide = ceil_div(w.c_out, n), deep = ceil_div(w.c, c);
+    int64_t tiles = (int64_t)w.frames * w.patches * w.phases * wide;
+    return (double)tiles / (double)(ceil_div(tiles, device_sms) * device_sms) * w.c_out /
+           (double)(wide * n) * w.c / (double)(deep * c);
 }
 
 } // namespace
@@ -316,12 +329,19 @@ template <class T> void conv_hopper(const conv_args &a)
     w.across = (int)ceil_div(w.width, SIDE);
     w.patches = (int)ceil_div(w.height, SIDE) * w.across;
     w.b = a.b, w.y = a.y;
+    /* The factors are what each was measured to reach where all is well spent. A single tap reads a
+     * patch for a product only N wide, and waits for it. */
+    double by_96 = (w.ky * w.kx == 1 ? 0.8 : 0.95) * spent_well(w, 96, 96);
+    double by_128 = 0.97 * spent_well(w, 128, 64);
+    double by_192 = spent_well(w, 192, 64);
     if (a.c_out <= 8)
-        launch<T, 8>(a, w);
-    else if (used(w, 192) >= 0.85 * used(w, 96)) /* the wider patch is faster by about that */
-        launch<T, 192>(a, w);
+        launch<T, 8, 96>(a, w);
+    else if (by_192 >= by_128 && by_192 >= by_96)
+        launch<T, 192, 64>(a, w);
+    else if (by_128 >= by_96)
+        launch<T, 128, 64>(a, w);
     else
-        launch<T, 96>(a, w);
+        launch<T, 96, 96>(a, w);
 }
 
 template void conv_hopper<half_t>(const conv_args &a);

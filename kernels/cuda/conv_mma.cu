@@ -1,13 +1,13 @@
 /*
 ** conv_mma.cu: convolution as a product on tensor cores, for every card from sm_80 on.
 **
-** A block of 8 warps makes 16 x 16 pixels x 96 channels (or 16, for the last layer's 3). The sum runs
-** in steps of 32: each step's operands, 256 pixels x 32 and 96 channels x 32, are copied from where
-** they are to a ring of four stages in shared memory (88 KB), three steps ahead. A thread copies the same
-** eight neighbours of K for four pixels, so it keeps one place (tap, channel) and four rows; what
-** lies outside of the picture is copied as zeros. Nine taps read a pixel: neighbours in a square
-** patch find it in the first-level cache.
-** Bound: 2 pixels K C_out operations at the rate of mma.sync.
+** A block of 8 warps makes 16 x 16 pixels x 96 channels (or 16, for the last layer's 3). The sum
+** runs in steps of 32: each step's operands, 256 pixels x 32 and 96 channels x 32, are copied
+** from where they are to a ring of four stages in shared memory (88 KB), three steps ahead. A
+** thread copies the same eight neighbours of K for four pixels, so it keeps one place (tap,
+** channel) and four rows; what lies outside of the picture is copied as zeros. Nine taps read a
+** pixel: neighbours in a square patch find it in the first-level cache. Bound: 2 pixels K C_out
+** operations at the rate of mma.sync.
 */
 #include "conv.cuh"
 #include "mma.cuh"

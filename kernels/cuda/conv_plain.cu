@@ -2,8 +2,9 @@
 ** conv_plain.cu: convolution without tensor cores: F32 throughout for --dtype fp32, and the layers
 ** whose pictures have channels that are no multiple of 8 (3, at the encoder's end).
 **
-** A block makes 64 pixels of a frame x 64 channels, a thread 4 x 4 of them; the sum runs in steps of
-** 16, whose operands are brought to shared memory as F32. Bound: the rate of F32 multiply-adds.
+** A block makes 64 pixels of a frame x 64 channels, a thread 4 x 4 of them; the sum runs in steps
+** of 16, whose operands are brought to shared memory as F32. Bound: the rate of F32
+** multiply-adds.
 */
 #include "conv.cuh"
 

@@ -2,12 +2,12 @@
 ** hopper.cuh: what only Hopper has (sm_90a): the copy engine for tiles (TMA), barriers that count
 ** its bytes, and wgmma, by which 128 threads multiply straight out of shared memory.
 **
-** Every tile here is rows of 128 bytes (or 64), written by the copy engine with the swizzle of that
-** width: address bits 4-6 (4-5) are xored with bits 7-9 (7-8). So chunk c of a 128-byte row r stands at
-** c ^ (r mod 8), and tiles begin at multiples of 1024 bytes. An operand is named by a descriptor:
-** where it begins and how far its blocks of eight rows are apart. Since the swizzle is of the address,
-** an operand may begin at any row of a tile, and its blocks may be any number of rows apart (measured
-** on an H200); the convolution rests on that.
+** Every tile here is rows of 128 bytes (or 64), written by the copy engine with the swizzle of
+** that width: address bits 4-6 (4-5) are xored with bits 7-9 (7-8). So chunk c of a 128-byte row
+** r stands at c ^ (r mod 8), and tiles begin at multiples of 1024 bytes. An operand is named by a
+** descriptor: where it begins and how far its blocks of eight rows are apart. Since the swizzle
+** is of the address, an operand may begin at any row of a tile, and its blocks may be any number
+** of rows apart (measured on an H200); the convolution rests on that.
 */
 #ifndef HOPPER_CUH
 #define HOPPER_CUH
@@ -18,8 +18,8 @@
 #include "mma.cuh"
 
 /* A view of device memory for the copy engine, 16-bit elements; dim[0] is contiguous, stride[i] is
-** the bytes from one to the next of dim[i + 1]. A box is 64 or 32 elements wide; what it has outside
-** of dim arrives as zeros. */
+** the bytes from one to the next of dim[i + 1]. A box is 64 or 32 elements wide; what it has
+** outside of dim arrives as zeros. */
 CUtensorMap tile_map(const void *data, int rank, const int64_t dim[], const int64_t stride[],
                      const int box[]);
 
@@ -139,6 +139,13 @@ template <int N> __device__ __forceinline__ void pin(float (&x)[N])
     "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"                             \
     "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,"                             \
     "%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63}"
+#define WGMMA_R88                                                                                  \
+    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"                                      \
+    "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"                             \
+    "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,"                             \
+    "%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63,"                             \
+    "%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,"                             \
+    "%80,%81,%82,%83,%84,%85,%86,%87}"
 #define WGMMA_R96                                                                                  \
     "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"                                      \
     "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"                             \
@@ -153,27 +160,28 @@ template <int N> __device__ __forceinline__ void pin(float (&x)[N])
     WGMMA_F8(d, 0), WGMMA_F8(d, 8), WGMMA_F8(d, 16), WGMMA_F8(d, 24), WGMMA_F8(d, 32),             \
         WGMMA_F8(d, 40)
 #define WGMMA_F64(d) WGMMA_F48(d), WGMMA_F8(d, 48), WGMMA_F8(d, 56)
+#define WGMMA_F88(d) WGMMA_F64(d), WGMMA_F8(d, 64), WGMMA_F8(d, 72), WGMMA_F8(d, 80)
 #define WGMMA_F96(d)                                                                               \
     WGMMA_F64(d), WGMMA_F8(d, 64), WGMMA_F8(d, 72), WGMMA_F8(d, 80), WGMMA_F8(d, 88)
 #define WGMMA_F4(d) "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
 
-/* d [64, 128] (+)= a b^T: a [64, 16] and b [128, 16] in shared memory; not added if fresh. */
-#define WGMMA_SHARED_128(types)                                                                    \
-    asm volatile("{\n.reg .pred add;\nsetp.eq.b32 add, %66, 0;\n"                                  \
-                 "wgmma.mma_async.sync.aligned.m64n128k16.f32." types " " WGMMA_R64                \
-                 ", %64, %65, add, 1, 1, 0, 0;\n}"                                                 \
-                 : WGMMA_F64(d)                                                                    \
+/* d [64, 176] (+)= a b^T: a [64, 16] and b [176, 16] in shared memory; not added if fresh. */
+#define WGMMA_SHARED_176(types)                                                                    \
+    asm volatile("{\n.reg .pred add;\nsetp.eq.b32 add, %90, 0;\n"                                  \
+                 "wgmma.mma_async.sync.aligned.m64n176k16.f32." types " " WGMMA_R88                \
+                 ", %88, %89, add, 1, 1, 0, 0;\n}"                                                 \
+                 : WGMMA_F88(d)                                                                    \
                  : "l"(a), "l"(b), "r"((int)fresh))
 template <class T>
-__device__ __forceinline__ void product_128(float (&d)[64], uint64_t a, uint64_t b, bool fresh)
+__device__ __forceinline__ void product_176(float (&d)[88], uint64_t a, uint64_t b, bool fresh)
 {
     if constexpr (std::is_same_v<T, half_t>)
-        WGMMA_SHARED_128("f16.f16");
+        WGMMA_SHARED_176("f16.f16");
     else
-        WGMMA_SHARED_128("bf16.bf16");
+        WGMMA_SHARED_176("bf16.bf16");
 }
 
-/* d [64, 128] += a b: a [64, 16] in registers, b [16, 128] in shared memory, a row after the other. */
+/* d [64, 128] += a b: a [64, 16] in registers, b [16, 128] in shared memory, row after row. */
 #define WGMMA_REGISTERS_128(types)                                                                 \
     asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32." types " " WGMMA_R64                \
                  ", {%64,%65,%66,%67}, %68, 1, 1, 1, 1;"                                           \
@@ -209,6 +217,14 @@ __device__ __forceinline__ void product_add(float (&d)[48], uint64_t a, uint64_t
         WGMMA_SHARED("96", WGMMA_R48, WGMMA_F48, "48", "49", "f16.f16");
     else
         WGMMA_SHARED("96", WGMMA_R48, WGMMA_F48, "48", "49", "bf16.bf16");
+}
+template <class T>
+__device__ __forceinline__ void product_add(float (&d)[64], uint64_t a, uint64_t b)
+{
+    if constexpr (std::is_same_v<T, half_t>)
+        WGMMA_SHARED("128", WGMMA_R64, WGMMA_F64, "64", "65", "f16.f16");
+    else
+        WGMMA_SHARED("128", WGMMA_R64, WGMMA_F64, "64", "65", "bf16.bf16");
 }
 template <class T>
 __device__ __forceinline__ void product_add(float (&d)[96], uint64_t a, uint64_t b)
