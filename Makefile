@@ -106,8 +106,8 @@ UNIT_OBJECTS := $(O)/bin/wan-denoise/solver.o $(O)/bin/wan-denoise/noise.o
 
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
-	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< $(UNIT_OBJECTS) $(COMMON) $(KERNELS) \
-	    $(KERNELLIBS) $(call libs,check jansson zlib) -lm
+	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
+	    $(UNIT_OBJECTS) $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,check jansson zlib) -lm
 
 $(O)/t/bench/random-model: t/bench/random-model.c $(COMMON)
 	@mkdir -p $(@D)
@@ -119,8 +119,8 @@ $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 
 # CK_FORK=no: a CUDA context does not survive fork
 check: all $(UNIT)
-	OMP_WAIT_POLICY=passive CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE) \
-	    prove -e '' $(sort $(wildcard t/*.t)) $(UNIT)
+	CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- OMP_WAIT_POLICY=passive \
+	    BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE) prove -e '' $(sort $(wildcard t/*.t)) $(UNIT)
 
 bench: all $(O)/t/bench/random-model
 	BUILD=$(CURDIR)/$(O) t/bench/stages.sh
