@@ -142,7 +142,7 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
     check(y, q, k, v, spec);
     int64_t H = spec->heads, B = spec->batch, d = tensor_width(q) / H;
     int64_t Lq = tensor_rows(q) / B, Lk = tensor_rows(k) / B;
-    int64_t tiles = (Lq + QUERIES - 1) / QUERIES, floats = QUERIES * (KEYS + d + 2);
+    int64_t tiles = pieces(Lq, QUERIES), floats = QUERIES * (KEYS + d + 2);
     size_t mark = scratch_mark();
     float *buffers = thread_buffers(floats);
 #pragma omp parallel for schedule(dynamic)

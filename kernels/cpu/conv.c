@@ -132,7 +132,7 @@ void conv3d(tensor y, tensor x, tensor past, const conv_weight *w, bool upsample
                      .C_out = y.dim[3]};
     int64_t depth = c.kx * c.C_in, fits = GATHERED / depth;
     int64_t pixels = c.Y * c.X, step = fits < LEAST ? LEAST : fits > MOST ? MOST : fits;
-    int64_t strips = (pixels + step - 1) / step;
+    int64_t strips = pieces(pixels, step);
     float *buffers = thread_buffers(step * depth);
 #pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < c.T * strips; i++) {

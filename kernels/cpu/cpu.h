@@ -12,10 +12,12 @@
 #include "../kernels.h"
 
 /* A function of one row, compiled twice: for AVX2 and for any x86-64; the loader chooses, so
- * binaries stay portable. Not under a sanitizer: the choice is made before its memory is set up. */
+** binaries stay portable. (By feature: a clone for arch=haswell runs on that maker's alone.) Sums
+** aside both give the same bits: products and sums are not contracted. Not under a sanitizer: the
+** choice is made before its memory is set up. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define VECTORISED __attribute__((target_clones("arch=haswell", "default")))
+#define VECTORISED __attribute__((target_clones("avx2", "default")))
 #else
 #define VECTORISED
 #endif
@@ -26,8 +28,8 @@
 /* e^x for loops that vectorise. x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 is split in two so that
 ** n * (first part) is exact (Cody and Waite, Software Manual for the Elementary Functions, 1980);
 ** e^r is Taylor's polynomial of degree 7, whose next term is r^8 / 8! < 5.3e-9, a tenth of half an
-** ulp. Adding 1.5 * 2^23 rounds to an integer. Within 2 ulp on [-87.3, 88.3]; below it 0, above it
-** what 88.3 gives, 2.2e38; NaN stays NaN. */
+** ulp. Adding 1.5 * 2^23 rounds to an integer. Within 2 ulp on [-87.3, 88.3]; below it what
+** -87.3 gives, 1.2e-38, above it what 88.3 gives, 2.2e38; NaN stays NaN. */
 INLINE float exp_f32(float x)
 {
     float y = x > 88.3f ? 88.3f : x;
@@ -43,7 +45,7 @@ INLINE float exp_f32(float x)
     p = p * r + 1.0f;
     p = p * r + 1.0f;
     float power = f32_of_bits((bits_of_f32(n + 12583039.0f) & 0x1ff) << 23); /* 2^n: n + 127 */
-    return x < -87.3f ? 0.0f : p * power;
+    return p * power;
 }
 
 INLINE float silu_f32(float x) { return x / (1.0f + exp_f32(-x)); }
@@ -68,6 +70,8 @@ static inline float *f32_row(tensor t, int64_t row) { return (float *)t.data + r
 /* Rows of elementwise ops below which starting threads costs more than it saves. */
 enum { PARALLEL_FROM = 1 << 14 };
 
+/* How many pieces of `size` cover n. */
+static inline int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
 static inline int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 #endif
