@@ -1,0 +1,423 @@
+/*
+** kernels.c: memory, products, attention, and the refusal of what does not fit, against plain F64
+** loops (compare.h says how).
+*/
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compare.h"
+
+static const tensor_type FLOATS[] = {F32, F16, BF16};
+
+/* ---- memory ---- */
+
+START_TEST(scratch_is_a_stack)
+{
+    size_t start = scratch_mark(), before = device_peak_bytes();
+    tensor low = upload(random_host(3, 8, 1, F32), F32);
+    tensor kept = scratch(F32, 3, 8);
+    copy(kept, low);
+    size_t mark = scratch_mark();
+    tensor first = scratch(F16, 5, 8), second = scratch(F32, 1000, 1000);
+    ck_assert_uint_eq((uintptr_t)first.data % 64, 0);
+    ck_assert_uint_eq((uintptr_t)second.data % 64, 0);
+    tensor large = scratch(F32, 50, 1000, 1000); /* 200 MB: more than a chunk */
+    zero(rows(large, 49999, 1));
+    scratch_reset(mark);
+    ck_assert_uint_eq(scratch_mark(), mark);
+    ck_assert_ptr_eq(scratch(F16, 5, 8).data, first.data);
+    ck_assert_uint_ge(device_peak_bytes(), before + 204000000);
+    ck_assert_uint_lt(device_peak_bytes(), before + 300000000);
+    scratch_reset(mark);
+    tensor a = fetched(low), b = fetched(kept);
+    ck_assert_mem_eq(a.data, b.data, tensor_bytes(a));
+    scratch_reset(start);
+    ck_assert_uint_eq(scratch_mark(), start);
+}
+END_TEST
+
+START_TEST(copy_converts_and_strides)
+{
+    size_t mark = scratch_mark();
+    for (int from = 0; from < 3; from++)
+        for (int to = 0; to < 3; to++) {
+            tensor host = random_host(7, 40, 100, FLOATS[from]);
+            tensor x = placed(host, FLOATS[from], 8), y = placed(host, FLOATS[to], 16);
+            zero(y);
+            copy(y, x);
+            margins_untouched(y, 16, "copy");
+            tensor got = fetched(y), want = new_host(F32, 7, 40),
+                   small = new_host(FLOATS[to], 7, 40);
+            host_convert(small, host);
+            host_convert(want, small);
+            ck_assert_mem_eq(got.data, want.data, tensor_bytes(want));
+            zero(y);
+            free(got.data);
+            got = fetched(y);
+            for (int i = 0; i < 7 * 40; i++)
+                ck_assert(at(got, 0, i) == 0);
+            margins_untouched(y, 16, "zero");
+        }
+    scratch_reset(mark);
+}
+END_TEST
+
+START_TEST(upload_into_and_slices)
+{
+    size_t mark = scratch_mark();
+    tensor host = random_host(6, 16, 1, F32), x = scratch(F32, 6, 16);
+    upload_into(x, host);
+    upload_into(slice(x, 2, 1), slice(host, 5, 1));
+    tensor got = fetched(x);
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 16; j++)
+            ck_assert(at(got, i, j) == at(host, i == 2 ? 5 : i, j));
+    scratch_reset(mark);
+}
+END_TEST
+
+/* ---- linear ---- */
+
+static double gelu_of(double x)
+{
+    return x / (1 + exp(-2 * sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+
+/* gelu(s) of an s that is wrong by e is wrong by at most 1.13 e: it is compared as s is. */
+static void compare_linear(tally *t, tensor y, tensor x, tensor w, tensor scale, tensor b,
+                           bool gelu)
+{
+    int64_t in = tensor_width(x);
+    tensor got = fetched(y);
+    for (int64_t i = 0; i < tensor_rows(y); i++)
+        for (int64_t o = 0; o < tensor_width(y); o++) {
+            double sum = 0, size = 0;
+            for (int64_t k = 0; k < in; k++) {
+                double term = (double)at(x, i, k) * (double)at(w, o, k);
+                sum += term;
+                size += fabs(term);
+            }
+            double s = scale.data ? (double)at(scale, 0, o) : 1;
+            double add = b.data ? (double)at(b, 0, o) : 0;
+            double want = sum * s + add;
+            compare(t, at(got, i, o), gelu ? gelu_of(want) : want, 1.13 * (size * s + fabs(add)),
+                    (double)in, y.type);
+        }
+    free(got.data);
+}
+
+/* Weights as the device has them, as F32 on the host. */
+static tensor weights_host(int64_t out, int64_t in, tensor_type stored)
+{
+    tensor w = random_host(out, in, 1, stored == I8 ? F32 : stored);
+    if (stored == I8)
+        for (int64_t i = 0; i < out * in; i++)
+            ((float *)w.data)[i] = (float)((int)(random_float(128) + 128) - 128);
+    return w;
+}
+
+static tensor as_stored(tensor w, tensor_type stored)
+{
+    tensor t = new_host(stored, tensor_rows(w), tensor_width(w));
+    if (stored == I8)
+        for (int64_t i = 0; i < tensor_count(w); i++)
+            ((int8_t *)t.data)[i] = (int8_t)((float *)w.data)[i];
+    else
+        host_convert(t, w);
+    return t;
+}
+
+static void linear_case(tally *t, tensor_type stored, tensor_type A, int64_t N, int64_t in,
+                        int64_t out, bool bias, bool gelu, tensor_type result)
+{
+    size_t mark = scratch_mark();
+    bool codes = stored == I8;
+    tensor x = random_host(N, in, 1, A), w = weights_host(out, in, stored);
+    tensor scale = codes ? random_host(1, out, 0.01f, F32) : (tensor){0};
+    tensor b = bias ? random_host(1, out, 1, F32) : (tensor){0};
+    for (int64_t i = 0; codes && i < out; i++)
+        ((float *)scale.data)[i] = fabsf(((float *)scale.data)[i]);
+    tensor host = as_stored(w, stored);
+    linear_weight l = linear_upload(1, &host, codes ? &scale : NULL, bias ? &b : NULL, stored);
+    tensor y = placed(new_host(F32, N, out), result, 8);
+    (gelu ? linear_gelu : linear)(y, placed(x, A, 16), &l);
+    compare_linear(t, y, x, w, scale, b, gelu);
+    margins_untouched(y, 8, "linear");
+    scratch_reset(mark);
+}
+
+START_TEST(linear_is_the_product)
+{
+    static const int64_t sizes[][3] = {{1, 8, 8},       {2, 1544, 16},    {3, 40, 24},
+                                       {130, 264, 520}, {37, 2056, 72},   {515, 96, 136},
+                                       {5, 7, 3},       {129, 1031, 131}, {0, 8, 8}};
+    for (int type = 0; type < 4; type++) {
+        tensor_type stored = (tensor_type[]){F32, F16, BF16, I8}[type];
+        tensor_type A = operand_type(stored == I8 ? F16 : stored);
+        tally t = {.name = type_name(stored)};
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            int64_t N = sizes[i][0], in = sizes[i][1], out = sizes[i][2];
+            if (!takes(in) || !takes(out))
+                continue;
+            linear_case(&t, stored, A, N, in, out, i % 2, false, A);
+            linear_case(&t, stored, A, N, in, out, true, true, A);
+            linear_case(&t, stored, A, N, in, out, true, false, F32);
+        }
+        report(&t);
+    }
+}
+END_TEST
+
+START_TEST(linear_takes_f32_operands)
+{
+    tally t = {.name = "F32 operands"};
+    if (on_cpu()) /* elsewhere they are rounded first, which is not this test's arithmetic */
+        for (int i = 0; i < 3; i++)
+            linear_case(&t, FLOATS[i], F32, 9, 264, 40, true, false, F32);
+    tally exact = {.name = "F32 operands that are exact as F16"};
+    size_t mark = scratch_mark();
+    tensor x = random_host(9, 264, 1, F16), w = random_host(40, 264, 1, F16);
+    tensor host = as_stored(w, F16);
+    linear_weight l = linear_upload(1, &host, NULL, NULL, F16);
+    tensor y = scratch(F32, 9, 40);
+    linear(y, placed(x, F32, 8), &l);
+    compare_linear(&exact, y, x, w, (tensor){0}, (tensor){0}, false);
+    report(&exact);
+    scratch_reset(mark);
+}
+END_TEST
+
+/* Three weights joined are three products side by side, with their scales and biases. */
+START_TEST(joined_rows)
+{
+    static const int64_t out[3] = {48, 16, 136};
+    for (int type = 0; type < 4; type++) {
+        tensor_type stored = (tensor_type[]){F32, F16, BF16, I8}[type];
+        tensor_type A = operand_type(stored == I8 ? BF16 : stored);
+        size_t mark = scratch_mark();
+        tally t = {.name = "joined"};
+        tensor x = random_host(20, 72, 1, A), w[3], host[3], scale[3], b[3];
+        for (int i = 0; i < 3; i++) {
+            w[i] = weights_host(out[i], 72, stored);
+            host[i] = as_stored(w[i], stored);
+            scale[i] = reshape(random_host(1, out[i], 0.5f, F32), out[i], 1);
+            b[i] = reshape(random_host(1, out[i], 1, F32), out[i]);
+            for (int64_t o = 0; o < out[i]; o++)
+                ((float *)scale[i].data)[o] += 1;
+        }
+        linear_weight l = linear_upload(3, host, stored == I8 ? scale : NULL, b, stored);
+        ck_assert_int_eq(l.w.type, stored);
+        ck_assert_int_eq(l.w.dim[0], 200);
+        tensor y = scratch(A, 20, 200);
+        linear(y, placed(x, A, 8), &l);
+        for (int64_t i = 0, first = 0; i < 3; first += out[i], i++)
+            compare_linear(&t, columns(y, first, out[i]), x, w[i],
+                           stored == I8 ? reshape(scale[i], 1, out[i]) : (tensor){0},
+                           reshape(b[i], 1, out[i]), false);
+        report(&t);
+        scratch_reset(mark);
+    }
+}
+END_TEST
+
+/* ---- attention ---- */
+
+typedef struct {
+    int batch, heads, d, Lq, Lk;
+    float last_key_count, size;
+    bool bias, causal, cpu_only;
+} attention_case;
+
+static void compare_attention(tally *t, tensor y, tensor q, tensor k, tensor v, tensor bias,
+                              const attention_case *c, float scale, tensor_type A)
+{
+    tensor got = fetched(y);
+    double *p = new_bytes((size_t)c->Lk * sizeof *p);
+    for (int row = 0; row < c->batch * c->heads * c->Lq; row++) {
+        int i = row % c->Lq, h = row / c->Lq % c->heads, b = row / c->Lq / c->heads;
+        int seen = c->causal && i + 1 < c->Lk ? i + 1 : c->Lk;
+        double top = -INFINITY, sum = 0, largest = 0;
+        for (int j = 0; j < seen; j++) {
+            double s = 0, size = 0;
+            for (int e = 0; e < c->d; e++) {
+                double term = (double)at(q, b * c->Lq + i, h * c->d + e) *
+                              (double)at(k, b * c->Lk + j, h * c->d + e) * (double)scale;
+                s += term;
+                size += fabs(term);
+            }
+            s += bias.data ? (double)at(bias, h, j - i + c->Lq - 1) : 0;
+            s += c->last_key_count > 1 && j + 1 == c->Lk ? log((double)c->last_key_count) : 0;
+            p[j] = s;
+            top = fmax(top, s);
+            largest = fmax(largest, size + fabs(s));
+        }
+        for (int j = 0; j < seen; j++)
+            sum += p[j] = exp(p[j] - top);
+        for (int e = 0; e < c->d; e++) {
+            double want = 0, size = 0;
+            for (int j = 0; j < seen; j++) {
+                double term = p[j] / sum * (double)at(v, b * c->Lk + j, h * c->d + e);
+                want += term;
+                size += fabs(term);
+            }
+            /* A logit wrong by e makes its weight wrong by the factor 1 + e: logits are sums of d
+             * terms; weights may be rounded to A before they meet v. */
+            double weights =
+                2 * (sqrt(c->d) + 8) * largest + (A == F32 ? 0 : half_unit(A) * 0x1p24);
+            compare(t, at(got, b * c->Lq + i, h * c->d + e), want, size * (1 + weights / 8),
+                    (double)seen, A);
+        }
+    }
+    free(p);
+    free(got.data);
+}
+
+START_TEST(attention_is_softmax)
+{
+    static const attention_case cases[] = {
+        {.batch = 2, .heads = 3, .d = 64, .Lq = 150, .Lk = 150, .size = 1},
+        {.batch = 1, .heads = 2, .d = 128, .Lq = 33, .Lk = 1100, .size = 2},
+        {.batch = 2, .heads = 2, .d = 64, .Lq = 70, .Lk = 21, .size = 1, .last_key_count = 492},
+        {.batch = 1, .heads = 4, .d = 64, .Lq = 77, .Lk = 77, .size = 1, .causal = true},
+        {.batch = 1, .heads = 1, .d = 128, .Lq = 700, .Lk = 700, .size = 1, .causal = true},
+        {.batch = 1, .heads = 5, .d = 64, .Lq = 90, .Lk = 90, .size = 1, .bias = true},
+        {.batch = 3, .heads = 2, .d = 64, .Lq = 1, .Lk = 1, .size = 1},
+        {.batch = 2, .heads = 1, .d = 128, .Lq = 1, .Lk = 600, .size = 6},
+        {.batch = 1, .heads = 1, .d = 384, .Lq = 140, .Lk = 140, .size = 1},
+        {.batch = 2,
+         .heads = 3,
+         .d = 10,
+         .Lq = 131,
+         .Lk = 530,
+         .size = 3,
+         .bias = true,
+         .last_key_count = 7,
+         .cpu_only = true},
+        {.batch = 1,
+         .heads = 2,
+         .d = 5,
+         .Lq = 20,
+         .Lk = 9,
+         .size = 1,
+         .causal = true,
+         .cpu_only = true},
+    };
+    for (int type = 0; type < 3; type++) {
+        tensor_type A = operand_type(FLOATS[type]);
+        tally t = {.name = "attention"};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            const attention_case *c = &cases[i];
+            int64_t width = c->heads * c->d, nq = c->batch * c->Lq, nk = c->batch * c->Lk;
+            if (c->cpu_only && !on_cpu())
+                continue;
+            size_t mark = scratch_mark();
+            float scale = 1 / sqrtf((float)c->d);
+            tensor q = random_host(nq, width, c->size, A), k = random_host(nk, width, 2, A);
+            tensor v = random_host(nk, width, 1, A), bias = {0};
+            attention_spec spec = {.batch = c->batch,
+                                   .heads = c->heads,
+                                   .scale = scale,
+                                   .causal = c->causal,
+                                   .last_key_count = c->last_key_count};
+            if (c->bias) {
+                bias = random_host(c->heads, c->Lq + c->Lk - 1, 4, F32);
+                spec.bias = upload(bias, F32);
+            }
+            tensor y = placed(new_host(F32, nq, width), A, 8);
+            attention(y, placed(q, A, 8), placed(k, A, 16), placed(v, A, 24), &spec);
+            compare_attention(&t, y, q, k, v, bias, c, scale, A);
+            margins_untouched(y, 8, "attention");
+            scratch_reset(mark);
+        }
+        report(&t);
+    }
+}
+END_TEST
+
+/* ---- what does not fit ---- */
+
+static void bad_width(void)
+{
+    tensor w = new_host(F16, 8, 16);
+    linear_weight l = linear_upload(1, &w, NULL, NULL, F16);
+    linear(scratch(F32, 3, 8), scratch(F32, 3, 24), &l);
+}
+static void bad_scale(void)
+{
+    tensor w = new_host(I8, 8, 16), scale = new_host(F32, 7, 1);
+    linear_upload(1, &w, &scale, NULL, F16);
+}
+static void bad_heads(void)
+{
+    attention_spec spec = {.batch = 1, .heads = 2, .scale = 1};
+    tensor q = scratch(F32, 4, 128), k = scratch(F32, 5, 64);
+    attention(q, q, k, k, &spec);
+}
+static void bad_gate(void) { add_gated(scratch(F32, 4, 8), scratch(F32, 4, 8), scratch(F32, 16)); }
+static void bad_channels(void)
+{
+    tensor w = new_host(F32, 8, 8 * 27);
+    conv_weight c = conv_upload(reshape(w, 8, 8, 3, 3, 3), (tensor){0}, F32);
+    conv3d(scratch(F32, 1, 4, 4, 8), scratch(F32, 1, 4, 4, 16), (tensor){0}, &c, false);
+}
+
+/* A child runs f; what it said. */
+static const char *death_of(void (*f)(void), char *said, size_t size)
+{
+    int ends[2], status;
+    ck_assert_int_eq(pipe(ends), 0);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        f();
+        _exit(0);
+    }
+    close(ends[1]);
+    ssize_t n = read(ends[0], said, size - 1);
+    said[n > 0 ? n : 0] = 0;
+    close(ends[0]);
+    waitpid(child, &status, 0);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "lived: %s", said);
+    return said;
+}
+
+START_TEST(misfits_are_named)
+{
+    static const struct {
+        void (*call)(void);
+        const char *first, *second;
+    } cases[] = {{bad_width, "F32 [3, 24]", "F16 [8, 16]"},
+                 {bad_scale, "F32 [7, 1]", "I8 [8, 16]"},
+                 {bad_heads, "F32 [4, 128]", "F32 [5, 64]"},
+                 {bad_gate, "F32 [4, 8]", "F32 [16]"},
+                 {bad_channels, "F32 [1, 4, 4, 16]", "[8, 3, 3, 3, 8]"}};
+    char said[500];
+    if (!on_cpu()) /* a child of a process that has opened a GPU cannot use it */
+        return;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        death_of(cases[i].call, said, sizeof said);
+        ck_assert_msg(strstr(said, cases[i].first) && strstr(said, cases[i].second), "%s", said);
+    }
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    program_name_set(argv[0]);
+    device_open();
+    Suite *suite = suite_create("kernels");
+    TCase *cases = tcase_create("products");
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, scratch_is_a_stack);
+    tcase_add_test(cases, copy_converts_and_strides);
+    tcase_add_test(cases, upload_into_and_slices);
+    tcase_add_test(cases, linear_is_the_product);
+    tcase_add_test(cases, linear_takes_f32_operands);
+    tcase_add_test(cases, joined_rows);
+    tcase_add_test(cases, attention_is_softmax);
+    tcase_add_test(cases, misfits_are_named);
+    suite_add_tcase(suite, cases);
+    return run_tests(suite);
+}
