@@ -106,110 +106,140 @@ struct walk {
     }
 };
 
+/* Where a warp works and what its rows (lane / 4, and 8 further) have come to. */
+struct rows {
+    int first, side, lane; /* first of 16 rows; which half of a tile's columns */
+    float top[2], sum[2], fade[2];
+
+    __device__ __forceinline__ int row(int half) const { return first + half * 8 + lane / 4; }
+};
+
+/* The greatest logit of each row so far, of both warps of the pair, and what brings older sums
+** there. */
+__device__ __forceinline__ void new_tops(rows &w, const float (&s)[4][4], float (&tops)[2][QUERIES],
+                                         float c)
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        float t = -INFINITY;
+#pragma unroll
+        for (int n = 0; n < 4; n++)
+            t = fmaxf(t, fmaxf(s[n][2 * half], s[n][2 * half + 1]));
+        t = lane_max(t, 4);
+        if (w.lane % 4 == 0)
+            tops[w.side][w.row(half)] = t;
+    }
+    __syncthreads(); /* tops are there, and all are done with the weights before */
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        float t = fmaxf(w.top[half], fmaxf(tops[0][w.row(half)], tops[1][w.row(half)]));
+        w.fade[half] = exp2_fast((w.top[half] - t) * c);
+        w.top[half] = t;
+    }
+}
+
+/* weights [64, KEYS] = exp(scale (s - top)), this warp's part, and its sums */
+template <class T>
+__device__ __forceinline__ void weigh(rows &w, uint32_t weights, const float (&s)[4][4], float c)
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        w.sum[half] *= w.fade[half];
+#pragma unroll
+        for (int n = 0; n < 4; n++) {
+            float p0 = exp2_fast((s[n][2 * half] - w.top[half]) * c);
+            float p1 = exp2_fast((s[n][2 * half + 1] - w.top[half]) * c);
+            w.sum[half] += p0 + p1;
+            asm volatile("st.shared.u32 [%0], %1;" ::"r"(
+                             place(weights, w.row(half), w.side * 4 + n) + w.lane % 4 * 4),
+                         "r"(pack2<T>(p0, p1))
+                         : "memory");
+        }
+    }
+}
+
+/* y = o / sum, the sums being of both warps of the pair */
+template <class T>
+__device__ __forceinline__ void write_rows(const attention_args &a, rows &w,
+                                           const float (&o)[MOST][4][4], float (&sums)[2][QUERIES],
+                                           T *y, int query)
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        w.sum[half] = lane_sum(w.sum[half], 4);
+        if (w.lane % 4 == 0)
+            sums[w.side][w.row(half)] = w.sum[half];
+    }
+    __syncthreads();
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int r = w.row(half);
+        float inverse = 1.0f / (sums[0][r] + sums[1][r]);
+        if (query + r >= a.lq)
+            continue;
+#pragma unroll
+        for (int t = 0; t < MOST; t++)
+#pragma unroll
+            for (int n = 0; n < 4; n++) {
+                int c = t * TILE + w.side * 32 + n * 8;
+                if (c < a.d)
+                    *(uint32_t *)(y + (query + r) * a.y_stride + c + w.lane % 4 * 2) =
+                        pack2<T>(o[t][n][2 * half] * inverse, o[t][n][2 * half + 1] * inverse);
+            }
+    }
+}
+
 template <class T>
 __global__ void __launch_bounds__(THREADS) attention_wide_kernel(attention_args a)
 {
     extern __shared__ uint4 shared[];
     __shared__ float tops[2][QUERIES], sums[2][QUERIES];
-    int lane = threadIdx.x % 32, row = threadIdx.x / 64 * 16, side = threadIdx.x / 32 % 2;
+    rows w = {(int)threadIdx.x / 64 * 16,
+              (int)threadIdx.x / 32 % 2,
+              (int)threadIdx.x % 32,
+              {-INFINITY, -INFINITY}};
     int query = blockIdx.x * QUERIES, head = blockIdx.y, batch = blockIdx.z;
     int across = (a.d + TILE - 1) / TILE, end = keys_seen(a, query + QUERIES);
     uint32_t weights = shared_address(shared), q = weights + TILE_BYTES;
     const uint16_t *xq = (const uint16_t *)a.q + batch * a.lq * a.q_stride + head * a.d;
-    walk w = {(const uint16_t *)a.k + batch * a.lk * a.k_stride + head * a.d,
-              (const uint16_t *)a.v + batch * a.lk * a.v_stride + head * a.d,
-              a.k_stride,
-              a.v_stride,
-              a.lk,
-              a.d,
-              across,
-              (end + KEYS - 1) / KEYS * 2 * across,
-              q + across * TILE_BYTES};
+    walk tiles = {(const uint16_t *)a.k + batch * a.lk * a.k_stride + head * a.d,
+                  (const uint16_t *)a.v + batch * a.lk * a.v_stride + head * a.d,
+                  a.k_stride,
+                  a.v_stride,
+                  a.lk,
+                  a.d,
+                  across,
+                  (end + KEYS - 1) / KEYS * 2 * across,
+                  q + across * TILE_BYTES};
 
     for (int t = 0; t < across; t++)
         fetch(q + t * TILE_BYTES, xq, a.q_stride, query, a.lq, t, a.d);
     for (int i = 0; i < RING - 1; i++)
-        w.fetch_tile(i);
+        tiles.fetch_tile(i);
 
-    float o[MOST][4][4] = {}, top[2] = {-INFINITY, -INFINITY}, sum[2] = {};
+    float o[MOST][4][4] = {};
     int i = 0;
     for (int key = 0; key < end; key += KEYS) {
         float s[4][4] = {};
         for (int t = 0; t < across; t++)
-            times_keys<T>(s, q + t * TILE_BYTES, row, w.next(i++), side * 32, lane);
-        if (adjusts(a, query + row, key, KEYS))
+            times_keys<T>(s, q + t * TILE_BYTES, w.first, tiles.next(i++), w.side * 32, w.lane);
+        if (adjusts(a, query + w.first, key, KEYS))
 #pragma unroll
-            for (int n = 0; n < 4; n++)
-#pragma unroll
-                for (int e = 0; e < 4; e++)
-                    s[n][e] = adjusted(a, s[n][e], head, query + row + e / 2 * 8 + lane / 4,
-                                       key + side * 32 + n * 8 + lane % 4 * 2 + e % 2);
-        float mine[2] = {-INFINITY, -INFINITY}, fade[2];
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-#pragma unroll
-            for (int n = 0; n < 4; n++)
-                mine[half] = fmaxf(mine[half], fmaxf(s[n][2 * half], s[n][2 * half + 1]));
-            mine[half] = fmaxf(mine[half], __shfl_xor_sync(~0u, mine[half], 1));
-            mine[half] = fmaxf(mine[half], __shfl_xor_sync(~0u, mine[half], 2));
-            if (lane % 4 == 0)
-                tops[side][row + half * 8 + lane / 4] = mine[half];
-        }
-        __syncthreads(); /* tops are there, and all are done with the weights before */
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            int r = row + half * 8 + lane / 4;
-            float t = fmaxf(top[half], fmaxf(tops[0][r], tops[1][r]));
-            fade[half] = exp2_fast((top[half] - t) * a.scale_log2e);
-            top[half] = t;
-            sum[half] *= fade[half];
-#pragma unroll
-            for (int n = 0; n < 4; n++) {
-                float p0 = exp2_fast((s[n][2 * half] - t) * a.scale_log2e);
-                float p1 = exp2_fast((s[n][2 * half + 1] - t) * a.scale_log2e);
-                sum[half] += p0 + p1;
-                asm volatile(
-                    "st.shared.u32 [%0], %1;" ::"r"(place(weights, r, side * 4 + n) + lane % 4 * 4),
-                    "r"(pack2<T>(p0, p1))
-                    : "memory");
-            }
-        }
+            for (int e = 0; e < 16; e++)
+                s[e / 4][e % 4] = adjusted(a, s[e / 4][e % 4], head, query + w.row(e / 2 % 2),
+                                           key + w.side * 32 + e / 4 * 8 + w.lane % 4 * 2 + e % 2);
+        new_tops(w, s, tops, a.scale_log2e);
+        weigh<T>(w, weights, s, a.scale_log2e);
 #pragma unroll
         for (int t = 0; t < MOST; t++)
             if (t < across) {
 #pragma unroll
-                for (int n = 0; n < 4; n++)
-#pragma unroll
-                    for (int e = 0; e < 4; e++)
-                        o[t][n][e] *= fade[e / 2];
-                times_values<T>(o[t], weights, row, w.next(i++), side * 32, lane);
+                for (int e = 0; e < 16; e++)
+                    o[t][e / 4][e % 4] *= w.fade[e / 2 % 2];
+                times_values<T>(o[t], weights, w.first, tiles.next(i++), w.side * 32, w.lane);
             }
     }
-
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        sum[half] += __shfl_xor_sync(~0u, sum[half], 1);
-        sum[half] += __shfl_xor_sync(~0u, sum[half], 2);
-        if (lane % 4 == 0)
-            sums[side][row + half * 8 + lane / 4] = sum[half];
-    }
-    __syncthreads();
-    T *y = (T *)a.y + batch * a.lq * a.y_stride + head * a.d;
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        int r = row + half * 8 + lane / 4;
-        float inverse = 1.0f / (sums[0][r] + sums[1][r]);
-        if (query + r < a.lq)
-#pragma unroll
-            for (int t = 0; t < MOST; t++)
-#pragma unroll
-                for (int n = 0; n < 4; n++) {
-                    int c = t * TILE + side * 32 + n * 8;
-                    if (c < a.d)
-                        *(uint32_t *)(y + (query + r) * a.y_stride + c + lane % 4 * 2) =
-                            pack2<T>(o[t][n][2 * half] * inverse, o[t][n][2 * half + 1] * inverse);
-                }
-    }
+    write_rows<T>(a, w, o, sums, (T *)a.y + batch * a.lq * a.y_stride + head * a.d, query);
 }
 
 } // namespace
