@@ -263,7 +263,7 @@ static void compare_attention(tally *t, tensor y, tensor q, tensor k, tensor v, 
             /* A logit wrong by e makes its weight wrong by the factor 1 + e: logits are sums of d
              * terms; weights may be rounded to A before they meet v. */
             double weights =
-                2 * (sqrt(c->d) + 8) * largest + (A == F32 ? 0 : half_unit(A) * 0x1p24);
+                (sqrt(c->d) + 8) * largest / 2 + (A == F32 ? 0 : half_unit(A) * 0x1p24);
             compare(t, at(got, b * c->Lq + i, h * c->d + e), want, size * (1 + weights / 8),
                     (double)seen, A);
         }

@@ -1,0 +1,273 @@
+/*
+** pictures.c: convolutions, patches and frames against plain F64 loops (compare.h says how).
+*/
+#include "compare.h"
+
+static const tensor_type FLOATS[] = {F32, F16, BF16};
+
+typedef struct {
+    int64_t T, Y, X, C_in, C_out; /* of y */
+    int kt, ky, kx, past;
+    bool upsample, bias, cpu_only;
+} conv_case;
+
+/* Input channel i of pixel (y, x) of frame t as a convolution sees it: past, zeros, upsampling. */
+static double pixel(const conv_case *c, tensor x, tensor past, int64_t t, int64_t y, int64_t column,
+                    int64_t i)
+{
+    int s = c->upsample ? 2 : 1;
+    if (y < 0 || y >= c->Y || column < 0 || column >= c->X || t < -c->past)
+        return 0;
+    int64_t row = ((t < 0 ? t + c->past : t) * (c->Y / s) + y / s) * (c->X / s) + column / s;
+    return (double)at(t < 0 ? past : x, row, i);
+}
+
+static void compare_conv(tally *total, const conv_case *c, tensor y, tensor x, tensor past,
+                         tensor w, tensor b)
+{
+    tensor got = fetched(y);
+    for (int64_t n = 0; n < tensor_rows(y) * c->C_out; n++) {
+        int64_t o = n % c->C_out, p = n / c->C_out;
+        int64_t t = p / c->X / c->Y, line = p / c->X % c->Y, column = p % c->X;
+        double want = b.data ? (double)at(b, 0, o) : 0, size = fabs(want);
+        int64_t k = 0;
+        for (int64_t i = 0; i < c->C_in; i++)
+            for (int dt = 0; dt < c->kt; dt++)
+                for (int dy = 0; dy < c->ky; dy++)
+                    for (int dx = 0; dx < c->kx; dx++, k++) {
+                        double term = (double)at(w, o, k) * pixel(c, x, past, t + dt - (c->kt - 1),
+                                                                  line + dy - c->ky / 2,
+                                                                  column + dx - c->kx / 2, i);
+                        want += term;
+                        size += fabs(term);
+                    }
+        compare(total, at(got, p, o), want, size, (double)k, y.type);
+    }
+    free(got.data);
+}
+
+static void run_conv(tally *t, const conv_case *c, tensor_type stored)
+{
+    size_t mark = scratch_mark();
+    tensor_type A = operand_type(stored);
+    int s = c->upsample ? 2 : 1, taps = c->kt * c->ky * c->kx;
+    int64_t Y = c->Y / s, X = c->X / s;
+    tensor x = random_host(c->T * Y * X, c->C_in, 1, A);
+    tensor past = c->past ? random_host(c->past * Y * X, c->C_in, 1, A) : (tensor){0};
+    tensor w = random_host(c->C_out, c->C_in * taps, 1, stored);
+    tensor b = c->bias ? random_host(1, c->C_out, 1, F32) : (tensor){0};
+    tensor host = c->kt == 1 ? reshape(w, c->C_out, c->C_in, c->ky, c->kx)
+                             : reshape(w, c->C_out, c->C_in, c->kt, c->ky, c->kx);
+    conv_weight l = conv_upload(host, b, stored);
+    tensor y = scratch(A, c->T, c->Y, c->X, c->C_out);
+    conv3d(y, reshape(placed(x, A, 0), c->T, Y, X, c->C_in),
+           c->past ? reshape(placed(past, A, 0), c->past, Y, X, c->C_in) : (tensor){0}, &l,
+           c->upsample);
+    compare_conv(t, c, y, x, past, w, b);
+    scratch_reset(mark);
+}
+
+START_TEST(convolutions)
+{
+    static const conv_case cases[] = {
+        {.T = 3, .Y = 5, .X = 7, .C_in = 16, .C_out = 24, .kt = 3, .ky = 3, .kx = 3, .bias = true},
+        {.T = 1,
+         .Y = 6,
+         .X = 9,
+         .C_in = 96,
+         .C_out = 32,
+         .kt = 3,
+         .ky = 3,
+         .kx = 3,
+         .past = 2,
+         .bias = true},
+        {.T = 2, .Y = 4, .X = 4, .C_in = 64, .C_out = 8, .kt = 3, .ky = 3, .kx = 3, .past = 1},
+        {.T = 4,
+         .Y = 6,
+         .X = 5,
+         .C_in = 32,
+         .C_out = 64,
+         .kt = 3,
+         .ky = 1,
+         .kx = 1,
+         .past = 2,
+         .bias = true},
+        {.T = 2, .Y = 9, .X = 4, .C_in = 48, .C_out = 40, .kt = 1, .ky = 1, .kx = 1, .bias = true},
+        {.T = 2,
+         .Y = 8,
+         .X = 12,
+         .C_in = 48,
+         .C_out = 24,
+         .kt = 1,
+         .ky = 3,
+         .kx = 3,
+         .upsample = true,
+         .bias = true},
+        {.T = 1,
+         .Y = 2,
+         .X = 2,
+         .C_in = 8,
+         .C_out = 8,
+         .kt = 1,
+         .ky = 3,
+         .kx = 3,
+         .upsample = true},
+        {.T = 1,
+         .Y = 20,
+         .X = 33,
+         .C_in = 32,
+         .C_out = 3,
+         .kt = 3,
+         .ky = 3,
+         .kx = 3,
+         .past = 2,
+         .bias = true},
+        {.T = 1, .Y = 1, .X = 1, .C_in = 16, .C_out = 8, .kt = 3, .ky = 3, .kx = 3, .bias = true},
+        {.T = 1, .Y = 24, .X = 31, .C_in = 384, .C_out = 16, .kt = 1, .ky = 3, .kx = 3},
+        {.T = 2,
+         .Y = 7,
+         .X = 5,
+         .C_in = 3,
+         .C_out = 5,
+         .kt = 3,
+         .ky = 3,
+         .kx = 3,
+         .past = 2,
+         .bias = true,
+         .cpu_only = true},
+        {.T = 2,
+         .Y = 7,
+         .X = 6,
+         .C_in = 5,
+         .C_out = 7,
+         .kt = 2,
+         .ky = 5,
+         .kx = 1,
+         .past = 1,
+         .cpu_only = true},
+        {.T = 1,
+         .Y = 6,
+         .X = 6,
+         .C_in = 5,
+         .C_out = 2,
+         .kt = 3,
+         .ky = 3,
+         .kx = 5,
+         .past = 2,
+         .upsample = true,
+         .cpu_only = true},
+    };
+    for (int type = 0; type < 3; type++) {
+        tally t = {.name = type_name(FLOATS[type])};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            if (on_cpu() || !cases[i].cpu_only)
+                run_conv(&t, &cases[i], FLOATS[type]);
+        report(&t);
+    }
+}
+END_TEST
+
+/* ---- what only moves numbers: exact ---- */
+
+static void patch_case(const int p[3], int64_t C, int64_t T, int64_t Y, int64_t X, tensor_type A)
+{
+    size_t mark = scratch_mark();
+    int64_t t = T / p[0], y = Y / p[1], x = X / p[2], width = C * p[0] * p[1] * p[2];
+    tensor host = random_host(C * T * Y, X, 1, A);
+    tensor tokens = scratch(A, t * y * x, width), back = scratch(F32, C, T, Y, X);
+    tensor latents = upload(reshape(host, C, T, Y, X), F32);
+    patchify(tokens, latents, p);
+    tensor in = fetched(tokens);
+    /* Tokens whose channel runs fastest, from those whose channel runs slowest. */
+    tensor turned = new_host(F32, t * y * x, width);
+    int64_t pixels = width / C;
+    for (int64_t n = 0; n < t * y * x; n++)
+        for (int64_t c = 0; c < C; c++)
+            for (int64_t k = 0; k < pixels; k++) {
+                int64_t dt = k / (p[1] * p[2]), dy = k / p[2] % p[1], dx = k % p[2];
+                int64_t line = (c * T + n / x / y * p[0] + dt) * Y + n / x % y * p[1] + dy;
+                float want = at(host, line, n % x * p[2] + dx);
+                if (at(in, n, c * pixels + k) != want)
+                    ck_abort_msg("token %d: %g instead of %g", (int)n,
+                                 (double)at(in, n, c * pixels + k), (double)want);
+                ((float *)turned.data)[n * width + k * C + c] = want;
+            }
+    for (int strided = 0; strided < 2; strided++) {
+        unpatchify(back, placed(turned, strided ? A : F32, strided ? 8 : 0), p);
+        tensor got = fetched(back);
+        ck_assert_mem_eq(got.data, host.data, tensor_bytes(got));
+    }
+    scratch_reset(mark);
+}
+
+START_TEST(patches)
+{
+    for (int type = 0; type < 3; type++) {
+        tensor_type A = operand_type(FLOATS[type]);
+        patch_case((int[]){1, 2, 2}, 16, 3, 8, 10, A);
+        patch_case((int[]){1, 2, 2}, 16, 1, 2, 2, A);
+        patch_case((int[]){2, 1, 4}, 8, 4, 3, 8, A);
+        patch_case((int[]){1, 1, 1}, 16, 2, 30, 52, A);
+    }
+}
+END_TEST
+
+START_TEST(frames_out_of_channels)
+{
+    for (int type = 0; type < 3; type++) {
+        tensor_type A = operand_type(FLOATS[type]);
+        size_t mark = scratch_mark();
+        tensor host = random_host(3 * 5 * 4, 48, 1, A), y = scratch(A, 6, 5, 4, 24);
+        split_frames(y, reshape(placed(host, A, 0), 3, 5, 4, 48));
+        tensor got = fetched(y);
+        for (int64_t t = 0; t < 6; t++)
+            for (int64_t n = 0; n < 20; n++)
+                for (int64_t c = 0; c < 24; c++)
+                    if (at(got, t * 20 + n, c) != at(host, t / 2 * 20 + n, t % 2 * 24 + c))
+                        ck_abort_msg("frame %d, pixel %d, channel %d", (int)t, (int)n, (int)c);
+        scratch_reset(mark);
+    }
+}
+END_TEST
+
+/* The reference's arithmetic is F32; for every level both neighbours of its edge are tried. */
+START_TEST(levels_of_frames)
+{
+    enum { N = 2 * 257 * 3 };
+    size_t mark = scratch_mark();
+    tensor host = new_host(F32, 257 * 2, 3), levels = new_host(U8, 257 * 2, 3);
+    float *v = host.data;
+    for (int i = 0; i < N; i++) {
+        float edge = (float)(i / 6) / 127.5f - 1;
+        v[i] = i % 6 == 0 ? edge : i % 6 < 3 ? nextafterf(edge, 2) : nextafterf(edge, -2);
+        v[i] += i % 6 == 5 ? 0.5f : 0;
+    }
+    v[0] = -7, v[N - 1] = 1e30f, v[N - 2] = -INFINITY, v[N - 3] = INFINITY;
+    tensor y = scratch(U8, 257, 2, 3);
+    quantize_frames(y, reshape(placed(host, F32, 0), 257, 2, 3));
+    download(reshape(levels, 257, 2, 3), y);
+    for (int i = 0; i < N; i++) {
+        float x = v[i] < -1 ? -1 : v[i] > 1 ? 1 : v[i], half = (x + 1) / 2, level = half * 255;
+        if (((uint8_t *)levels.data)[i] != (uint8_t)level)
+            ck_abort_msg("%.9g is level %d instead of %d", (double)v[i],
+                         ((uint8_t *)levels.data)[i], (uint8_t)level);
+    }
+    scratch_reset(mark);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    program_name_set(argv[0]);
+    device_open();
+    Suite *suite = suite_create("pictures");
+    TCase *cases = tcase_create("pictures");
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, convolutions);
+    tcase_add_test(cases, patches);
+    tcase_add_test(cases, frames_out_of_channels);
+    tcase_add_test(cases, levels_of_frames);
+    suite_add_tcase(suite, cases);
+    return run_tests(suite);
+}
