@@ -18,10 +18,13 @@ namespace
 {
 
 constexpr int QUERIES = 128, KEYS = 176, D = 128, THREADS = 384, STAGES = 2;
-constexpr int S = KEYS / 2; /* a thread's share of the logits [64, KEYS] of its group */
 /* Bytes of a box, rows of 64 elements; a tile is two boxes. */
 constexpr int Q_BOX = QUERIES * 128, BOX = KEYS * 128, TILE = 2 * BOX;
 constexpr size_t SHARED_BYTES = 1024 + 2 * Q_BOX + 2 * STAGES * TILE + (1 + 4 * STAGES) * 8;
+
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+constexpr int S = KEYS / 2; /* a thread's share of the logits [64, KEYS] of its group */
 
 /* Where things are in shared memory. */
 struct layout {
@@ -43,8 +46,6 @@ struct layout {
 };
 
 __device__ __forceinline__ int parity(int n) { return n / STAGES & 1; }
-
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
 /* A tile of keys or values. */
 __device__ __forceinline__ void fetch_keys(uint32_t tile, const CUtensorMap *map, uint32_t barrier,

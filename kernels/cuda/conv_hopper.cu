@@ -53,6 +53,8 @@ struct work {
     void *y;
 };
 
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
 /* One patch: tile number i of the work. Channels run fastest, then phases: they share the patch. */
 struct patch {
     int n0, dy, dx, t, y0, x0;
@@ -101,8 +103,6 @@ template <int N, int C> struct layout : sizes<N, C> {
     __device__ __forceinline__ uint32_t tap_full(int i) const { return bars + (PATCHES + i) * 16; }
     __device__ __forceinline__ uint32_t tap_free(int i) const { return tap_full(i) + 8; }
 };
-
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
 template <int N, int C>
 __device__ __forceinline__ void produce(const layout<N, C> &at, const maps &m, const work &w)
