@@ -19,7 +19,9 @@
 
 #include "../../common/die.h"
 
-enum { FFN_ROWS = 4096 }; /* rows of the ffn's middle made at a time: 4096 x 8960 F16 are 73 MB */
+/* Rows of the ffn's middle made at a time: 16384 x 8960 F16 are 294 MB, less than q, k and v of 81
+ * frames, which are gone by then; few enough parts that 8 bit weights are seldom expanded twice. */
+enum { FFN_ROWS = 16384 };
 
 static const double ROPE_THETA = 10000;
 
@@ -173,11 +175,12 @@ static void cross_attention(const dit *m, int i, int passes, tensor y, tensor h,
 /* y = Wdown gelu(Wup h), some rows at a time */
 static void ffn(const dit *m, const dit_block *b, tensor y, tensor h)
 {
-    int64_t N = tensor_rows(h);
+    int64_t N = tensor_rows(h), parts = (N + FFN_ROWS - 1) / FFN_ROWS;
+    int64_t most = (N + parts - 1) / parts;
     size_t mark = scratch_mark();
-    tensor middle = scratch(m->A, N < FFN_ROWS ? N : FFN_ROWS, m->ffn);
-    for (int64_t i = 0; i < N; i += FFN_ROWS) {
-        int64_t n = N - i < FFN_ROWS ? N - i : FFN_ROWS;
+    tensor middle = scratch(m->A, most, m->ffn);
+    for (int64_t i = 0; i < N; i += most) {
+        int64_t n = N - i < most ? N - i : most;
         tensor part = rows(middle, 0, n);
         linear_gelu(part, rows(h, i, n), &b->up);
         linear(rows(y, i, n), part, &b->down);
@@ -195,7 +198,7 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
     const dit_block *b = &m->block[i];
     int64_t N = tensor_rows(x), L = N / passes;
     size_t mark = scratch_mark();
-    tensor e = scratch(F32, 6, m->dim), h = scratch(m->A, N, m->dim), y = scratch(F32, N, m->dim);
+    tensor e = scratch(F32, 6, m->dim), h = scratch(m->A, N, m->dim), y = scratch(m->A, N, m->dim);
     linear_combination(e, 2, (tensor[]){b->modulation, e6}, (double[]){1, 1});
 
     modulated_norm(h, x, vector(e, 1), vector(e, 0), m->eps);

@@ -1,15 +1,15 @@
 /*
-** linear.cu: y = x w^T, by cuBLASLt for weights of F32, F16 and BF16, and for codes on a card that
-** linear_hopper.cu does not serve.
+** linear.cu: y = x w^T, by linear_hopper.cu where that fits, else by cuBLASLt.
 **
 ** Row-major y [N, out] is to cuBLASLt a column-major [out, N]: its product is w^T's transpose times
 ** x^T, a row's bias is a column's, and rows of any stride are a leading dimension. An algorithm is
 ** asked for once a shape and kept; sums are F32 (TF32 is off, and so are sums of parts in 16 bits).
 ** Bias and gelu happen in the product's epilogue. It takes a bias of y's type alone, so a 16-bit
-** copy lies behind the F32 bias of a 16-bit weight.
+** copy lies behind the F32 bias of a 16-bit weight: where it is used (before Hopper, and there for
+** gelu of many rows) the bias is rounded as y is.
 **
 ** Codes: |code| <= 128 is exact in 16 bits, so they are expanded to the operand's type, one layer at
-** a time, multiplied, and only the F32 sum meets scale and bias, a block of rows at a time.
+** a time, and only the F32 sum meets scale and bias: before Hopper a block of rows at a time.
 ** Floor: 2 N in out over the rate of the tensor cores. Measured: PERFORMANCE.md.
 */
 #include <array>
@@ -165,7 +165,7 @@ static void expand(tensor w, tensor codes)
     LAUNCHED("an expansion");
 }
 
-/* y = sum * scale + b, and its gelu */
+/* y = sum * scale + b, and its gelu; scale or b may be NULL */
 template <class Y>
 __global__ void finish_rows(Y *y, const float *sum, const float *scale, const float *b, bool gelu,
                             uint32_t row_chunks, uint32_t n, int64_t y_stride, int64_t sum_stride)
@@ -174,9 +174,10 @@ __global__ void finish_rows(Y *y, const float *sum, const float *scale, const fl
     if (i >= n)
         return;
     int64_t row = i / row_chunks, column = i % row_chunks * 8;
-    float v[8], s[8], t[8] = {};
+    float v[8], s[8] = {1, 1, 1, 1, 1, 1, 1, 1}, t[8] = {};
     load8(v, sum + row * sum_stride + column);
-    load8(s, scale + column);
+    if (scale)
+        load8(s, scale + column);
     if (b)
         load8(t, b + column);
 #pragma unroll
@@ -243,7 +244,7 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
                    l->scale, w);
     if (l->b.data)
         check_pair(l->b.type == F32 && tensor_count(l->b) == w.dim[0], op, l->b, w);
-    tensor_type operand = w.type == I8 ? x.type : w.type;
+    tensor_type operand = w.type != I8 ? w.type : x.type != F32 ? x.type : y.type;
     check_pair(y.type == F32 || y.type == operand, op, y, w);
     if (tensor_rows(x) == 0)
         return;
@@ -256,10 +257,16 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
     }
     if (w.type == I8)
         multiply_codes(y, x, l, gelu);
-    else if (getenv("HOPPER") && linear_hopper_fits(y, x, w))
+    else if (linear_hopper_pays(y, x, w, l->b.data, gelu))
         linear_hopper(y, x, w, nullptr, (const float *)l->b.data, gelu);
-    else
-        multiply(y, x, w, !l->b.data ? nullptr : y.type == F32 ? l->b.data : narrow_bias(l), gelu);
+    else if (y.type != F32)
+        multiply(y, x, w, l->b.data ? narrow_bias(l) : nullptr, gelu);
+    else if (!gelu)
+        multiply(y, x, w, l->b.data, false);
+    else { /* the library's gelu is good to 1e-5, which is not F32 */
+        multiply(y, x, w, nullptr, false);
+        finish(y, y, l, true);
+    }
     scratch_reset(mark);
 }
 

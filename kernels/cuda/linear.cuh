@@ -9,8 +9,9 @@
 /* The bias of a 16-bit weight as the weight's type: it lies behind the F32 one. */
 static inline void *narrow_bias(const linear_weight *l) { return (float *)l->b.data + l->w.dim[0]; }
 
-/* Can linear_hopper() compute this? */
+/* Can linear_hopper() compute this? Is it the best way? */
 bool linear_hopper_fits(tensor y, tensor x, tensor w);
+bool linear_hopper_pays(tensor y, tensor x, tensor w, bool bias, bool gelu);
 /* y (of x's type or F32) = x w^T * scale + b, gelu of that; x and w F16 or BF16; scale and b F32
 ** [out] or NULL. */
 void linear_hopper(tensor y, tensor x, tensor w, const float *scale, const float *b, bool gelu);

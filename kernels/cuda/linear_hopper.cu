@@ -236,13 +236,27 @@ __device__ __forceinline__ void multiply(float (&sum)[WIDTH / 2], layout<WIDTH> 
     free(before);
 }
 
-__device__ __forceinline__ float2 finished(float v, float w, float2 scale, float2 b, bool gelu)
+/* 64 x 64 sums become results, scaled, shifted, perhaps gelu: [block of eight columns][0: row lane/4,
+** 1: eight rows on]. Nothing orders the blocks, so that the many steps of one hide behind another's. */
+template <class T, bool GELU>
+__device__ __forceinline__ void finish(uint32_t (&r)[8][2], const float *sum, const float2 *scale,
+                                       const float2 *b)
 {
-    v = v * scale.x + b.x, w = w * scale.y + b.y;
-    return gelu ? gelu_tanh2(v, w) : make_float2(v, w);
+#pragma unroll
+    for (int m = 0; m < 8; m++) {
+        float2 c = scale[m * 4], d = b[m * 4];
+#pragma unroll
+        for (int e = 0; e < 2; e++) {
+            float2 v =
+                make_float2(sum[m * 4 + 2 * e] * c.x + d.x, sum[m * 4 + 2 * e + 1] * c.y + d.y);
+            if (GELU)
+                v = gelu_tanh2(v.x, v.y);
+            r[m][e] = pack2<T>(v.x, v.y);
+        }
+    }
 }
 
-/* 64 x WIDTH sums become results, 64 columns at a time. */
+/* 64 x WIDTH sums to the result, 64 columns at a time. */
 template <class T, int WIDTH>
 __device__ __forceinline__ void store(const float (&sum)[WIDTH / 2], layout<WIDTH> at,
                                       const CUtensorMap *my, const float2 *scale, const float2 *b,
@@ -251,32 +265,32 @@ __device__ __forceinline__ void store(const float (&sum)[WIDTH / 2], layout<WIDT
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
     bool elected = threadIdx.x % 128 == 0;
     int line = warp * 16 + lane % 16, block = lane / 16;
+    scale += lane % 4, b += lane % 4;
 #pragma unroll
     for (int n = 0; n < WIDTH / 64; n++) {
-        uint32_t out = at.out(group, n);
+        uint32_t out = at.out(group, n), r[8][2];
+        if (gelu)
+            finish<T, true>(r, sum + n * 32, scale + n * 32, b + n * 32);
+        else
+            finish<T, false>(r, sum + n * 32, scale + n * 32, b + n * 32);
         if (elected) /* the store before the last has read this buffer */
             asm volatile("cp.async.bulk.wait_group.read 1;" ::: "memory");
         group_sync(1 + group, 128);
 #pragma unroll
-        for (int m = 0; m < 8; m += 2) { /* two blocks of eight columns */
-            uint32_t r[4];
-#pragma unroll
-            for (int e = 0; e < 2; e++) {
-                const float *s = &sum[(n * 8 + m + e) * 4];
-                int at2 = n * 32 + (m + e) * 4 + lane % 4;
-                float2 c = scale[at2], d = b[at2];
-                float2 low = finished(s[0], s[1], c, d, gelu);
-                float2 high = finished(s[2], s[3], c, d, gelu);
-                r[2 * e] = pack2<T>(low.x, low.y), r[2 * e + 1] = pack2<T>(high.x, high.y);
-            }
-            store_blocks(out + line * 128 + (((m + block) ^ (line & 7)) << 4), r[0], r[1], r[2],
-                         r[3]);
-        }
+        for (int m = 0; m < 8; m += 2)
+            store_blocks(out + line * 128 + (((m + block) ^ (line & 7)) << 4), r[m][0], r[m][1],
+                         r[m + 1][0], r[m + 1][1]);
         asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
         group_sync(1 + group, 128);
         if (elected)
             tile_store(my, out, column + n * 64, row);
     }
+}
+
+__device__ __forceinline__ float2 finished(float v, float w, float2 scale, float2 b, bool gelu)
+{
+    v = v * scale.x + b.x, w = w * scale.y + b.y;
+    return gelu ? gelu_tanh2(v, w) : make_float2(v, w);
 }
 
 template <int WIDTH>
@@ -406,6 +420,15 @@ int best_width(const job &j)
 }
 
 } // namespace
+
+/* Of many rows both are as fast, but for gelu, where cuBLASLt is faster by an eighth; for few, where
+** it has smaller tiles, this one is taken for the sake of an F32 bias. */
+bool linear_hopper_pays(tensor y, tensor x, tensor w, bool bias, bool gelu)
+{
+    enum { MANY_ROWS = 1024 };
+    bool many = tensor_rows(x) >= MANY_ROWS;
+    return y.type == x.type && linear_hopper_fits(y, x, w) && (many ? !gelu : bias);
+}
 
 bool linear_hopper_fits(tensor y, tensor x, tensor w)
 {

@@ -2,8 +2,8 @@
 ** norm.cu: RMS and layer norms, and what follows them in the same pass: rotation, SiLU, modulation.
 **
 ** A row is read once, held in registers as stored, and written once. `lanes` neighbouring threads share
-** a row, K chunks of eight each: 32 lanes for the DiT's 1536, 4 to 16 for the VAE's 96 to 384, a
-** block of up to 256 for anything wider, so every load is 16 bytes and all are in flight together.
+** a row, K chunks of eight each: 32 or 64 for the DiT's 1536, 4 to 16 for the VAE's 96 to 384, up to
+** 256 for what is wider, so every load is 16 bytes and all are in flight together.
 ** The layer norm's variance is of the differences from the mean, not of squares: no cancellation.
 ** Floor: bytes of x and y over the copy rate; gamma, beta and the rotation's table stay in L1.
 */
@@ -149,7 +149,10 @@ static void run(const char *op, tensor y, tensor x, const norm_spec *p)
     check_pair(width == tensor_width(y) && n == tensor_rows(y) && chunks(x) && chunks(y), op, y, x);
     if (n == 0)
         return;
-    int each = most <= 32 * SMALL ? SMALL : LARGE, lanes = 4;
+    /* Six chunks of F32 a thread are too many registers for enough threads: a row takes more of them,
+     * though their sums then pass through shared memory. */
+    int64_t small = x.type == F32 ? THREADS * SMALL : 32 * SMALL;
+    int each = most <= small ? SMALL : LARGE, lanes = 4;
     while (lanes * each < most)
         lanes *= 2;
     if (lanes > THREADS)
