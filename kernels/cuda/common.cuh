@@ -62,8 +62,6 @@ template <class... N> static inline tensor reshape(tensor t, N... n)
 
 /* ---- checks ---- */
 
-#define require(ok, op, a, b) check_pair(ok, op, a, b)
-
 static inline bool is_float(tensor_type t) { return t == F32 || t == F16 || t == BF16; }
 
 /* Rows begin at multiples of eight elements and of 16 bytes, and are whole chunks of eight. */

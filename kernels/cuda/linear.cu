@@ -6,7 +6,7 @@
 ** asked for once a shape and kept; sums are F32 (TF32 is off, and so are sums of parts in 16 bits).
 ** Bias and gelu happen in the product's epilogue. It takes a bias of y's type alone, so a 16-bit
 ** copy lies behind the F32 bias of a 16-bit weight: where it is used (before Hopper, and there for
-** gelu of many rows) the bias is rounded as y is.
+** long sums) the bias is rounded as y is.
 **
 ** Codes: |code| <= 128 is exact in 16 bits, so they are expanded to the operand's type, one layer at
 ** a time, and only the F32 sum meets scale and bias: before Hopper a block of rows at a time.
@@ -257,7 +257,7 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
     }
     if (w.type == I8)
         multiply_codes(y, x, l, gelu);
-    else if (linear_hopper_pays(y, x, w, l->b.data, gelu))
+    else if (linear_hopper_pays(y, x, w, l->b.data))
         linear_hopper(y, x, w, nullptr, (const float *)l->b.data, gelu);
     else if (y.type != F32)
         multiply(y, x, w, l->b.data ? narrow_bias(l) : nullptr, gelu);

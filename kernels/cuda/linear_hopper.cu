@@ -3,14 +3,14 @@
 ** cuBLASLt cannot finish in its epilogue (a scale for each column, an F32 bias) is done on the sums
 ** while they are in registers.
 **
-** A block computes 128 rows x WIDTH columns: one thread asks the copy engine for tiles 64 deep,
-** four under way, and two groups of 128 threads multiply 64 rows each with wgmma. Two blocks form a
-** cluster, one above the other: they need the same part of w, so each fetches half of it for both.
-** Blocks stay on their multiprocessor and take one tile after the other, so the first tiles of the
-** next arrive while the last result is finished; that goes out through shared memory by the copy
-** engine, which also clips it. Neighbouring tiles, which run together, share rows of x.
-** WIDTH is the one that leaves least of the last round idle.
-** Shared memory: 4 x (16 + up to 32) KB and 32 KB for results. Registers: up to 128 sums a thread.
+** A block stays on its multiprocessor and makes one tile of 128 rows x WIDTH columns after the
+** other. One thread asks the copy engine for parts 64 deep, five or six under way, and runs ahead
+** into the next tile. Two groups of 128 threads take turns: while one multiplies a tile with wgmma,
+** the other finishes its own: scale, bias, gelu, and out through shared memory by the copy engine,
+** which also clips it. So the tensor cores never wait for a gelu.
+** Two blocks form a cluster, one above the other: they need the same part of w, so each fetches half
+** of it for both. Neighbouring tiles, which run together, share rows of x.
+** Shared memory: 5 x 40 or 6 x 32 KB, and 16 KB for results. Registers: up to 192 sums a thread.
 ** Bound: 2 N in out at the rate of a dense product. Measured: PERFORMANCE.md.
 */
 #include "hopper.cuh"
@@ -19,14 +19,17 @@
 namespace
 {
 
-constexpr int ROWS = 128, DEPTH = 64, STAGES = 4, THREADS = 384, CLUSTER = 2;
+constexpr int ROWS = 128, DEPTH = 64, THREADS = 384, CLUSTER = 2;
 constexpr int X_BYTES = ROWS * DEPTH * 2;
-constexpr int OUT_BYTES = 64 * 64 * 2; /* a group's 64 x 64 results; two buffers each */
+constexpr int TURN = 4;                /* named barriers 4 and 5: whose turn it is to multiply */
+constexpr int OUT_BYTES = 64 * 64 * 2; /* a group's 64 x 64 results on their way out */
 
+__host__ __device__ constexpr int stages(int width) { return width == 192 ? 5 : 6; }
 __host__ __device__ constexpr int stage_bytes(int width) { return X_BYTES + width * DEPTH * 2; }
 constexpr int shared_bytes(int width)
 {
-    return STAGES * stage_bytes(width) + 4 * OUT_BYTES + 2 * width * 4 + 2 * STAGES * 8;
+    return stages(width) * stage_bytes(width) + 2 * OUT_BYTES + 2 * 2 * width * 4 +
+           2 * stages(width) * 8;
 }
 
 struct job {
@@ -38,6 +41,8 @@ struct job {
 };
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+constexpr int TURN = 4; /* named barriers 4 and 5: whose turn it is to multiply */
 
 /* ---- clusters ---- */
 
@@ -95,18 +100,6 @@ __device__ __forceinline__ void store_blocks(uint32_t address, uint32_t a, uint3
 
 /* ---- products: d [64, WIDTH] (+)= a [64, 16] b [WIDTH, 16]^T ---- */
 
-#define WGMMA_R128                                                                                 \
-    "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"                                      \
-    "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"                             \
-    "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,"                             \
-    "%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63,"                             \
-    "%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,"                             \
-    "%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95,"                             \
-    "%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,"                 \
-    "%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127}"
-#define WGMMA_F128(d)                                                                              \
-    WGMMA_F96(d), WGMMA_F8(d, 96), WGMMA_F8(d, 104), WGMMA_F8(d, 112), WGMMA_F8(d, 120)
-
 #define WGMMA_SHARED_FRESH(width, types, registers, operands, a_at, b_at, fresh_at)                \
     asm volatile("{\n.reg .pred add;\nsetp.eq.b32 add, %" #fresh_at ", 0;\n"                       \
                  "wgmma.mma_async.sync.aligned.m64n" #width "k16.f32." types " " registers         \
@@ -132,15 +125,6 @@ __device__ __forceinline__ void product(float (&d)[96], uint64_t a, uint64_t b, 
         WGMMA_SHARED_FRESH(192, "bf16.bf16", WGMMA_R96, WGMMA_F96, 96, 97, 98);
 }
 
-template <class T>
-__device__ __forceinline__ void product(float (&d)[128], uint64_t a, uint64_t b, bool fresh)
-{
-    if constexpr (std::is_same_v<T, half_t>)
-        WGMMA_SHARED_FRESH(256, "f16.f16", WGMMA_R128, WGMMA_F128, 128, 129, 130);
-    else
-        WGMMA_SHARED_FRESH(256, "bf16.bf16", WGMMA_R128, WGMMA_F128, 128, 129, 130);
-}
-
 /* ---- the kernel's parts ---- */
 
 /* Where things are in shared memory. */
@@ -148,24 +132,29 @@ template <int WIDTH> struct layout {
     uint32_t raw;
     __device__ __forceinline__ uint32_t x(int s) const { return raw + s * stage_bytes(WIDTH); }
     __device__ __forceinline__ uint32_t w(int s) const { return x(s) + X_BYTES; }
-    __device__ __forceinline__ uint32_t out(int group, int n) const
+    __device__ __forceinline__ uint32_t out(int group) const
     {
-        return x(STAGES) + (2 * group + (n & 1)) * OUT_BYTES;
+        return x(stages(WIDTH)) + group * OUT_BYTES;
     }
-    __device__ __forceinline__ uint32_t vectors() const { return x(STAGES) + 4 * OUT_BYTES; }
-    __device__ __forceinline__ uint32_t full(int s) const
+    /* A group's scales and biases of its tile: two vectors. */
+    __device__ __forceinline__ uint32_t vectors(int group) const
     {
-        return vectors() + 2 * WIDTH * 4 + s * 8;
+        return out(2) + group * 2 * WIDTH * 4;
     }
-    __device__ __forceinline__ uint32_t empty(int s) const { return full(STAGES + s); }
+    __device__ __forceinline__ uint32_t full(int s) const { return vectors(2) + s * 8; }
+    __device__ __forceinline__ uint32_t empty(int s) const { return full(stages(WIDTH) + s); }
 };
 
-/* Which of the STAGES buffers is next, and the parity of its round. */
-struct turn {
-    int stage = 0, parity = 0;
+/* The n-th part that the copy engine brought: its buffer, and the parity of that buffer's round. */
+template <int WIDTH> struct part {
+    int stage, parity;
+    __device__ __forceinline__ explicit part(int n)
+        : stage(n % stages(WIDTH)), parity(n / stages(WIDTH) & 1)
+    {
+    }
     __device__ __forceinline__ void next()
     {
-        if (++stage == STAGES)
+        if (++stage == stages(WIDTH))
             stage = 0, parity ^= 1;
     }
 };
@@ -192,7 +181,7 @@ __device__ __forceinline__ void produce(layout<WIDTH> at, const CUtensorMap *mx,
 {
     constexpr int HALF = WIDTH / CLUSTER;
     tiles<WIDTH> all(j);
-    turn now;
+    part<WIDTH> now(0);
     for (int t = blockIdx.x / CLUSTER; t < all.n; t += gridDim.x / CLUSTER)
         for (int k = 0; k < j.in; k += DEPTH, now.next()) {
             uint32_t full = at.full(now.stage);
@@ -204,9 +193,11 @@ __device__ __forceinline__ void produce(layout<WIDTH> at, const CUtensorMap *mx,
         }
 }
 
+/* sum [2][64, WIDTH] = the tile's products: parts [first, first + steps). Arrives at the named barrier
+** pass_on, unless it is negative, when it is another's turn. */
 template <class T, int WIDTH>
-__device__ __forceinline__ void multiply(float (&sum)[WIDTH / 2], layout<WIDTH> at, turn &now,
-                                         int steps, int group, bool elected)
+__device__ __forceinline__ void multiply(float (&sum)[2][WIDTH / 2], layout<WIDTH> at, int first,
+                                         int steps, bool elected, int pass_on)
 {
     auto free = [&](int stage) {
         if (elected)
@@ -214,15 +205,18 @@ __device__ __forceinline__ void multiply(float (&sum)[WIDTH / 2], layout<WIDTH> 
             for (int rank = 0; rank < CLUSTER; rank++)
                 barrier_arrive_at(at.empty(stage), rank);
     };
+    part<WIDTH> now(first);
     int before = 0;
     for (int k = 0; k < steps; k++) {
         barrier_wait(at.full(now.stage), now.parity);
-        uint32_t x = at.x(now.stage) + group * 64 * DEPTH * 2, w = at.w(now.stage);
+        uint32_t x = at.x(now.stage), w = at.w(now.stage);
         products_begin();
 #pragma unroll
         for (int step = 0; step < DEPTH / 16; step++)
-            product<T>(sum, operand(x + step * 32, 1024), operand(w + step * 32, 1024),
-                       k == 0 && step == 0);
+#pragma unroll
+            for (int half = 0; half < 2; half++)
+                product<T>(sum[half], operand(x + half * 64 * DEPTH * 2 + step * 32, 1024),
+                           operand(w + step * 32, 1024), k == 0 && step == 0);
         products_commit();
         if (k > 0) {
             products_wait<1>();
@@ -231,8 +225,11 @@ __device__ __forceinline__ void multiply(float (&sum)[WIDTH / 2], layout<WIDTH> 
         before = now.stage;
         now.next();
     }
+    if (pass_on >= 0) /* the other's products queue behind the last of these */
+        group_arrive(pass_on, 256);
     products_wait<0>();
-    pin(sum);
+    pin(sum[0]);
+    pin(sum[1]);
     free(before);
 }
 
@@ -258,7 +255,7 @@ __device__ __forceinline__ void finish(uint32_t (&r)[8][2], const float *sum, co
 
 /* 64 x WIDTH sums to the result, 64 columns at a time. */
 template <class T, int WIDTH>
-__device__ __forceinline__ void store(const float (&sum)[WIDTH / 2], layout<WIDTH> at,
+__device__ __forceinline__ void store(const float (&sum)[WIDTH / 2], uint32_t out,
                                       const CUtensorMap *my, const float2 *scale, const float2 *b,
                                       int row, int column, int group, bool gelu)
 {
@@ -268,13 +265,13 @@ __device__ __forceinline__ void store(const float (&sum)[WIDTH / 2], layout<WIDT
     scale += lane % 4, b += lane % 4;
 #pragma unroll
     for (int n = 0; n < WIDTH / 64; n++) {
-        uint32_t out = at.out(group, n), r[8][2];
+        uint32_t r[8][2];
         if (gelu)
             finish<T, true>(r, sum + n * 32, scale + n * 32, b + n * 32);
         else
             finish<T, false>(r, sum + n * 32, scale + n * 32, b + n * 32);
-        if (elected) /* the store before the last has read this buffer */
-            asm volatile("cp.async.bulk.wait_group.read 1;" ::: "memory");
+        if (elected) /* the store before this has read the buffer */
+            asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
         group_sync(1 + group, 128);
 #pragma unroll
         for (int m = 0; m < 8; m += 2)
@@ -324,18 +321,16 @@ __global__ void __launch_bounds__(THREADS, 1)
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(1024) uint8_t shared[];
     layout<WIDTH> at = {(uint32_t)__cvta_generic_to_shared(shared)};
-    float *vector = (float *)(shared + (at.vectors() - at.raw));
-    int rank = (int)cluster_rank();
+    int rank = (int)cluster_rank(), group = threadIdx.x / 128;
     if (threadIdx.x == 0) {
-        for (int s = 0; s < STAGES; s++) {
+        for (int s = 0; s < stages(WIDTH); s++) {
             barrier_init(at.full(s), 1);
-            barrier_init(at.empty(s), 2 * CLUSTER); /* groups that read it or what it was sent */
+            barrier_init(at.empty(s), CLUSTER); /* a group of each block */
         }
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
     cluster_sync();
 
-    int group = threadIdx.x / 128;
     if (group == 2) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
         if (threadIdx.x == 256)
@@ -343,28 +338,34 @@ __global__ void __launch_bounds__(THREADS, 1)
     } else {
         asm volatile("setmaxnreg.inc.sync.aligned.u32 232;");
         tiles<WIDTH> all(j);
-        turn now;
-        bool elected = threadIdx.x % 128 == 0;
-        float sum[WIDTH / 2];
-        for (int t = blockIdx.x / CLUSTER; t < all.n; t += gridDim.x / CLUSTER) {
-            int column = all.column(t), row = all.row(t, rank) + group * 64;
-            float scale = 1.0f, b = 0.0f; /* of column threadIdx.x of the tile */
-            if (threadIdx.x < WIDTH && column + threadIdx.x < j.out) {
-                scale = j.scale ? j.scale[column + threadIdx.x] : 1.0f;
-                b = j.b ? j.b[column + threadIdx.x] : 0.0f;
+        int first = blockIdx.x / CLUSTER, stride = gridDim.x / CLUSTER;
+        int steps = (j.in + DEPTH - 1) / DEPTH, thread = threadIdx.x % 128;
+        float2 *scale = (float2 *)(shared + (at.vectors(group) - at.raw)), *b = scale + WIDTH / 2;
+        float sum[2][WIDTH / 2];
+        if (group == 1)
+            group_arrive(TURN, 256); /* the first turn is the other's */
+        for (int n = group, t = first + n * stride; t < all.n; n += 2, t += 2 * stride) {
+            int column = all.column(t), row = all.row(t, rank);
+            group_sync(TURN + group, 256);
+            multiply<T, WIDTH>(sum, at, n * steps, steps, thread == 0,
+                               t + stride < all.n ? TURN + 1 - group : -1);
+
+            int c = column + 2 * thread; /* this thread's two columns of the vectors */
+            if (thread < WIDTH / 2 && c < j.out) {
+                scale[thread] = j.scale ? *(const float2 *)(j.scale + c) : make_float2(1, 1);
+                b[thread] = j.b ? *(const float2 *)(j.b + c) : make_float2(0, 0);
             }
-            multiply<T, WIDTH>(sum, at, now, (j.in + DEPTH - 1) / DEPTH, group, elected);
-            group_sync(3, 256); /* both groups are done with the last tile's vectors */
-            if (threadIdx.x < WIDTH)
-                vector[threadIdx.x] = scale, vector[WIDTH + threadIdx.x] = b;
-            group_sync(3, 256);
-            const float2 *v = (const float2 *)vector;
-            if constexpr (NARROW)
-                store<T, WIDTH>(sum, at, &my, v, v + WIDTH / 2, row, column, group, j.gelu);
-            else
-                store_f32<WIDTH>(sum, j, v, v + WIDTH / 2, row, column);
+            group_sync(1 + group, 128);
+#pragma unroll
+            for (int half = 0; half < 2; half++)
+                if constexpr (NARROW)
+                    store<T, WIDTH>(sum[half], at.out(group), &my, scale, b, row + half * 64,
+                                    column, group, j.gelu);
+                else
+                    store_f32<WIDTH>(sum[half], j, scale, b, row + half * 64, column);
+            group_sync(1 + group, 128); /* all have read the vectors */
         }
-        if (NARROW && elected)
+        if (NARROW && thread == 0)
             asm volatile("cp.async.bulk.wait_group 0;" ::: "memory");
     }
     cluster_sync(); /* no block leaves while the other may still write to it */
@@ -407,7 +408,7 @@ int best_width(const job &j)
     const struct {
         int width;
         double cost;
-    } choice[] = {{256, 256}, {192, 198}, {128, 142}};
+    } choice[] = {{192, 192}, {128, 136}};
     int best = 0;
     double least = 1e300;
     for (auto c : choice) {
@@ -421,13 +422,14 @@ int best_width(const job &j)
 
 } // namespace
 
-/* Of many rows both are as fast, but for gelu, where cuBLASLt is faster by an eighth; for few, where
-** it has smaller tiles, this one is taken for the sake of an F32 bias. */
-bool linear_hopper_pays(tensor y, tensor x, tensor w, bool bias, bool gelu)
+/* Of few rows cuBLASLt makes smaller tiles, and this one is taken for the sake of an F32 bias alone;
+** of long sums it is 5 % faster, with tiles of 128 x 256 that read less. */
+bool linear_hopper_pays(tensor y, tensor x, tensor w, bool bias)
 {
-    enum { MANY_ROWS = 1024 };
+    enum { MANY_ROWS = 1024, LONG_SUM = 4096 };
     bool many = tensor_rows(x) >= MANY_ROWS;
-    return y.type == x.type && linear_hopper_fits(y, x, w) && (many ? !gelu : bias);
+    return y.type == x.type && linear_hopper_fits(y, x, w) &&
+           (many ? tensor_width(x) <= LONG_SUM : bias);
 }
 
 bool linear_hopper_fits(tensor y, tensor x, tensor w)
@@ -447,7 +449,6 @@ void linear_hopper(tensor y, tensor x, tensor w, const float *scale, const float
             if (y.type == F32)
                 return launch<T, 128, false>(y, x, w, j);
             switch (best_width(j)) {
-            case 256: return launch<T, 256, true>(y, x, w, j);
             case 192: return launch<T, 192, true>(y, x, w, j);
             default: return launch<T, 128, true>(y, x, w, j);
             }
