@@ -34,7 +34,10 @@ typedef struct {
     bool hidden; /* not in the provenance (file names of this machine, say) */
 } option;
 
-#define OPTIONS_END {.value = NULL}
+#define OPTIONS_END                                                                                \
+    {                                                                                              \
+        .value = NULL                                                                              \
+    }
 
 /* Parses; returns the index of the first operand. Bad use: exit 2. Ignores SIGPIPE, so a closed
 ** pipe is a message. */

@@ -94,8 +94,8 @@ void linear(tensor y, tensor x, const linear_weight *l);
 void linear_gelu(tensor y, tensor x, const linear_weight *l);
 
 typedef struct {
-    int batch;            /* B: rows of q are B x Lq, of k and v B x Lk */
-    int heads;            /* H: widths are H x d */
+    int batch; /* B: rows of q are B x Lq, of k and v B x Lk */
+    int heads; /* H: widths are H x d */
     float scale;
     tensor bias;          /* F32 [H, Lq + Lk - 1] or absent; logit (i, j): (h, j - i + Lq - 1) */
     float last_key_count; /* the last key stands for so many equal ones: + log of it; 0: one */

@@ -98,10 +98,7 @@ static void check_fixture(const char *path, int cases)
     weights_close(w);
 }
 
-START_TEST(equal_the_official_schedulers)
-{
-    check_fixture("fixtures/solvers.safetensors", 4);
-}
+START_TEST(equal_the_official_schedulers) { check_fixture("fixtures/solvers.safetensors", 4); }
 END_TEST
 
 START_TEST(equal_them_at_few_and_many_steps)
