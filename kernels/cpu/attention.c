@@ -13,7 +13,7 @@
 #include "cpu.h"
 
 /* A tile of logits is 256 kB: it stays in the second level of the cache. */
-enum { QUERIES = 128, KEYS = 512 };
+enum { QUERIES = 256, KEYS = 256 };
 
 /* What a thread works in. */
 typedef struct {
