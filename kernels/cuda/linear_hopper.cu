@@ -21,7 +21,6 @@ namespace
 
 constexpr int ROWS = 128, DEPTH = 64, THREADS = 384, CLUSTER = 2;
 constexpr int X_BYTES = ROWS * DEPTH * 2;
-constexpr int TURN = 4;                /* named barriers 4 and 5: whose turn it is to multiply */
 constexpr int OUT_BYTES = 64 * 64 * 2; /* a group's 64 x 64 results on their way out */
 
 __host__ __device__ constexpr int stages(int width) { return width == 192 ? 5 : 6; }
