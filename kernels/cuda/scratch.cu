@@ -32,8 +32,13 @@ static struct {
 template <class F> static void find(F *f, const char *name)
 {
     cudaDriverEntryPointQueryResult found;
-    cuda_check(cudaGetDriverEntryPointByVersion(name, (void **)f, 12000, cudaEnableDefault, &found),
-               name);
+#if CUDART_VERSION >= 12050
+    cudaError_t e =
+        cudaGetDriverEntryPointByVersion(name, (void **)f, 12000, cudaEnableDefault, &found);
+#else
+    cudaError_t e = cudaGetDriverEntryPoint(name, (void **)f, cudaEnableDefault, &found);
+#endif
+    cuda_check(e, name);
     if (found != cudaDriverEntryPointSuccess)
         die("the gpu's driver has no %s: it is too old", name);
 }
