@@ -1,12 +1,12 @@
 /*
 ** conv.c: causal convolution in time, zero padded in space, channels last, as matrix products.
 **
-** A strip of output pixels of one frame is a matrix [pixels, C_out]. For each (kt, ky) the kx * C_in
-** inputs of every pixel are gathered, which lie side by side because channels are last, and the
-** BLAS adds patches [pixels, kx*C_in] times weights [C_out, kx*C_in]^T to the strip. So what is
-** gathered at a time is kt * ky times smaller than the patch matrix of the books and stays in the
-** cache. Kernels of width and height 1 need no gathering. Frames before the first are zeros and add
-** nothing.
+** A strip of output pixels of one frame is a matrix [pixels, C_out]. For each (kt, ky) the
+** kx * C_in inputs of every pixel are gathered, which lie side by side because channels are last,
+** and the BLAS adds patches [pixels, kx*C_in] times weights [C_out, kx*C_in]^T to the strip. So
+** what is gathered at a time is kt * ky times smaller than the patch matrix of the books and stays
+** in the cache. Kernels of width and height 1 need no gathering. Frames before the first are zeros
+** and add nothing.
 */
 #include <cblas.h>
 #include <omp.h>
