@@ -242,7 +242,8 @@ START_TEST(levels_of_frames)
         v[i] = i % 6 == 0 ? edge : i % 6 < 3 ? nextafterf(edge, 2) : nextafterf(edge, -2);
         v[i] += i % 6 == 5 ? 0.5f : 0;
     }
-    v[0] = -7, v[N - 1] = 1e30f, v[N - 2] = -INFINITY, v[N - 3] = INFINITY;
+    v[0] = -7, v[6] = -1.5f, v[12] = 1.5f, v[N - 1] = 1e30f, v[N - 2] = -INFINITY,
+    v[N - 3] = INFINITY;
     tensor y = scratch(U8, 257, 2, 3);
     quantize_frames(y, reshape(placed(host, F32, 0), 257, 2, 3));
     download(reshape(levels, 257, 2, 3), y);
