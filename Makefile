@@ -5,6 +5,7 @@
 #   make check                the tests (TAP, through prove)
 #   make demo                 a pair of videos from the small checkpoint in fixtures/
 #   make bench                seconds and GFLOP/s of each stage at the real model's size
+#   make bench-ops            the rate of each operation
 #   make install PREFIX=DIR   programs and man pages
 #
 # The rules that compose the programs into experiments are in pipelines/.
@@ -125,6 +126,10 @@ check: all $(UNIT)
 bench: all $(O)/t/bench/random-model
 	BUILD=$(CURDIR)/$(O) t/bench/stages.sh
 
+# The operations alone: on the CPU beside the BLAS's own rate, on CUDA beside their floors.
+bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)
+	$<
+
 # ---- experiments ----
 
 TOOLS = $(PROGRAMS:%=$(O)/%)
@@ -160,6 +165,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check bench deps install demo clean
+.PHONY: all check bench bench-ops deps install demo clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
