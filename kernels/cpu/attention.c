@@ -145,7 +145,7 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
     int64_t tiles = pieces(Lq, QUERIES), floats = QUERIES * (KEYS + d + 2);
     size_t mark = scratch_mark();
     float *buffers = thread_buffers(floats);
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (B * H * Lq * Lk * d >= PARALLEL_FROM_PRODUCTS)
     for (int64_t unit = 0; unit < B * H * tiles; unit++) {
         int64_t b = unit / (H * tiles), h = unit / tiles % H, i0 = unit % tiles * QUERIES;
         float *mine = buffers + omp_get_thread_num() * thread_stride(floats);

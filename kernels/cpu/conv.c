@@ -134,7 +134,7 @@ void conv3d(tensor y, tensor x, tensor past, const conv_weight *w, bool upsample
     int64_t pixels = c.Y * c.X, step = fits < LEAST ? LEAST : fits > MOST ? MOST : fits;
     int64_t strips = pieces(pixels, step);
     float *buffers = thread_buffers(step * depth);
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (pixels * c.C_out * depth >= PARALLEL_FROM_PRODUCTS)
     for (int64_t i = 0; i < c.T * strips; i++) {
         int64_t t = i / strips, p = i % strips * step;
         strip(&c, t, p, min_i64(step, pixels - p),

@@ -67,8 +67,9 @@ float *thread_buffers(int64_t floats);
 
 static inline float *f32_row(tensor t, int64_t row) { return (float *)t.data + row * t.stride; }
 
-/* Rows of elementwise ops below which starting threads costs more than it saves. */
-enum { PARALLEL_FROM = 1 << 14 };
+/* Elements, and multiplications of products, below which starting threads costs more than it
+ * saves. */
+enum { PARALLEL_FROM = 1 << 14, PARALLEL_FROM_PRODUCTS = 1 << 19 };
 
 /* How many pieces of `size` cover n. */
 static inline int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }

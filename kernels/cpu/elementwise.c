@@ -71,6 +71,19 @@ void silu(tensor y, tensor x)
     FOR_ROWS(y, silu_row(f32_row(y, row), f32_row(x, row), n));
 }
 
+VECTORISED static void quick_gelu_row(float *y, const float *x, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] / (1.0f + exp_f32(-1.702f * x[i]));
+}
+
+void quick_gelu(tensor y, tensor x)
+{
+    check_same("quick_gelu", y, x);
+    FOR_ROWS(y, quick_gelu_row(f32_row(y, row), f32_row(x, row), n));
+}
+
 /* ---- whole tensors ---- */
 
 enum { PIECE = 1024 };

@@ -101,7 +101,7 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
     int64_t down = pieces(N, high), across = pieces(out, wide);
     size_t mark = scratch_mark();
     float *buffers = thread_buffers(wide * BLOCK_IN);
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (N * out * tensor_width(x) >= PARALLEL_FROM_PRODUCTS)
     for (int64_t i = 0; i < down * across; i++) {
         int64_t r = i % down * high, o = i / down * wide;
         tile(y, x, l, gelu, r, min_i64(high, N - r), o, min_i64(wide, out - o),
