@@ -128,6 +128,8 @@ void add_gated(tensor x, tensor y, tensor gate);
 void mul_gelu(tensor y, tensor gate, tensor up);
 /* y = x / (1 + exp(-x)) */
 void silu(tensor y, tensor x);
+/* y = x / (1 + exp(-1.702 x)), CLIP's gelu */
+void quick_gelu(tensor y, tensor x);
 /* y = sum of c[i] * x[i] over n <= 8, all F32 and of one count. A solver's step is one of these. */
 void linear_combination(tensor y, int n, const tensor x[], const double c[]);
 /* How many values of x (F32 F16 BF16) are NaN or infinite; waits. */

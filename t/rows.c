@@ -180,7 +180,7 @@ START_TEST(gates)
     for (int type = 0; type < 3; type++) {
         tensor_type A = operand_type(FLOATS[type]);
         size_t mark = scratch_mark();
-        tally s = {.name = "silu"}, g = {.name = "mul_gelu"};
+        tally s = {.name = "silu"}, q = {.name = "quick_gelu"}, g = {.name = "mul_gelu"};
         tensor x = wide_range(70, 264, A), up = random_host(70, 264, 1, A);
         tensor y = placed(new_host(F32, 70, 264), A, 8);
         silu(y, placed(x, A, 16));
@@ -189,6 +189,19 @@ START_TEST(gates)
             double v = (double)at(x, 0, i), want = v / (1 + exp(-v));
             compare(&s, at(got, 0, i), want, fabs(want) * (1 + fabs(v) / 8), 1, A);
         }
+        free(got.data);
+        quick_gelu(y, placed(x, A, 16));
+        margins_untouched(y, 8, "quick_gelu");
+        got = fetched(y);
+        for (int64_t i = 0; i < 70 * 264; i++) {
+            double v = (double)at(x, 0, i), want = v / (1 + exp(-1.702 * v));
+            double size = fabs(want) * (1 + fabs(v) / 4);
+            if (fabs(v) < 50) /* beyond, e^-1.702v is more than an F32 can hold */
+                compare(&q, at(got, 0, i), want, size, 1, A);
+            else
+                compare(&q, at(got, 0, i), v > 0 ? want : 0, fabs(v > 0 ? want : 1e-6), 1, A);
+        }
+        free(got.data);
         mul_gelu(y, placed(x, A, 16), placed(up, A, 8));
         margins_untouched(y, 8, "mul_gelu");
         got = fetched(y);
@@ -201,6 +214,7 @@ START_TEST(gates)
                 compare(&g, at(got, 0, i), v > 0 ? want : 0, fabs(v > 0 ? want : 1e-6), 1, A);
         }
         report(&s);
+        report(&q);
         report(&g);
         scratch_reset(mark);
     }

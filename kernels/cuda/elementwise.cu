@@ -1,5 +1,5 @@
 /*
-** elementwise.cu: sums, gates, GELU and SiLU between products, and the solver's step.
+** elementwise.cu: sums, gates, GELUs and SiLU between products, and the solver's step.
 **
 ** A thread takes a chunk of eight of a row: 16-byte loads, F32 in registers, one rounding at the
 ** end. All are bound by memory: floor is bytes read and written over the copy rate.
@@ -88,7 +88,7 @@ void add_gated(tensor x, tensor y, tensor gate)
     add_any("add_gated", x, y, (const float *)gate.data);
 }
 
-/* ---- gelu(gate) * up, silu ---- */
+/* ---- gelu(gate) * up, silu, quick_gelu ---- */
 
 template <class T>
 __global__ void mul_gelu_rows(T *y, const T *gate, const T *up, uint32_t row_chunks, uint32_t n,
@@ -126,9 +126,10 @@ void mul_gelu(tensor y, tensor gate, tensor up)
     LAUNCHED("a gated gelu");
 }
 
+/* y = x / (1 + exp(-slope * x)) */
 template <class Y, class X>
-__global__ void silu_rows(Y *y, const X *x, uint32_t row_chunks, uint32_t n, int64_t y_stride,
-                          int64_t x_stride)
+__global__ void sigmoid_rows(Y *y, const X *x, float slope, uint32_t row_chunks, uint32_t n,
+                             int64_t y_stride, int64_t x_stride)
 {
     place at;
     if (!locate(&at, row_chunks, n))
@@ -137,30 +138,34 @@ __global__ void silu_rows(Y *y, const X *x, uint32_t row_chunks, uint32_t n, int
     load8(v, x + at.row * x_stride + at.column);
 #pragma unroll
     for (int i = 0; i < 8; i++)
-        v[i] = silu_of(v[i]);
+        v[i] *= inverse_quick(1.0f + exp2_quick(-1.4426950408889634f * slope * v[i]));
     store8(y + at.row * y_stride + at.column, v);
 }
 
-void silu(tensor y, tensor x)
+static void times_sigmoid(const char *op, tensor y, tensor x, float slope)
 {
     if (tensor_contiguous(x) && tensor_contiguous(y))
         x = flat(x), y = flat(y);
     check_pair(tensor_rows(y) == tensor_rows(x) && tensor_width(y) == tensor_width(x) &&
                    chunks(y) && chunks(x),
-               "silu", y, x);
-    uint32_t n = chunk_count("silu", y);
+               op, y, x);
+    uint32_t n = chunk_count(op, y);
     if (n == 0)
         return;
     dispatch(y.type, [&](auto *yt) {
         dispatch(x.type, [&](auto *xt) {
             using Y = ELEMENT(yt);
             using X = ELEMENT(xt);
-            silu_rows<<<BLOCKS(n)>>>((Y *)y.data, (const X *)x.data,
-                                     (uint32_t)(tensor_width(y) / 8), n, y.stride, x.stride);
+            sigmoid_rows<<<BLOCKS(n)>>>((Y *)y.data, (const X *)x.data, slope,
+                                        (uint32_t)(tensor_width(y) / 8), n, y.stride, x.stride);
         });
     });
-    LAUNCHED("a silu");
+    LAUNCHED("a product with a sigmoid");
 }
+
+void silu(tensor y, tensor x) { times_sigmoid("silu", y, x, 1.0f); }
+
+void quick_gelu(tensor y, tensor x) { times_sigmoid("quick_gelu", y, x, 1.702f); }
 
 /* ---- y = sum of c[i] x[i] ---- */
 
