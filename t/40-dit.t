@@ -128,6 +128,8 @@ without() { # NAME: the checkpoint without it
 }
 without blocks.1.cross_attn.o.weight > $f
 bad "a tensor missing" "*has no tensor blocks.1.cross_attn.o.weight"
+without blocks.1.self_attn.q.bias > $f
+bad "a bias missing" "*has no tensor blocks.1.self_attn.q.bias"
 without blocks.1.norm3.bias > $f
 bad "a vector missing" "*has no tensor blocks.1.norm3.bias"
 without blocks.1.ffn.2.weight > other

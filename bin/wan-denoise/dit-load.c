@@ -167,25 +167,43 @@ static const char *in_block(int i, const char *name)
     return full;
 }
 
+/* Every linear of this model has a bias: where one is missing the file is damaged. */
+static linear_weight load_biased(weights *w, const char *prefix, int n, const char *const suffix[],
+                                 int64_t out, int64_t in, tensor_type dtype)
+{
+    char name[128];
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s%s.bias", prefix, suffix[i]);
+        weights_tensor(w, name, out);
+    }
+    return load_joined(w, prefix, n, suffix, out, in, dtype);
+}
+
+static linear_weight load_one(weights *w, const char *name, int64_t out, int64_t in,
+                              tensor_type dtype)
+{
+    return load_biased(w, name, 1, (const char *const[]){""}, out, in, dtype);
+}
+
 static void load_block(dit *m, int i, weights *w, tensor_type dtype)
 {
     static const char *const q_k_v[] = {"q", "k", "v"}, *const k_v[] = {"k", "v"};
     dit_block *b = &m->block[i];
     int64_t D = m->dim;
     b->modulation = reshape(load_vector(w, in_block(i, "modulation"), 6 * D), 6, D);
-    b->qkv = load_joined(w, in_block(i, "self_attn."), 3, q_k_v, D, D, dtype);
+    b->qkv = load_biased(w, in_block(i, "self_attn."), 3, q_k_v, D, D, dtype);
     b->norm_q = load_vector(w, in_block(i, "self_attn.norm_q.weight"), D);
     b->norm_k = load_vector(w, in_block(i, "self_attn.norm_k.weight"), D);
-    b->o = load_linear(w, in_block(i, "self_attn.o"), D, D, dtype);
+    b->o = load_one(w, in_block(i, "self_attn.o"), D, D, dtype);
     b->norm3_gamma = load_vector(w, in_block(i, "norm3.weight"), D);
     b->norm3_beta = load_vector(w, in_block(i, "norm3.bias"), D);
-    b->text_q = load_linear(w, in_block(i, "cross_attn.q"), D, D, dtype);
-    b->text_kv = load_joined(w, in_block(i, "cross_attn."), 2, k_v, D, D, dtype);
+    b->text_q = load_one(w, in_block(i, "cross_attn.q"), D, D, dtype);
+    b->text_kv = load_biased(w, in_block(i, "cross_attn."), 2, k_v, D, D, dtype);
     b->text_norm_q = load_vector(w, in_block(i, "cross_attn.norm_q.weight"), D);
     b->text_norm_k = load_vector(w, in_block(i, "cross_attn.norm_k.weight"), D);
-    b->text_o = load_linear(w, in_block(i, "cross_attn.o"), D, D, dtype);
-    b->up = load_linear(w, in_block(i, "ffn.0"), m->ffn, D, dtype);
-    b->down = load_linear(w, in_block(i, "ffn.2"), D, m->ffn, dtype);
+    b->text_o = load_one(w, in_block(i, "cross_attn.o"), D, D, dtype);
+    b->up = load_one(w, in_block(i, "ffn.0"), m->ffn, D, dtype);
+    b->down = load_one(w, in_block(i, "ffn.2"), D, m->ffn, dtype);
 }
 
 void dit_load(dit *m, weights *w, const char *path, tensor_type dtype)
@@ -205,16 +223,16 @@ void dit_load(dit *m, weights *w, const char *path, tensor_type dtype)
 
     int64_t volume = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
     m->patch_embedding = load_patch_embedding(m, w, dtype);
-    m->text_0 = load_linear(w, "text_embedding.0", D, m->text_dim, dtype);
-    m->text_2 = load_linear(w, "text_embedding.2", D, D, dtype);
-    m->time_0 = load_linear(w, "time_embedding.0", D, m->freq, F32);
-    m->time_2 = load_linear(w, "time_embedding.2", D, D, F32);
-    m->time_projection = load_linear(w, "time_projection.1", 6 * D, D, F32);
+    m->text_0 = load_one(w, "text_embedding.0", D, m->text_dim, dtype);
+    m->text_2 = load_one(w, "text_embedding.2", D, D, dtype);
+    m->time_0 = load_one(w, "time_embedding.0", D, m->freq, F32);
+    m->time_2 = load_one(w, "time_embedding.2", D, D, F32);
+    m->time_projection = load_one(w, "time_projection.1", 6 * D, D, F32);
     m->block = new_bytes(sizeof *m->block * (unsigned long)m->layers);
     for (int i = 0; i < m->layers; i++) {
         load_block(m, i, w, dtype);
         progress("load", i + 1, m->layers);
     }
     m->head_modulation = reshape(load_vector(w, "head.modulation", 2 * D), 2, D);
-    m->head = load_linear(w, "head.head", LATENT_CHANNELS * volume, D, F32);
+    m->head = load_one(w, "head.head", LATENT_CHANNELS * volume, D, F32);
 }
