@@ -60,6 +60,8 @@ ifneq ($(filter videos text $(VARIANTS) $(VARIANTS:%=%.latents),$(MAKECMDGOALS))
 
 $(if $(word 2,$(OUT)),$(error OUT='$(OUT)' has a space, which make cannot carry))
 
+$(if $(strip $(SEEDS)),,$(error SEEDS is empty: at least one is needed))
+
 NUMBERS := $(shell pipelines/one-line-a-file '$(OUT)/text' < '$(PROMPTS)')
 $(if $(NUMBERS),,$(error there are no prompts in '$(PROMPTS)'))
 
