@@ -143,23 +143,6 @@ static void read_sizes(dit *m, weights *w, const char *path)
 
 /* ---- parameters ---- */
 
-/* A convolution whose stride is its kernel is a product with patches: [D, C x pt x py x px]. */
-static linear_weight load_patch_embedding(dit *m, weights *w, tensor_type dtype)
-{
-    int64_t volume = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
-    tensor t = weights_any(w, "patch_embedding.weight");
-    tensor b = weights_tensor(w, "patch_embedding.bias", m->dim);
-    tensor flat = reshape(t, m->dim, LATENT_CHANNELS * volume), none = {.data = NULL};
-    linear_weight l = linear_upload(1, &flat, &none, &b, dtype);
-    if (count_nonfinite(l.w) || count_nonfinite(l.b))
-        die("patch_embedding in %s has values that are not finite", weights_path(w));
-    char count[32];
-    snprintf(count, sizeof count, "weight_bytes.%s", type_name(l.w.type));
-    stats_add(count, (double)tensor_bytes(l.w));
-    stats_add("weight_bytes.F32", (double)tensor_bytes(l.b));
-    return l;
-}
-
 static const char *in_block(int i, const char *name)
 {
     static char full[96];
@@ -222,7 +205,8 @@ void dit_load(dit *m, weights *w, const char *path, tensor_type dtype)
         die("%s has attention heads %lld wide: only 64 and 128 are supported", path, (long long)d);
 
     int64_t volume = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
-    m->patch_embedding = load_patch_embedding(m, w, dtype);
+    /* a convolution whose stride is its kernel: a product with patches [D, C x pt x py x px] */
+    m->patch_embedding = load_one(w, "patch_embedding", D, LATENT_CHANNELS * volume, dtype);
     m->text_0 = load_one(w, "text_embedding.0", D, m->text_dim, dtype);
     m->text_2 = load_one(w, "text_embedding.2", D, D, dtype);
     m->time_0 = load_one(w, "time_embedding.0", D, m->freq, F32);
