@@ -37,6 +37,22 @@ static tensor as_matrix(weights *w, const char *name, int64_t out, int64_t in)
     return reshape(t, first, rest);
 }
 
+/* Each of the n weights that l joins has finite values only. */
+static void check_parts(const weights *w, const linear_weight *l, const char *prefix, int n,
+                        const char *const suffix[], const tensor weight[])
+{
+    static const char *const ends[] = {".weight", ".weight_scale", ".bias"};
+    const tensor parts[] = {l->w, l->scale, l->b};
+    char name[256];
+    int64_t at = 0;
+    for (int i = 0; i < n; at += weight[i++].dim[0])
+        for (int k = 0; k < 3; k++) {
+            snprintf(name, sizeof name, "%s%s%s", prefix, suffix[i], ends[k]);
+            if (parts[k].data)
+                check_finite(w, name, slice(parts[k], at, weight[i].dim[0]));
+        }
+}
+
 linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
                           int64_t out, int64_t in, tensor_type type)
 {
@@ -57,17 +73,12 @@ linear_weight load_joined(weights *w, const char *prefix, int n, const char *con
             bias[i] = weights_tensor(w, name, weight[i].dim[0]);
     }
     linear_weight l = linear_upload(n, weight, scale, bias, type);
-    snprintf(name, sizeof name, "%s%s", prefix, suffix[0]);
-    check_finite(w, name, l.w);
+    check_parts(w, &l, prefix, n, suffix, weight);
     count_bytes(l.w);
-    if (l.scale.data) {
-        check_finite(w, name, l.scale);
+    if (l.scale.data)
         count_bytes(l.scale);
-    }
-    if (l.b.data) {
-        check_finite(w, name, l.b);
+    if (l.b.data)
         count_bytes(l.b);
-    }
     for (int i = 0; i < n; i++)
         if (l.w.data != weight[i].data)
             weights_done(weight[i]);
@@ -104,8 +115,9 @@ conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, ten
     snprintf(full, sizeof full, "%s.bias", name);
     tensor b = weights_tensor(w, full, t.dim[0]);
     conv_weight c = conv_upload(t, b, type);
-    check_finite(w, name, c.w);
-    check_finite(w, name, c.b);
+    check_finite(w, full, c.b);
+    snprintf(full, sizeof full, "%s.weight", name);
+    check_finite(w, full, c.w);
     count_bytes(c.w);
     count_bytes(c.b);
     weights_done(t);

@@ -126,6 +126,11 @@ bad "a NaN in the weights" "*time_projection.1*not finite*"
 without() { # NAME: the checkpoint without it
     tensor-pick $(tensor-info --names "$weights" | grep -vx "$1" | sed "s|^|$weights:|")
 }
+header='{"nan":{"dtype":"F16","shape":[256],"data_offsets":[0,512]}}'
+{ printf "\\$(printf %o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"; head -c 512 /dev/zero | tr '\0' '\377'; } > nan
+without blocks.0.self_attn.k.bias > other
+tensor-pick other nan:nan=blocks.0.self_attn.k.bias > $f
+bad "a NaN in k, which q and v are joined to" "*blocks.0.self_attn.k.bias in * has 256 values that are not finite*"
 without blocks.1.cross_attn.o.weight > $f
 bad "a tensor missing" "*has no tensor blocks.1.cross_attn.o.weight"
 without blocks.1.self_attn.q.bias > $f
