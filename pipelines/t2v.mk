@@ -97,11 +97,14 @@ $(OUT)/model/w8a16.safetensors: $(OUT)/model/w8a16.options | $(TOOLS)
 
 # ---- one variant: NAME.latents, then NAME ----
 
+film = $(DECODE) -m '$(MODEL)' $(if $(KEEP_FRAMES),| $(SPLIT) --pass FRAMES )| $(MP4) -r $(FPS)
+
 define variant
 sample.$(1) = $$(DENOISE) -m '$$(weights.$(1))' $$(options.$(1)) --size $$(SIZE) \
               --frames $$(FRAMES) -s $$(STEPS) -g $$(GUIDANCE) -F $$(SHIFT) --progress
 
 $$(call record,$$(OUT)/$(1)/options,$$(sample.$(1)))
+$$(call record,$$(OUT)/$(1)/film.options,$$(film))
 
 $(1).latents: text $$(needs.$(1)) | $$(TOOLS)
 	@$$(call missing,$$(OUT)/$(1)/%j.latents.safetensors,$$(OUT)/text/%n.safetensors \
@@ -113,7 +116,8 @@ $(1).latents: text $$(needs.$(1)) | $$(TOOLS)
 	| $$(SPLIT) $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo)
 
 $(1): $(1).latents
-	@$$(call missing,$$(OUT)/$(1)/%j.mp4,$$(OUT)/$(1)/%j.latents.safetensors,$$(JOBS)); \
+	@$$(call missing,$$(OUT)/$(1)/%j.mp4,$$(OUT)/$(1)/%j.latents.safetensors \
+	    $$(OUT)/$(1)/film.options,$$(JOBS)); \
 	cat $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo) \
 	| $$(DECODE) -m '$$(MODEL)' \
 	$$(if $$(KEEP_FRAMES),| $$(SPLIT) --pass \

@@ -71,6 +71,9 @@ tensor-diff "$TMP/euler/fp16/01_seed1.latents.safetensors" "$TMP/dataset/fp16/01
 is $? 1 "and it makes something else"
 videos "$TMP/kept" fp16 KEEP_FRAMES=1
 is "$(tensor-info --names "$TMP/kept/fp16/01_seed1.frames.safetensors" 2>/dev/null | head -1)" frames "KEEP_FRAMES=1 keeps the frames"
+videos "$TMP/kept" fp16 FPS=8
+is "$(mp42frames "$TMP/kept/fp16/01_seed1.mp4" | tensor-info | grep -c '^  fps: 8$')" 1 \
+    "another FPS makes the mp4 again"
 
 # ---- faults ----
 like "$(make -s OUT='a b' videos 2>&1)" "*has a space*" "an output directory with a space is refused"
