@@ -84,9 +84,11 @@ $(O)/bin/%.o: bin/%.cc
 # ---- programs: all of bin/NAME/, common, and for the models the kernels ----
 
 LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc++
-# The only program without kernels whose loops run over a whole checkpoint.
+# The programs without kernels whose loops run over a whole checkpoint, or all pixels.
 LIBS_wan-quantize    = -fopenmp
-$(O)/bin/wan-quantize/codes.o: CFLAGS += $(FAST)
+LIBS_flowmag         = -fopenmp
+LIBS_framediff       = -fopenmp
+$(O)/bin/wan-quantize/codes.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
 
 define program
 SOURCES_$(1) := $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)

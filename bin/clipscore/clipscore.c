@@ -1,0 +1,273 @@
+/*
+** clipscore.c: how well videos show their prompts, and how steady they are, by CLIP.
+**
+** Frames are read and made small a batch at a time: memory does not grow with the video, but for a
+** vector a frame.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/die.h"
+#include "../../common/program.h"
+#include "bpe.h"
+#include "clip.h"
+#include "clipscore.h"
+#include "preprocess.h"
+#include "score.h"
+
+enum { BATCH = 16 }; /* frames */
+
+static const char *directory, *prompt, *fit_name = "crop", *dtype = "fp32";
+static bool per_frame, print_ids, pixels, embeds;
+static const option options[] = {
+    {'m', "model", OPTION_TEXT, &directory, 0, 0, true},
+    {'p', "prompt", OPTION_TEXT, &prompt, 0, 0, false},
+    {0, "fit", OPTION_TEXT, &fit_name, 0, 0, false},
+    {0, "dtype", OPTION_TEXT, &dtype, 0, 0, false},
+    {0, "per-frame", OPTION_FLAG, &per_frame, 0, 0, true},
+    {0, "pixels", OPTION_FLAG, &pixels, 0, 0, true},
+    {0, "embeds", OPTION_FLAG, &embeds, 0, 0, true},
+    {0, "print-ids", OPTION_FLAG, &print_ids, 0, 0, true},
+    OPTIONS_END,
+};
+
+typedef struct {
+    clip model;
+    bpe *tokenizer;
+    fit how;
+    char *last_prompt; /* whose vector `text` is */
+    tensor text;       /* host F32 [1, P] */
+    writer out;        /* --pixels, --embeds */
+} session;
+
+static tensor host_f32(int64_t n, int64_t width)
+{
+    return tensor_of(new_bytes((size_t)(n * width) * 4), F32, n, width);
+}
+
+/* ---- a text ---- */
+
+/* The vector of the document's prompt, kept for the next with the same; absent if it has none. */
+static tensor text_of(session *s, const reader *r)
+{
+    const char *text = prompt ? prompt : metadata_get(&r->d, "prompt");
+    int32_t ids[BPE_MOST];
+    int cut;
+    if (!text) {
+        warn("document %d has no prompt, and there is no -p: its clip is left empty", r->documents);
+        return (tensor){0};
+    }
+    if (s->last_prompt && strcmp(text, s->last_prompt) == 0)
+        return s->text;
+    if (!bpe_is_text(text, strlen(text)))
+        die("the prompt of document %d is not UTF-8", r->documents);
+    int most = s->model.positions < BPE_MOST ? (int)s->model.positions : BPE_MOST;
+    int n = bpe_encode(s->tokenizer, ids, most, text, strlen(text), &cut);
+    if (cut)
+        warn("the prompt of document %d has more than %d tokens: cut", r->documents, most);
+    if (!s->text.data)
+        s->text = host_f32(1, s->model.projection);
+    free(s->last_prompt);
+    s->last_prompt = new_format("%s", text);
+    clip_text(&s->model, s->text, ids, n);
+    return s->text;
+}
+
+/* ---- frames ---- */
+
+/* The shape of the document's frames; the next bytes are theirs. */
+static tensor frames_of(reader *r)
+{
+    tensor t = document_tensor(&r->d, "frames", r->name, U8, 4, (int64_t[]){-1, -1, -1, 3});
+    unsigned char skipped[4096];
+    if (tensor_count(t) == 0)
+        die("the frames of document %d are empty: %s", r->documents, tensor_text(t));
+    for (uint64_t left = document_find(&r->d, "frames")->begin, n; left; left -= n)
+        reader_bytes(r, skipped, n = left < sizeof skipped ? left : sizeof skipped);
+    return t;
+}
+
+/* What is done with each batch of pictures U8 [n, side, side, 3], of which the first is `first`. */
+typedef void batch_function(session *s, tensor pictures, int64_t first, void *data);
+
+static void each_batch(session *s, reader *r, tensor frames, batch_function *use, void *data)
+{
+    int64_t N = frames.dim[0], side = s->model.side, bytes = frames.dim[1] * frames.dim[2] * 3;
+    unsigned char *frame = new_bytes((size_t)bytes);
+    tensor all = tensor_of(new_bytes((size_t)(BATCH * side * side * 3)), U8, BATCH, side, side, 3);
+    resizer *small = resizer_open(frames.dim[1], frames.dim[2], side, s->how);
+    for (int64_t first = 0, n; first < N; first += n) {
+        n = N - first < BATCH ? N - first : BATCH;
+        for (int64_t i = 0; i < n; i++) {
+            stats_phase("read");
+            reader_bytes(r, frame, (size_t)bytes);
+            stats_phase("resize");
+            resize(small, (unsigned char *)all.data + i * side * side * 3, frame);
+        }
+        use(s, slice(all, 0, n), first, data);
+        progress("frames", first + n, N);
+    }
+    resizer_close(small);
+    free(all.data);
+    free(frame);
+    stats_add("documents", 1);
+    stats_add("frames", (double)N);
+}
+
+/* data: the tensor of all vectors */
+static void encode_batch(session *s, tensor pictures, int64_t first, void *data)
+{
+    stats_phase("encode");
+    int64_t n = pictures.dim[0], side = s->model.side;
+    tensor values = tensor_of(new_bytes((size_t)tensor_count(pictures) * 4), F32, 3, n, side, side);
+    normalise(values, pictures);
+    clip_pictures(&s->model, slice(*(tensor *)data, first, n), values);
+    free(values.data);
+}
+
+static void write_batch(session *s, tensor pictures, int64_t first, void *data)
+{
+    (void)first, (void)data;
+    writer_tensor(&s->out, pictures);
+}
+
+/* ---- documents ---- */
+
+static void write_pixels(session *s, reader *r)
+{
+    document d = {0};
+    tensor frames = frames_of(r);
+    metadata_copy(&d, &r->d);
+    provenance_add(&d, options, NULL);
+    document_add(&d, "frames", tensor_of(NULL, U8, frames.dim[0], s->model.side, s->model.side, 3));
+    writer_header(&s->out, &d);
+    each_batch(s, r, frames, write_batch, NULL);
+    writer_end(&s->out);
+    document_free(&d);
+}
+
+static void write_embeds(session *s, const reader *r, const video *v)
+{
+    document d = {0};
+    metadata_copy(&d, &r->d);
+    provenance_add(&d, options, load_provenance(s->model.w));
+    document_add(&d, "image_embeds", v->pictures);
+    if (v->text.data)
+        document_add(&d, "text_embeds", v->text);
+    writer_header(&s->out, &d);
+    writer_tensor(&s->out, v->pictures);
+    if (v->text.data)
+        writer_tensor(&s->out, v->text);
+    writer_end(&s->out);
+    document_free(&d);
+}
+
+static void score_document(session *s, reader *r)
+{
+    tensor frames = frames_of(r);
+    video v = {.document = r->documents,
+               .seed = metadata_get(&r->d, "seed"),
+               .variant = metadata_get(&r->d, "variant"),
+               .pictures = host_f32(frames.dim[0], s->model.projection),
+               .text = text_of(s, r)};
+    each_batch(s, r, frames, encode_batch, &v.pictures);
+    stats_phase("write");
+    if (embeds)
+        write_embeds(s, r, &v);
+    else
+        score_print(&v, per_frame);
+    free(v.pictures.data);
+}
+
+static void all_documents(session *s)
+{
+    reader in;
+    reader_open(&in, stdin, "standard input");
+    writer_open(&s->out, stdout, "standard output");
+    if (program_waits())
+        reader_wait(&in);
+    stats_phase("read");
+    if (!reader_next(&in))
+        die("standard input has no document");
+    if (!pixels) {
+        stats_phase("load");
+        device_open();
+        clip_load(&s->model, dtype_named(dtype));
+    }
+    if (!pixels && !embeds)
+        score_header(per_frame);
+    do {
+        if (pixels)
+            write_pixels(s, &in);
+        else
+            score_document(s, &in);
+        stats_phase("read");
+    } while (reader_next(&in));
+    if (!pixels)
+        stats_set("peak_device_bytes", (double)device_peak_bytes());
+}
+
+/* ---- ids of lines ---- */
+
+static void print_all_ids(const bpe *b)
+{
+    enum { POSITIONS = 77 };
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t n;
+    int32_t ids[POSITIONS];
+    for (long number = 1; (n = getline(&line, &room, stdin)) >= 0; number++) {
+        if (n && line[n - 1] == '\n')
+            n--;
+        if (!bpe_is_text(line, (size_t)n))
+            die("line %ld is not UTF-8", number);
+        int count = bpe_encode(b, ids, POSITIONS, line, (size_t)n, NULL);
+        for (int i = 0; i < count; i++)
+            printf("%s%d", i ? " " : "", ids[i]);
+        printf("\n");
+    }
+    if (ferror(stdin))
+        die_errno("cannot read standard input");
+    free(line);
+}
+
+static fit fit_named(const char *name)
+{
+    static const char *const names[] = {"crop", "pad", "squash"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (fit)i;
+    usage_error("--fit is crop, pad or squash, not '%s'", name);
+}
+
+static void check_usage(int argc, char **argv, int first)
+{
+    if (first < argc)
+        usage_error("unwanted operand '%s'", argv[first]);
+    if (!directory)
+        usage_error("-m DIR is needed: a CLIP as Hugging Face lays it out");
+    if (per_frame + print_ids + pixels + embeds > 1)
+        usage_error("--per-frame, --print-ids, --pixels and --embeds exclude each other");
+    dtype_named(dtype);
+}
+
+int main(int argc, char **argv)
+{
+    session s = {0};
+    check_usage(argc, argv, program_begin(argc, argv, options, usage));
+    s.how = fit_named(fit_name);
+    if (!pixels)
+        s.tokenizer = bpe_open(directory);
+    if (print_ids) {
+        print_all_ids(s.tokenizer);
+    } else {
+        clip_open(&s.model, directory);
+        all_documents(&s);
+        clip_close(&s.model);
+    }
+    if (s.tokenizer)
+        bpe_close(s.tokenizer);
+    free(s.text.data);
+    free(s.last_prompt);
+    return program_end();
+}

@@ -1,0 +1,107 @@
+/*
+** score.c: a video's vectors, what they say, and the lines that say it.
+**
+** clip is the mean over frames of cos(frame, text), temporal the mean over neighbours of
+** cos(frame, next frame). What is not defined (the neighbours of a single frame, a text that is not
+** there) is an empty cell, never 0 and never NaN.
+*/
+#include "score.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "../../common/die.h"
+
+static double dot(const float *a, const float *b, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static double cosine(const video *v, tensor a, tensor b)
+{
+    int64_t n = tensor_width(a);
+    double squares = dot(a.data, a.data, n) * dot(b.data, b.data, n);
+    if (!(squares > 0))
+        die("a vector of document %d is zero: it has no direction", v->document);
+    return dot(a.data, b.data, n) / sqrt(squares);
+}
+
+static double with_text(const video *v, int64_t i)
+{
+    return cosine(v, rows(v->pictures, i, 1), v->text);
+}
+
+static double with_last(const video *v, int64_t i)
+{
+    return cosine(v, rows(v->pictures, i, 1), rows(v->pictures, i - 1, 1));
+}
+
+/* ---- lines ---- */
+
+/* A text cannot end its cell: control characters are shown as ?. */
+static void put_text(const char *s)
+{
+    for (; s && *s; s++)
+        putchar((unsigned char)*s < ' ' || *s == 127 ? '?' : *s);
+    putchar('\t');
+}
+
+static void put_number(bool known, double x, char end)
+{
+    if (known)
+        printf("%.9g", x);
+    putchar(end);
+}
+
+static void put_video(const video *v)
+{
+    printf("%d\t", v->document);
+    put_text(v->seed);
+    put_text(v->variant);
+}
+
+void score_header(bool per_frame)
+{
+    puts(per_frame ? "document\tseed\tvariant\tframe\tclip\ttemporal"
+                   : "document\tseed\tvariant\tclip\tclip100\ttemporal\tframes");
+}
+
+static void print_frames(const video *v)
+{
+    for (int64_t i = 0; i < v->pictures.dim[0]; i++) {
+        bool text = v->text.data != NULL;
+        put_video(v);
+        printf("%lld\t", (long long)i);
+        put_number(text, text ? with_text(v, i) : 0, '\t');
+        put_number(i > 0, i > 0 ? with_last(v, i) : 0, '\n');
+    }
+}
+
+static void print_video(const video *v)
+{
+    int64_t N = v->pictures.dim[0];
+    double clip = 0, temporal = 0;
+    bool text = v->text.data != NULL;
+    for (int64_t i = 0; i < N; i++) {
+        clip += text ? with_text(v, i) / (double)N : 0;
+        temporal += i > 0 ? with_last(v, i) / (double)(N - 1) : 0;
+    }
+    put_video(v);
+    put_number(text, clip, '\t');
+    put_number(text, 100 * clip, '\t');
+    put_number(N > 1, temporal, '\t');
+    printf("%lld\n", (long long)N);
+}
+
+void score_print(const video *v, bool per_frame)
+{
+    if (per_frame)
+        print_frames(v);
+    else
+        print_video(v);
+    if (fflush(stdout) != 0)
+        die_errno("cannot write standard output");
+}

@@ -1,0 +1,15 @@
+/*
+** expansion.h: what a picture is like around each pixel: a quadratic polynomial (Farneback 2003).
+*/
+#ifndef EXPANSION_H
+#define EXPANSION_H
+
+#include <stdint.h>
+
+/* f(p + (x, y)) ~ c + X x + Y y + XX x^2 + YY y^2 + XY x y; nobody needs c. */
+enum { X, Y, XX, YY, XY, COEFFICIENTS };
+
+/* r F32 [h, COEFFICIENTS, w] of the picture f F32 [h, w] */
+void expand(float *r, const float *f, int64_t h, int64_t w);
+
+#endif

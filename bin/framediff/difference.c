@@ -1,0 +1,162 @@
+/*
+** difference.c: PSNR and mean absolute difference, and SSIM after Wang, Bovik, Sheikh and Simoncelli,
+** "Image quality assessment: from error visibility to structural similarity" (2004):
+**
+**     SSIM = (2 ma mb + C1) (2 sab + C2) / ((ma^2 + mb^2 + C1) (saa + sbb + C2))
+**     m: means, s: (co)variances, both weighted by a Gaussian of sigma 1.5 over 11 x 11 pixels
+**     C1 = (0.01 * 255)^2, C2 = (0.03 * 255)^2
+**
+** averaged over all windows within the picture, as the authors' program does. Luma is
+** 0.299 R + 0.587 G + 0.114 B, not rounded.
+**
+** Variances are differences of moments about 0, which cancel in flat bright places: hence F64. Sums
+** of levels are integers. So equal pictures give exactly 1 and infinity, and the number of threads
+** changes no bit.
+*/
+#include "difference.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "../../common/die.h"
+
+enum { WINDOW = SSIM_WINDOW };
+
+/* Sums of a window; then its means, once divided by weights that sum to 1. */
+enum { A, B, AA, BB, AB, MOMENTS };
+
+/* ---- levels ---- */
+
+static level_error row_levels(const uint8_t *a, const uint8_t *b, int64_t n)
+{
+    int64_t absolute = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t d = (int32_t)a[i] - (int32_t)b[i];
+        absolute += d < 0 ? -d : d;
+        squares += d * d;
+    }
+    return (level_error){n, absolute, squares};
+}
+
+level_error levels_between(const uint8_t *a, const uint8_t *b, int64_t H, int64_t W)
+{
+    int64_t values = 0, absolute = 0, squares = 0;
+#pragma omp parallel for schedule(static) reduction(+ : values, absolute, squares)
+    for (int64_t y = 0; y < H; y++) {
+        level_error row = row_levels(a + 3 * W * y, b + 3 * W * y, 3 * W);
+        values += row.values;
+        absolute += row.absolute;
+        squares += row.squares;
+    }
+    return (level_error){values, absolute, squares};
+}
+
+level_error error_sum(level_error a, level_error b)
+{
+    return (level_error){a.values + b.values, a.absolute + b.absolute, a.squares + b.squares};
+}
+
+double mean_absolute(level_error e) { return (double)e.absolute / (double)e.values; }
+
+double psnr(level_error e)
+{
+    return 10 * log10(255.0 * 255.0 * (double)e.values / (double)e.squares);
+}
+
+/* ---- structure ---- */
+
+static void luma_row(double *to, const uint8_t *rgb, int64_t n)
+{
+    for (int64_t x = 0; x < n; x++)
+        to[x] = 0.299 * rgb[3 * x] + 0.587 * rgb[3 * x + 1] + 0.114 * rgb[3 * x + 2];
+}
+
+static void gaussian(double g[WINDOW])
+{
+    double sum = 0;
+    for (int i = 0; i < WINDOW; i++) {
+        double k = i - WINDOW / 2;
+        sum += g[i] = exp(-k * k / (2 * 1.5 * 1.5));
+    }
+    for (int i = 0; i < WINDOW; i++)
+        g[i] /= sum;
+}
+
+/* down [MOMENTS, W] += weight * the moments of single pixels */
+static void add_row(double *restrict down, const double *a, const double *b, double weight,
+                    int64_t W)
+{
+    for (int64_t x = 0; x < W; x++) {
+        double wa = weight * a[x], wb = weight * b[x];
+        down[A * W + x] += wa;
+        down[B * W + x] += wb;
+        down[AA * W + x] += wa * a[x];
+        down[BB * W + x] += wb * b[x];
+        down[AB * W + x] += wa * b[x];
+    }
+}
+
+/* to[x] = the weighted mean of from[x .. x + WINDOW) */
+static void mean_along(double *restrict to, const double *from, const double *g, int64_t n)
+{
+    for (int64_t x = 0; x < n; x++)
+        to[x] = g[0] * from[x];
+    for (int i = 1; i < WINDOW; i++)
+        for (int64_t x = 0; x < n; x++)
+            to[x] += g[i] * from[x + i];
+}
+
+static double similarity_sum(const double *mean, int64_t stride, int64_t n)
+{
+    const double C1 = (0.01 * 255) * (0.01 * 255), C2 = (0.03 * 255) * (0.03 * 255);
+    double sum = 0;
+    for (int64_t x = 0; x < n; x++) {
+        double ma = mean[A * stride + x], mb = mean[B * stride + x];
+        double saa = mean[AA * stride + x] - ma * ma, sbb = mean[BB * stride + x] - mb * mb,
+               sab = mean[AB * stride + x] - ma * mb;
+        sum += (2 * ma * mb + C1) * (2 * sab + C2) / ((ma * ma + mb * mb + C1) * (saa + sbb + C2));
+    }
+    return sum;
+}
+
+/* The sum over the windows whose first row is y; scratch is [2, MOMENTS, W]. */
+static double row_similarity(const double *a, const double *b, int64_t y, int64_t W,
+                             const double g[WINDOW], double *scratch)
+{
+    double *down = scratch, *mean = scratch + MOMENTS * W;
+    int64_t n = W - WINDOW + 1;
+    for (int64_t i = 0; i < MOMENTS * W; i++)
+        down[i] = 0;
+    for (int i = 0; i < WINDOW; i++)
+        add_row(down, a + (y + i) * W, b + (y + i) * W, g[i], W);
+    for (int i = 0; i < MOMENTS; i++)
+        mean_along(mean + i * W, down + i * W, g, n);
+    return similarity_sum(mean, W, n);
+}
+
+double ssim(const uint8_t *a, const uint8_t *b, int64_t H, int64_t W)
+{
+    assert(H >= WINDOW && W >= WINDOW);
+    int64_t h = H - WINDOW + 1, w = W - WINDOW + 1;
+    double g[WINDOW], *luma = new_bytes((size_t)(2 * H * W + h) * sizeof *luma);
+    double *luma_b = luma + H * W, *row = luma + 2 * H * W, sum = 0;
+    gaussian(g);
+#pragma omp parallel
+    {
+        double *scratch = new_bytes((size_t)(2 * MOMENTS * W) * sizeof *scratch);
+#pragma omp for schedule(static)
+        for (int64_t y = 0; y < H; y++) {
+            luma_row(luma + y * W, a + 3 * W * y, W);
+            luma_row(luma_b + y * W, b + 3 * W * y, W);
+        }
+#pragma omp for schedule(static)
+        for (int64_t y = 0; y < h; y++)
+            row[y] = row_similarity(luma, luma_b, y, W, g, scratch);
+        free(scratch);
+    }
+    for (int64_t y = 0; y < h; y++) /* one thread: the order is part of the result */
+        sum += row[y];
+    free(luma);
+    return sum / (double)(h * w);
+}

@@ -1,0 +1,31 @@
+/*
+** frames.c: the frames of the current document, and a cell of a table.
+*/
+#include "frames.h"
+
+#include "die.h"
+
+tensor frames_shape(const reader *r)
+{
+    tensor t = document_tensor(&r->d, "frames", r->name, U8, 4, (int64_t[]){-1, -1, -1, 3});
+    if (tensor_count(t) == 0)
+        die("the frames of document %d of %s are empty: %s", r->documents, r->name, tensor_text(t));
+    if (t.dim[1] > FRAMES_MOST_SIDE || t.dim[2] > FRAMES_MOST_SIDE)
+        die("the frames of document %d of %s are %lldx%lld: a side is at most %d", r->documents,
+            r->name, (long long)t.dim[2], (long long)t.dim[1], FRAMES_MOST_SIDE);
+    return t;
+}
+
+void frames_begin(reader *r)
+{
+    char block[1 << 16];
+    for (uint64_t left = document_find(&r->d, "frames")->begin, n; left; left -= n)
+        reader_bytes(r, block, n = left < sizeof block ? left : sizeof block);
+}
+
+void print_cell(const char *text)
+{
+    for (const char *p = text ? text : ""; *p; p++)
+        putchar((unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
+    putchar('\t');
+}

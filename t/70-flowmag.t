@@ -1,0 +1,148 @@
+#!/bin/sh
+# flowmag: Farneback's flow against OpenCV's on a real video, against known motion, and at the edges.
+. "$(dirname "$0")/tap.sh"
+cd "$ROOT" || exit 1
+CV=fixtures/farneback-cat.safetensors
+
+# document N H W FILE: a document of frames whose values are in FILE
+document() {
+    _n=$(($1 * $2 * $3 * 3))
+    _h="{\"frames\":{\"dtype\":\"U8\",\"shape\":[$1,$2,$3,3],\"data_offsets\":[0,$_n]}}"
+    printf "\\$(printf %03o ${#_h})\\000\\000\\000\\000\\000\\000\\000%s" "$_h"
+    cat "$4"
+}
+# data FILE: what follows the header of the first document
+data() { tail -c +$((9 + $(od -An -tu4 -N4 "$1"))) "$1"; }
+# numbers TYPE NAME: a tensor of the golden as text, a number a line (f4 flow: two)
+numbers() {
+    tensor-pick "$CV:$2" >"$TMP/picked"
+    data "$TMP/picked" | od -An -v -t "$1" -w8
+}
+peak() { sed -n 's/.*"peak_resident_bytes": \([0-9]*\).*/\1/p' "$1"; }
+
+# ---- as OpenCV's, on a video of the real model ----
+
+# swscale's default conversion, which is what the golden was made from; mp42frames's is more exact.
+ffmpeg -nostdin -v error -i fixtures/cat.mp4 -pix_fmt rgb24 -f rawvideo "$TMP/cat.raw"
+document 33 480 832 "$TMP/cat.raw" >"$TMP/cat"
+flowmag --per-pair --stats "$TMP/stats" <"$TMP/cat" >"$TMP/pairs"
+ok $? "33 frames of 832x480"
+is "$(head -n 1 "$TMP/pairs")" "document	seed	variant	prompt	pair	magnitude" "the header line"
+numbers f8 mean_magnitude >"$TMP/wanted"
+error=$(tail -n +2 "$TMP/pairs" | cut -f6 | paste - "$TMP/wanted" |
+    awk '{ e = $1 / $2 - 1; e = e < 0 ? -e : e; if (e > most) most = e }
+         END { print NR == 32 ? most : "pairs: " NR }')
+awk "BEGIN { exit !($error <= 0.005) }"
+ok $? "every pair's magnitude within 0.5 % of OpenCV's"
+comment "greatest relative difference $error"
+flowmag <"$TMP/cat" >"$TMP/whole"
+is "$(sed -n 2p "$TMP/whole" | cut -f1-5)" "1				32" "a line for the video"
+mean=$(awk '{ s += $1 } END { print s / NR }' "$TMP/wanted")
+error=$(awk "NR == 2 { e = \$NF / $mean - 1; print e < 0 ? -e : e }" "$TMP/whole")
+awk "BEGIN { exit !($error <= 1e-4) }"
+ok $? "its magnitude is the mean over pairs"
+
+pixels=$((480 * 832 * 3))
+for pair in 0 20; do
+    tail -c +$((pair * pixels + 1)) "$TMP/cat.raw" | head -c $((2 * pixels)) >"$TMP/two"
+    document 2 480 832 "$TMP/two" | flowmag --flow --stats "$TMP/stats2" >"$TMP/flow"
+    numbers f4 "flow$pair.every8" >"$TMP/wanted"
+    error=$(data "$TMP/flow" | od -An -v -t f4 -w8 |
+        awk '{ y = int((NR - 1) / 832); x = (NR - 1) % 832 } y % 8 == 0 && x % 8 == 0' |
+        paste - "$TMP/wanted" | awk 'NF == 4 { s += sqrt(($1 - $3) ^ 2 + ($2 - $4) ^ 2); n++ }
+            END { print n == 60 * 104 ? s / n : "pixels: " n }')
+    awk "BEGIN { exit !($error <= 0.01) }"
+    ok $? "flow of pair $pair: mean error at most 0.01 pixels"
+    comment "mean error $error"
+done
+[ $(($(peak "$TMP/stats") - $(peak "$TMP/stats2"))) -lt 4000000 ]
+ok $? "33 frames need the memory of 2"
+
+# ---- known motion ----
+
+# Waves that move by 3 to the left and 2 down a frame.
+wave="128+60*sin((X+3*N)/5)*cos((Y-2*N)/7)+40*sin((X+3*N+2*(Y-2*N))/11)"
+ffmpeg -nostdin -v error -f lavfi -i "nullsrc=s=320x240:r=8,format=gbrp,geq=r=$wave:g=$wave:b=$wave" \
+    -frames:v 3 -pix_fmt rgb24 -f rawvideo "$TMP/moving.raw"
+document 3 240 320 "$TMP/moving.raw" >"$TMP/moving"
+flowmag --flow <"$TMP/moving" >"$TMP/flow"
+like "$(tensor-info "$TMP/flow")" '*flow*F32*\[2, 240, 320, 2\]*' "the flow's shape"
+motion=$(data "$TMP/flow" | od -An -v -t f4 -w8 |
+    awk '{ i = NR - 1; y = int(i / 320) % 240; x = i % 320 }
+         y >= 40 && y < 200 && x >= 40 && x < 280 { u += $1; v += $2; n++ }
+         END { print u / n, v / n }')
+echo "$motion" | awk '{ exit !(($1 + 3) ^ 2 + ($2 - 2) ^ 2 < 0.05 ^ 2) }'
+ok $? "a shift by -3, 2 is found"
+comment "mean flow inside $motion"
+head -c $((240 * 320 * 3)) "$TMP/moving.raw" >"$TMP/one.raw"
+cat "$TMP/one.raw" "$TMP/one.raw" >"$TMP/still.raw"
+# The last row and column have no neighbours to be found between: there alone something is seen.
+document 2 240 320 "$TMP/still.raw" | flowmag --flow >"$TMP/still"
+still=$(data "$TMP/still" | od -An -v -t f4 -w8 |
+    awk '{ i = NR - 1; y = int(i / 320); x = i % 320 }
+         y < 80 && x < 160 && ($1 != 0 || $2 != 0) { n++ } END { print n + 0 }')
+is "$still" 0 "equal pictures do not move"
+
+# ---- threads, several documents, one frame ----
+
+OMP_NUM_THREADS=1 flowmag --flow <"$TMP/moving" >"$TMP/flow1"
+OMP_NUM_THREADS=5 flowmag --flow <"$TMP/moving" >"$TMP/flow5"
+cmp "$TMP/flow" "$TMP/flow1" && cmp "$TMP/flow" "$TMP/flow5"
+ok $? "any number of threads gives the same bytes"
+document 1 240 320 "$TMP/one.raw" >"$TMP/one"
+cat "$TMP/one" "$TMP/moving" "$TMP/one" >"$TMP/many"
+is "$(flowmag <"$TMP/many" | cut -f1,5- | sed 's/[0-9]\.[0-9]*$/X/' | tr '\t\n' '| ')" \
+    "document|pairs|magnitude 1|0| 2|2|X 3|0| " "one frame: an empty cell, and the rest is measured"
+is "$(flowmag --per-pair <"$TMP/many" | cut -f1,5- | sed 's/[0-9]\.[0-9]*$/X/' | tr '\t\n' '| ')" \
+    "document|pair|magnitude 1|| 2|1|X 2|2|X 3|| " "by pairs, too"
+like "$(flowmag --flow <"$TMP/one" | tensor-info)" '*flow*F32*\[0, 240, 320, 2\]*' "its flow is empty"
+
+# ---- metadata, other tensors ----
+
+tensor-pick -k seed=7 -k variant=w8a16 -k prompt='a	cat
+猫' "$GOLDEN:noise" "$GOLDEN:vae.frames=frames" >"$TMP/meta"
+is "$(flowmag <"$TMP/meta" | sed -n 2p | cut -f1-5)" "1	7	w8a16	a cat 猫	8" \
+    "seed, variant and prompt, in one line; other tensors are passed over"
+info=$(flowmag --flow <"$TMP/meta" | tensor-info)
+like "$info" '*seed: 7*' "the flow keeps the metadata"
+like "$info" '*flowmag:*version*' "and adds its own"
+
+# ---- small and odd sizes ----
+
+for size in '1 1' '2 2' '1 70' '70 1' '5 9' '33 47' '65 131'; do
+    h=${size% *} w=${size#* }
+    head -c $((3 * h * w * 3)) "$TMP/cat.raw" >"$TMP/small.raw"
+    document 3 "$h" "$w" "$TMP/small.raw" | flowmag --flow >"$TMP/small"
+    rc=$?
+    count=$(data "$TMP/small" | od -An -v -t f4 -w4 | grep -c '^ *-\{0,1\}[0-9.e+-]*$')
+    is "$rc $count" "0 $((2 * h * w * 2))" "${w}x$h: finite numbers"
+done
+
+# ---- bad input ----
+
+# from FILE OPTIONS...: flowmag with FILE as standard input
+from() {
+    _input=$1
+    shift
+    flowmag "$@" <"$_input"
+}
+fails 1 "flowmag: standard input has no document" "nothing" from /dev/null
+fails 2 "flowmag: unwanted operand 'x'*" "an operand" from "$TMP/one" x
+fails 2 "flowmag: either --per-pair or --flow*" "two kinds of output" from "$TMP/one" --flow --per-pair
+head -c 5000 "$TMP/moving" >"$TMP/bad"
+fails 1 "flowmag: standard input, document 1: 'frames' ends short: *" "a short file" from "$TMP/bad"
+document 0 4 4 /dev/null >"$TMP/bad"
+fails 1 "flowmag: the frames of document 1 of standard input are empty: *" "no frames" from "$TMP/bad"
+tensor-pick "$GOLDEN:noise=frames" >"$TMP/bad"
+fails 1 "flowmag: *'frames'*" "frames of another type" from "$TMP/bad"
+tensor-pick "$GOLDEN:noise" >"$TMP/bad"
+fails 1 "flowmag: *'frames'*" "no tensor of that name" from "$TMP/bad"
+document 1 1 16385 "$TMP/cat.raw" | head -c 60000 >"$TMP/bad"
+fails 1 "flowmag: the frames of document 1 of standard input are 16385x1: a side is at most 16384" \
+    "a side that is too long" from "$TMP/bad"
+full() { flowmag <"$TMP/one" >/dev/full; }
+if [ -w /dev/full ]; then
+    fails 1 "flowmag: cannot write standard output: *" "a full disk" full
+fi
+
+done_testing

@@ -1,0 +1,155 @@
+#!/bin/sh
+# clipscore: tokens, pictures and vectors against Hugging Face's CLIP and PIL; the table; bad input.
+. "$(dirname "$0")/tap.sh"
+C=$ROOT/fixtures/clip M=$TMP/clip G=$ROOT/fixtures/clip/golden.safetensors
+tab=$(printf '\t')
+"$C/unpack.sh" "$M" || exit 1
+
+# ---- tokens ----
+
+mkdir "$TMP/words"
+cp "$M/vocab.json" "$M/merges.txt" "$TMP/words"
+ids() { clipscore -m "$TMP/words" --print-ids; }
+ids <"$C/prompts.txt" >"$TMP/ids"
+is "$(wc -l <"$TMP/ids")" 172 "172 lines of ids, without a model"
+is "$(diff "$TMP/ids" "$C/ids.txt" | grep -c '^<')" 0 "identical on all of them"
+is "$(echo 'İ <|endoftext|>! <|ENDOFTEXT|>?!<|ENDOFTEXT|>?' | ids)" \
+    "49406 328 16384 49407 256 27 347 40786 4160 91 285 9785 27 347 40786 4160 91 29 286 49407" \
+    "special tokens within a text, and what becomes like them in lower case"
+long=$(yes fox | head -n 100 | tr '\n' ' ')
+is "$(echo "$long" | ids | wc -w)" 77 "a long line is cut to 77"
+like "$(echo "$long" | ids)" "49406 *3240 49407" "keeping the end token"
+is "$(echo | ids)" "49406 49407" "an empty line"
+
+# ---- pictures ----
+
+# Frames 0, 8, 16, 24 of cat.mp4 as ffmpeg converts them by itself, which is what the goldens saw.
+document() { # SHAPE METADATA: a document of the frames on standard input
+    header=$(printf '{"__metadata__":{%s},"frames":{"dtype":"U8","shape":[%s],%s%d]}}' \
+        "$2" "$1" '"data_offsets":[0,' "$(echo "$1" | awk -F, '{ print $1 * $2 * $3 * $4 }')")
+    n=${#header}
+    printf "\\$(printf %03o $((n % 256)))\\$(printf %03o $((n / 256)))\\0\\0\\0\\0\\0\\0%s" \
+        "$header"
+    cat
+}
+ffmpeg -v error -i "$ROOT/fixtures/cat.mp4" -vf "select='not(mod(n,8))'" -fps_mode passthrough \
+    -frames:v 4 -pix_fmt rgb24 -f rawvideo - |
+    document 4,480,832,3 '"prompt":"a lovely cat"' >"$TMP/four"
+clipscore -m "$M" --pixels <"$TMP/four" >"$TMP/pixels"
+ok $? "--pixels"
+# No level is more than 1 off and at most one in twenty is: the mean is within 0.05.
+close_to "pictures of four frames" --abs 1 --same 0.95 "$TMP/pixels:frames" "$G:frames"
+gzip -dc "$C/fits.safetensors.gz" >"$TMP/fits"
+tensor-pick "$TMP/fits:frames" >"$TMP/frames"
+for fit in crop pad squash; do
+    clipscore -m "$M" --pixels --fit $fit <"$TMP/frames" >"$TMP/fit"
+    close_to "--fit $fit is PIL's" --abs 0 "$TMP/fit:frames" "$TMP/fits:$fit"
+done
+
+# ---- vectors ----
+
+# Frames that are 224 x 224 already stay as they are.
+tensor-pick "$G:frames" >"$TMP/small"
+i=0
+while IFS= read -r text; do
+    clipscore -m "$M" --embeds -p "$text" <"$TMP/small" >"$TMP/embeds"
+    tensor-pick "$G:text_embeds[$i:$((i + 1))]" >"$TMP/wanted"
+    close_to "text vector $i" --rel 1e-4 "$TMP/embeds:text_embeds" "$TMP/wanted:text_embeds"
+    i=$((i + 1))
+done <"$C/texts.txt"
+close_to "vectors of four frames" --rel 1e-4 "$TMP/embeds:image_embeds" "$G:image_embeds"
+clipscore -m "$M" --embeds <"$TMP/four" >"$TMP/embeds"
+close_to "from the mp4" --rel 4e-3 "$TMP/embeds:image_embeds" "$G:image_embeds"
+like "$(tensor-info "$TMP/embeds")" "*clipscore*version*device*weights*" "provenance"
+clipscore -m "$M" --embeds --dtype bf16 <"$TMP/small" -q >"$TMP/bf16"
+close_to "--dtype bf16" --rel 1e-2 "$TMP/bf16:image_embeds" "$G:image_embeds"
+
+# ---- the table ----
+
+# A second document of other metadata, a third of one frame.
+tensor-pick -k 'prompt=A cat playing guitar on the moon' -k seed=5 -k "variant=a${tab}b" \
+    "$TMP/small" >"$TMP/2"
+tensor-pick "$TMP/small:frames[0:1]" >"$TMP/3"
+cat "$TMP/four" "$TMP/2" "$TMP/3" | clipscore -m "$M" --stats "$TMP/stats" >"$TMP/table" 2>"$TMP/err"
+ok $? "three documents"
+is "$(head -n 1 "$TMP/table" | tr "$tab" ' ')" \
+    "document seed variant clip clip100 temporal frames" "the header"
+is "$(wc -l <"$TMP/table")" 4 "a line a document"
+like "$(cat "$TMP/err")" "*warning: document 3 has no prompt*" "no prompt: a warning"
+is "$(sed -n 4p "$TMP/table")" "3$tab$tab$tab$tab$tab${tab}1" "no prompt, one frame: empty cells"
+is "$(sed -n 3p "$TMP/table" | cut -f 2,3)" "5${tab}a?b" "seed and variant; a tab cannot end a cell"
+like "$(tr -d ' \n' <"$TMP/stats")" '*"weight_loads":1,*"documents":3,*' "weights loaded once"
+# Hugging Face's vectors give 0.2564403495 and 0.9708122129.
+is "$(sed -n 3p "$TMP/table" | awk -F "$tab" '{
+    d = $4 - 0.2564403495; e = $5 - 25.64403495; f = $6 - 0.9708122129
+    print (d * d < 1e-12) (e * e < 1e-8) (f * f < 1e-12) $7 }')" 1114 \
+    "score, times 100, consistency, frames"
+comment "$(sed -n 3p "$TMP/table")"
+clipscore -m "$M" --per-frame -p 'A cat playing guitar on the moon' <"$TMP/small" >"$TMP/frames"
+is "$(wc -l <"$TMP/frames")" 5 "--per-frame: a line a frame"
+is "$(awk -F "$tab" 'NR > 1 { c += $5; t += $6; n += $6 != "" }
+    END { printf "%.6f %.6f %d", c / 4, t / 3, n }' "$TMP/frames")" \
+    "$(sed -n 3p "$TMP/table" | awk -F "$tab" '{ printf "%.6f %.6f 3", $4, $6 }')" \
+    "whose means are the score"
+is "$(clipscore -m "$M" -p 'a lovely cat' <"$TMP/2" | cut -f 4)" \
+    "$(tensor-pick -k 'prompt=a lovely cat' "$TMP/small" | clipscore -m "$M" | cut -f 4)" \
+    "-p counts more than metadata"
+# More frames than a batch.
+mp42frames "$ROOT/fixtures/cat.mp4" >"$TMP/all"
+clipscore -m "$M" --embeds -q --wait <"$TMP/all" >"$TMP/embeds"
+tensor-pick "$TMP/all:frames[31:33]" | clipscore -q -m "$M" --embeds >"$TMP/two"
+tensor-pick "$TMP/embeds:image_embeds[31:33]" >"$TMP/last"
+close_to "frames of two batches" --rel 1e-6 "$TMP/last" "$TMP/two:image_embeds"
+
+# ---- what is refused ----
+
+score() { clipscore -q -m "$1" -p cat <"${2-$TMP/3}"; }
+for file in config.json vocab.json merges.txt; do
+    mv "$M/$file" "$TMP/away"
+    fails 1 "clipscore: cannot read $M/$file: No such file*" "no $file" score "$M"
+    mv "$TMP/away" "$M/$file"
+done
+broken() { rm -rf "$TMP/bad"; cp -R "$M" "$TMP/bad"; }
+broken
+rm "$TMP/bad/model.safetensors"
+fails 1 "clipscore: cannot find model.safetensors*in $TMP/bad" "no weights" score "$TMP/bad"
+head -c 100000 "$M/model.safetensors" >"$TMP/bad/model.safetensors"
+fails 1 "clipscore: *$TMP/bad/model.safetensors*" "cut weights" score "$TMP/bad"
+is "$(score "$TMP/bad" 2>/dev/null | wc -c)" 0 "and nothing is written"
+broken
+config() { sed "s/$1/$2/" "$M/config.json" >"$TMP/bad/config.json"; }
+config quick_gelu gelu
+fails 1 "*hidden_act is 'gelu': only quick_gelu is known" "another activation" score "$TMP/bad"
+config '"num_attention_heads": 2' '"num_attention_heads": 4'
+fails 1 "*128 wide with 4 heads: heads must be 64 wide" "other heads" score "$TMP/bad"
+config '"image_size": 224' '"image_size": 256'
+fails 1 "*pictures of 256 pixels do not fit*" "another picture" score "$TMP/bad"
+config '"eos_token_id": 49407' '"eos_token_id": 7'
+fails 1 "*ends with 49407, but eos_token_id of config.json is 7" "another end token" \
+    score "$TMP/bad"
+config vision_config version_config
+fails 1 "*config.json is not CLIP's: it has no vision_config" "not CLIP's" score "$TMP/bad"
+echo '{' >"$TMP/bad/config.json"
+fails 1 "*cannot read $TMP/bad/config.json: line *" "config.json is no JSON" score "$TMP/bad"
+broken
+echo '{"a": 1}' >"$TMP/bad/vocab.json"
+fails 1 "*vocab.json has no <|startoftext|>" "a vocabulary of one token" score "$TMP/bad"
+echo 'a b c' >>"$TMP/bad/merges.txt"
+cp "$M/vocab.json" "$TMP/bad"
+fails 1 "*merges.txt: line 48896 is not a pair of tokens" "three tokens on a line" score "$TMP/bad"
+: >"$TMP/none"
+fails 1 "*standard input has no document" "no input" score "$M" "$TMP/none"
+fails 1 "*frames*" "a stream without frames" score "$M" "$ROOT/fixtures/noise.safetensors"
+head -c 200000 "$TMP/small" >"$TMP/cut"
+fails 1 "*short*" "a cut stream" score "$M" "$TMP/cut"
+document 0,480,832,3 '' </dev/null >"$TMP/zero"
+fails 1 "*frames of document 1 are empty*" "no frames" score "$M" "$TMP/zero"
+bad_line() { printf 'fox\n\377\n' | ids; }
+fails 1 "*line 2 is not UTF-8" "not UTF-8" bad_line
+full() { score "$M" >/dev/full; }
+fails 1 "*No space left on device" "a full disk" full
+fails 2 "*-m DIR is needed*" "no -m" clipscore
+fails 2 "*--fit is crop, pad or squash, not 'fill'*" "another fit" clipscore -m "$M" --fit fill
+fails 2 "*exclude each other*" "two outputs" clipscore -m "$M" --pixels --embeds
+fails 2 "*unwanted operand*" "an operand" clipscore -m "$M" cat.mp4
+done_testing
