@@ -16,8 +16,8 @@
 #
 #   make w8a16 DENOISE='build/cpu/wan-denoise --solver dpm++' OUT=dataset-dpm
 #
-# A variant is a line or two, weights.NAME (what -m gets) and if wanted options.NAME and needs.NAME,
-# and its name in VARIANTS.
+# A variant is a line or two, weights.NAME (what -m gets) and if wanted options.NAME and needs.NAME:
+# then there is `make NAME`. VARIANTS are those that `make videos` makes.
 
 # Stages that overlap share the cores: a thread that waits does not spin.
 export OMP_WAIT_POLICY ?= passive
@@ -55,12 +55,20 @@ weights.w8a16 = $(OUT)/model/w8a16.safetensors
 options.w8a16 = --dtype fp16
 needs.w8a16   = $(OUT)/model/w8a16.safetensors
 
-# Only asked for a video are the prompts looked at, and laid out one a file.
-ifneq ($(filter videos text $(VARIANTS) $(VARIANTS:%=%.latents),$(MAKECMDGOALS)),)
+# Only asked for a video are the prompts looked at and laid out one a file, and what the stages are
+# asked to do written down. `make -n` does that much too.
+KNOWN := $(patsubst weights.%,%,$(filter weights.%,$(.VARIABLES)))
+ASKED := $(sort $(filter $(KNOWN),$(MAKECMDGOALS:%.latents=%)) \
+                $(if $(filter videos,$(MAKECMDGOALS)),$(VARIANTS)))
+ifneq ($(ASKED)$(filter text,$(MAKECMDGOALS)),)
 
-$(if $(word 2,$(OUT)),$(error OUT='$(OUT)' has a space, which make cannot carry))
-
-$(if $(strip $(SEEDS)),,$(error SEEDS is empty: at least one is needed))
+refuse = $(if $(strip $(1)),$(error $(2)))
+$(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant of VARIANTS='$(VARIANTS)' but: $(KNOWN))
+$(call refuse,$(word 2,$(OUT)),OUT='$(OUT)' has a space, which make cannot carry)
+$(call refuse,$(findstring ',$(MODEL)),MODEL=$(MODEL) has a quote)
+$(call refuse,$(if $(strip $(SEEDS)),,none),SEEDS is empty: at least one is needed)
+$(call refuse,$(shell printf '%s\n' $(SEEDS) | grep -vx '[0-9]*'),SEEDS='$(SEEDS)' are not numbers)
+$(call refuse,$(filter-out $(words $(SEEDS)),$(words $(sort $(SEEDS)))),SEEDS has one twice)
 
 NUMBERS := $(shell pipelines/one-line-a-file '$(OUT)/text' < '$(PROMPTS)')
 $(if $(NUMBERS),,$(error there are no prompts in '$(PROMPTS)'))
@@ -69,6 +77,13 @@ JOBS := $(foreach n,$(NUMBERS),$(foreach s,$(SEEDS),$(n)_seed$(s)))
 
 # $(call record,FILE,TEXT): FILE holds TEXT, and is as old as that is true.
 record = $(shell mkdir -p $(dir $(1)) && pipelines/write-if-changed $(1) <<< "$(2)")
+
+# $(call files,PATTERNS): name, bytes and time of MODEL's files, so that another checkpoint under
+# the same name is noticed.
+files = $(shell cd '$(MODEL)' && stat -L -c '%n %s %Y' $(1) 2>/dev/null)
+text_files := $(call files,*t5* google/umt5-xxl/*)
+dit_files  := $(call files,*diffusion* config.json)
+vae_files  := $(call files,*VAE* *vae*)
 
 # A stage is one recipe for all of its files: it asks `missing` which jobs' file is absent or older
 # than what it follows from, and makes those in one process. $(call missing,FILE,INPUTS,JOBS) sets
@@ -79,7 +94,7 @@ videos: $(VARIANTS)
 
 # ---- text: shared by the variants ----
 
-$(call record,$(OUT)/text/options,$(ENCODE) -m '$(MODEL)')
+$(call record,$(OUT)/text/options,$(ENCODE) -m '$(MODEL)' $(text_files))
 
 text: | $(TOOLS)
 	@$(call missing,$(OUT)/text/%n.safetensors,$(OUT)/text/%n.txt $(NEGATIVE) \
@@ -90,10 +105,12 @@ text: | $(TOOLS)
 
 # ---- weights of a variant ----
 
-$(call record,$(OUT)/model/w8a16.options,$(QUANTIZE) -t w8a16 -m '$(MODEL)')
+quantize = $(QUANTIZE) -t w8a16 -m '$(MODEL)'
+
+$(if $(filter w8a16,$(ASKED)),$(call record,$(OUT)/model/w8a16.options,$(quantize) $(dit_files)))
 
 $(OUT)/model/w8a16.safetensors: $(OUT)/model/w8a16.options | $(TOOLS)
-	$(QUANTIZE) -t w8a16 -m '$(MODEL)' > $@.part && mv $@.part $@
+	$(quantize) > $@.part && mv $@.part $@
 
 # ---- one variant: NAME.latents, then NAME ----
 
@@ -103,8 +120,8 @@ define variant
 sample.$(1) = $$(DENOISE) -m '$$(weights.$(1))' $$(options.$(1)) --size $$(SIZE) \
               --frames $$(FRAMES) -s $$(STEPS) -g $$(GUIDANCE) -F $$(SHIFT) --progress
 
-$$(call record,$$(OUT)/$(1)/options,$$(sample.$(1)))
-$$(call record,$$(OUT)/$(1)/film.options,$$(film))
+$$(call record,$$(OUT)/$(1)/options,$$(sample.$(1)) $$(dit_files))
+$$(call record,$$(OUT)/$(1)/film.options,$$(film) $$(vae_files))
 
 $(1).latents: text $$(needs.$(1)) | $$(TOOLS)
 	@$$(call missing,$$(OUT)/$(1)/%j.latents.safetensors,$$(OUT)/text/%n.safetensors \
@@ -126,7 +143,7 @@ $(1): $(1).latents
 
 .PHONY: $(1) $(1).latents
 endef
-$(foreach v,$(VARIANTS),$(eval $(call variant,$(v))))
+$(foreach v,$(ASKED),$(eval $(call variant,$(v))))
 
 .PHONY: videos text
 

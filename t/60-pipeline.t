@@ -75,7 +75,18 @@ videos "$TMP/kept" fp16 FPS=8
 is "$(mp42frames "$TMP/kept/fp16/01_seed1.mp4" | tensor-info | grep -c '^  fps: 8$')" 1 \
     "another FPS makes the mp4 again"
 
+# ---- other weights under the same name ----
+cp -r $model "$TMP/model"
+(model=$TMP/model; videos "$TMP/moved" fp16; touch "$TMP/now"; touch -d '1 hour' "$TMP/model/Wan2.1_VAE.pth"; videos "$TMP/moved" fp16)
+is "$(find "$TMP/moved/fp16" -newer "$TMP/now" -name '*.mp4' | wc -l),$(find "$TMP/moved" -newer "$TMP/now" -name '*.latents.*')" "6," \
+    "another VAE under the same name makes the videos again, not the latents"
+videos "$TMP/bf16" bf16
+ok $? "a variant that is not among VARIANTS can be asked for"
+
 # ---- faults ----
+like "$(videos "$TMP/x" fp16 SEEDS='1 1' 2>&1; cat "$TMP/make.err")" "*SEEDS has one twice*" "a seed twice is refused"
+like "$(videos "$TMP/x" fp16 SEEDS='1 b' 2>&1; cat "$TMP/make.err")" "*are not numbers*" "a seed that is no number is refused"
+like "$(videos "$TMP/x" videos VARIANTS='fp16 fp17' 2>&1; cat "$TMP/make.err")" "*no variant*" "an unknown variant is refused"
 like "$(make -s OUT='a b' videos 2>&1)" "*has a space*" "an output directory with a space is refused"
 like "$(make -s OUT="$TMP/x" PROMPTS=/nonexistent fp16 2>&1)" "*no prompts in*" "a missing prompt file is said"
 cp -r $model "$TMP/with space"

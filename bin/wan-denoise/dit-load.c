@@ -99,7 +99,8 @@ static void check_config(dit *m, const json_t *config, const char *from)
     double heads = number(config, from, "num_heads", (double)(m->dim / HEAD_WIDTH));
     double text_len = number(config, from, "text_len", TEXT_LEN);
     double eps = number(config, from, "eps", 1e-6);
-    if (!(heads >= 1 && heads <= (double)m->dim) || m->dim % (int64_t)heads != 0)
+    if (!(heads >= 1 && heads <= (double)m->dim) || heads != (double)(int64_t)heads ||
+        m->dim % (int64_t)heads != 0)
         die("%s says %g heads, which do not divide a width of %lld", from, heads,
             (long long)m->dim);
     if (!(text_len >= 1 && text_len <= 1 << 20) || !(eps >= 0 && eps < 1))

@@ -31,6 +31,7 @@ t5 t5_open(weights *w)
     tensor table = weights_tensor(w, "token_embedding.weight", -1, -1);
     m.vocabulary = table.dim[0];
     m.width = table.dim[1];
+    weights_tensor(w, "norm.weight", m.width); /* used last: better missed now */
     tensor q = weights_tensor(w, "blocks.0.attn.q.weight", -1, m.width);
     m.attention_width = q.dim[0];
     m.ffn_width = weights_tensor(w, "blocks.0.ffn.fc1.weight", -1, m.width).dim[0];
