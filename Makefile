@@ -31,7 +31,7 @@ libs  = $(shell pkg-config --libs $(1))
 
 PROGRAMS := $(patsubst bin/%/,%,$(wildcard bin/*/))
 # Programs that run a model link the kernels; the others are the same on every device.
-MODELS   := $(filter wan-encode-text wan-denoise wan-vae-decode,$(PROGRAMS))
+MODELS   := $(filter wan-encode-text wan-denoise wan-vae-decode clipscore,$(PROGRAMS))
 
 all: $(PROGRAMS:%=$(O)/%)
 
@@ -84,6 +84,7 @@ $(O)/bin/%.o: bin/%.cc
 # ---- programs: all of bin/NAME/, common, and for the models the kernels ----
 
 LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc++
+LIBS_clipscore       = $(call libs,libpcre2-8 libutf8proc)
 # The programs without kernels whose loops run over a whole checkpoint, or all pixels.
 LIBS_wan-quantize    = -fopenmp
 LIBS_flowmag         = -fopenmp

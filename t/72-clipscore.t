@@ -70,7 +70,8 @@ close_to "--dtype bf16" --rel 1e-2 "$TMP/bf16:image_embeds" "$G:image_embeds"
 tensor-pick -k 'prompt=A cat playing guitar on the moon' -k seed=5 -k "variant=a${tab}b" \
     "$TMP/small" >"$TMP/2"
 tensor-pick "$TMP/small:frames[0:1]" >"$TMP/3"
-cat "$TMP/four" "$TMP/2" "$TMP/3" | clipscore -m "$M" --stats "$TMP/stats" >"$TMP/table" 2>"$TMP/err"
+cat "$TMP/four" "$TMP/2" "$TMP/3" |
+    clipscore -m "$M" --stats "$TMP/stats" >"$TMP/table" 2>"$TMP/err"
 ok $? "three documents"
 is "$(head -n 1 "$TMP/table" | tr "$tab" ' ')" \
     "document seed variant clip clip100 temporal frames" "the header"
