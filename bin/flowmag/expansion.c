@@ -1,5 +1,5 @@
 /*
-** expansion.c: the polynomial that fits the 11 x 11 pixels around each best, weighted by a Gaussian.
+** expansion.c: the polynomial that best fits the 11 x 11 pixels around each, by Gaussian weights.
 **
 ** Least squares with a weight g(x) g(y) that factors, and polynomials that are orthogonal under it,
 ** fall apart into products of three filters of 11 taps, each along one axis. With the moments
@@ -112,7 +112,7 @@ void expand(float *r, const float *f, int64_t h, int64_t w)
 #pragma omp parallel
     {
         float *memory = new_bytes((size_t)(3 * stride) * sizeof *memory), *v = memory + REACH;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 16)
         for (int64_t y = 0; y < h; y++) {
             filter_columns(v, stride, f, y, h, w, &k);
             for (int i = 0; i < 3; i++)

@@ -12,8 +12,8 @@
 **
 **     G = sum A'A,  h = sum A'db,  d = G^-1 h
 **
-** three times a scale, from the coarsest scale of the pyramid to the finest, each beginning with the
-** twice as large flow of the one before. The choices that the paper leaves open are OpenCV's: equal
+** three times a scale, from the coarsest scale of the pyramid to the finest, each beginning with
+** twice the flow of the one before. The choices that the paper leaves open are OpenCV's: equal
 ** weights in the window, which repeats the border's pixels; pixels within 5 of the border count
 ** less; where x + d0 leaves the picture A1 and b1 stand alone; G's determinant has 1e-3 added.
 **
@@ -194,7 +194,7 @@ static void make_moments(float *moments, const scale *s)
         int32_t *at = new_bytes((size_t)w * sizeof *at);
         float *memory = floats((3 + COEFFICIENTS) * w);
         guess g = {at, memory, memory + w, memory + 2 * w, memory + 3 * w};
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 16)
         for (int64_t y = 0; y < s->h; y++)
             row_moments(moments + y * MOMENTS * w, s, &g, across, y);
         free(memory);
@@ -287,7 +287,7 @@ static void solve(scale *s, const float *moments)
 #pragma omp parallel
     {
         double *down = new_bytes((size_t)(2 * n + s->w + 2 * REACH) * sizeof *down);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
         for (int64_t y = 0; y < s->h; y += STRIP)
             solve_strip(s, moments, y, down, down + 2 * n, down + n);
         free(down);
@@ -301,7 +301,7 @@ static void enlarge(scale *fine, const scale *coarse)
 {
     int64_t h = fine->h, w = fine->w, cw = coarse->w;
     place *across = places(w, cw), *down = places(h, coarse->h);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 16)
     for (int64_t y = 0; y < h; y++)
         for (int c = 0; c < 2; c++) {
             const float *upper = coarse->flow + (down[y].first * 2 + c) * cw,

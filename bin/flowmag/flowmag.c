@@ -3,8 +3,8 @@
 ** neighbours, as a table, or the flow itself as a stream.
 **
 ** Frames are read one by one and two are kept, so a video of any length takes the same memory. A
-** video of one frame has no motion that could be measured: its cell is empty, which is neither 0 nor
-** NaN.
+** video of one frame has no motion that could be measured: its cell is empty, which is neither 0
+** nor NaN.
 */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
-** difference.c: PSNR and mean absolute difference, and SSIM after Wang, Bovik, Sheikh and Simoncelli,
-** "Image quality assessment: from error visibility to structural similarity" (2004):
+** difference.c: PSNR and mean absolute difference, and SSIM after Wang, Bovik, Sheikh and
+** Simoncelli, "Image quality assessment: from error visibility to structural similarity" (2004):
 **
 **     SSIM = (2 ma mb + C1) (2 sab + C2) / ((ma^2 + mb^2 + C1) (saa + sbb + C2))
 **     m: means, s: (co)variances, both weighted by a Gaussian of sigma 1.5 over 11 x 11 pixels
