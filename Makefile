@@ -12,6 +12,7 @@
 
 DEVICE ?= $(shell command -v nvcc >/dev/null && nvidia-smi -L >/dev/null 2>&1 \
                   && echo cuda || echo cpu)
+$(if $(filter-out cpu cuda,$(DEVICE)),$(error DEVICE is cpu or cuda, not '$(DEVICE)'))
 PREFIX ?= /usr/local
 O      := build/$(DEVICE)
 
