@@ -20,12 +20,14 @@ fi
 
 # A prompt of 20 tokens and the default negative prompt's length.
 ids=$(seq 1000 1018) negative=$(seq 2000 2125)
-cd "$directory"
-echo $ids 1 | wan-encode-text -m "text$TEXT_LAYERS" --token-ids -n "$(echo $negative) 1" --stats text.json > text
-wan-denoise -m . --size "$SIZE" --frames "$FRAMES" -s "$STEPS" --stats denoise.json < text > latents
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+echo $ids 1 | wan-encode-text -m "$directory/text$TEXT_LAYERS" --token-ids -n "$(echo $negative) 1" --stats text.json > text
+wan-denoise -m "$directory" --size "$SIZE" --frames "$FRAMES" -s "$STEPS" --stats denoise.json < text > latents
 # Random weights make latents of any size; the decoder wants latents of order one, so it gets noise.
-wan-denoise -m . --size "$SIZE" --frames "$FRAMES" -s 0 < text > noise
-wan-vae-decode -m . --stats decode.json < noise > frames
+wan-denoise -m "$directory" --size "$SIZE" --frames "$FRAMES" -s 0 < text > noise
+wan-vae-decode -m "$directory" --stats decode.json < noise > frames
 
 number() { sed -n "s/.*\"$2\": \([0-9.e+-]*\).*/\1/p" "$1" | head -1; }
 weights() { sed -n 's/.*"weight_bytes\.[A-Z0-9]*": \([0-9]*\).*/\1/p' "$1" | awk '{ s += $1 } END { print s / 1e9 }'; }
