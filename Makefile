@@ -55,7 +55,7 @@ endif
 
 $(O)/common/%.o: common/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(call flags,jansson zlib) -c -o $@ $<
+	$(COMPILE) $(call flags,jansson zlib libutf8proc) -c -o $@ $<
 
 $(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c))
 	rm -f $@ && ar rcs $@ $^

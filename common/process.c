@@ -133,13 +133,6 @@ void process_finish(process *p)
     close(p->errors);
 }
 
-void process_stop(process *p)
-{
-    kill_child(p);
-    end_status(p);
-    close(p->errors);
-}
-
 void process_write(process *p, const void *from, size_t n)
 {
     for (size_t done = 0; done < n;) {

@@ -31,7 +31,5 @@ size_t process_read(process *p, void *to, size_t n);
 /* Closes the pipe and waits until it ends; dies with its last line on stderr unless it succeeded.
  * One that is read must have been read to its end. */
 void process_finish(process *p);
-/* Kills it: no more of it is wanted. */
-void process_stop(process *p);
 
 #endif

@@ -148,8 +148,6 @@ bpe *bpe_open(const char *directory)
     return b;
 }
 
-int32_t bpe_end(const bpe *b) { return b->end; }
-
 void bpe_close(bpe *b)
 {
     json_decref(b->id);
@@ -240,19 +238,6 @@ static void encode_word(const bpe *b, id_list *ids, const char *s, size_t length
 }
 
 /* ---- a text ---- */
-
-int bpe_is_text(const char *s, size_t n)
-{
-    for (size_t i = 0; i < n;) {
-        utf8proc_int32_t c;
-        utf8proc_ssize_t k =
-            utf8proc_iterate((const utf8proc_uint8_t *)s + i, (utf8proc_ssize_t)(n - i), &c);
-        if (k < 1)
-            return 0;
-        i += (size_t)k;
-    }
-    return 1;
-}
 
 /* NFC in lower case; the caller frees it. */
 static char *normalised(const char *s, size_t n, size_t *length)

@@ -16,10 +16,6 @@ bpe *bpe_open(const char *directory);
 /* The ids of s[0..n), valid UTF-8, with a start and an end token; what is more than `most` is cut,
 ** keeping the end token, and *cut says that it was (cut may be NULL). Returns how many they are. */
 int bpe_encode(const bpe *b, int32_t *ids, int most, const char *s, size_t n, int *cut);
-int32_t bpe_end(const bpe *b);
 void bpe_close(bpe *b);
-
-/* Is this UTF-8: shortest forms, no surrogates, nothing over 10ffff? */
-int bpe_is_text(const char *s, size_t n);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "../../common/die.h"
 #include "../../common/program.h"
+#include "../../common/utf8.h"
 #include "bpe.h"
 #include "clip.h"
 #include "clipscore.h"
@@ -59,7 +60,7 @@ static tensor text_of(session *s, const reader *r)
     }
     if (s->last_prompt && strcmp(text, s->last_prompt) == 0)
         return s->text;
-    if (!bpe_is_text(text, strlen(text)))
+    if (!is_utf8(text, strlen(text)))
         die("the prompt of document %d is not UTF-8", r->documents);
     int most = s->model.positions < BPE_MOST ? (int)s->model.positions : BPE_MOST;
     int n = bpe_encode(s->tokenizer, ids, most, text, strlen(text), &cut);
@@ -219,7 +220,7 @@ static void print_all_ids(const bpe *b)
     for (long number = 1; (n = getline(&line, &room, stdin)) >= 0; number++) {
         if (n && line[n - 1] == '\n')
             n--;
-        if (!bpe_is_text(line, (size_t)n))
+        if (!is_utf8(line, (size_t)n))
             die("line %ld is not UTF-8", number);
         int count = bpe_encode(b, ids, POSITIONS, line, (size_t)n, NULL);
         for (int i = 0; i < count; i++)

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "../../common/utf8.h"
 #include "codepages.h"
 
 /* ---- bytes that are UTF-8, or nearly ---- */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/utf8.h"
 #include "clean.h"
 
 static void check_text(const char *s, size_t n, const char *where)

@@ -65,19 +65,6 @@ bool text_same(const text *a, const text *b)
     return a->n == b->n && (a->n == 0 || memcmp(a->s, b->s, a->n) == 0);
 }
 
-bool is_utf8(const char *s, size_t n)
-{
-    for (size_t i = 0; i < n;) {
-        utf8proc_int32_t c;
-        utf8proc_ssize_t k =
-            utf8proc_iterate((const utf8proc_uint8_t *)s + i, (utf8proc_ssize_t)(n - i), &c);
-        if (k < 1)
-            return false;
-        i += (size_t)k;
-    }
-    return true;
-}
-
 int32_t next_char(const char **p, const char *end)
 {
     utf8proc_int32_t c;

@@ -25,8 +25,6 @@ void text_free(text *t);
 void text_become(text *t, text *from);
 bool text_same(const text *a, const text *b);
 
-/* Is this UTF-8: shortest forms, no surrogates, nothing over 10ffff? */
-bool is_utf8(const char *s, size_t n);
 /* The character at *p (of valid UTF-8, before end), and moves *p behind it. */
 int32_t next_char(const char **p, const char *end);
 /* Python's and Unicode's white space. */
