@@ -112,7 +112,7 @@ UNIT_OBJECTS := $(O)/bin/wan-denoise/solver.o $(O)/bin/wan-denoise/noise.o
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
-	    $(UNIT_OBJECTS) $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,check jansson zlib) -lm
+	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) $(call libs,check jansson zlib) -lm
 
 $(O)/t/bench/random-model: t/bench/random-model.c $(COMMON)
 	@mkdir -p $(@D)

@@ -1,0 +1,118 @@
+/*
+** csv.c: tables as RFC 4180 has them, read and written. What is refused, t/75-report.t looks at.
+*/
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/csv.h"
+
+static csv table(const char *text)
+{
+    csv t;
+    FILE *f = tmpfile();
+    fwrite(text, 1, strlen(text), f);
+    rewind(f);
+    csv_read(&t, f, "table");
+    fclose(f);
+    return t;
+}
+
+START_TEST(plain_fields)
+{
+    csv t = table("a,b\n1,2\r\n,4");
+    ck_assert_int_eq(t.columns, 2);
+    ck_assert_int_eq(t.rows, 2);
+    ck_assert_str_eq(t.header[1], "b");
+    ck_assert_str_eq(csv_text(&t, 0, 1), "2");
+    ck_assert_str_eq(csv_text(&t, 1, 0), "");
+    ck_assert_str_eq(csv_text(&t, 1, 1), "4");
+    csv_close(&t);
+}
+END_TEST
+
+START_TEST(quoted_fields)
+{
+    csv t = table("\"a\",\"b \"\"c\"\"\"\n\"1,\r\n2\",\"\"\n3,\"\"\"\"\n");
+    ck_assert_int_eq(t.rows, 2);
+    ck_assert_str_eq(t.header[1], "b \"c\"");
+    ck_assert_str_eq(csv_text(&t, 0, 0), "1,\r\n2");
+    ck_assert_str_eq(csv_text(&t, 0, 1), "");
+    ck_assert_str_eq(csv_text(&t, 1, 1), "\"");
+    ck_assert_int_eq(t.line[1], 4);
+    csv_close(&t);
+}
+END_TEST
+
+START_TEST(header_alone)
+{
+    csv t = table("a,b\r\n"), one = table("\xef\xbb\xbf"
+                                          "a");
+    ck_assert_int_eq(t.rows, 0);
+    ck_assert_int_eq(t.columns, 2);
+    ck_assert_str_eq(t.header[1], "b");
+    ck_assert_str_eq(one.header[0], "a");
+    csv_close(&t);
+    csv_close(&one);
+}
+END_TEST
+
+START_TEST(columns_and_numbers)
+{
+    csv t = table("x,y\n-1.5e3,\ninf,0\n");
+    ck_assert_int_eq(csv_column(&t, "y"), 1);
+    ck_assert_int_eq(csv_find(&t, "z"), -1);
+    ck_assert_double_eq(csv_number(&t, 0, 0), -1500);
+    ck_assert(isnan(csv_number(&t, 0, 1)));
+    ck_assert(isnan(csv_number(&t, 0, -1)));
+    ck_assert(isinf(csv_number(&t, 1, 0)));
+    csv_close(&t);
+}
+END_TEST
+
+START_TEST(written_and_read)
+{
+    static const char *const texts[] = {"", "a", "a,b", "\"", "x\ny\r\n", " \xc3\xa9 ", "\r"};
+    static const double figures[] = {0, 1, 0.1, -1.0 / 3, 1e300, 5e-324, 123456789};
+    FILE *f = tmpfile();
+    csv t;
+    fputs("text,figure\r\n", f);
+    for (int i = 0; i < 7; i++) {
+        csv_field(f, texts[i]);
+        putc(',', f);
+        csv_figure(f, figures[i]);
+        fputs("\r\n", f);
+    }
+    fputs("x,", f);
+    csv_figure(f, NAN);
+    rewind(f);
+    csv_read(&t, f, "table");
+    fclose(f);
+    ck_assert_int_eq(t.rows, 8);
+    for (int i = 0; i < 7; i++) {
+        ck_assert_str_eq(csv_text(&t, i, 0), texts[i]);
+        ck_assert(csv_number(&t, i, 1) == figures[i]);
+    }
+    ck_assert_str_eq(csv_text(&t, 2, 1), "0.1");
+    ck_assert_str_eq(csv_text(&t, 7, 1), "");
+    csv_close(&t);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("csv");
+    TCase *c = tcase_create("csv");
+    tcase_add_test(c, plain_fields);
+    tcase_add_test(c, quoted_fields);
+    tcase_add_test(c, header_alone);
+    tcase_add_test(c, columns_and_numbers);
+    tcase_add_test(c, written_and_read);
+    suite_add_tcase(suite, c);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures > 0;
+}
