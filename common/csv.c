@@ -21,6 +21,7 @@ typedef struct {
     const char *name;
     char *at, *end; /* what is not read yet; *end is 0 */
     int line;
+    char separator; /* a tab: nothing is quoted */
 } scanner;
 
 static void scan_die(const scanner *s, int line, const char *message)
@@ -58,8 +59,8 @@ static char *quoted(scanner *s)
 static char *plain(scanner *s)
 {
     char *begin = s->at;
-    for (; s->at < s->end && *s->at != ',' && !line_break(s); s->at++) {
-        if (*s->at == '"')
+    for (; s->at < s->end && *s->at != s->separator && !line_break(s); s->at++) {
+        if (*s->at == '"' && s->separator == ',')
             scan_die(s, s->line, "a quote within a field that has none around it");
         if (*s->at == '\r')
             scan_die(s, s->line, "a carriage return without a line feed");
@@ -70,7 +71,7 @@ static char *plain(scanner *s)
 /* The next field; sets *last if it ends its record. */
 static char *field(scanner *s, bool *last)
 {
-    bool in_quotes = s->at < s->end && *s->at == '"';
+    bool in_quotes = s->separator == ',' && s->at < s->end && *s->at == '"';
     char *text = in_quotes ? quoted(s) : plain(s);
     int ending = line_break(s);
     *last = ending || s->at == s->end;
@@ -122,7 +123,7 @@ static void record(csv *t, scanner *s, int *room)
     t->rows++;
 }
 
-void csv_read(csv *t, FILE *f, const char *name)
+static void read_table(csv *t, FILE *f, const char *name, char separator)
 {
     filemap m;
     int room = 0;
@@ -131,7 +132,7 @@ void csv_read(csv *t, FILE *f, const char *name)
     t->text = new_bytes(m.bytes + 1);
     memcpy(t->text, m.at, m.bytes);
     t->text[m.bytes] = 0;
-    scanner s = {name, t->text, t->text + m.bytes, 1};
+    scanner s = {name, t->text, t->text + m.bytes, 1, separator};
     filemap_close(&m);
     for (char *p = s.at; (p = memchr(p, 0, (size_t)(s.end - p))); p++)
         die("%s has a zero byte: it is no text", name);
@@ -142,14 +143,20 @@ void csv_read(csv *t, FILE *f, const char *name)
         record(t, &s, &room);
 }
 
-void csv_open(csv *t, const char *path)
+void csv_read(csv *t, FILE *f, const char *name) { read_table(t, f, name, ','); }
+
+static void open_table(csv *t, const char *path, char separator)
 {
     FILE *f = fopen(path, "rb");
     if (!f)
         die_errno("cannot read %s", path);
-    csv_read(t, f, path);
+    read_table(t, f, path, separator);
     fclose(f);
 }
+
+void csv_open(csv *t, const char *path) { open_table(t, path, ','); }
+
+void csv_open_tabs(csv *t, const char *path) { open_table(t, path, '\t'); }
 
 void csv_close(csv *t)
 {

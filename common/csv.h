@@ -23,6 +23,8 @@ typedef struct {
 void csv_read(csv *t, FILE *f, const char *name);
 /* Opens, reads and closes the file. */
 void csv_open(csv *t, const char *path);
+/* The same of a table as filters print it: tabs between fields, and nothing is quoted. */
+void csv_open_tabs(csv *t, const char *path);
 void csv_close(csv *t);
 
 /* The column of that name; -1: there is none. */

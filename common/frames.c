@@ -1,8 +1,11 @@
 /*
-** frames.c: the frames of the current document, and a cell of a table.
+** frames.c: the frames of the current document, what made them, and cells of a table.
 */
 #include "frames.h"
 
+#include <jansson.h>
+
+#include "csv.h"
 #include "die.h"
 
 tensor frames_shape(const reader *r)
@@ -23,9 +26,28 @@ void frames_begin(reader *r)
         reader_bytes(r, block, n = left < sizeof block ? left : sizeof block);
 }
 
+const char *document_variant(const document *d)
+{
+    static char text[64];
+    const char *variant = metadata_get(d, "variant"), *denoise = metadata_get(d, "wan-denoise");
+    if (variant || !denoise)
+        return variant;
+    json_t *options = json_loads(denoise, 0, NULL);
+    const char *dtype = json_string_value(json_object_get(options, "dtype"));
+    snprintf(text, sizeof text, "%s", dtype ? dtype : "");
+    json_decref(options);
+    return *text ? text : NULL;
+}
+
 void print_cell(const char *text)
 {
     for (const char *p = text ? text : ""; *p; p++)
         putchar((unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
     putchar('\t');
+}
+
+void print_number(double x, char end)
+{
+    csv_figure(stdout, x);
+    putchar(end);
 }

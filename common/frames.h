@@ -1,6 +1,6 @@
 /*
-** frames.h: a document of frames as programs read it that measure videos, and a cell of the tables
-** that they print.
+** frames.h: a document of frames as programs read it that measure videos, and the
+** cells of the tables that they print.
 */
 #ifndef FRAMES_H
 #define FRAMES_H
@@ -15,8 +15,15 @@ tensor frames_shape(const reader *r);
 /* Reads up to the first frame, over whatever tensors lie before it. */
 void frames_begin(reader *r);
 
-/* text and a tab on standard output; NULL: an empty cell. Control characters, which would end the
+/* The variant of the model that made the document: its metadata `variant`, else the --dtype with
+ * which wan-denoise ran; NULL if there is neither. Valid until the next call. */
+const char *document_variant(const document *d);
+
+/* On standard output, text and a tab; NULL: an empty cell. Control characters, which would end the
  * cell or the line, become blanks. */
 void print_cell(const char *text);
+/* x with all its digits, and `end`, a tab or the end of the line. NAN is what is not defined: an
+ * empty cell. */
+void print_number(double x, char end);
 
 #endif

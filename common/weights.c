@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "digest.h"
 #include "filemap.h"
 #include "pth.h"
 #include "stream.h"
@@ -442,26 +443,18 @@ int weights_keys(const weights *w)
 
 const char *weights_key(const weights *w, int i) { return first_document(w)->key[i].key; }
 
-/* ---- the digest: FNV-1a, 64 bits ---- */
+/* ---- the digest ---- */
 
-static uint64_t fnv(uint64_t h, const void *bytes, size_t n)
-{
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ p[i]) * 0x100000001b3u;
-    return h;
-}
-
-static uint64_t fnv_data(uint64_t h, tensor t)
+static uint64_t digest_data(uint64_t h, tensor t)
 {
     enum { PIECE = 4096 };
     const char *p = t.data;
     size_t n = tensor_bytes(t);
     if (n <= 3 * PIECE)
-        return fnv(h, p, n);
-    h = fnv(h, p, PIECE);
-    h = fnv(h, p + n / 2 - PIECE / 2, PIECE);
-    return fnv(h, p + n - PIECE, PIECE);
+        return digest_bytes(h, p, n);
+    h = digest_bytes(h, p, PIECE);
+    h = digest_bytes(h, p + n / 2 - PIECE / 2, PIECE);
+    return digest_bytes(h, p + n - PIECE, PIECE);
 }
 
 /* In the order of names, so that it does not depend on how a model is cut into files. */
@@ -469,14 +462,14 @@ const char *weights_digest(weights *w)
 {
     if (w->digest[0])
         return w->digest;
-    uint64_t h = 0xcbf29ce484222325u;
+    uint64_t h = DIGEST_START;
     for (int i = 0; i < w->items; i++) {
         item *t = w->item + w->order[i];
         const char *shape = tensor_text(t->shape);
-        h = fnv(h, t->name, strlen(t->name) + 1);
-        h = fnv(h, shape, strlen(shape) + 1);
+        h = digest_bytes(h, t->name, strlen(t->name) + 1);
+        h = digest_bytes(h, shape, strlen(shape) + 1);
         tensor data = data_of(w, t);
-        h = fnv_data(h, data);
+        h = digest_data(h, data);
         weights_done(data);
     }
     snprintf(w->digest, sizeof w->digest, "%016llx", (unsigned long long)h);

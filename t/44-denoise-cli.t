@@ -149,4 +149,17 @@ done
 grep -q "$model" plain
 is $? 1 "and no path of this machine"
 
+# ---- the text's digest, and the memory that stays ----
+context() { wan-denoise -s 0 $small < "$1" 2>/dev/null | tensor-info | sed -n 's/^ *context: "\([0-9a-f]\{16\}\)"$/\1/p'; }
+tensor-pick "$GOLDEN:t5.prompt.context=context" "$GOLDEN:t5.prompt.context=context_null" > text-other
+is "$(context text)" "$(context text-noise)" "the same text has the same digest"
+[ -n "$(context text)" ] && [ "$(context text)" != "$(context text-other)" ]
+ok $? "another negative prompt has another"
+wan-denoise -m "$model" -s 1 $small --stats stats.json < text > /dev/null
+peak=$(sed -n 's/.*"peak_device_bytes": \([0-9]*\).*/\1/p' stats.json)
+steady=$(sed -n 's/.*"steady_device_bytes": \([0-9]*\).*/\1/p' stats.json)
+[ "$steady" -gt 0 ] && [ "$steady" -lt "$peak" ]
+ok $? "what is held between steps is less than the peak"
+comment "peak $peak, steady $steady bytes"
+
 done_testing

@@ -103,6 +103,8 @@ tensor-pick -k seed=7 -k variant=w8a16 -k prompt='a	cat
 猫' "$GOLDEN:noise" "$GOLDEN:vae.frames=frames" >"$TMP/meta"
 is "$(flowmag <"$TMP/meta" | sed -n 2p | cut -f1-5)" "1	7	w8a16	a cat 猫	8" \
     "seed, variant and prompt, in one line; other tensors are passed over"
+tensor-pick -k 'wan-denoise={"dtype":"bf16"}' "$GOLDEN:vae.frames=frames" >"$TMP/dtype"
+is "$(flowmag <"$TMP/dtype" | sed -n 2p | cut -f3)" bf16 "without a variant, the dtype stands for it"
 info=$(flowmag --flow <"$TMP/meta" | tensor-info)
 like "$info" '*seed: 7*' "the flow keeps the metadata"
 like "$info" '*flowmag:*version*' "and adds its own"

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/frames.h"
 #include "../../common/program.h"
 #include "../../common/utf8.h"
 #include "bpe.h"
@@ -76,18 +77,6 @@ static tensor text_of(session *s, const reader *r)
 
 /* ---- frames ---- */
 
-/* The shape of the document's frames; the next bytes are theirs. */
-static tensor frames_of(reader *r)
-{
-    tensor t = document_tensor(&r->d, "frames", r->name, U8, 4, (int64_t[]){-1, -1, -1, 3});
-    unsigned char skipped[4096];
-    if (tensor_count(t) == 0)
-        die("the frames of document %d are empty: %s", r->documents, tensor_text(t));
-    for (uint64_t left = document_find(&r->d, "frames")->begin, n; left; left -= n)
-        reader_bytes(r, skipped, n = left < sizeof skipped ? left : sizeof skipped);
-    return t;
-}
-
 /* What is done with each batch of pictures U8 [n, side, side, 3], of which the first is `first`. */
 typedef void batch_function(session *s, tensor pictures, int64_t first, void *data);
 
@@ -97,6 +86,7 @@ static void each_batch(session *s, reader *r, tensor frames, batch_function *use
     unsigned char *frame = new_bytes((size_t)bytes);
     tensor all = tensor_of(new_bytes((size_t)(BATCH * side * side * 3)), U8, BATCH, side, side, 3);
     resizer *small = resizer_open(frames.dim[1], frames.dim[2], side, s->how);
+    frames_begin(r);
     for (int64_t first = 0, n; first < N; first += n) {
         n = N - first < BATCH ? N - first : BATCH;
         for (int64_t i = 0; i < n; i++) {
@@ -137,7 +127,7 @@ static void write_batch(session *s, tensor pictures, int64_t first, void *data)
 static void write_pixels(session *s, reader *r)
 {
     document d = {0};
-    tensor frames = frames_of(r);
+    tensor frames = frames_shape(r);
     metadata_copy(&d, &r->d);
     provenance_add(&d, options, NULL);
     document_add(&d, "frames", tensor_of(NULL, U8, frames.dim[0], s->model.side, s->model.side, 3));
@@ -165,10 +155,10 @@ static void write_embeds(session *s, const reader *r, const video *v)
 
 static void score_document(session *s, reader *r)
 {
-    tensor frames = frames_of(r);
+    tensor frames = frames_shape(r);
     video v = {.document = r->documents,
                .seed = metadata_get(&r->d, "seed"),
-               .variant = metadata_get(&r->d, "variant"),
+               .variant = document_variant(&r->d),
                .pictures = host_f32(frames.dim[0], s->model.projection),
                .text = text_of(s, r)};
     each_batch(s, r, frames, encode_batch, &v.pictures);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "../../common/die.h"
+#include "../../common/frames.h"
 
 static double dot(const float *a, const float *b, int64_t n)
 {
@@ -41,26 +42,11 @@ static double with_last(const video *v, int64_t i)
 
 /* ---- lines ---- */
 
-/* A text cannot end its cell: control characters are shown as ?. */
-static void put_text(const char *s)
-{
-    for (; s && *s; s++)
-        putchar((unsigned char)*s < ' ' || *s == 127 ? '?' : *s);
-    putchar('\t');
-}
-
-static void put_number(bool known, double x, char end)
-{
-    if (known)
-        printf("%.9g", x);
-    putchar(end);
-}
-
 static void put_video(const video *v)
 {
     printf("%d\t", v->document);
-    put_text(v->seed);
-    put_text(v->variant);
+    print_cell(v->seed);
+    print_cell(v->variant);
 }
 
 void score_header(bool per_frame)
@@ -75,8 +61,8 @@ static void print_frames(const video *v)
         bool text = v->text.data != NULL;
         put_video(v);
         printf("%lld\t", (long long)i);
-        put_number(text, text ? with_text(v, i) : 0, '\t');
-        put_number(i > 0, i > 0 ? with_last(v, i) : 0, '\n');
+        print_number(text ? with_text(v, i) : NAN, '\t');
+        print_number(i > 0 ? with_last(v, i) : NAN, '\n');
     }
 }
 
@@ -90,9 +76,9 @@ static void print_video(const video *v)
         temporal += i > 0 ? with_last(v, i) / (double)(N - 1) : 0;
     }
     put_video(v);
-    put_number(text, clip, '\t');
-    put_number(text, 100 * clip, '\t');
-    put_number(N > 1, temporal, '\t');
+    print_number(text ? clip : NAN, '\t');
+    print_number(text ? 100 * clip : NAN, '\t');
+    print_number(N > 1 ? temporal : NAN, '\t');
     printf("%lld\n", (long long)N);
 }
 

@@ -7,6 +7,7 @@
 ** nor NaN.
 */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "../../common/die.h"
@@ -39,12 +40,12 @@ static void print_line(const reader *r, int64_t number, bool defined, double mag
 {
     printf("%d\t", r->documents);
     print_cell(metadata_get(&r->d, "seed"));
-    print_cell(metadata_get(&r->d, "variant"));
+    print_cell(document_variant(&r->d));
     print_cell(metadata_get(&r->d, "prompt"));
-    if (defined)
-        printf("%" PRId64 "\t%.9g\n", number, magnitude);
-    else
-        printf("%s\t\n", per_pair ? "" : "0");
+    if (defined || !per_pair)
+        printf("%" PRId64, number);
+    putchar('\t');
+    print_number(defined ? magnitude : NAN, '\n');
 }
 
 /* ---- the flow as a stream ---- */

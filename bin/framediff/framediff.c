@@ -77,13 +77,13 @@ static void print_line(const reader *a, const reader *b, int64_t number, level_e
 {
     printf("%d\t", a->documents);
     print_cell(metadata_get(&a->d, "seed"));
-    print_cell(metadata_get(&a->d, "variant"));
-    print_cell(metadata_get(&b->d, "variant"));
+    print_cell(document_variant(&a->d));
+    print_cell(document_variant(&b->d));
     print_cell(metadata_get(&a->d, "prompt"));
-    printf("%" PRId64 "\t%.9g\t", number, psnr(e));
-    if (!isnan(similarity))
-        printf("%.9g", similarity);
-    printf("\t%.9g\n", mean_absolute(e));
+    printf("%" PRId64 "\t", number);
+    print_number(psnr(e), '\t');
+    print_number(similarity, '\t');
+    print_number(mean_absolute(e), '\n');
 }
 
 static void compare(reader *a, reader *b)

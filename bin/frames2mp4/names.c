@@ -4,11 +4,11 @@
 #include "names.h"
 
 #include <ctype.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/frames.h"
 
 /* One conversion of a pattern: after the % stand digits, then the letter. */
 typedef struct {
@@ -46,20 +46,6 @@ void names_open(names *n, const char *pattern, char **operand, int operands)
         usage_error("-o: the pattern is empty");
 }
 
-/* The variant of the model: metadata `variant`, else the dtype with which wan-denoise ran. */
-static const char *variant_of(const document *d)
-{
-    static char text[64];
-    const char *variant = metadata_get(d, "variant"), *denoise = metadata_get(d, "wan-denoise");
-    if (variant || !denoise)
-        return variant;
-    json_t *options = json_loads(denoise, 0, NULL);
-    const char *dtype = json_string_value(json_object_get(options, "dtype"));
-    snprintf(text, sizeof text, "%s", dtype ? dtype : "");
-    json_decref(options);
-    return *text ? text : NULL;
-}
-
 /* value as a part of a name, or death. */
 static const char *safe(const char *value, char letter, const char *what, int number)
 {
@@ -89,7 +75,7 @@ static char *from_pattern(const char *pattern, int number, const document *d)
         switch (c.letter) {
         case 'n': fprintf(f, c.zeros ? "%0*d" : "%*d", c.width, number); break;
         case 's': fputs(safe(metadata_get(d, "seed"), 's', "seed", number), f); break;
-        case 'v': fputs(safe(variant_of(d), 'v', "variant", number), f); break;
+        case 'v': fputs(safe(document_variant(d), 'v', "variant", number), f); break;
         case '%': putc('%', f); break;
         }
     }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/digest.h"
 #include "dit.h"
 
 /* Of the VAE: a latent is 8 x 8 pixels of 4 frames, but for the first, which is one frame. */
@@ -135,6 +136,26 @@ float *request_noise(const request *q, const document *d, tensor shape, uint64_t
     return noise;
 }
 
+/* The digest of the text that is sampled for, so that two results can be seen to have had the same;
+ * NULL if the document has none (-s 0). Static memory. */
+static const char *context_digest(const document *in)
+{
+    static const char *const names[] = {"context", "context_null"};
+    static char text[17];
+    uint64_t h = DIGEST_START;
+    bool any = false;
+    for (int i = 0; i < 2; i++) {
+        const entry *e = document_find(in, names[i]);
+        if (!e)
+            continue;
+        any = true;
+        h = digest_bytes(h, names[i], strlen(names[i]) + 1);
+        h = digest_bytes(h, e->t.data, tensor_bytes(e->t));
+    }
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)h);
+    return any ? text : NULL;
+}
+
 char *request_stamp(const request *q, const document *in, document *out, tensor shape,
                     uint64_t seed, const char *model)
 {
@@ -155,6 +176,8 @@ char *request_stamp(const request *q, const document *in, document *out, tensor 
         if (noise_card(q->noise))
             json_object_set_new(stamp, "rng_card", json_string(noise_card(q->noise)));
     }
+    if (context_digest(in))
+        json_object_set_new(stamp, "context", json_string(context_digest(in)));
     json_object_set_new(stamp, "size",
                         json_sprintf("%lldx%lld", (long long)(shape.dim[3] * PIXELS),
                                      (long long)(shape.dim[2] * PIXELS)));

@@ -164,6 +164,7 @@ static void sample(writer *out, const request *q, const document *in, const dit_
             check_finite(names[p], v[p], i);
         solver_step(&s, passes, v, weight);
         check_finite("latents", x, i);
+        stats_set("steady_device_bytes", (double)scratch_mark());
         stats_add("steps", 1);
         progress("step", i + 1, s.steps);
         if (trace || i == s.steps - 1) {
