@@ -2,9 +2,9 @@
 ** pair-stats.c: from a table of videos or pairs to a summary: means, deviations, the difference
 ** within pairs with its interval, and whether it could be chance.
 **
-** What the rows are is told by the columns: variant_a and variant_b, and METRIC_a and METRIC_b (two
-** measurements of a pair) or METRIC (one of the pair itself); or variant and METRIC. Whatever is too
-** few to say something is said to be so: a mean of three is printed, with a note.
+** What the rows are is told by the columns: variant_a and variant_b, and METRIC_a and METRIC_b
+** (two measurements of a pair) or METRIC (one of the pair itself); or variant and METRIC. Whatever
+** is too few to say something is said to be so: a mean of three is printed, with a note.
 */
 #include <math.h>
 #include <stdlib.h>

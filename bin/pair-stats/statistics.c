@@ -1,9 +1,9 @@
 /*
 ** statistics.c: what can be said of a few numbers.
 **
-** The hard idea is one distribution for both exact cases: doubled ranks are whole numbers even where
-** ties share a mean rank, so the number of ways in which signs can give each sum is counted by
-** adding one rank after the other. Below 2^53 ways the counts are exact.
+** The hard idea is one distribution for both exact cases: doubled ranks are whole numbers even
+** where ties share a mean rank, so the number of ways in which signs can give each sum is counted
+** by adding one rank after the other. Below 2^53 ways the counts are exact.
 */
 #include "statistics.h"
 
