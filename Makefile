@@ -141,10 +141,10 @@ bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)
 # ---- experiments ----
 
 TOOLS = $(PROGRAMS:%=$(O)/%)
-include pipelines/t2v.mk
+include pipelines/t2v.mk pipelines/eval.mk
 
 demo: all
-	$(MAKE) videos MODEL=fixtures/random PROMPTS=pipelines/demo.txt SEEDS=123 SIZE=128x80 \
+	$(MAKE) experiment MODEL=fixtures/random PROMPTS=pipelines/demo.txt SEEDS=123 SIZE=128x80 \
 	    FRAMES=9 STEPS=4 OUT=build/demo
 	@ls -l build/demo/*/*.mp4
 
@@ -167,7 +167,7 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/wan
 	install $(PROGRAMS:%=$(O)/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(foreach p,$(PROGRAMS),bin/$(p)/$(p).1) $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 common/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 common/*.5 pipelines/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 pipelines/negative.txt $(DESTDIR)$(PREFIX)/share/wan
 
 clean:

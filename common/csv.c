@@ -7,6 +7,7 @@
 */
 #include "csv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -238,4 +239,45 @@ void csv_figure(FILE *f, double x)
             break;
     }
     fputs(text, f);
+}
+
+void csv_create(csv_writer *w, const char *path, const char *header)
+{
+    *w = (csv_writer){.file = fopen(path, "wb"), .path = path, .columns = 1};
+    if (!w->file)
+        die_errno("cannot create %s", path);
+    for (const char *p = header; (p = strchr(p, ',')); p++)
+        w->columns++;
+    fprintf(w->file, "%s\r\n", header);
+}
+
+static void end_field(csv_writer *w)
+{
+    w->column++;
+    fputs(w->column % w->columns ? "," : "\r\n", w->file);
+}
+
+void csv_put(csv_writer *w, const char *text)
+{
+    csv_field(w->file, text ? text : "");
+    end_field(w);
+}
+
+void csv_put_figure(csv_writer *w, double x)
+{
+    csv_figure(w->file, x);
+    end_field(w);
+}
+
+void csv_put_whole(csv_writer *w, long long n)
+{
+    fprintf(w->file, "%lld", n);
+    end_field(w);
+}
+
+void csv_finish(csv_writer *w)
+{
+    assert(w->column % w->columns == 0);
+    if (ferror(w->file) || fclose(w->file) != 0)
+        die_errno("cannot write %s", w->path);
 }

@@ -48,4 +48,19 @@ void csv_field(FILE *f, const char *text);
 /* A number with all its digits (%.17g at most, the shortest that reads back); NAN: nothing. */
 void csv_figure(FILE *f, double x);
 
+/* Writing a table field by field: commas and line ends come by themselves. */
+typedef struct {
+    FILE *file;
+    const char *path;
+    int columns, column; /* fields written so far */
+} csv_writer;
+
+/* header: the columns' names with commas between them. Dies if the file cannot be made. */
+void csv_create(csv_writer *w, const char *path, const char *header);
+void csv_put(csv_writer *w, const char *text); /* NULL: empty */
+void csv_put_figure(csv_writer *w, double x);
+void csv_put_whole(csv_writer *w, long long n);
+/* Dies if it could not be written; every row must be full. */
+void csv_finish(csv_writer *w);
+
 #endif

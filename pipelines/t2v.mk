@@ -16,8 +16,14 @@
 #
 #   make w8a16 DENOISE='build/cpu/wan-denoise --solver dpm++' OUT=dataset-dpm
 #
-# A variant is a line or two, weights.NAME (what -m gets) and if wanted options.NAME and needs.NAME:
-# then there is `make NAME`. VARIANTS are those that `make videos` makes.
+# A variant is a line or two, weights.NAME (what -m gets) and if wanted options.NAME, needs.NAME, and
+# differs.NAME, what else than the model may differ from the others in a comparison (eval.mk): then
+# there is `make NAME`. VARIANTS are those that `make videos` makes. A faster solver is
+#
+#   make experiment VARIANTS='fp16 dpm' weights.dpm=DIR options.dpm='--solver dpm++ -s 20' \
+#       differs.dpm=solver,steps
+#
+# Each run leaves a record in $(OUT)/VARIANT/runs: the machine, seconds, exit status, --stats.
 
 # Stages that overlap share the cores: a thread that waits does not spin.
 export OMP_WAIT_POLICY ?= passive
@@ -54,16 +60,30 @@ options.bf16  = --dtype bf16
 weights.w8a16 = $(OUT)/model/w8a16.safetensors
 options.w8a16 = --dtype fp16
 needs.w8a16   = $(OUT)/model/w8a16.safetensors
+weights.dpm20 = $(MODEL)
+options.dpm20 = --dtype fp16 --solver dpm++ -s 20
+differs.dpm20 = solver,steps
+
+# $(call refuse,WHAT,MESSAGE): not if there is a WHAT.
+refuse = $(if $(strip $(1)),$(error $(2)))
+
+# $(call record,FILE,TEXT): FILE holds TEXT, and is as old as that is true.
+record = $(shell mkdir -p $(dir $(1)) && pipelines/write-if-changed $(1) <<< "$(2)")
+
+# A stage is one recipe for all of its files: it asks `missing` which jobs' file is absent or older
+# than what it follows from, and makes those in one process. $(call missing,FILE,INPUTS,JOBS) sets
+# todo, and ends the recipe where nothing is.
+missing = todo=$$(pipelines/missing $(1) $(2) -- $(3)); [ "$$todo" ] || exit 0; echo $@: $$todo
 
 # Only asked for a video are the prompts looked at and laid out one a file, and what the stages are
 # asked to do written down. `make -n` does that much too.
 KNOWN := $(patsubst weights.%,%,$(filter weights.%,$(.VARIABLES)))
 ASKED := $(sort $(filter $(KNOWN),$(MAKECMDGOALS:%.latents=%)) \
-                $(if $(filter videos,$(MAKECMDGOALS)),$(VARIANTS)))
+                $(if $(filter videos experiment,$(MAKECMDGOALS)),$(VARIANTS)))
 ifneq ($(ASKED)$(filter text,$(MAKECMDGOALS)),)
 
-refuse = $(if $(strip $(1)),$(error $(2)))
 $(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant of VARIANTS='$(VARIANTS)' but: $(KNOWN))
+$(call refuse,$(filter 0,$(STEPS)),STEPS=0 would make videos of noise)
 $(call refuse,$(word 2,$(OUT)),OUT='$(OUT)' has a space, which make cannot carry)
 $(call refuse,$(findstring ',$(MODEL)),MODEL=$(MODEL) has a quote)
 $(call refuse,$(if $(strip $(SEEDS)),,none),SEEDS is empty: at least one is needed)
@@ -75,9 +95,6 @@ $(if $(NUMBERS),,$(error there are no prompts in '$(PROMPTS)'))
 
 JOBS := $(foreach n,$(NUMBERS),$(foreach s,$(SEEDS),$(n)_seed$(s)))
 
-# $(call record,FILE,TEXT): FILE holds TEXT, and is as old as that is true.
-record = $(shell mkdir -p $(dir $(1)) && pipelines/write-if-changed $(1) <<< "$(2)")
-
 # $(call files,PATTERNS): name, bytes and time of MODEL's files, so that another checkpoint under
 # the same name is noticed.
 files = $(shell cd '$(MODEL)' && stat -L -c '%n %s %Y' $(1) 2>/dev/null)
@@ -85,10 +102,10 @@ text_files := $(call files,*t5* google/umt5-xxl/*)
 dit_files  := $(call files,*diffusion* config.json)
 vae_files  := $(call files,*VAE* *vae*)
 
-# A stage is one recipe for all of its files: it asks `missing` which jobs' file is absent or older
-# than what it follows from, and makes those in one process. $(call missing,FILE,INPUTS,JOBS) sets
-# todo, and ends the recipe where nothing is.
-missing = todo=$$(pipelines/missing $(1) $(2) -- $(3)); [ "$$todo" ] || exit 0; echo $@: $$todo
+# A run of STAGE, recorded in DIR/runs: $(call begin,DIR,STAGE,OPTIONS-FILE) sets run, the record's
+# directory; $(end), behind the line of programs, ends the recipe with their greatest exit status.
+begin = run=$$(pipelines/begin-run $(OUT)/$(1)/runs $(2) $(OUT)/$(1)/$(3)) || exit
+end   = pipelines/end-run $$run $${PIPESTATUS[@]}
 
 videos: $(VARIANTS)
 
@@ -98,10 +115,10 @@ $(call record,$(OUT)/text/options,$(ENCODE) -m '$(MODEL)' $(text_files))
 
 text: | $(TOOLS)
 	@$(call missing,$(OUT)/text/%n.safetensors,$(OUT)/text/%n.txt $(NEGATIVE) \
-	    $(OUT)/text/options,$(NUMBERS)); \
+	    $(OUT)/text/options,$(NUMBERS)); $(call begin,text,text,options); \
 	cat $$(printf '$(OUT)/text/%s.txt ' $$todo) \
-	| $(ENCODE) -m '$(MODEL)' --negative-file '$(NEGATIVE)' \
-	| $(SPLIT) $$(printf '$(OUT)/text/%s.safetensors ' $$todo)
+	| $(ENCODE) -m '$(MODEL)' --negative-file '$(NEGATIVE)' --stats $$run/wan-encode-text.json \
+	| $(SPLIT) $$(printf '$(OUT)/text/%s.safetensors ' $$todo); $(end)
 
 # ---- weights of a variant ----
 
@@ -117,29 +134,30 @@ $(OUT)/model/w8a16.safetensors: $(OUT)/model/w8a16.options | $(TOOLS)
 film = $(DECODE) -m '$(MODEL)' $(if $(KEEP_FRAMES),| $(SPLIT) --pass FRAMES )| $(MP4) -r $(FPS)
 
 define variant
-sample.$(1) = $$(DENOISE) -m '$$(weights.$(1))' $$(options.$(1)) --size $$(SIZE) \
-              --frames $$(FRAMES) -s $$(STEPS) -g $$(GUIDANCE) -F $$(SHIFT) --progress
+sample.$(1) = $$(DENOISE) -m '$$(weights.$(1))' --size $$(SIZE) --frames $$(FRAMES) -s $$(STEPS) \
+              -g $$(GUIDANCE) -F $$(SHIFT) --progress $$(options.$(1))
 
 $$(call record,$$(OUT)/$(1)/options,$$(sample.$(1)) $$(dit_files))
 $$(call record,$$(OUT)/$(1)/film.options,$$(film) $$(vae_files))
 
 $(1).latents: text $$(needs.$(1)) | $$(TOOLS)
 	@$$(call missing,$$(OUT)/$(1)/%j.latents.safetensors,$$(OUT)/text/%n.safetensors \
-	    $$(OUT)/$(1)/options $$(needs.$(1)),$$(JOBS)); \
+	    $$(OUT)/$(1)/options $$(needs.$(1)),$$(JOBS)); $$(call begin,$(1),latents,options); \
 	for job in $$$$todo; do \
 	    $$(PICK) -k seed=$$$${job#*_seed} -k variant=$(1) \
 	        $$(OUT)/text/$$$${job%%_*}.safetensors || exit 1; \
-	done | $$(sample.$(1)) \
-	| $$(SPLIT) $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo)
+	done | $$(sample.$(1)) --stats $$$$run/wan-denoise.json \
+	| $$(SPLIT) $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo); $$(end)
 
 $(1): $(1).latents
 	@$$(call missing,$$(OUT)/$(1)/%j.mp4,$$(OUT)/$(1)/%j.latents.safetensors \
-	    $$(OUT)/$(1)/film.options,$$(JOBS)); \
+	    $$(OUT)/$(1)/film.options,$$(JOBS)); $$(call begin,$(1),film,film.options); \
 	cat $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo) \
-	| $$(DECODE) -m '$$(MODEL)' \
+	| $$(DECODE) -m '$$(MODEL)' --stats $$$$run/wan-vae-decode.json \
 	$$(if $$(KEEP_FRAMES),| $$(SPLIT) --pass \
 	    $$$$(printf '$$(OUT)/$(1)/%s.frames.safetensors ' $$$$todo)) \
-	| $$(MP4) -r $$(FPS) $$$$(printf '$$(OUT)/$(1)/%s.mp4 ' $$$$todo)
+	| $$(MP4) -r $$(FPS) --stats $$$$run/frames2mp4.json \
+	    $$$$(printf '$$(OUT)/$(1)/%s.mp4 ' $$$$todo); $$(end)
 
 .PHONY: $(1) $(1).latents
 endef

@@ -1,0 +1,369 @@
+/*
+** experiment-record.c: what ran on what, with which options and weights: experiment.json; and what
+** it took: paper_table.csv.
+**
+** Everything here was written down when it happened, by the programs and by the record of their
+** runs. Nothing is asked of the machine that this runs on, which may be another.
+*/
+#include <errno.h>
+#include <glob.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/csv.h"
+#include "../../common/die.h"
+#include "../../common/program.h"
+#include "../../common/record.h"
+#include "experiment-record.h"
+#include "runs.h"
+
+static const char *output = ".";
+static const option options[] = {
+    {'o', "output", OPTION_TEXT, &output, 0, 0, true},
+    OPTIONS_END,
+};
+
+/* ---- what the videos say ---- */
+
+typedef struct {
+    const char *name;
+    int videos;
+    record *about; /* [videos] */
+    json_t *runs;
+} variant;
+
+static variant variant_read(const char *directory, const char *name)
+{
+    glob_t found;
+    variant v = {.name = name};
+    char *home = new_format("%s/eval/%s", directory, name);
+    char *pattern = new_format("%s/*.json", home), *own = new_format("%s/%s", directory, name);
+    int failed = glob(pattern, GLOB_NOCHECK, NULL, &found);
+    if (failed)
+        die("cannot look for %s", pattern);
+    v.about = new_bytes(found.gl_pathc * sizeof *v.about);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        const char *file = found.gl_pathv[i] + strlen(home) + 1;
+        char *video = new_format("%.*s", (int)(strlen(file) - strlen(".json")), file);
+        v.about[v.videos] = record_read(home, video);
+        v.videos += !v.about[v.videos].fault;
+        free(video);
+    }
+    v.runs = runs_read(own);
+    globfree(&found);
+    free(pattern);
+    free(home);
+    free(own);
+    return v;
+}
+
+static bool said_by_all(const variant *v, const record_key *k)
+{
+    for (int i = 0; i < v->videos; i++) {
+        const char *value = record_get(&v->about[i], k->key);
+        if (!value || strcmp(value, k->value) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* What all videos of the variant say, "wan-denoise.steps" as a member of the object wan-denoise. */
+static json_t *metadata_of(const variant *v)
+{
+    json_t *all = json_object();
+    for (int i = 0; v->videos && i < v->about[0].keys; i++) {
+        const record_key *k = &v->about[0].key[i];
+        const char *dot = strchr(k->key, '.');
+        json_t *value = dot ? json_loads(k->value, JSON_DECODE_ANY, NULL) : NULL;
+        if (!said_by_all(v, k)) {
+            json_decref(value);
+            continue;
+        }
+        if (!value) {
+            json_object_set_new(all, k->key, json_string(k->value));
+            continue;
+        }
+        char *program = new_format("%.*s", (int)(dot - k->key), k->key);
+        if (!json_object_get(all, program))
+            json_object_set_new(all, program, json_object());
+        json_object_set_new(json_object_get(all, program), dot + 1, value);
+        free(program);
+    }
+    return all;
+}
+
+/* The different values of a key over the videos, as they came, with blanks between them. To be
+ * freed. */
+static char *values_of(const variant *v, const char *key)
+{
+    char *all = new_format("%s", "");
+    for (int i = 0; i < v->videos; i++) {
+        const char *json = record_get(&v->about[i], key);
+        json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
+        char *text = json_is_string(value) ? new_format("%s", json_string_value(value))
+                                           : new_format("%s", json ? json : "");
+        bool seen = false;
+        for (int j = 0; j < i && !seen; j++) {
+            const char *other = record_get(&v->about[j], key);
+            seen = json && other && strcmp(other, json) == 0;
+        }
+        if (*text && !seen) {
+            char *more = new_format("%s%s%s", all, *all ? " " : "", text);
+            free(all);
+            all = more;
+        }
+        json_decref(value);
+        free(text);
+    }
+    return all;
+}
+
+/* ---- what the runs took ---- */
+
+/* A figure of a program's --stats, part being "seconds" or "counts"; NAN if it is not there. */
+static double stat_of(const json_t *run, const char *program, const char *part, const char *name)
+{
+    const json_t *stats = json_object_get(json_object_get(run, "programs"), program);
+    const json_t *x = json_object_get(json_object_get(stats, part), name);
+    return x ? json_number_value(x) : NAN;
+}
+
+static double added(double sum, double x) { return isnan(x) ? sum : isnan(sum) ? x : sum + x; }
+static double greater(double a, double b) { return isnan(a) || b > a ? b : a; }
+
+static double sum_stats(const json_t *runs, const char *program, const char *part, const char *name)
+{
+    size_t i;
+    const json_t *run;
+    double sum = NAN;
+    json_array_foreach(runs, i, run) sum = added(sum, stat_of(run, program, part, name));
+    return sum;
+}
+
+/* The greatest count of any program of the runs. */
+static double greatest_count(const json_t *runs, const char *name)
+{
+    size_t i;
+    const char *program;
+    json_t *run, *stats;
+    double most = NAN;
+    json_array_foreach(runs, i, run)
+        json_object_foreach(json_object_get(run, "programs"), program, stats) most =
+            greater(most, stat_of(run, program, "counts", name));
+    return most;
+}
+
+static bool is_stage(const json_t *run, const char *stage)
+{
+    const char *its = json_string_value(json_object_get(run, "stage"));
+    return !stage || (its && strcmp(its, stage) == 0);
+}
+
+/* By the clock, of all runs of the stage that ended; stage NULL: of any. */
+static double clock_seconds(const json_t *runs, const char *stage)
+{
+    size_t i;
+    const json_t *run;
+    double sum = NAN;
+    json_array_foreach(runs, i, run)
+    {
+        const json_t *seconds = json_object_get(run, "seconds");
+        if (is_stage(run, stage) && json_is_number(seconds))
+            sum = added(sum, json_number_value(seconds));
+    }
+    return sum;
+}
+
+/* Of the last run of the stage; NAN if there is none, or it was interrupted. */
+static double last_code(const json_t *runs, const char *stage)
+{
+    size_t i;
+    const json_t *run;
+    double code = NAN;
+    json_array_foreach(runs, i, run)
+    {
+        const json_t *its = json_object_get(run, "return_code");
+        if (is_stage(run, stage))
+            code = json_is_number(its) ? json_number_value(its) : NAN;
+    }
+    return code;
+}
+
+static int count_runs(const json_t *runs, const char *stage)
+{
+    size_t i;
+    const json_t *run;
+    int n = 0;
+    json_array_foreach(runs, i, run) n += is_stage(run, stage);
+    return n;
+}
+
+/* Bytes of the transformer on the device, of the type or, if NULL, of all; the last run's. */
+static double weight_bytes(const json_t *runs, const char *type)
+{
+    static const char prefix[] = "weight_bytes.";
+    size_t i;
+    const char *name;
+    json_t *run, *count;
+    double bytes = NAN;
+    json_array_foreach(runs, i, run)
+    {
+        const json_t *stats = json_object_get(json_object_get(run, "programs"), "wan-denoise");
+        double sum = NAN;
+        json_object_foreach(json_object_get(stats, "counts"), name, count)
+        {
+            bool is = strncmp(name, prefix, sizeof prefix - 1) == 0 &&
+                      (!type || strcmp(name + sizeof prefix - 1, type) == 0);
+            sum = added(sum, is ? json_number_value(count) : NAN);
+        }
+        bytes = isnan(sum) ? bytes : sum;
+    }
+    return bytes;
+}
+
+/* ---- paper_table.csv ---- */
+
+/* "fp16"; with int8 codes "w8a16", the operands' bits; "" if not known. To be freed. */
+static char *precision_of(const variant *v)
+{
+    char *dtype = values_of(v, "wan-denoise.dtype");
+    if (!*dtype || !(weight_bytes(v->runs, "I8") > 0))
+        return dtype;
+    const char *bits = strcmp(dtype, "fp32") == 0 ? "32" : "16";
+    free(dtype);
+    return new_format("w8a%s", bits);
+}
+
+static char *gpu_of(const variant *v)
+{
+    static const char prefix[] = "cuda: ";
+    char *device = values_of(v, "wan-denoise.device");
+    if (strncmp(device, prefix, sizeof prefix - 1) == 0)
+        memmove(device, device + sizeof prefix - 1, strlen(device + sizeof prefix - 1) + 1);
+    return device;
+}
+
+/* A whole number, or an empty field for NAN. */
+static void put_count(csv_writer *w, double n)
+{
+    if (isnan(n))
+        csv_put(w, NULL);
+    else
+        csv_put_whole(w, (long long)n);
+}
+
+static void put_freed(csv_writer *w, char *text)
+{
+    csv_put(w, text);
+    free(text);
+}
+
+static void put_row(csv_writer *w, const variant *v, const json_t *text)
+{
+    const json_t *runs = v->runs;
+    double sampling = added(sum_stats(runs, "wan-denoise", "seconds", "steps"),
+                            sum_stats(runs, "wan-denoise", "seconds", "text"));
+    double code = last_code(runs, "latents");
+    csv_put(w, v->name);
+    put_freed(w, precision_of(v));
+    put_freed(w, gpu_of(v));
+    put_freed(w, values_of(v, "wan-denoise.size"));
+    put_freed(w, values_of(v, "wan-denoise.frames"));
+    put_freed(w, values_of(v, "wan-denoise.steps"));
+    put_count(w, sum_stats(runs, "frames2mp4", "counts", "documents"));
+    put_count(w, greater(greatest_count(runs, "peak_device_bytes"),
+                         greatest_count(text, "peak_device_bytes")));
+    put_count(w, greatest_count(runs, "steady_device_bytes"));
+    put_count(w, weight_bytes(runs, NULL));
+    csv_put_figure(w, clock_seconds(text, NULL));
+    csv_put_figure(w, sum_stats(runs, "wan-denoise", "seconds", "load"));
+    csv_put_figure(w, sampling);
+    csv_put_figure(w, sum_stats(runs, "wan-denoise", "seconds", "steps") /
+                          sum_stats(runs, "wan-denoise", "counts", "steps"));
+    csv_put_figure(w, clock_seconds(runs, "film"));
+    csv_put_figure(w, added(clock_seconds(runs, NULL), clock_seconds(text, NULL)));
+    csv_put_whole(w, count_runs(runs, "latents"));
+    put_count(w, code == 0 && count_runs(runs, "film") ? last_code(runs, "film") : code);
+}
+
+static void write_table(const variant *v, int n, const json_t *text)
+{
+    csv_writer w;
+    char *path = new_format("%s/paper_table.csv", output);
+    csv_create(&w, path,
+               "variant,precision,gpu,resolution,frames,steps,videos,peak_device_bytes,"
+               "steady_device_bytes,weight_bytes,text_seconds,load_seconds,denoise_seconds,"
+               "step_seconds,decode_seconds,seconds,runs,return_code");
+    for (int i = 0; i < n; i++)
+        put_row(&w, &v[i], text);
+    csv_finish(&w);
+    free(path);
+}
+
+/* ---- experiment.json ---- */
+
+static json_t *evaluation_of(const char *directory)
+{
+    static const char *const files[] = {"options", "clip"};
+    json_t *all = json_object();
+    for (int i = 0; i < 2; i++) {
+        char *path = new_format("%s/eval/%s", directory, files[i]);
+        json_t *lines = lines_read(path);
+        json_object_update(all, lines);
+        json_decref(lines);
+        free(path);
+    }
+    char *machine = new_format("%s/eval/machine", directory);
+    json_t *lines = lines_read(machine);
+    json_object_set_new(all, "machine", machine_of(lines));
+    json_decref(lines);
+    free(machine);
+    return all;
+}
+
+static void write_json(const variant *v, int n, const json_t *text, const char *directory)
+{
+    json_t *all = json_object(), *variants = json_object();
+    for (int i = 0; i < n; i++)
+        json_object_set_new(variants, v[i].name,
+                            json_pack("{s:i, s:o, s:O}", "videos", v[i].videos, "metadata",
+                                      metadata_of(&v[i]), "runs", v[i].runs));
+    json_object_set_new(all, "variants", variants);
+    json_object_set_new(all, "text", json_pack("{s:O}", "runs", text));
+    json_object_set_new(all, "evaluation", evaluation_of(directory));
+    char *path = new_format("%s/experiment.json", output);
+    char *json = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    FILE *f = fopen(path, "w");
+    if (!json || !f || fprintf(f, "%s\n", json) < 0 || fclose(f) != 0)
+        die_errno("cannot write %s", path);
+    free(json);
+    free(path);
+    json_decref(all);
+}
+
+int main(int argc, char **argv)
+{
+    int first = program_begin(argc, argv, options, usage), n = argc - first - 1;
+    if (n < 1)
+        usage_error("a directory and at least one VARIANT are needed");
+    const char *directory = argv[first];
+    char *text_directory = new_format("%s/text", directory);
+    json_t *text = runs_read(text_directory);
+    variant *v = new_bytes((size_t)n * sizeof *v);
+    for (int i = 0; i < n; i++)
+        v[i] = variant_read(directory, argv[first + 1 + i]);
+    write_table(v, n, text);
+    write_json(v, n, text, directory);
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < v[i].videos; j++)
+            record_free(&v[i].about[j]);
+        free(v[i].about);
+        json_decref(v[i].runs);
+    }
+    free(v);
+    json_decref(text);
+    free(text_directory);
+    return program_end();
+}

@@ -1,0 +1,115 @@
+/*
+** video.c: the tables that filters printed of a video or a pair, a row a frame, read back.
+**
+** A table that has not as many rows as the video has frames was cut short or belongs to another
+** video: it is refused, since a mean of it would look like any other.
+*/
+#include "video.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../../common/csv.h"
+#include "../../common/die.h"
+
+/* PATH's table of `rows` rows; false if there is no such file. */
+static bool open_rows(csv *t, const char *path, int64_t rows)
+{
+    if (access(path, F_OK) != 0)
+        return false;
+    csv_open_tabs(t, path);
+    if (t->rows != rows)
+        die("%s has %d rows, but %" PRId64 " are expected: remove it", path, t->rows, rows);
+    return true;
+}
+
+/* [before + rows]: `before` NANs, then the column. */
+static double *column_of(const csv *t, const char *column, int before)
+{
+    double *x = new_bytes((size_t)(before + t->rows) * sizeof *x);
+    int c = csv_column(t, column);
+    for (int i = 0; i < before; i++)
+        x[i] = NAN;
+    for (int i = 0; i < t->rows; i++)
+        x[before + i] = csv_number(t, i, c);
+    return x;
+}
+
+video video_read(const char *directory, const char *variant, const char *name)
+{
+    csv t;
+    video v = {.variant = variant, .name = name};
+    char *home = new_format("%s/%s", directory, variant);
+    char *clip = new_format("%s/%s.clip.tsv", home, name);
+    char *motion = new_format("%s/%s.motion.tsv", home, name);
+    v.about = record_read(home, name);
+    int64_t frames = v.about.frames;
+    if (!v.about.fault && open_rows(&t, clip, frames)) {
+        v.clip = column_of(&t, "clip", 0);
+        v.temporal = column_of(&t, "temporal", 0);
+        csv_close(&t);
+    }
+    /* flowmag has a row for each pair of neighbours, and one without a number if there is none */
+    if (!v.about.fault && open_rows(&t, motion, frames > 1 ? frames - 1 : 1)) {
+        v.motion = column_of(&t, "magnitude", frames > 1);
+        csv_close(&t);
+    }
+    free(home);
+    free(clip);
+    free(motion);
+    return v;
+}
+
+void video_free(video *v)
+{
+    record_free(&v->about);
+    free(v->clip);
+    free(v->temporal);
+    free(v->motion);
+}
+
+difference difference_read(const char *directory, const char *pair, const char *name,
+                           int64_t frames)
+{
+    csv t;
+    difference d = {0};
+    char *path = new_format("%s/%s/%s.diff.tsv", directory, pair, name);
+    if (open_rows(&t, path, frames)) {
+        d.psnr = column_of(&t, "psnr", 0);
+        d.ssim = column_of(&t, "ssim", 0);
+        d.mad = column_of(&t, "mad", 0);
+        csv_close(&t);
+    }
+    free(path);
+    return d;
+}
+
+void difference_free(difference *d)
+{
+    free(d->psnr);
+    free(d->ssim);
+    free(d->mad);
+}
+
+double mean_of(const double *x, int64_t from, int64_t n)
+{
+    double sum = 0;
+    if (!x || from >= n)
+        return NAN;
+    for (int64_t i = from; i < n; i++)
+        sum += x[i];
+    return sum / (double)(n - from);
+}
+
+/* The mean squared error is what is averaged: 255^2 over it is the peak's ratio. */
+double psnr_of(const double *psnr, int64_t n)
+{
+    double sum = 0;
+    if (!psnr)
+        return NAN;
+    for (int64_t i = 0; i < n; i++)
+        sum += pow(10, -psnr[i] / 10);
+    return -10 * log10(sum / (double)n);
+}

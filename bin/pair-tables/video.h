@@ -1,0 +1,37 @@
+/*
+** video.h: what was measured of one video, and of one pair.
+*/
+#ifndef VIDEO_H
+#define VIDEO_H
+
+#include "../../common/record.h"
+
+/* NULL arrays: not measured. NAN: not defined. */
+typedef struct {
+    const char *variant, *name;
+    record about;     /* about.fault: there is no such video */
+    double *clip;     /* [frames] */
+    double *temporal; /* [frames]: with the frame before; of the first NAN */
+    double *motion;   /* [frames]: from the frame before; of the first NAN */
+} video;
+
+/* From DIRECTORY/VARIANT/NAME.json, .clip.tsv and .motion.tsv. Dies if a table has not a row for
+ * each frame. */
+video video_read(const char *directory, const char *variant, const char *name);
+void video_free(video *v);
+
+typedef struct {
+    double *psnr, *ssim, *mad; /* [frames] */
+} difference;
+
+/* From DIRECTORY/PAIR/NAME.diff.tsv. */
+difference difference_read(const char *directory, const char *pair, const char *name,
+                           int64_t frames);
+void difference_free(difference *d);
+
+/* The mean of x[from .. n - 1]; NAN if x is NULL, from is n, or one of them is NAN. */
+double mean_of(const double *x, int64_t from, int64_t n);
+/* The PSNR of a video whose frames have these. */
+double psnr_of(const double *psnr, int64_t n);
+
+#endif
