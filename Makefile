@@ -42,12 +42,18 @@ COMMON := $(O)/common.a
 LOAD   := $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
 
 ifeq ($(DEVICE),cuda)
-KERNELS    := $(patsubst %.cu,$(O)/%.o,$(wildcard kernels/cuda/*.cu))
 CUDA       ?= $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC))))
-KERNELLIBS  = -L$(CUDA)/lib64 -lcudart -lcublasLt -lstdc++
+# NCCL, for one video on several cards: NCCL=DIR has include/nccl.h; NCCL= builds without. The library
+# itself is opened when a program needs it.
+NCCL       ?= $(patsubst %/include/nccl.h,%,$(firstword \
+              $(wildcard $(CUDA)/include/nccl.h /usr/include/nccl.h /usr/local/include/nccl.h)))
+KERNELS    := $(patsubst %.cu,$(O)/%.o,$(filter-out $(if $(NCCL),%/ranks_alone.cu,%/ranks.cu), \
+              $(wildcard kernels/cuda/*.cu)))
+KERNELLIBS  = -L$(CUDA)/lib64 -lcudart -lcublasLt -lstdc++ -ldl
 SMS        ?= 80 86 89 90a
 NVFLAGS    ?= -O3 -lineinfo -std=c++17 --threads 2 -gencode arch=compute_80,code=compute_80 \
               $(foreach s,$(SMS),-gencode arch=compute_$(s),code=sm_$(s))
+$(O)/kernels/cuda/ranks.o: NVFLAGS += $(if $(NCCL),-I$(NCCL)/include)
 else
 KERNELS    := $(patsubst %.c,$(O)/%.o,$(wildcard kernels/cpu/*.c))
 KERNELLIBS  = $(call libs,openblas) -fopenmp
@@ -123,7 +129,7 @@ $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,jansson zlib) -lm
 
 # CK_FORK=no: a CUDA context does not survive fork
-check: all $(UNIT)
+check: all $(UNIT) $(O)/t/bench/random-model
 ifeq ($(DEVICE) $(shell nvidia-smi -L 2>/dev/null | head -1),cuda )
 	@echo "1..0 # SKIP built, but not run: nvidia-smi finds no GPU"
 else

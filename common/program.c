@@ -128,6 +128,13 @@ int program_begin(int argc, char **argv, const option *table, const char *usage)
 
 bool program_waits(void) { return wait_for_input; }
 
+void program_mute(void)
+{
+    quiet_set(true);
+    show_progress = false;
+    stats_file = NULL;
+}
+
 /* ---- provenance ---- */
 
 static json_t *option_json(const option *o)

@@ -46,6 +46,8 @@ int program_begin(int argc, char **argv, const option *table, const char *usage)
 ** output was lost. */
 int program_end(void);
 bool program_waits(void); /* --wait was given */
+/* No warnings, notes, --progress or --stats from here on: another process gives them (launch.h). */
+void program_mute(void);
 
 /* Adds the key program_name() to d: {"version": ..., options by long name (or letter), extra}.
 ** extra is a JSON object's text or NULL: `{"device": "cpu", "weights": "0123456789abcdef"}`. */

@@ -60,6 +60,25 @@ void download(tensor host, tensor x);
 void copy(tensor y, tensor x);
 void zero(tensor y);
 
+/* ---- several devices: ranks, processes that run the same program, each with its own ---- */
+
+enum { MOST_RANKS = 64 };
+
+/* The host memory that `count` > 1 ranks share; called once, before they are started. Dies if this
+** program was built without what connects devices. */
+void *ranks_share(int count);
+/* In each rank, before device_open(): its number of how many; without this it is the only one. */
+void ranks_join(int rank, int count, void *shared);
+/* Message i of n: x[i] goes to rank peer[i], and what that rank sends is received in y[i]; either
+** may be absent. Messages between two ranks are matched in their order. All ranks call this
+** together, also those with no message. Tensors are contiguous, and must not be touched before
+** exchange_wait(); other work may be asked for in between, and further exchanges. */
+void exchange(int n, const int peer[], const tensor y[], const tensor x[]);
+/* What is asked for from here on sees all that was exchanged. */
+void exchange_wait(void);
+/* The greatest x of all ranks, a number of the host; all ranks call this together. */
+double ranks_greatest(double x);
+
 /* ---- parameters ---- */
 
 /* y = x w^T, times scale (if I8), plus b (if present). */

@@ -190,9 +190,9 @@ static void load_block(dit *m, int i, weights *w, tensor_type dtype)
     b->down = load_one(w, in_block(i, "ffn.2"), D, m->ffn, dtype);
 }
 
-void dit_load(dit *m, weights *w, const char *path, tensor_type dtype)
+void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share)
 {
-    *m = (dit){.A = operand_type(dtype), .text_len = TEXT_LEN, .eps = 1e-6f};
+    *m = (dit){.A = operand_type(dtype), .share = share, .text_len = TEXT_LEN, .eps = 1e-6f};
     read_sizes(m, w, path);
     char *from;
     json_t *config = read_config(w, path, &from);
@@ -204,6 +204,9 @@ void dit_load(dit *m, weights *w, const char *path, tensor_type dtype)
     int64_t D = m->dim, d = D / m->heads;
     if (d != 64 && d != 128)
         die("%s has attention heads %lld wide: only 64 and 128 are supported", path, (long long)d);
+    if (m->heads % share.parts != 0)
+        die("%s has %d attention heads: they cannot be shared by %d gpus", path, m->heads,
+            share.parts);
 
     int64_t volume = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
     /* a convolution whose stride is its kernel: a product with patches [D, C x pt x py x px] */

@@ -5,9 +5,10 @@
 ** and time, so they are stacked as rows of one batch ([passes x L, D]) and differ only in the text.
 ** The hard idea is the text's padding: the reference pads the context with zero rows to text_len
 ** and attends to all of them without a mask. Those rows are all alike, so one key with + ln(count)
-** on its logit does the work of all (dit_read_text).
+** on its logit does the work of all (dit_read_text). Several ranks make a forward pass together:
+** each does all this for some of the passes and tokens; only attention needs the others (share.h).
 **
-** Sizes: L tokens of one pass, N = passes x L, D width, d width of a head, n tokens of text.
+** Sizes: L tokens of one pass, ours; N = passes x L, D width, d width of a head, n tokens of text.
 */
 #include "dit.h"
 
@@ -79,6 +80,8 @@ tensor dit_rope(const dit *m, tensor latents)
     int64_t T = latents.dim[1] / m->patch[0], Y = latents.dim[2] / m->patch[1];
     int64_t X = latents.dim[3] / m->patch[2], d = m->dim / m->heads, side = 2 * (d / 6);
     int64_t size[3] = {d - 2 * side, side, side};
+    if (T * Y * X < m->share.parts)
+        die("%lld tokens cannot be shared by %d gpus", (long long)(T * Y * X), m->share.parts);
     float *table = new_bytes(sizeof *table * (unsigned long)(T * Y * X * d)), *to = table;
     for (int64_t token = 0; token < T * Y * X; token++) {
         int64_t place[3] = {token / (Y * X), token / X % Y, token % X};
@@ -137,16 +140,26 @@ static tensor time_projection(const dit *m, tensor e)
 static void self_attention(const dit *m, const dit_block *b, int passes, tensor y, tensor h,
                            tensor rope)
 {
-    int64_t D = m->dim;
+    const dit_share *s = &m->share;
+    int64_t D = m->dim, all = rope.dim[0]; /* tokens of a pass, of all ranks */
     size_t mark = scratch_mark();
+    rope = slice(rope, share_begin(s, all, s->part), share_tokens(s, all));
     tensor qkv = scratch(m->A, tensor_rows(h), 3 * D);
     tensor q = columns(qkv, 0, D), k = columns(qkv, D, D), v = columns(qkv, 2 * D, D);
     linear(qkv, h, &b->qkv);
+    v = share_heads(s, passes, all, v); /* travels while q and k are normed */
     rms_norm_rope(q, q, b->norm_q, m->eps, rope);
+    q = share_heads(s, passes, all, q);
     rms_norm_rope(k, k, b->norm_k, m->eps, rope);
-    attention(h, q, k, v,
-              &(attention_spec){
-                  .batch = passes, .heads = m->heads, .scale = 1 / sqrtf((float)(D / m->heads))});
+    k = share_heads(s, passes, all, k);
+    tensor a = s->parts > 1 ? scratch(m->A, passes * all, D / s->parts) : h;
+    if (s->parts > 1)
+        exchange_wait();
+    attention(a, q, k, v,
+              &(attention_spec){.batch = passes,
+                                .heads = m->heads / s->parts,
+                                .scale = 1 / sqrtf((float)(D / m->heads))});
+    share_join(s, passes, all, h, a);
     linear(y, h, &b->o);
     scratch_reset(mark);
 }
@@ -225,11 +238,13 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
 /* x = Wp patches + b, the same for every pass */
 static void embed(const dit *m, int passes, tensor x, tensor latents)
 {
-    int64_t L = tensor_rows(x) / passes;
+    int64_t L = tensor_rows(x) / passes, width = m->patch_embedding.w.dim[1];
+    int64_t all = tensor_count(latents) / width;
     size_t mark = scratch_mark();
-    tensor patches = scratch(m->A, L, m->patch_embedding.w.dim[1]);
+    tensor patches = scratch(m->A, all, width);
     patchify(patches, latents, m->patch);
-    linear(rows(x, 0, L), patches, &m->patch_embedding);
+    linear(rows(x, 0, L), rows(patches, share_begin(&m->share, all, m->share.part), L),
+           &m->patch_embedding);
     see(m, rows(x, 0, L), "patch_embedding");
     for (int p = 1; p < passes; p++)
         copy(rows(x, p * L, L), rows(x, 0, L));
@@ -237,8 +252,8 @@ static void embed(const dit *m, int passes, tensor x, tensor latents)
 }
 
 /* f = modulation + e, two vectors: shift and scale;  v = unpatchify(Wh ((1 + f1) LN(x) + f0)), F32
- * as in the reference */
-static void head(const dit *m, int passes, const tensor v[], tensor x, tensor e)
+ * as in the reference; all: tokens of a pass, of all ranks */
+static void head(const dit *m, int passes, const tensor v[], tensor x, tensor e, int64_t all)
 {
     int64_t D = m->dim, N = tensor_rows(x), L = N / passes;
     size_t mark = scratch_mark();
@@ -251,22 +266,26 @@ static void head(const dit *m, int passes, const tensor v[], tensor x, tensor e)
     modulated_norm(h, x, vector(f, 1), vector(f, 0), m->eps);
     linear(patches, h, &m->head);
     see(m, rows(patches, 0, L), "head");
-    for (int p = 0; p < passes; p++)
-        unpatchify(v[p], rows(patches, p * L, L), m->patch);
+    patches = share_gather(&m->share, passes, all, patches);
+    for (int p = 0; p < passes * m->share.halves; p++)
+        unpatchify(v[p], rows(patches, p * all, all), m->patch);
     scratch_reset(mark);
 }
 
 void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int64_t t,
                  const dit_text text[], tensor rope)
 {
-    int64_t L = rope.dim[0];
+    const dit_share *s = &m->share;
+    int64_t all = rope.dim[0];
+    int here = passes / s->halves, first = s->half * here;
+    assert(passes % s->halves == 0);
     size_t mark = scratch_mark();
-    tensor x = scratch(F32, passes * L, m->dim); /* the residual stream */
+    tensor x = scratch(F32, here * share_tokens(s, all), m->dim); /* the residual stream */
     tensor e = time_embedding(m, t);
     tensor e6 = time_projection(m, e);
-    embed(m, passes, x, latents);
+    embed(m, here, x, latents);
     for (int i = 0; i < m->layers; i++)
-        block(m, i, passes, x, e6, text, rope);
-    head(m, passes, v, x, e);
+        block(m, i, here, x, e6, text + first, rope);
+    head(m, here, v, x, e, all);
     scratch_reset(mark);
 }

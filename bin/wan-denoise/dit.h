@@ -10,6 +10,7 @@
 
 #include "../../common/weights.h"
 #include "../../kernels/kernels.h"
+#include "share.h"
 
 enum { LATENT_CHANNELS = 16, GUIDANCE_PASSES = 2 };
 
@@ -28,7 +29,8 @@ typedef struct {
     int64_t dim, ffn, freq, text_dim, text_len;
     int layers, heads, patch[3];
     float eps;
-    tensor_type A; /* of activations */
+    tensor_type A;   /* of activations */
+    dit_share share; /* what of a forward pass is made by this rank */
     linear_weight patch_embedding, text_0, text_2, time_0, time_2, time_projection, head;
     tensor head_modulation; /* F32 [2, D] */
     dit_block *block;
@@ -43,16 +45,18 @@ typedef struct {
 } dit_text;
 
 /* dit-load.c. path is the directory or file that -m names; on return the parameters are on the
- * device. */
+ * device: all of them on every rank. Dies if the heads cannot be shared so. */
 weights *dit_find(const char *path);
-void dit_load(dit *m, weights *w, const char *path, tensor_type dtype);
+void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share);
 
 /* context: host F32 [n, text_dim], n <= text_len. The keys and values stay on the stack. */
 dit_text dit_read_text(const dit *m, tensor context);
-/* F32 [L, d/2, 2]: cos and sin of each token's place, for latents [16, T, Y, X]. */
+/* F32 [L, d/2, 2]: cos and sin of each token's place, for latents [16, T, Y, X]. Dies if there are
+ * not as many tokens as ranks that share them. */
 tensor dit_rope(const dit *m, tensor latents);
 
-/* v[p] = the velocity of latents at timestep t given text[p], p < passes; all F32 [16, T, Y, X]. */
+/* v[p] = the velocity of latents at timestep t given text[p], p < passes; all F32 [16, T, Y, X].
+ * Every rank gets all of them, and reads the text of the passes it makes. */
 void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int64_t t,
                  const dit_text text[], tensor rope);
 

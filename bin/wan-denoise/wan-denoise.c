@@ -3,7 +3,8 @@
 **
 ** The model is loaded once, when the first document has arrived, and serves all documents and
 ** seeds. What a document costs but its seeds share (keys and values of its text, the table of
-** places) is made once a document.
+** places) is made once a document. With several gpus, each has a rank: a process that does all that
+** is here, with its own copy of the model; only in the forward pass (share.h) do they share work.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "../../common/die.h"
 #include "../../common/program.h"
 #include "../load.h"
+#include "../ranks.h"
 #include "dit.h"
 #include "inspect.h"
 #include "request.h"
@@ -19,7 +21,7 @@
 
 static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc";
 static const char *dtype = "fp16", *rng = "torch-cuda", *taps;
-static int64_t steps = 50, frames = 81, forward = -1;
+static int64_t steps = 50, frames = 81, forward = -1, gpus = 1;
 static double guidance = 5, shift = 5;
 static bool trace, strict;
 static tensor_type weight_type; /* --dtype */
@@ -29,6 +31,7 @@ static const option options[] = {
     {'s', "steps", OPTION_INT, &steps, 0, 1000, false},
     {'g', "guidance", OPTION_FLOAT, &guidance, 0, 0, false},
     {'F', "shift", OPTION_FLOAT, &shift, 0.001, 1000, false},
+    {'G', "gpus", OPTION_INT, &gpus, 1, MOST_RANKS, false},
     {'S', "seed", OPTION_TEXT, &seeds, 0, 0, true}, /* each result names its own */
     {0, "size", OPTION_TEXT, &size, 0, 0, false},
     {0, "frames", OPTION_INT, &frames, 0, 0, false},
@@ -56,6 +59,8 @@ static request read_options(void)
         usage_error("--tap is for --forward");
     if (forward >= 0 && (trace || steps == 0))
         usage_error("--forward excludes --trace and -s 0");
+    if (forward >= 0 && gpus > 1)
+        usage_error("--forward is for one gpu: -G %lld is too many", (long long)gpus);
     if (steps > 0 && !model_path)
         usage_error("-m DIR or -m FILE is needed");
     return q;
@@ -65,13 +70,14 @@ static request read_options(void)
 
 static weights *checkpoint;
 static dit model;
+static dit_share share;
 
 static void load_model(void)
 {
     stats_phase("load");
     checkpoint = dit_find(model_path);
     device_open();
-    dit_load(&model, checkpoint, model_path, weight_type);
+    dit_load(&model, checkpoint, model_path, weight_type, share);
     stats_add("weight_loads", 1);
 }
 
@@ -84,7 +90,7 @@ static tensor context_of(const document *d, const char *name)
     return context;
 }
 
-/* The contexts of the passes; what is tapped is of the first. */
+/* The contexts of the passes that are made here; what is tapped is of the first. */
 static void read_text(const document *d, int passes, dit_text text[])
 {
     static const char *const names[] = {"context", "context_null"};
@@ -95,7 +101,8 @@ static void read_text(const document *d, int passes, dit_text text[])
     for (int p = 0; p < passes; p++)
         context[p] = context_of(d, names[p]);
     for (int p = 0; p < passes; p++)
-        text[p] = dit_read_text(p == 0 ? &model : &unseen, context[p]);
+        if (share.halves == 1 || p == share.half)
+            text[p] = dit_read_text(p == 0 ? &model : &unseen, context[p]);
     device_wait();
 }
 
@@ -182,7 +189,7 @@ static void denoise(writer *out, const request *q, const document *in)
 {
     size_t mark = scratch_mark();
     int passes = request_passes(q);
-    dit_text text[GUIDANCE_PASSES];
+    dit_text text[GUIDANCE_PASSES] = {{0}};
     tensor shape = request_shape(q, in);
     read_text(in, passes, text);
     tensor rope = dit_rope(&model, shape);
@@ -220,7 +227,7 @@ static tensor latents_of(const document *d)
 static void evaluate(writer *out, const document *in)
 {
     size_t mark = scratch_mark();
-    dit_text text[GUIDANCE_PASSES];
+    dit_text text[GUIDANCE_PASSES] = {{0}};
     tensor latents = latents_of(in);
     model.see = inspect_open(taps);
     read_text(in, GUIDANCE_PASSES, text);
@@ -268,6 +275,8 @@ int main(int argc, char **argv)
         usage_error("documents are read from standard input: unwanted operand '%s'",
                     argv[argc - 1]);
     request q = read_options();
+    int ranks = steps > 0 ? (int)gpus : 1; /* noise alone needs no gpu */
+    share = share_of(ranks_start(ranks), ranks, request_passes(&q));
     reader_open(&in, stdin, "standard input");
     writer_open(&out, stdout, "standard output");
     if (program_waits())
@@ -288,7 +297,7 @@ int main(int argc, char **argv)
     if (in.documents == 0)
         die("standard input has no document");
     if (checkpoint) {
-        stats_set("peak_device_bytes", (double)device_peak_bytes());
+        stats_set("peak_device_bytes", ranks_greatest((double)device_peak_bytes()));
         weights_close(checkpoint);
     }
     writer_close(&out);

@@ -25,8 +25,9 @@ using bf16_t = __nv_bfloat16;
 
 /* The one stream: everything is in order on it. */
 extern cudaStream_t stream;
-/* Multiprocessors; compute capability times ten (80, 90); most shared bytes a block may ask for. */
-extern int device_sms, device_capability;
+/* Which card; its multiprocessors; its compute capability times ten (80, 90); the most shared bytes
+ * a block may ask for. */
+extern int device_number, device_sms, device_capability;
 extern size_t device_shared_bytes;
 
 /* Dies "cannot WHAT: reason" unless e is success. */
@@ -41,6 +42,10 @@ void cuda_check(cudaError_t e, const char *what);
 
 /* Host to device memory of the same count, converting: y of a type that upload() takes. */
 void device_upload(tensor y, tensor host);
+
+/* The card of this rank, of so many; joins it to the others (ranks.cu). */
+int ranks_card(int cards);
+void ranks_connect(void);
 
 /* Device memory that is held to the end (a workspace), counted in device_peak_bytes(). */
 void *device_keep(size_t bytes, const char *what);

@@ -11,7 +11,7 @@
 #include "common.cuh"
 
 cudaStream_t stream;
-int device_sms, device_capability;
+int device_number, device_sms, device_capability;
 size_t device_shared_bytes;
 
 static size_t kept, peak;
@@ -49,8 +49,9 @@ void device_open(void)
         die("there is no gpu that can be used (%s); the programs in build/cpu need none",
             e == cudaSuccess ? "none found" : cudaGetErrorString(e));
 
+    device_number = ranks_card(count);
     cudaDeviceProp card;
-    cuda_check(cudaGetDeviceProperties(&card, 0), "ask for its properties");
+    cuda_check(cudaGetDeviceProperties(&card, device_number), "ask for its properties");
     snprintf(device_title, sizeof device_title, "cuda: %s", card.name);
     device_capability = card.major * 10 + card.minor;
     older_paths();
@@ -61,8 +62,9 @@ void device_open(void)
             "no gpu",
             card.name, device_capability / 10, device_capability % 10, OLDEST / 10, OLDEST % 10);
 
-    cuda_check(cudaSetDevice(0), "use the first card");
+    cuda_check(cudaSetDevice(device_number), "use the card");
     cuda_check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "make a stream");
+    ranks_connect();
 }
 
 const char *device_name(void)

@@ -64,7 +64,7 @@ static void open_stack(void)
 
     kind.type = CU_MEM_ALLOCATION_TYPE_PINNED;
     kind.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
-    kind.location.id = 0;
+    kind.location.id = device_number;
     need(driver.granularity(&granularity, &kind, CU_MEM_ALLOC_GRANULARITY_MINIMUM),
          "ask for the page size");
     size_t free_bytes, total;

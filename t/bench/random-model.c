@@ -1,12 +1,13 @@
 /*
 ** random-model.c: a checkpoint of a real model's size with random weights, for benchmarks.
 **
-**     random-model DIR 1.3B|14B          DiT: DIR/config.json, DIR/diffusion_pytorch_model.safetensors, F16
+**     random-model DIR 1.3B|14B|small    DiT: DIR/config.json, DIR/diffusion_pytorch_model.safetensors, F16
 **     random-model DIR text [LAYERS]     umT5-xxl: DIR/umt5_random.safetensors, BF16, 24 layers
 **     random-model DIR vae               decoder: DIR/vae_random.safetensors, F32
 **
 ** Names and shapes are those of the official checkpoints. Values are uniform with variance
 ** 1 / fan-in, so activations stay of order one through any depth; norms' gains are near one.
+** "small" has one block, 6 heads and a narrow ffn: it is for tests that need more heads than two.
 ** The values repeat after a prime number of elements: made fast, and no two rows alike.
 */
 #include <math.h>
@@ -239,16 +240,23 @@ int main(int argc, char **argv)
 {
     program_name_set(argv[0]);
     if (argc < 3)
-        usage_error("usage: random-model DIR 1.3B|14B|text|vae [LAYERS]");
+        usage_error("usage: random-model DIR 1.3B|14B|small|text|vae [LAYERS]");
     const char *directory = argv[1];
-    bool small = strcmp(argv[2], "1.3B") == 0, large = strcmp(argv[2], "14B") == 0;
+    static const struct {
+        const char *name;
+        int64_t dim, ffn;
+        int layers;
+    } dits[] = {{"1.3B", 1536, 8960, 30}, {"14B", 5120, 13824, 40}, {"small", 768, 512, 1}};
+    enum { DITS = sizeof dits / sizeof *dits };
+    int d = 0;
+    while (d < DITS && strcmp(argv[2], dits[d].name) != 0)
+        d++;
     int layers = argc > 3 ? atoi(argv[3]) : 0;
     mkdir(directory, 0777);
-    if (small || large) {
-        int64_t dim = small ? 1536 : 5120, ffn = small ? 8960 : 13824;
-        layers = layers ? layers : small ? 30 : 40;
-        dit(dim, ffn, layers);
-        write_config(directory, dim, ffn, layers);
+    if (d < DITS) {
+        layers = layers ? layers : dits[d].layers;
+        dit(dits[d].dim, dits[d].ffn, layers);
+        write_config(directory, dits[d].dim, dits[d].ffn, layers);
         write_model(directory, "diffusion_pytorch_model.safetensors");
     } else if (strcmp(argv[2], "text") == 0) {
         text(layers ? layers : 24);

@@ -1,0 +1,165 @@
+#!/bin/sh
+# wan-denoise -G: several ranks make what one makes; one that fails or is killed ends them all.
+. "$(dirname "$0")/tap.sh"
+[ "$DEVICE" = cpu ] || skip_all "as many gpus are not at hand"
+model=$ROOT/fixtures/random
+cd "$TMP" || exit 1
+contexts="$GOLDEN:t5.prompt.context=context $GOLDEN:t5.negative.context=context_null"
+tensor-pick $contexts > text
+tensor-pick $contexts "$GOLDEN:noise" > text-noise
+small="--size 80x64 --frames 9"
+
+# ---- the same latents: 2 is a pass on each, 4 halves the tokens (60) of each as well ----
+wan-denoise -m "$model" -s 3 $small < text > one
+for n in 2 4; do
+    wan-denoise -m "$model" -s 3 $small -G $n --stats stats$n < text > many
+    close_to "-G $n" --rel 1e-5 many:latents one:latents
+done
+close_to "-G 4, the official solver's golden" --rel 1e-3 "$GOLDEN:unipc.latents" \
+    "$(wan-denoise -m "$model" -s 8 -S 123 $small -G 4 < text > golden; echo golden:latents)"
+for count in '"documents": 1' '"steps": 3' '"weight_loads": 1' '"peak_device_bytes"'; do
+    grep -q "$count" stats4
+    ok $? "--stats has $count: the run's, not the ranks' together"
+done
+like "$(tensor-info many)" "*gpus: 4*" "the metadata have the number"
+wan-denoise -m "$model" -s 3 -g 1 $small < text > one
+wan-denoise -m "$model" -s 3 -g 1 $small -G 2 < text > many
+close_to "-G 2 without guidance" --rel 1e-5 many:latents one:latents
+wan-denoise -m "$model" -s 2 -g 1 --size 80x80 --frames 1 < text > one
+wan-denoise -m "$model" -s 2 -g 1 --size 80x80 --frames 1 -G 2 < text > many
+close_to "25 tokens on two" --rel 1e-5 many:latents one:latents
+wan-denoise -m "$model" -s 2 -g 1 --size 32x16 --frames 1 < text > one
+wan-denoise -m "$model" -s 2 -g 1 --size 32x16 --frames 1 -G 2 < text > many
+close_to "a token on each" --rel 1e-5 many:latents one:latents
+
+cat text text-noise > two
+wan-denoise -m "$model" -s 2 $small < text-noise > noise.one
+wan-denoise -m "$model" -s 2 -S 7,8 $small < text > one
+wan-denoise -m "$model" -s 2 -S 7,8 $small -G 4 < text > many
+for d in 1 2; do
+    for f in one many; do tensor-pick -d $d $f > $f.$d; done
+    close_to "seed $d of two" --rel 1e-5 many.$d:latents one.$d:latents
+done
+{ cat text; sleep 0.3; cat text-noise text; } | wan-denoise -m "$model" -s 2 $small -G 2 --wait > many
+tensor-pick -d 2 many > many.2
+close_to "the second document of three, read in pieces" --rel 1e-5 many.2:latents noise.one:latents
+is "$(tensor-info --names many | grep -c latents)" 3 "three documents"
+wan-denoise -m "$model" -s 2 $small --trace -G 2 < text > many
+is "$(tensor-info --names many | grep -c latents)" 2 "--trace has a document a step"
+
+# ---- more heads: three parts, six parts, tokens that they do not divide ----
+"$BUILD/t/bench/random-model" six small
+raw() { # NAME SHAPE BYTES OCTAL: a document of one F32 tensor, all of whose bytes are the same
+    _header="{\"$1\":{\"dtype\":\"F32\",\"shape\":$2,\"data_offsets\":[0,$3]}}"
+    printf "\\$(printf %o ${#_header})\0\0\0\0\0\0\0%s" "$_header"
+    head -c "$3" /dev/zero | tr '\0' "\\$4"
+}
+raw context '[3,4096]' 49152 74 > context
+raw context_null '[2,4096]' 32768 274 > null
+tensor-pick context null > text6
+six() { wan-denoise -m six -s 2 --size 80x80 --frames 5 "$@" < text6; } # 50 tokens
+six > one
+six -g 1 > alone
+for n in 3 6; do
+    six -G $n > many
+    close_to "-G $n with 6 heads" --rel 1e-5 many:latents one:latents
+    six -g 1 -G $n > many
+    close_to "-G $n with 6 heads and no guidance" --rel 1e-5 many:latents alone:latents
+done
+
+# ---- what cannot be: one line, exit 1 ----
+refused() { # PATTERN NAME OPTIONS...
+    _pattern=$1 _name=$2; shift 2
+    fails 1 "$_pattern" "$_name" sh -c 'wan-denoise "$@" < text' - -m "$model" -s 2 $small "$@"
+    [ ! -s .out ]
+    ok $? "$_name: no output"
+}
+refused "*has 2 attention heads: they cannot be shared by 3 gpus" "-G 3 with 2 heads" -G 3
+refused "*has 2 attention heads: they cannot be shared by 4 gpus" "-G 8 with 2 heads" -G 8
+refused "wan-denoise: 1 tokens cannot be shared by 2 gpus" "fewer tokens than gpus" -G 4 \
+    --size 16x16 --frames 1
+fails 2 "*--gpus is from 1 to 64, not 0*" "-G 0" wan-denoise -m "$model" -G 0
+fails 2 "*--forward is for one gpu*" "--forward" wan-denoise -m "$model" --forward 5 -G 2
+wan-denoise -s 0 -G 2 $small < text > noise2
+wan-denoise -s 0 $small < text > noise1
+close_to "-s 0 needs no gpus" --same 1 noise2:latents noise1:latents
+
+: > empty
+fails 1 "wan-denoise: standard input has no document" "no input" \
+    sh -c "wan-denoise -m '$model' -G 2 < empty"
+head -c 5000 text > short
+fails 1 "wan-denoise: standard input, document 1: 'context_null' ends short*" "input cut short" \
+    sh -c "wan-denoise -m '$model' -G 2 < short"
+fails 1 "wan-denoise: cannot open none: *" "no model" sh -c "wan-denoise -m none -G 2 < text"
+fails 1 "wan-denoise: cannot write standard output: No space left on device" "a full disk" \
+    sh -c "wan-denoise -m '$model' -s 1 $small -G 2 < text > /dev/full"
+{ sleep 1; wan-denoise -m "$model" -s 1 $small -G 2 < text 2> err; echo $? > status; } | true
+is "$(cat status) $(cat err)" "1 wan-denoise: cannot write standard output: Broken pipe" "a closed pipe"
+fails 1 "wan-denoise: out of memory: *" "too large for all: one says it" \
+    sh -c "ulimit -v 400000; OPENBLAS_NUM_THREADS=1 wan-denoise -m '$model' --size 4096x4096 -G 2 < text"
+
+# ---- one that is killed, or fails alone, in the midst of it ----
+ranks_of() { # PID: its children that live
+    for _s in /proc/[0-9]*/stat; do
+        sed -n 's/^\([0-9]*\) (.*) \([A-Z]\) \([0-9]*\) .*/\1 \2 \3/p' "$_s" 2> /dev/null
+    done | awk -v p="$1" '$2 != "Z" && $3 == p { print $1 }' | sort -n
+}
+begin() { # OPTIONS...: in the background, as $pid; $ranks when they run
+    OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=4 \
+        wan-denoise -m "$model" -s 1000 --size 160x128 --frames 33 "$@" < fifo > out 2> err &
+    pid=$!
+    exec 3> fifo
+    ranks=$(ranks_of $pid)
+    while [ "$(echo "$ranks" | wc -l)" -lt 4 ]; do
+        sleep 0.05
+        ranks=$(ranks_of $pid)
+    done
+}
+ended() { # PATTERN NAME: they end by themselves, in time, with one line
+    since=$(date +%s)
+    wait $pid
+    rc=$? took=$(($(date +%s) - since))
+    exec 3>&-
+    is $rc 1 "$2: exit 1"
+    like "$(cat err)" "wan-denoise: $1" "$2 is said"
+    is "$(wc -l < err)" 1 "$2: in one line"
+    [ $took -le 10 ]
+    ok $? "$2: all within 10 s"
+    alive=$(for r in $ranks; do sed -n 's/^.*) \([A-Z]\) .*/\1/p' /proc/$r/stat 2> /dev/null; done | tr -d 'ZX\n')
+    is "$alive" "" "$2: none is left"
+    tensor-info out > /dev/null 2>&1
+    is $? 1 "$2: what was written does not pass as whole"
+}
+running() { until [ -s out ]; do sleep 0.05; done; sleep 0.2; } # steps are being made
+mkfifo fifo
+for r in 0 1 3; do
+    begin -G 4
+    cat text >&3
+    running
+    kill -KILL "$(echo "$ranks" | sed -n $((r + 1))p)"
+    ended "rank $r of 4: ended by signal 9 (Killed)" "rank $r killed"
+done
+if command -v prlimit > /dev/null; then
+    for r in 0 2; do
+        begin -G 4 --size 1600x1600
+        prlimit --pid "$(echo "$ranks" | sed -n $((r + 1))p)" --as=450000000
+        cat text >&3
+        [ $r -eq 0 ] && said='' || said='rank 2 of 4: '
+        ended "${said}out of memory: *" "rank $r out of memory"
+    done
+else
+    comment "no prlimit: memory that is short for one rank is not tried"
+fi
+for signal in KILL TERM; do
+    begin -G 4
+    cat text >&3
+    running
+    kill -$signal $pid
+    wait $pid 2> /dev/null
+    exec 3>&-
+    sleep 0.3
+    alive=$(for r in $ranks; do sed -n 's/^.*) \([A-Z]\) .*/\1/p' /proc/$r/stat 2> /dev/null; done | tr -d 'ZX\n')
+    is "$alive" "" "SIG$signal to the first process ends all"
+done
+
+done_testing
