@@ -3,7 +3,7 @@
 #   make [DEVICE=cpu|cuda]    programs in build/$(DEVICE); cuda where there are nvcc and a GPU
 #   make deps                 install what is needed (Debian 12, Ubuntu 24.04)
 #   make check                the tests (TAP, through prove)
-#   make demo                 a pair of videos from the small checkpoint in fixtures/
+#   make demo                 an experiment with the small checkpoint in fixtures/
 #   make bench                seconds and GFLOP/s of each stage at the real model's size
 #   make bench-ops            the rate of each operation
 #   make install PREFIX=DIR   programs and man pages
@@ -152,7 +152,7 @@ include pipelines/t2v.mk pipelines/eval.mk
 demo: all
 	$(MAKE) experiment MODEL=fixtures/random PROMPTS=pipelines/demo.txt SEEDS=123 SIZE=128x80 \
 	    FRAMES=9 STEPS=4 OUT=build/demo
-	@ls -l build/demo/*/*.mp4
+	@ls -l build/demo/*/*.mp4 build/demo/*.csv
 
 # ---- installation ----
 

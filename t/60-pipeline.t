@@ -37,7 +37,7 @@ videos "$out" videos
 is "$(find "$out" -newer "$TMP/now" -type f)" "" "a second make makes nothing"
 rm "$out/fp16/01_seed2.latents.safetensors" "$out/fp16/01_seed2.mp4"
 videos "$out" videos
-is "$(find "$out" -newer "$TMP/now" -type f | sort | sed 's/.*dataset.//' | tr '\n' ' ')" \
+is "$(find "$out" -newer "$TMP/now" -type f ! -path '*/runs/*' | sort | sed 's/.*dataset.//' | tr '\n' ' ')" \
     "fp16/01_seed2.latents.safetensors fp16/01_seed2.mp4 " "only what is missing is made again"
 printf 'a green ring\n' >> "$TMP/prompts.txt"
 sleep 1
@@ -87,6 +87,7 @@ ok $? "a variant that is not among VARIANTS can be asked for"
 like "$(videos "$TMP/x" fp16 SEEDS='1 1' 2>&1; cat "$TMP/make.err")" "*SEEDS has one twice*" "a seed twice is refused"
 like "$(videos "$TMP/x" fp16 SEEDS='1 b' 2>&1; cat "$TMP/make.err")" "*are not numbers*" "a seed that is no number is refused"
 like "$(videos "$TMP/x" videos VARIANTS='fp16 fp17' 2>&1; cat "$TMP/make.err")" "*no variant*" "an unknown variant is refused"
+like "$(videos "$TMP/x" fp16 STEPS=0 2>&1; cat "$TMP/make.err")" "*STEPS=0 would make videos of noise*" "no steps are refused"
 like "$(make -s OUT='a b' videos 2>&1)" "*has a space*" "an output directory with a space is refused"
 like "$(make -s OUT="$TMP/x" PROMPTS=/nonexistent fp16 2>&1)" "*no prompts in*" "a missing prompt file is said"
 cp -r $model "$TMP/with space"

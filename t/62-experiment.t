@@ -1,0 +1,164 @@
+#!/bin/bash
+# make experiment: from prompts to tables; what is missing alone is measured; what is wrong is said, and
+# with -k the rest is measured; videos made elsewhere.
+. "$(dirname "$0")/tap.sh"
+cd "$ROOT" || exit 1
+
+# run OUT MAKE-ARGUMENTS...: its words are in $TMP/out and $TMP/err
+run() {
+    local out=$1
+    shift
+    make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL=fixtures/random PROMPTS="$TMP/prompts.txt" SIZE=64x48 \
+        FRAMES=5 STEPS=2 SEEDS=1 "$@" >"$TMP/out" 2>"$TMP/err"
+}
+# column FILE NAME...: these columns of a table, without the header; no field here has a comma
+column() {
+    local file=$1
+    shift
+    tr -d '\r' <"$file" | awk -F , -v names="$*" 'NR == 1 { n = split(names, name, " ")
+        for (i = 1; i <= NF; i++) for (j = 1; j <= n; j++) if ($i == name[j]) at[j] = i; next }
+        { for (j = 1; j <= n; j++) printf "%s%s", $at[j], j < n ? "," : "\n" }'
+}
+lines() { paste -s -d ' '; }
+# A video of N frames of 64x48 that another program made.
+film() { ffmpeg -nostdin -v error -f lavfi -i "testsrc=s=${3-64x48}:r=8" -frames:v "$1" -pix_fmt yuv420p -y "$2"; }
+
+# ---- an experiment ----
+
+printf 'a red circle moves right\na blue square stands still\n' >"$TMP/prompts.txt"
+out=$TMP/dataset
+run "$out" experiment
+ok $? "make experiment"
+comment "$(tail -3 "$TMP/err")"
+is "$(cd "$out" && ls *.csv *.json | lines)" \
+    "clip_per_frame.csv clip_temporal_per_video.csv clip_temporal_summary.csv experiment.json motion_per_frame.csv motion_per_video.csv motion_summary.csv pairs.csv pairs_per_frame.csv pairs_refused.csv pairs_summary.csv paper_table.csv" \
+    "all tables"
+is "$(for t in "$out"/*.csv; do grep -q "^\.SS.*$(basename "$t")" pipelines/wan-experiment.5 || basename "$t"
+    head -n 1 "$t" | tr ',' '\n' | tr -d '\r' | while read -r c; do grep -q "\b$c\b" pipelines/wan-experiment.5 || echo "$c"; done; done)" \
+    "" "each of them and all of their columns are in the manual page"
+is "$(column "$out/pairs.csv" name variant_a variant_b pairing differs frames file_b | lines)" \
+    "01_seed1,fp16,w8a16,provenance,wan-denoise.weights,5,w8a16/01_seed1.mp4 02_seed1,fp16,w8a16,provenance,wan-denoise.weights,5,w8a16/02_seed1.mp4" \
+    "the pairs"
+is "$(cat "$out/pairs_refused.csv" | wc -l)" 1 "none refused"
+is "$(column "$out/clip_temporal_summary.csv" metric n | lines),$(column "$out/motion_summary.csv" metric n)" "clip,2 temporal,2,motion,2" "the summaries"
+is "$(for t in clip_per_frame motion_per_frame pairs_per_frame; do column "$out/$t.csv" name | wc -l; done | lines)" "20 16 10" "a row a frame"
+grep -qiw nan "$out"/*.csv
+is $? 1 "nothing is nan"
+
+# The tables say what the filters say by themselves.
+mp42frames "$out/fp16/02_seed1.mp4" >"$TMP/a"
+mp42frames "$out/w8a16/02_seed1.mp4" >"$TMP/b"
+{ clipscore -m "$out/model/clip" <"$TMP/a" | sed -n 2p | cut -f 4,6; flowmag <"$TMP/a" | sed -n 2p | cut -f 6
+    framediff "$TMP/a" "$TMP/b" | sed -n 2p | cut -f 7-9; } | tr '\t' '\n' >"$TMP/wanted"
+error=$(column "$out/pairs.csv" clip_a temporal_a motion_a psnr ssim mad | sed -n 2p | tr , '\n' | paste - "$TMP/wanted" |
+    awk '{ e = $1 / $2 - 1; e = e < 0 ? -e : e; if (e > most) most = e } END { print NR == 6 ? most + 0 : "fields: " NR }')
+awk "BEGIN { exit !($error <= 1e-12) }"
+ok $? "means over frames are what the filters say of a video"
+comment "greatest relative difference $error"
+
+# ---- the record ----
+
+is "$(column "$out/paper_table.csv" variant precision resolution frames steps videos runs return_code | lines)" \
+    "fp16,fp16,64x48,5,2,2,1,0 w8a16,w8a16,64x48,5,2,2,1,0" "paper_table.csv"
+column "$out/paper_table.csv" peak_device_bytes steady_device_bytes text_seconds load_seconds denoise_seconds step_seconds decode_seconds seconds |
+    awk -F , '{ if (NF != 8 || !($2 > 0 && $1 > $2 && $3 > 0 && $4 > 0 && $5 > 0 && $6 > 0 && $7 > 0 && $8 > $3 + $7)) exit 1 }'
+ok $? "memory and seconds"
+wanted='"weights" "commit" "dirty" "cpu" "card" "driver" "cuda" "clip_sha256" "return_code" "steady_device_bytes"'
+is "$(for w in $wanted; do grep -q "$w" "$out/experiment.json" || echo "$w"; done)" "" "experiment.json has $wanted"
+grep -qE "$TMP|$ROOT" "$out/experiment.json" "$out"/*.csv
+is $? 1 "and no path of this machine"
+
+# ---- nothing to do, what is missing alone ----
+
+touch "$TMP/now"
+run "$out" experiment
+is "$(find "$out" -newer "$TMP/now" -type f)" "" "a second make makes nothing"
+is "$(cat "$TMP/out")" "" "and says nothing"
+run "$out" eval
+is "$(find "$out" -newer "$TMP/now" -type f)" "" "nor does make eval by itself"
+rm "$out/eval/w8a16/02_seed1.motion.tsv"
+run "$out" eval
+is "$(cat "$TMP/out")" "w8a16.motion: 02_seed1" "what is missing alone is measured"
+rm -r "$out/eval"
+cp "$out/pairs.csv" "$TMP/pairs.csv"
+for delay in 0.3 0.8 1.5; do
+    make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" eval >/dev/null 2>&1 &
+    sleep $delay
+    kill -INT $! 2>/dev/null
+    wait $! 2>/dev/null
+done
+run "$out" eval
+cmp "$out/pairs.csv" "$TMP/pairs.csv"
+ok $? "interrupted three times, the same numbers"
+
+# ---- variants by a line ----
+
+run "$out" experiment VARIANTS='fp16 dpm20' MEASURE=mp4
+ok $? "another solver, other steps: a variant by itself"
+is "$(column "$out/pairs.csv" variant_b differs | sort -u)" "dpm20,wan-denoise.solver wan-denoise.steps" "the pairs differ in what it declares"
+run "$out" eval VARIANTS='fp16 dpm20' differs.dpm20=steps
+is "$?" 2 "in nothing else"
+like "$(cat "$TMP/err")" '*01_seed1 is no pair: differs in wan-denoise.solver: "unipc" and "dpm++"*' "and the key is named"
+run "$out" eval VARIANTS=fp16
+is "$(column "$out/clip_temporal_summary.csv" metric variant_a variant_b n | lines)" "clip,fp16,,2 temporal,fp16,,2" "one variant alone"
+
+# ---- frames instead of mp4 ----
+
+run "$TMP/kept" fp16 bf16 eval KEEP_FRAMES=1 VARIANTS='fp16 bf16' MEASURE=frames PROMPTS=<(head -1 "$TMP/prompts.txt")
+is "$?:$(column "$TMP/kept/pairs.csv" measured file_a | lines)" "0:frames,fp16/01_seed1.frames.safetensors" "frames are measured"
+
+# ---- what is wrong ----
+
+rm "$out/fp16/01_seed1.mp4" "$out/eval/fp16/01_seed1.json"
+head -c 3000 "$out/w8a16/02_seed1.mp4" >"$TMP/cut"
+cp "$TMP/cut" "$out/w8a16/02_seed1.mp4"
+cp "$out/fp16/02_seed1.mp4" "$out/fp16/03_seed1.mp4"
+cp "$out/fp16/02_seed1.mp4" "$out/w8a16/03_seed1.mp4"
+run "$out" eval
+is $? 2 "a broken video stops make"
+like "$(cat "$TMP/err")" "*w8a16/02_seed1.mp4: mp42frames: ff*" "which says why"
+run "$out" -k eval
+is "$?:$(column "$out/pairs.csv" name)" "2:03_seed1" "make -k goes on with the pair that is left"
+like "$(cat "$TMP/err")" "*01_seed1 is no pair: fp16/01_seed1 is missing*02_seed1 is no pair: w8a16/02_seed1: mp42frames:*" \
+    "all that is no pair is listed"
+like "$(column "$out/pairs_refused.csv" name reason | lines)" "01_seed1,fp16/01_seed1 is missing 02_seed1,w8a16/02_seed1: *" "also in a table"
+is "$(column "$out/pairs.csv" psnr)" inf "equal videos have an infinite PSNR"
+cp -r "$out/model/clip" "$TMP/clip"
+rm "$TMP/clip/merges.txt"
+rm "$out"/eval/*/03_seed1.motion.tsv
+run "$out" -k eval CLIP="$TMP/clip"
+is "$?:$(column "$out/pairs.csv" clip_a temporal_b)" "2:," "a CLIP without merges.txt: empty cells"
+[ "$(column "$out/pairs.csv" motion_a)" ]
+ok $? "but motion is measured"
+is "$(grep -c "clipscore: cannot read .*/clip/merges.txt: No such file" "$TMP/err")" 2 "and it is said, once a variant"
+printf '#!/bin/sh\nexit 7\n' >"$TMP/fails"
+chmod +x "$TMP/fails"
+run "$TMP/failed" -k experiment DENOISE="$TMP/fails" VARIANTS=fp16
+is "$?:$(column "$TMP/failed/paper_table.csv" variant return_code steady_device_bytes)" "2:fp16,7," "a sampler that fails: its code is in the table"
+
+# ---- made elsewhere ----
+
+mkdir -p "$TMP/else/x" "$TMP/else/y" "$TMP/else/z"
+film 3 "$TMP/else/x/one.mp4"
+film 3 "$TMP/else/y/one.mp4"
+film 1 "$TMP/else/x/still.mp4"
+film 1 "$TMP/else/y/still.mp4"
+run "$TMP/else" eval VARIANTS='x y'
+ok $? "videos without a record"
+is "$(column "$TMP/else/pairs.csv" name pairing | lines)" "one,name still,name" "are paired by their names"
+like "$(cat "$TMP/err")" "*2 of 2 pairs are taken for pairs by their names alone*" "which is said"
+is "$(column "$TMP/else/pairs.csv" temporal_a motion_a | tail -n 1)" , "one frame: consistency and motion are empty"
+is "$(column "$TMP/else/motion_summary.csv" n)" 1 "and do not count"
+film 4 "$TMP/else/z/one.mp4"
+film 1 "$TMP/else/z/still.mp4" 32x48
+run "$TMP/else" eval VARIANTS='x z'
+like "$?:$(cat "$TMP/err")" "2:*x has 3 frames of 64x48, z 4 of 64x48*x has 1 frames of 64x48, z 1 of 32x48*no pair in common*" \
+    "another length, another size"
+mv "$TMP/else/z/one.mp4" "$TMP/else/z/two.mp4"
+run "$TMP/else" eval VARIANTS='x z' MEASURE=frames
+like "$(cat "$TMP/err")" "*there are no videos in $TMP/else/x $TMP/else/z*" "no video"
+mv "$TMP/else/z/two.mp4" "$TMP/else/z/a b.mp4"
+run "$TMP/else" eval VARIANTS='x z'
+like "$(cat "$TMP/err")" "*names may have letters*" "a name with a blank is refused"
+
+done_testing
