@@ -1,5 +1,6 @@
 #!/bin/sh
-# wan-denoise -G: several ranks make what one makes; one that fails or is killed ends them all.
+# wan-denoise -G, wan-vae-decode -G: several ranks make what one makes; one that fails or is killed
+# ends them all.
 . "$(dirname "$0")/tap.sh"
 [ "$DEVICE" = cpu ] || skip_all "as many gpus are not at hand"
 model=$ROOT/fixtures/random
@@ -66,6 +67,33 @@ for n in 3 6; do
     six -g 1 -G $n > many
     close_to "-G $n with 6 heads and no guidance" --rel 1e-5 many:latents alone:latents
 done
+
+# ---- the decoder: bands of rows, 8 of latents; 1 to 8 bands ----
+tensor-pick "$GOLDEN:vae.z=latents" > z
+tensor-pick z one:latents=other > z.other
+wan-vae-decode -m "$model" --raw < z > one.raw
+for n in 2 3 8; do
+    wan-vae-decode -m "$model" --raw -G $n --stats stats < z > many.raw
+    close_to "wan-vae-decode -G $n" --rel 1e-5 many.raw:video one.raw:video
+done
+close_to "wan-vae-decode -G 8, the official decoder's golden" --rel 1e-4 many.raw:video "$GOLDEN:vae.raw"
+wan-vae-decode -m "$model" < z > one.frames
+cat z z.other | wan-vae-decode -m "$model" -G 3 > many
+for d in 1 2; do
+    tensor-pick -d $d many > many.frames
+    close_to "wan-vae-decode: document $d of two" --abs 1 --same 0.999 many.frames:frames one.frames:frames
+done
+wan-vae-decode -m "$model" --dtype bf16 --raw < z > one.raw
+wan-vae-decode -m "$model" --dtype bf16 --raw -G 3 < z > many.raw
+close_to "wan-vae-decode -G 3, bf16" --rel 1e-5 many.raw:video one.raw:video
+fails 1 "wan-vae-decode: 8 rows of latents cannot be shared by 9 gpus" "wan-vae-decode: more gpus than rows" \
+    sh -c "wan-vae-decode -m '$model' -G 9 < z"
+[ ! -s .out ]
+ok $? "wan-vae-decode: more gpus than rows: no output"
+size=$(wc -c < z)
+{ head -c $((size - 4)) z; printf '\000\000\300\177'; } > z.nan # the last latent frame's
+fails 1 "wan-vae-decode: latent frame 2 of document 1 decodes to * not finite*" "wan-vae-decode: NaN" \
+    sh -c "wan-vae-decode -m '$model' -G 2 < z.nan"
 
 # ---- what cannot be: one line, exit 1 ----
 refused() { # PATTERN NAME OPTIONS...
@@ -141,8 +169,10 @@ for r in 0 1 3; do
 done
 if command -v prlimit > /dev/null; then
     for r in 0 2; do
-        begin -G 4 --size 1600x1600
-        prlimit --pid "$(echo "$ranks" | sed -n $((r + 1))p)" --as=450000000
+        begin -G 4 --size 1280x1280
+        this=$(echo "$ranks" | sed -n $((r + 1))p)
+        now=$(sed -n 's/^VmSize: *\([0-9]*\) kB/\1/p' /proc/$this/status)
+        prlimit --pid $this --as=$(((now + 250000) * 1024)) # the BLAS fits, the activations do not
         cat text >&3
         [ $r -eq 0 ] && said='' || said='rank 2 of 4: '
         ended "${said}out of memory: *" "rank $r out of memory"

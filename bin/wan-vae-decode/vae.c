@@ -6,7 +6,8 @@
 ** with the same result. The hard idea is to take one: where an upsampling makes two frames of one,
 ** the first goes down the rest of the list to its picture before the second starts (layers_from).
 ** What a convolution needs of the past it keeps itself. So memory holds one frame a level and the
-** pasts, however long the video is, and a quarter of what four frames at once would take.
+** pasts, however long the video is, and a quarter of what four frames at once would take. Several
+** ranks each make a band of every picture (band.h); Y is then the band's rows with those lent.
 **
 ** It refuses checkpoints with other layers than these, other kernels than 3 x 3 x 3, and latents
 ** of other than 16 channels (their mean and deviation are constants of the trained model).
@@ -148,9 +149,9 @@ static int64_t layer_load(vae *v, int i, weights *w, int64_t in, tensor_type typ
     return l->upsample.out;
 }
 
-void vae_load(vae *v, weights *w, tensor_type dtype)
+void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
 {
-    *v = (vae){.A = operand_type(dtype), .space = 1, .time = 1};
+    *v = (vae){.A = operand_type(dtype), .space = 1, .time = 1, .band = ours};
     v->layers = count_layers(w);
     v->layer = new_bytes((unsigned long)v->layers * sizeof *v->layer);
     v->conv2 = product(w, "conv2", LATENT_CHANNELS, LATENT_CHANNELS, dtype);
@@ -181,6 +182,8 @@ static void residual_start(residual_block *b, int64_t Y, int64_t X, tensor_type 
 
 void vae_start(vae *v, int64_t Y, int64_t X)
 {
+    band_start(&v->band, Y);
+    Y = band_rows(&v->band);
     causal_start(&v->conv1, Y, X, v->A);
     residual_start(&v->middle0, Y, X, v->A);
     residual_start(&v->middle2, Y, X, v->A);
@@ -192,7 +195,7 @@ void vae_start(vae *v, int64_t Y, int64_t X)
         l->upsample.started = false;
         if (l->upsample.doubles)
             causal_start(&l->upsample.time_conv, Y, X, v->A);
-        Y *= 2;
+        Y = 2 * Y - v->band.above - v->band.below;
         X *= 2;
     }
     causal_start(&v->head, Y, X, v->A);
@@ -216,9 +219,11 @@ static tensor as(tensor_type type, tensor x)
 }
 
 /* y = w * (the two frames before x, x), and x becomes the last of the two. */
-static void convolve(tensor y, tensor x, causal_conv *c)
+static void convolve(vae *v, tensor y, tensor x, causal_conv *c)
 {
     tensor absent = {0};
+    if (c->w.ky > 1)
+        band_lend(&v->band, x);
     conv3d(y, x, c->seen ? slice(c->past, 0, c->seen) : absent, &c->w, false);
     if (c->seen == PAST)
         copy(slice(c->past, 0, 1), slice(c->past, 1, 1));
@@ -236,9 +241,9 @@ static tensor residual(vae *v, residual_block *b, tensor x)
     tensor a = like(x, v->A, in), h = like(x, v->A, out);
     tensor r = in == out ? a : like(x, v->A, out);
     rms_norm_silu(a, x, b->gamma1, norm_eps);
-    convolve(h, a, &b->conv1);
+    convolve(v, h, a, &b->conv1);
     rms_norm_silu(h, h, b->gamma2, norm_eps);
-    convolve(r, h, &b->conv2);
+    convolve(v, r, h, &b->conv2);
     if (in != out)
         linear(y, x, &b->shortcut);
     add(y, r);
@@ -247,16 +252,18 @@ static tensor residual(vae *v, residual_block *b, tensor x)
 }
 
 /* x += proj(softmax(q k^T / sqrt(C)) v), q k v = to_qkv(norm(x)): one head, over the pixels of a
- * frame */
+ * frame: all of them for k and v */
 static void attend(vae *v, attention_block *b, tensor x)
 {
     size_t mark = scratch_mark();
+    x = band_inner(&v->band, x);
     int64_t C = x.dim[3], L = x.dim[1] * x.dim[2];
     tensor a = scratch(v->A, L, C), qkv = scratch(v->A, L, 3 * C);
     attention_spec one_head = {.batch = 1, .heads = 1, .scale = 1.0f / sqrtf((float)C)};
     rms_norm(a, reshape(x, L, C), b->gamma, norm_eps);
     linear(qkv, a, &b->to_qkv);
-    attention(a, columns(qkv, 0, C), columns(qkv, C, C), columns(qkv, 2 * C, C), &one_head);
+    tensor kv = band_all(&v->band, columns(qkv, C, 2 * C));
+    attention(a, columns(qkv, 0, C), columns(kv, 0, C), columns(kv, C, C), &one_head);
     tensor y = scratch(v->A, L, C);
     linear(y, a, &b->proj);
     add(reshape(x, L, C), y);
@@ -275,7 +282,7 @@ static tensor double_time(vae *v, upsample_block *b, tensor x)
     tensor two = scratch(v->A, 2, x.dim[1], x.dim[2], C);
     size_t mark = scratch_mark();
     tensor both = like(x, v->A, 2 * C);
-    convolve(both, as(v->A, x), &b->time_conv);
+    convolve(v, both, as(v->A, x), &b->time_conv);
     split_frames(two, both);
     scratch_reset(mark);
     return two;
@@ -285,17 +292,19 @@ static tensor double_time(vae *v, upsample_block *b, tensor x)
 static tensor double_space(vae *v, upsample_block *b, tensor x)
 {
     tensor y = scratch(v->A, 1, 2 * x.dim[1], 2 * x.dim[2], b->out), absent = {0};
+    band_lend(&v->band, x);
     conv3d(y, x, absent, &b->conv, true);
-    return as(F32, y);
+    return as(F32, band_inner(&v->band, y));
 }
 
-/* picture F32 [1, H, W, 3] = head(silu(norm(x))) */
+/* picture F32 [1, H, W, 3] = head(silu(norm(x))), with all bands */
 static void head(vae *v, tensor picture, tensor x)
 {
     tensor a = like(x, v->A, x.dim[3]), y = like(x, v->A, 3);
     rms_norm_silu(a, x, v->head_gamma, norm_eps);
-    convolve(y, a, &v->head);
-    copy(picture, y);
+    convolve(v, y, a, &v->head);
+    y = band_inner(&v->band, y);
+    copy(picture, band_all(&v->band, reshape(y, tensor_rows(y), 3)));
 }
 
 /* The layers from i on: every frame that comes of x goes to its picture, the next of video. */
@@ -316,14 +325,14 @@ static void layers_from(vae *v, int i, tensor x, tensor video, int64_t *made)
     }
 }
 
-/* z / (1 / std) + mean, channels last: host F32 [Y X, 16] of frame t of [16, T, Y, X] */
-static void unnormalise(float *z, tensor latents, int64_t t)
+/* z / (1 / std) + mean, channels last: host F32 [n X, 16] of n rows of frame t of [16, T, Y, X] */
+static void unnormalise(float *z, tensor latents, int64_t t, int64_t first, int64_t n)
 {
-    int64_t T = latents.dim[1], pixels = latents.dim[2] * latents.dim[3];
+    int64_t T = latents.dim[1], Y = latents.dim[2], X = latents.dim[3];
     for (int c = 0; c < LATENT_CHANNELS; c++) {
-        const float *from = (const float *)latents.data + (c * T + t) * pixels;
+        const float *from = (const float *)latents.data + ((c * T + t) * Y + first) * X;
         float scale = 1.0f / latent_std[c];
-        for (int64_t i = 0; i < pixels; i++)
+        for (int64_t i = 0; i < n * X; i++)
             z[i * LATENT_CHANNELS + c] = from[i] / scale + latent_mean[c];
     }
 }
@@ -332,13 +341,13 @@ int64_t vae_decode(vae *v, tensor video, tensor latents, int64_t t)
 {
     assert(latents.rank == 4 && latents.dim[0] == LATENT_CHANNELS && latents.type == F32);
     size_t mark = scratch_mark();
-    int64_t Y = latents.dim[2], X = latents.dim[3], made = 0;
+    int64_t Y = band_rows(&v->band), X = latents.dim[3], made = 0;
     float *host = new_bytes((unsigned long)(Y * X) * LATENT_CHANNELS * sizeof *host);
-    unnormalise(host, latents, t);
+    unnormalise(host, latents, t, band_first(&v->band), Y);
     tensor z = upload(tensor_of(host, F32, Y * X, LATENT_CHANNELS), v->A);
     tensor a = scratch(v->A, 1, Y, X, LATENT_CHANNELS), x = scratch(v->A, 1, Y, X, v->conv1.out);
     linear(reshape(a, Y * X, LATENT_CHANNELS), z, &v->conv2);
-    convolve(x, a, &v->conv1);
+    convolve(v, x, a, &v->conv1);
     x = as(F32, x);
     x = residual(v, &v->middle0, x);
     attend(v, &v->middle1, x);

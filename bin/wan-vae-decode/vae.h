@@ -10,6 +10,7 @@
 
 #include "../../common/weights.h"
 #include "../../kernels/kernels.h"
+#include "band.h"
 
 /* A convolution that looks back: the frames before the current one are kept from call to call. */
 typedef struct {
@@ -55,19 +56,21 @@ typedef struct {
     tensor head_gamma;
     causal_conv head;
     int64_t space, time; /* pixels a latent's side, frames a latent frame: 8 and 4 */
+    band band;           /* the rows that this rank makes */
 } vae;
 
 enum { LATENT_CHANNELS = 16 };
 
-/* The decoder's parameters onto the device, stored as dtype. */
-void vae_load(vae *v, weights *w, tensor_type dtype);
+/* The decoder's parameters onto the device, stored as dtype; ours: band_of() this rank. */
+void vae_load(vae *v, weights *w, tensor_type dtype, band ours);
 
-/* Forgets what was seen, and takes memory for Y x X latents: on the stack, freed by the caller's
- * scratch_reset. */
+/* Forgets what was seen, and takes memory for our band of Y x X latents: on the stack, freed by the
+ * caller's scratch_reset. */
 void vae_start(vae *v, int64_t Y, int64_t X);
 
 /* The pictures of frame t of latents, F32 [16, T, Y, X] in host memory, t = 0, 1, 2... in turn.
-** video: device F32 [time, H, W, 3], before clamping. Returns how many it made: 1, then v->time. */
+** video: device F32 [time, H, W, 3], before clamping: whole pictures, on every rank. Returns how
+** many it made: 1, then v->time. */
 int64_t vae_decode(vae *v, tensor video, tensor latents, int64_t t);
 
 #endif

@@ -3,7 +3,8 @@
 **
 ** Frames leave as they are made, so the next stage works while this one does; with --raw the
 ** channels come first and the frames second, so the whole video is kept until it is complete.
-** A latent frame whose pictures have a NaN or an infinity ends the run: it is never written.
+** A latent frame whose pictures have a NaN or an infinity ends the run: it is never written. With
+** several gpus every rank gets whole pictures, and rank 0 writes them.
 */
 #include <stdlib.h>
 
@@ -11,14 +12,17 @@
 #include "../../common/program.h"
 #include "../../common/stream.h"
 #include "../load.h"
+#include "../ranks.h"
 #include "vae.h"
 #include "wan-vae-decode.h"
 
 static const char *model, *dtype = "fp32";
 static bool raw;
+static int64_t gpus = 1;
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
     {0, "dtype", OPTION_TEXT, &dtype, 0, 0, false},
+    {'G', "gpus", OPTION_INT, &gpus, 1, MOST_RANKS, false},
     {0, "raw", OPTION_FLAG, &raw, 0, 0, false},
     OPTIONS_END,
 };
@@ -88,12 +92,12 @@ static void decode(vae *v, weights *checkpoint, reader *r, writer *w)
     int64_t T = latents.dim[1], N = v->time * (T - 1) + 1, H = v->space * latents.dim[2],
             W = v->space * latents.dim[3], done = 0;
     stats_phase("decode");
+    vae_start(v, latents.dim[2], latents.dim[3]);
     write_header(w, &r->d, checkpoint, (int64_t[]){N, H, W});
     tensor whole = tensor_of(NULL, F32, 3, N, H, W);
     if (raw)
         whole.data = new_bytes(tensor_bytes(whole));
     tensor video = scratch(F32, v->time, H, W, 3);
-    vae_start(v, latents.dim[2], latents.dim[3]);
     for (int64_t t = 0; t < T; t++) {
         tensor pictures = slice(video, 0, vae_decode(v, video, latents, t));
         int64_t bad = count_nonfinite(pictures);
@@ -114,7 +118,7 @@ static void decode(vae *v, weights *checkpoint, reader *r, writer *w)
     writer_end(w);
     stats_add("documents", 1);
     stats_add("frames", (double)N);
-    stats_set("peak_device_bytes", (double)device_peak_bytes());
+    stats_set("peak_device_bytes", ranks_greatest((double)device_peak_bytes()));
     scratch_reset(mark);
 }
 
@@ -128,6 +132,7 @@ int main(int argc, char **argv)
     if (!model)
         usage_error("-m is needed: a directory or a file with the VAE's weights");
     tensor_type type = dtype_named(dtype);
+    band ours = band_of(ranks_start((int)gpus), (int)gpus);
     weights *checkpoint = weights_find(model, patterns);
     reader in;
     writer out;
@@ -141,7 +146,7 @@ int main(int argc, char **argv)
     stats_phase("load");
     static vae v;
     device_open();
-    vae_load(&v, checkpoint, type);
+    vae_load(&v, checkpoint, type, ours);
     stats_add("weight_loads", 1);
     do {
         decode(&v, checkpoint, &in, &out);
