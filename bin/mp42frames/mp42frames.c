@@ -3,12 +3,10 @@
 **
 ** A header has the number of frames before the first of them, and what a container says about that
 ** need not be true. So a video is decoded to a temporary file first, and the frames are counted:
-** a file that is broken half way gives an error and not half a document. Metadata come back from
-** the comment that frames2mp4 writes.
+** a file that is broken half way gives an error and not half a document.
 */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +16,7 @@
 #include "../../common/program.h"
 #include "../../common/stream.h"
 #include "mp42frames.h"
+#include "probe.h"
 
 static const option options[] = {OPTIONS_END};
 
@@ -41,14 +40,6 @@ static char *output_of(const char *const argv[])
     return text;
 }
 
-/* What ffprobe says of the file: its first video stream and its comment. */
-typedef struct {
-    json_t *all;
-    int64_t H, W;
-    const char *rate;    /* "16/1" */
-    const char *comment; /* NULL: none */
-} video;
-
 static video probe(const char *name, const char *url)
 {
     const char *argv[] = {"ffprobe",
@@ -68,18 +59,8 @@ static video probe(const char *name, const char *url)
         die_errno("cannot read %s", name);
     close(fd);
     char *text = output_of(argv);
-    video v = {.all = json_loads(text, 0, NULL)};
+    video v = video_of(text, name);
     free(text);
-    json_t *stream = json_array_get(json_object_get(v.all, "streams"), 0);
-    json_t *tags = json_object_get(json_object_get(v.all, "format"), "tags");
-    if (!stream)
-        die("%s has no video", name);
-    v.W = json_integer_value(json_object_get(stream, "width"));
-    v.H = json_integer_value(json_object_get(stream, "height"));
-    v.rate = json_string_value(json_object_get(stream, "avg_frame_rate"));
-    v.comment = json_string_value(json_object_get(tags, "comment"));
-    if (v.W < 1 || v.H < 1)
-        die("the video of %s has no size", name);
     return v;
 }
 
@@ -101,7 +82,7 @@ static FILE *decoded(const char *name, const char *url, const video *v, int64_t 
         die_errno("cannot make a temporary file for the frames of %s", name);
     process p;
     char *block = new_bytes(BLOCK);
-    int64_t bytes = 0, frame = 3 * v->H * v->W;
+    int64_t bytes = 0;
     process_collect(&p, argv);
     for (size_t n; (n = process_read(&p, block, BLOCK)) > 0; bytes += (int64_t)n)
         if (fwrite(block, 1, n, file) != n)
@@ -110,38 +91,8 @@ static FILE *decoded(const char *name, const char *url, const video *v, int64_t 
     free(block);
     if (fflush(file) != 0 || fseeko(file, 0, SEEK_SET) != 0)
         die_errno("cannot write the temporary file for the frames of %s", name);
-    if (bytes == 0)
-        die("the video of %s has no frames", name);
-    if (bytes % frame)
-        die("the video of %s is %lld bytes, not a number of frames of %lldx%lld", name,
-            (long long)bytes, (long long)v->W, (long long)v->H);
-    *count = bytes / frame;
+    *count = video_frames(v, bytes, name);
     return file;
-}
-
-/* The comment's metadata if it is ours, a JSON object of texts; any other is kept as `comment`. */
-static void restore_metadata(document *d, const char *comment)
-{
-    const char *key;
-    json_t *value, *all = comment ? json_loads(comment, 0, NULL) : NULL;
-    bool ours = json_is_object(all);
-    json_object_foreach(all, key, value) ours = ours && json_is_string(value);
-    if (comment && !ours)
-        metadata_set(d, "comment", comment);
-    if (ours)
-        json_object_foreach(all, key, value) metadata_set(d, key, json_string_value(value));
-    json_decref(all);
-}
-
-/* fps as the file plays; a file that does not know keeps what its comment said. */
-static void restore_fps(document *d, const char *rate)
-{
-    double seconds, frames;
-    char text[32];
-    if (!rate || sscanf(rate, "%lf/%lf", &frames, &seconds) != 2 || frames <= 0 || seconds <= 0)
-        return;
-    snprintf(text, sizeof text, "%.9g", frames / seconds);
-    metadata_set(d, "fps", text);
 }
 
 static void write_document(writer *w, const char *name)
@@ -151,8 +102,7 @@ static void write_document(writer *w, const char *name)
     char *url = new_format("file:%s", name), *block = new_bytes(BLOCK); /* no name is an option */
     video v = probe(name, url);
     FILE *frames = decoded(name, url, &v, &N);
-    restore_metadata(&d, v.comment);
-    restore_fps(&d, v.rate);
+    video_metadata(&d, &v);
     provenance_add(&d, options, NULL);
     document_add(&d, "frames", tensor_of(NULL, U8, N, v.H, v.W, 3));
     writer_header(w, &d);
@@ -163,7 +113,7 @@ static void write_document(writer *w, const char *name)
     writer_end(w);
     fclose(frames);
     document_free(&d);
-    json_decref(v.all);
+    video_free(&v);
     free(url);
     free(block);
     stats_add("documents", 1);

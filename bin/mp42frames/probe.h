@@ -1,0 +1,28 @@
+/*
+** probe.h: what ffprobe says of a video, checked.
+*/
+#ifndef PROBE_H
+#define PROBE_H
+
+#include <jansson.h>
+
+#include "../../common/stream.h"
+
+typedef struct {
+    int64_t H, W;        /* 1 to FRAMES_MOST_SIDE */
+    const char *rate;    /* "16/1", or NULL */
+    const char *comment; /* NULL: none */
+    json_t *all;         /* in which the two lie */
+} video;
+
+/* text: the JSON of ffprobe -show_entries stream=width,height,avg_frame_rate:format_tags=comment.
+ * Dies, with the file's name, if there is no video in it, or none of a size that we read. */
+video video_of(const char *text, const char *name);
+void video_free(video *v);
+/* How many frames are in so many bytes of RGB; dies unless they are whole and at least one. */
+int64_t video_frames(const video *v, int64_t bytes, const char *name);
+/* Into d: the comment's metadata if it is ours, a JSON object of texts; any other is kept as
+ * `comment`. And fps as the file plays; one that does not know keeps what its comment said. */
+void video_metadata(document *d, const video *v);
+
+#endif
