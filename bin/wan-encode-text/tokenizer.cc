@@ -13,6 +13,10 @@
 #include <string>
 #include <vector>
 
+extern "C" {
+#include "spiece.h"
+}
+
 struct tokenizer {
     sentencepiece::SentencePieceProcessor processor;
 };
@@ -25,11 +29,14 @@ static const char *told(const std::string &text)
     return message.c_str();
 }
 
-const char *tokenizer_open(tokenizer **t, const char *path)
+const char *tokenizer_open(tokenizer **t, const void *bytes, size_t n)
 {
+    if (const char *fault = spiece_fault(bytes, n))
+        return fault;
     try {
         *t = new tokenizer;
-        sentencepiece::util::Status status = (*t)->processor.Load(path);
+        sentencepiece::util::Status status = (*t)->processor.LoadFromSerializedProto(
+            absl::string_view(static_cast<const char *>(bytes), n));
         if (!status.ok()) {
             tokenizer_close(*t);
             *t = nullptr;

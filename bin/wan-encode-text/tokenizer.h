@@ -14,7 +14,8 @@ extern "C" {
 typedef struct tokenizer tokenizer;
 
 /* The text that a function returns is good until the next call of one. */
-const char *tokenizer_open(tokenizer **t, const char *path);
+/* A model file's n bytes, which are not needed any more when it returns. */
+const char *tokenizer_open(tokenizer **t, const void *bytes, size_t n);
 /* The ids of the pieces of s[0..n), without an end token, in memory that the caller frees. */
 const char *tokenizer_encode(const tokenizer *t, const char *s, size_t n, int32_t **ids,
                              size_t *count);

@@ -4,6 +4,7 @@
 ** The weights are read layer by layer for as many prompts as make a batch: once for twenty prompts,
 ** not twenty times.
 */
+#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../common/die.h"
+#include "../../common/filemap.h"
 #include "../../common/program.h"
 #include "clean.h"
 #include "prompts.h"
@@ -62,12 +64,17 @@ static int64_t longest_prompt(void)
 static tokenizer *open_tokenizer(void)
 {
     tokenizer *t;
+    filemap file;
     char *path = new_format("%s/google/umt5-xxl/spiece.model", directory);
-    if (access(path, R_OK) != 0)
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
         die_errno("cannot read %s", path);
-    const char *error = tokenizer_open(&t, path);
+    filemap_open(&file, fd, path);
+    close(fd);
+    const char *error = tokenizer_open(&t, file.at, file.bytes);
     if (error)
         die("cannot read %s: %s", path, error);
+    filemap_close(&file);
     if (tokenizer_end(t) < 0)
         die("%s has no end token", path);
     free(path);
@@ -121,8 +128,12 @@ static prompt negative_prompt(const prompt_rules *rules)
     if (negative_text && *negative_text) {
         s = new_format("%s", negative_text);
         n = strlen(s);
+    } else if (negative_file) {
+        s = file_text(negative_file, &n);
     } else {
-        s = file_text(negative_file ? negative_file : default_file(), &n);
+        char *path = default_file();
+        s = file_text(path, &n);
+        free(path);
     }
     return prompt_of(rules, s, n, "the negative prompt");
 }
