@@ -18,7 +18,7 @@
 
 #include "die.h"
 
-enum { MOST_VALUES = 1 << 22, MOST_NODES = 1 << 20, ORDERED_DICT = -1 };
+enum { MOST_VALUES = 1 << 19, MOST_NODES = 1 << 18, ORDERED_DICT = -1 };
 
 typedef struct {
     pickle_value *at;

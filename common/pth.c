@@ -19,7 +19,7 @@
 #include "pickle.h"
 #include "zip.h"
 
-enum { MOST_PICKLE_BYTES = 64 << 20, MOST_STRIDED = 4 };
+enum { MOST_PICKLE_BYTES = 16 << 20, MOST_STRIDED = 4, MOST_INFLATED = 16 << 20, MOST_RATIO = 16 };
 
 /* The functions first, then classes of storages, then dtypes; UNTYPED takes its type from a dtype.
  */
@@ -276,6 +276,20 @@ static void check_copies(const pth *p)
             (unsigned long long)copied, (unsigned long long)stored);
 }
 
+/* What deflate makes of numbers that were trained is not much smaller. A file whose storages unpack
+ * to many times its size is made to exhaust us. */
+static void check_inflated(const pth *p)
+{
+    uint64_t inflated = 0;
+    for (int i = 0; i < p->storages; i++)
+        if (p->storage[i].entry && p->storage[i].entry->method != 0 &&
+            __builtin_add_overflow(inflated, p->storage[i].entry->size, &inflated))
+            inflated = UINT64_MAX / 2;
+    if (inflated > MOST_INFLATED && inflated / MOST_RATIO > p->z.bytes)
+        die("%s: its deflated storages would take %llu bytes, from a file of %llu", p->where,
+            (unsigned long long)inflated, (unsigned long long)p->z.bytes);
+}
+
 /* ---- the file ---- */
 
 /* The one entry NAME/data.pkl. */
@@ -329,6 +343,7 @@ pth *pth_open(const void *bytes, size_t n, const char *where)
     pickle k;
     pickle_read(&k, inflated ? inflated : zip_view(&p->z, e), e->size, allowed, where);
     read_state(p, find_state(p, k.root));
+    check_inflated(p);
     check_copies(p);
     pickle_free(&k);
     free(inflated);

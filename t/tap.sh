@@ -61,6 +61,20 @@ fails() {
     like "$_err" "$_pattern" "$_name"
 }
 
+# within KB COMMAND...: runs it with so many kilobytes of addresses; under a sanitizer, which takes
+# terabytes of them for itself, with as many as it wants
+within() (
+    [ "${SANITIZE:-}" ] || ulimit -v "$1"
+    shift
+    "$@"
+)
+
+# figure STATUS NAME: ok of a bound in seconds or bytes, which no program keeps under a sanitizer
+figure() {
+    [ -z "${SANITIZE:-}" ] || set -- 0 "$2 # SKIP under a sanitizer"
+    ok "$1" "$2"
+}
+
 skip_all() { echo "1..0 # SKIP $*"; exit 0; }
 
 done_testing() {
