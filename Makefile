@@ -2,7 +2,9 @@
 #
 #   make [DEVICE=cpu|cuda]    programs in build/$(DEVICE); cuda where there are nvcc and a GPU
 #   make deps                 install what is needed (Debian 12, Ubuntu 24.04)
-#   make check                the tests (TAP, through prove)
+#   make check                the tests (TAP, through prove); SANITIZE=1: under AddressSanitizer,
+#                             UndefinedBehaviorSanitizer and LeakSanitizer, in build/cpu-sanitize
+#   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
 #   make demo                 an experiment with the small checkpoint in fixtures/
 #   make bench                seconds and GFLOP/s of each stage at the real model's size
 #   make bench-ops            the rate of each operation
@@ -21,6 +23,11 @@ CXX  ?= c++
 NVCC ?= nvcc
 
 CFLAGS   ?= -O2 -g
+ifdef SANITIZE
+$(if $(filter cuda,$(DEVICE)),$(error SANITIZE=1 is for DEVICE=cpu))
+O      := build/cpu-sanitize
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+endif
 WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Werror=implicit-function-declaration
 CPPFLAGS += -D_GNU_SOURCE -DDATADIR='"$(PREFIX)/share/wan"'
 FAST      = -O3 -fno-math-errno -fno-trapping-math -fopenmp
@@ -128,13 +135,13 @@ $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,jansson zlib) -lm
 
-# CK_FORK=no: a CUDA context does not survive fork
-check: all $(UNIT) $(O)/t/bench/random-model
+include t/checks.mk t/fuzz/fuzz.mk
+
+check: all $(UNIT) $(TOOLS_OF_TESTS) $(O)/t/bench/random-model fuzz-targets
 ifeq ($(DEVICE) $(shell nvidia-smi -L 2>/dev/null | head -1),cuda )
 	@echo "1..0 # SKIP built, but not run: nvidia-smi finds no GPU"
 else
-	CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- OMP_WAIT_POLICY=passive \
-	    BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE) prove -e '' $(sort $(wildcard t/*.t)) $(UNIT)
+	$(CHECKS) prove -e '' $(sort $(wildcard t/*.t)) $(UNIT) $(FINDINGS)
 endif
 
 bench: all $(O)/t/bench/random-model

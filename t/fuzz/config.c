@@ -1,0 +1,74 @@
+/*
+** config.c: config.json as wan-denoise reads it, and, where the last byte is odd (a brace, say), as
+** clipscore does. The weights that it must agree with are fixed; what is not a size is missing from
+** them, so that loading ends behind the configuration.
+*/
+#include <unistd.h>
+
+#include "../../bin/clipscore/clip.h"
+#include "../../bin/wan-denoise/dit.h"
+#include "../../common/stream.h"
+#include "../../common/weights.h"
+#include "fuzz.h"
+
+static weights *checkpoint;
+
+static void write_checkpoint(FILE *f)
+{
+    static const char zeros[1 << 19];
+    const struct {
+        const char *name;
+        tensor shape;
+    } all[] = {
+        {"patch_embedding.weight", tensor_of(NULL, U8, 128, 16, 1, 2, 2)},
+        {"text_embedding.0.weight", tensor_of(NULL, U8, 128, 64)},
+        {"time_embedding.0.weight", tensor_of(NULL, U8, 128, 64)},
+        {"blocks.0.ffn.0.weight", tensor_of(NULL, U8, 256, 128)},
+        {"vision_model.encoder.layers.0.mlp.fc1.weight", tensor_of(NULL, U8, 128, 64)},
+        {"vision_model.embeddings.patch_embedding.weight", tensor_of(NULL, U8, 64, 3, 14, 14)},
+        {"vision_model.embeddings.position_embedding.weight", tensor_of(NULL, U8, 257, 64)},
+        {"visual_projection.weight", tensor_of(NULL, U8, 64, 64)},
+        {"text_model.encoder.layers.0.mlp.fc1.weight", tensor_of(NULL, U8, 128, 64)},
+        {"text_model.embeddings.token_embedding.weight", tensor_of(NULL, U8, 514, 64)},
+        {"text_model.embeddings.position_embedding.weight", tensor_of(NULL, U8, 77, 64)},
+    };
+    writer w;
+    document d = {0};
+    writer_open(&w, f, "the checkpoint");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        document_add(&d, all[i].name, all[i].shape);
+    writer_header(&w, &d);
+    for (int i = 0; i < d.entries; i++)
+        writer_bytes(&w, zeros, tensor_bytes(d.entry[i].t));
+    writer_end(&w);
+    document_free(&d);
+}
+
+void fuzz_begin(void)
+{
+    FILE *f = tmpfile();
+    if (!f)
+        fuzz_broken("there are temporary files");
+    write_checkpoint(f);
+    lseek(fileno(f), 0, SEEK_SET);
+    checkpoint = weights_open_fd(fileno(f), "checkpoint");
+}
+
+/* clip_open() finds the weights that are there. */
+weights *__wrap_weights_find(const char *path, const char *const patterns[])
+{
+    (void)path, (void)patterns;
+    return checkpoint;
+}
+
+void fuzz_target(const uint8_t *bytes, size_t n)
+{
+    fuzz_file("/config.json", bytes, n);
+    if (n && bytes[n - 1] % 2) {
+        clip m;
+        clip_open(&m, "model");
+    } else {
+        dit m;
+        dit_load(&m, checkpoint, "model/w.safetensors", F32, (dit_share){.parts = 1});
+    }
+}

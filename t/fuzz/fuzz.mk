@@ -1,0 +1,82 @@
+# fuzz.mk: the fuzz targets. For each there is t/fuzz/TARGET.c, which parses bytes, and t/corpus/TARGET,
+# the inputs that are kept: `make check` runs them through the same code without clang.
+#
+#   make fuzz [TARGET='stream pickle'] [SECONDS=60]   looks for new ones with libFuzzer (clang)
+#   make fuzz-minimize [TARGET=..]                    what was found becomes t/corpus, reduced
+#   make fuzz-coverage                                lines of the parsers that the corpus reaches
+
+FUZZ := stream weights pickle config prompts spiece clip-bpe probe csv
+
+# What of the programs a target parses with; t/00-tree.t sees that no parser is forgotten.
+FUZZED_config   = $(LOAD) $(filter-out %/wan-denoise.o,$(OBJECTS_wan-denoise)) \
+                  $(O)/bin/clipscore/config.o $(KERNELS)
+FUZZED_prompts  = $(filter-out %/wan-encode-text.o %/t5.o,$(OBJECTS_wan-encode-text))
+FUZZED_spiece   = $(O)/bin/wan-encode-text/tokenizer.o $(O)/bin/wan-encode-text/spiece.o
+FUZZED_clip-bpe = $(O)/bin/clipscore/bpe.o
+FUZZED_probe    = $(O)/bin/mp42frames/probe.o
+
+# All calls of these from our own code go through fuzz.c.
+WRAPPED        = malloc calloc realloc free mmap munmap fopen fclose getline getdelim __getdelim
+WRAPPED_config = weights_find
+# fuzz.o first: its die() stands in for common's.
+FUZZMAIN = $(O)/t/fuzz/replay.o
+FUZZLIBS = $(call libs,jansson zlib libpcre2-8 libutf8proc sentencepiece) -lstdc++ $(KERNELLIBS) -lm
+
+define fuzz_target
+$(O)/t/fuzz/$(1): $(O)/t/fuzz/$(1).o $(O)/t/fuzz/fuzz.o $$(FUZZMAIN) $$(FUZZED_$(1)) $$(COMMON)
+	$$(CC) $$(CFLAGS) -o $$@ $$(foreach f,$$(WRAPPED) $$(WRAPPED_$(1)),-Wl,--wrap=$$(f)) $$^ \
+	    $$(LDFLAGS) $$(FUZZLIBS)
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz_target,$(f))))
+
+$(O)/t/fuzz/%.o: t/fuzz/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' $(call flags,jansson) -c -o $@ $<
+
+fuzz-targets: $(FUZZ:%=$(O)/t/fuzz/%)
+
+# ---- libFuzzer: the same, built by clang in build/fuzz ----
+
+TARGET  ?= $(FUZZ)
+SECONDS ?= 60
+LONGEST ?= 65536
+
+CLANG = $(MAKE) DEVICE=cpu O=build/fuzz CC=clang CXX=clang++ FUZZMAIN= \
+        CFLAGS='-g -O1 -fsanitize=address,undefined -fno-sanitize=vptr \
+               -fno-sanitize-recover=all -Wno-pass-failed $(1)'
+# Leaks are fuzz.c's: LeakSanitizer would count what a library still held when a parser died.
+FUZZOPTIONS = -timeout=30 -rss_limit_mb=1024 -max_len=$(LONGEST) -print_final_stats=1
+
+fuzz:
+	$(call CLANG,-fsanitize=fuzzer-no-link) LDFLAGS=-fsanitize=fuzzer \
+	    $(TARGET:%=build/fuzz/t/fuzz/%)
+	@for t in $(TARGET); do \
+	    mkdir -p build/fuzz/corpus/$$t build/fuzz/crashes && echo "== $$t" && \
+	    ASAN_OPTIONS=detect_leaks=0 nice build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -max_total_time=$(SECONDS) \
+	        -artifact_prefix=build/fuzz/crashes/$$t- build/fuzz/corpus/$$t t/corpus/$$t \
+	        > build/fuzz/$$t.log 2>&1; rc=$$?; \
+	    tail -n 400 build/fuzz/$$t.log | grep -aE 'cov:|^stat::number|SUMMARY|broken:|Test unit' | tail -5; \
+	    [ $$rc -eq 0 ] || exit 1; \
+	done
+
+# The least set of inputs with the same coverage; what is kept for a reason of its own has a name
+# with a letter beyond f, which no hash has.
+fuzz-minimize:
+	@for t in $(TARGET); do \
+	    rm -rf build/fuzz/least && mkdir -p build/fuzz/least && \
+	    ASAN_OPTIONS=detect_leaks=0 build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -set_cover_merge=1 build/fuzz/least t/corpus/$$t \
+	        build/fuzz/corpus/$$t > build/fuzz/$$t.merge.log 2>&1 || exit 1; \
+	    find t/corpus/$$t -type f -regex '.*/[0-9a-f]*' -delete; \
+	    find build/fuzz/least -type f -size -9 -exec cp {} t/corpus/$$t \;; \
+	    echo "$$t: $$(ls t/corpus/$$t | wc -l) files, $$(cat t/corpus/$$t/* | wc -c) bytes"; \
+	done
+
+fuzz-coverage:
+	@$(MAKE) -s DEVICE=cpu O=build/coverage CFLAGS='-g -O0 --coverage' FAST=-fopenmp fuzz-targets
+	@find build/coverage -name '*.gcda' -delete
+	@for t in $(FUZZ); do build/coverage/t/fuzz/$$t t/corpus/$$t/* 2>/dev/null >/dev/null; done
+	@cd build/coverage && find common bin -name '*.gcda' | sort | while read -r f; do \
+	    gcov -n "$$f" 2>/dev/null | sed -n "/^File '\(common\|bin\)/{N;s/File '\(.*\)'\nLines executed:\(.*\)/\2  \1/p}"; \
+	done | sort -u -k 3 | grep '\.c'
+
+.PHONY: fuzz fuzz-targets fuzz-minimize fuzz-coverage
