@@ -22,11 +22,8 @@ for n in 2 3; do
 done
 
 # Nothing is reserved ahead: 1 GB of addresses is enough for small work, BLAS included.
-(
-    export OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2
-    ulimit -v 1000000
-    wan-vae-decode -m "$model" --raw <latents1 >raw-limited
-)
+OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 \
+    within 1000000 wan-vae-decode -m "$model" --raw <latents1 >raw-limited
 ok $? "under a limit of the address space"
 cmp raw1 raw-limited
 ok $? "the same frames"

@@ -99,9 +99,12 @@ const char *names_next(names *n, int number, const document *d)
     return n->name[n->used++] = name;
 }
 
-void names_end(const names *n, int documents)
+void names_end(names *n, int documents)
 {
     if (!n->pattern && documents < n->operands)
         die("%d files are named but there are only %d documents: %s is not written", n->operands,
             documents, n->operand[documents]);
+    for (int i = 0; n->pattern && i < n->used; i++)
+        free(n->name[i]);
+    free(n->name);
 }

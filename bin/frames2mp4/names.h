@@ -22,7 +22,7 @@ typedef struct {
 void names_open(names *n, const char *pattern, char **operand, int operands);
 /* The name of document `number`; dies if it had been given out before, or if there is none left. */
 const char *names_next(names *n, int number, const document *d);
-/* Dies if operands are left. */
-void names_end(const names *n, int documents);
+/* Dies if operands are left; the names given out end here. */
+void names_end(names *n, int documents);
 
 #endif

@@ -30,7 +30,8 @@ static const option options[] = {
 
 typedef struct {
     source *s;
-    const char *name; /* the one tensor asked for; NULL: all */
+    char *file;
+    const char *name; /* in `file`: the one tensor asked for; NULL: all */
     bool ended;
 } side;
 
@@ -155,7 +156,13 @@ static side open_side(const char *operand)
 {
     char *file, *name;
     operand_split(operand, &file, &name);
-    return (side){.s = source_open(file), .name = name};
+    return (side){.s = source_open(file), .file = file, .name = name};
+}
+
+static void close_side(side *a)
+{
+    source_close(a->s);
+    free(a->file);
 }
 
 int main(int argc, char **argv)
@@ -167,7 +174,7 @@ int main(int argc, char **argv)
         usage_error("standard input can be only one of the two");
     side a = open_side(argv[first]), b = open_side(argv[first + 1]);
     bool good = diff_streams(&a, &b);
-    source_close(a.s);
-    source_close(b.s);
+    close_side(&a);
+    close_side(&b);
     return program_end() || !good;
 }

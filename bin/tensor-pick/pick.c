@@ -90,6 +90,7 @@ void pick_operand(pick_list *list, const char *operand, int number)
     const entry *e = name ? document_find(d, name) : NULL;
     if (e) {
         add(list, (pick){.from = s, .name = new_format("%s", name), .e = e});
+        free(file);
         return;
     }
     char *equals = name ? strrchr(name, '=') : NULL, *range = NULL;

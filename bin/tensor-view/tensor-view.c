@@ -119,13 +119,13 @@ static void write_png(const picture *p)
 
 int main(int argc, char **argv)
 {
-    char *file = "-", *name = NULL;
+    char *file = NULL, *name = NULL;
     int first = program_begin(argc, argv, options, usage);
     if (argc - first > 1)
         usage_error("one operand at most, not %d", argc - first);
     if (first < argc)
         operand_split(argv[first], &file, &name);
-    source *s = open_document(file);
+    source *s = open_document(file ? file : "-");
     const entry *e = choose(s, name_wanted ? name_wanted : name);
     tensor t = source_tensor(s, e);
     layout l = picture_layout(t);
@@ -140,5 +140,6 @@ int main(int argc, char **argv)
         note("%s %s from %g to %g", shown(e->name), tensor_text(t), range.low, range.high);
     free(p.rgb);
     source_close(s);
+    free(file);
     return program_end();
 }

@@ -300,6 +300,7 @@ int main(int argc, char **argv)
         stats_set("peak_device_bytes", ranks_greatest((double)device_peak_bytes()));
         weights_close(checkpoint);
     }
+    free(q.seed);
     writer_close(&out);
     return program_end();
 }
