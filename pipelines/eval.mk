@@ -51,7 +51,7 @@ PAIRS     := $(OTHERS:%=$(REFERENCE)_vs_%)
 # What is being made, or else what is there.
 FOUND := $(sort $(foreach v,$(VARIANTS),$(patsubst $(OUT)/$(v)/%.$(ENDING),%,\
              $(wildcard $(OUT)/$(v)/*.$(ENDING)))))
-NAMES := $(or $(JOBS),$(FOUND))
+NAMES := $(sort $(or $(JOBS),$(FOUND)))
 $(call refuse,$(if $(NAMES),,none),there are no videos in $(VARIANTS:%=$(OUT)/%))
 $(call refuse,$(shell printf '%s\n' $(foreach n,$(NAMES),'$(n)') | grep -vx '[A-Za-z0-9._+-]*'),\
     videos' names may have letters$(comma) digits and ._+- only)

@@ -161,4 +161,31 @@ mv "$TMP/else/z/two.mp4" "$TMP/else/z/a b.mp4"
 run "$TMP/else" eval VARIANTS='x z'
 like "$(cat "$TMP/err")" "*names may have letters*" "a name with a blank is refused"
 
+# ---- files that are not what they should be ----
+
+e=$TMP/else/eval o=$TMP/tables
+mkdir "$o"
+tables() { pair-tables -o "$o" "$@" "$e" one still; }
+sed -i '$d' "$e/x/one.motion.tsv"
+fails 1 "pair-tables: $e/x/one.motion.tsv has 1 rows, but 2 are expected: remove it" "a table cut short" tables -v x
+rm "$e/x/one.motion.tsv" "$e/y/one.json"
+fails 1 "pair-tables: $e/x_vs_y/pairs.tsv:2: one is a pair here, but y/one is missing" "a pair that has gone" tables -v x -v y
+fails 1 "pair-tables: cannot read $e/x_vs_w/pairs.tsv: No such file*" "pairs that were not checked" tables -v x -v w
+fails 1 "pair-tables: cannot create $TMP/none/clip_temporal_per_video.csv: *" "no such directory" \
+    pair-tables -v x -o "$TMP/none" "$e" still
+fails 2 "pair-tables: -v VARIANT is needed*" "no variant" tables
+fails 2 "pair-tables: -m is mp4 or frames, not 'gif'*" "another thing measured" tables -v x -m gif
+fails 2 "pair-tables: a directory and names are needed*" "no names" pair-tables -v x "$e"
+record() { experiment-record -o "$o" "$TMP/failed" fp16; }
+record
+is "$?:$(column "$o/paper_table.csv" return_code)" 0:7 "a record by hand"
+echo 'no tab' >>"$TMP/failed/fp16/runs/latents.1/run"
+fails 1 "experiment-record: */latents.1/run: a line without a tab: 'no tab'" "a line that is none" record
+sed -i '/^return_code/d; /^seconds/d; /^no tab/d' "$TMP/failed/fp16/runs/latents.1/run"
+record
+is "$?:$(column "$o/paper_table.csv" return_code runs)" 0:,1 "a run that was interrupted has no code"
+echo '{' >"$TMP/failed/fp16/runs/latents.1/wan-denoise.json"
+fails 1 "experiment-record: cannot read */latents.1/wan-denoise.json: line *" "broken statistics" record
+fails 2 "experiment-record: a directory and at least one VARIANT are needed*" "no variant" experiment-record "$TMP"
+
 done_testing

@@ -71,6 +71,8 @@ pair-check -d solver a b >table 2>/dev/null
 is "$?:$(field 3)" "0:wan-denoise.solver wan-denoise.weights" "-d solver"
 pair-check -d steps,wan-denoise.solver a b >table 2>/dev/null
 is $? 0 "in full, in a list"
+pair-check -d steps -d solver a b >table 2>/dev/null
+is $? 0 "several times"
 pair-check -d solve a b >table 2>/dev/null
 is $? 1 "but not half a name"
 

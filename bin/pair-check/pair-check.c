@@ -18,9 +18,9 @@
 #include "../../common/record.h"
 #include "pair-check.h"
 
-static const char *may_differ = "";
+static option_list may_differ;
 static const option options[] = {
-    {'d', "differ", OPTION_TEXT, &may_differ, 0, 0, false},
+    {'d', "differ", OPTION_LIST, &may_differ, 0, 0, false},
     OPTIONS_END,
 };
 
@@ -89,17 +89,25 @@ static bool in_list(const char *key, const char *const list[])
     return false;
 }
 
-/* Is it in -d, in full or by what follows the program's name? */
-static bool is_declared(const char *key)
+/* Does the list, names with commas between them, have it, in full or without the program? */
+static bool names_key(const char *list, const char *key)
 {
-    const char *dot = strchr(key, '.'), *rest = may_differ;
-    for (size_t n; *rest; rest += n + (rest[n] == ',')) {
-        n = strcspn(rest, ",");
-        if (strlen(key) == n && strncmp(rest, key, n) == 0)
+    const char *dot = strchr(key, '.');
+    for (size_t n; *list; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        if (strlen(key) == n && strncmp(list, key, n) == 0)
             return true;
-        if (dot && strlen(dot + 1) == n && strncmp(rest, dot + 1, n) == 0)
+        if (dot && strlen(dot + 1) == n && strncmp(list, dot + 1, n) == 0)
             return true;
     }
+    return false;
+}
+
+static bool is_declared(const char *key)
+{
+    for (int i = 0; i < may_differ.n; i++)
+        if (names_key(may_differ.text[i], key))
+            return true;
     return false;
 }
 
