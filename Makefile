@@ -86,6 +86,13 @@ $(O)/usage/%.h: common/usage.awk
 	@mkdir -p $(@D)
 	awk -f common/usage.awk bin/$*/$*.1 > $@.part && mv $@.part $@
 
+# The report's style and script, as C strings.
+$(O)/usage/report.%.h: bin/evalreport/report.% common/quote.awk
+	@mkdir -p $(@D)
+	awk -v name=report_$* -f common/quote.awk $< > $@.part && mv $@.part $@
+
+$(O)/bin/evalreport/page.o: $(O)/usage/report.css.h $(O)/usage/report.js.h
+
 $(O)/bin/%.o: bin/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -I$(O)/usage $(call flags,jansson libpcre2-8 libutf8proc) -c -o $@ $<
@@ -99,6 +106,7 @@ $(O)/bin/%.o: bin/%.cc
 
 LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc++
 LIBS_clipscore       = $(call libs,libpcre2-8 libutf8proc)
+LIBS_evalreport      = $(call libs,libutf8proc)
 # The programs without kernels whose loops run over a whole checkpoint, or all pixels.
 LIBS_wan-quantize    = -fopenmp
 LIBS_flowmag         = -fopenmp

@@ -1,0 +1,46 @@
+/*
+** evalreport.c: an evaluation's tables, record and videos as a report: a page to look at, or tables
+** for a paper.
+**
+** It computes no metric and no statistic: what it says stands in the files of wan-experiment(5),
+** and where one of them is missing or broken it says which, and where, and writes no report.
+*/
+#include <string.h>
+
+#include "../../common/die.h"
+#include "../../common/program.h"
+#include "evalreport.h"
+#include "page.h"
+
+static const char *format = "html";
+static bool linked;
+static const option options[] = {
+    {'f', "format", OPTION_TEXT, &format, 0, 0, false},
+    {0, "link", OPTION_FLAG, &linked, 0, 0, false},
+    OPTIONS_END,
+};
+
+int main(int argc, char **argv)
+{
+    evaluation e;
+    int first = program_begin(argc, argv, options, usage);
+    if (argc - first != 1)
+        usage_error("one directory is needed, not %d", argc - first);
+    bool html = strcmp(format, "html") == 0, tex = strcmp(format, "tex") == 0;
+    if (!html && !tex && strcmp(format, "md") != 0)
+        usage_error("--format is html, tex or md, not '%s'", format);
+    if (linked && !html)
+        usage_error("--link is of --format html alone");
+    stats_phase("read");
+    evaluation_open(&e, argv[first]);
+    stats_phase("write");
+    if (html)
+        write_html(&e, linked);
+    else if (tex)
+        write_tex(&e);
+    else
+        write_markdown(&e);
+    stats_add("videos", e.table[CLIP].rows);
+    evaluation_close(&e);
+    return program_end();
+}

@@ -1,0 +1,28 @@
+/*
+** plots.h: the report's drawings, each an SVG element with its key and its words.
+*/
+#ifndef PLOTS_H
+#define PLOTS_H
+
+#include <stdio.h>
+
+#include "evaluation.h"
+
+/* Every pair a line from the reference to `variant`, and beside it the differences, their mean and
+ * its 95 % interval as the summary has them. */
+void plot_paired(FILE *f, const evaluation *e, const metric *m, int variant);
+
+/* A metric frame by frame, a curve for each variant: of one subject, or (which -1) the mean over
+ * all. Writes nothing and returns 0 where no variant has a value. */
+int plot_frames(FILE *f, const evaluation *e, const metric *m, int which);
+
+/* Columns of paper_table.csv as bars, a group for each column. Writes nothing and returns 0 where
+ * all are empty. */
+typedef struct {
+    const char *column, *label;
+} cost;
+
+int plot_costs(FILE *f, const evaluation *e, const char *title, const cost *costs, int n,
+               double divisor, const char *unit);
+
+#endif

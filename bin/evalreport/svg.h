@@ -1,0 +1,45 @@
+/*
+** svg.h: drawing in SVG that stands in a page: a plane with axes, marks that differ in form as well
+** as in colour. Colours, fonts and line widths are the page's style sheet's (report.css).
+*/
+#ifndef SVG_H
+#define SVG_H
+
+#include <stdio.h>
+
+/* Part of a drawing in its own units (y downwards), with the values that its sides stand for. */
+typedef struct {
+    FILE *f;
+    double left, right, top, bottom;
+    double x0, x1; /* the values at left and right */
+    double y0, y1; /* the values at bottom and top */
+} plane;
+
+/* Begins a drawing of that size, which says in words what it shows. */
+void svg_begin(FILE *f, double width, double height, const char *title, const char *description);
+void svg_end(FILE *f);
+
+/* Grows [*low, *high] so that it has the finite ones of n values. Begins with *low > *high. */
+void range_add(double *low, double *high, const double *value, int n);
+/* The same with room at both ends; something where there was no value. */
+void range_pad(double *low, double *high, double share);
+
+double plane_x(const plane *p, double x);
+double plane_y(const plane *p, double y);
+
+/* Lines of the grid and their numbers, at round values; `name` stands along the axis. */
+void axis_y(const plane *p, const char *name);
+/* Whole numbers along the bottom. */
+void axis_x_whole(const plane *p, const char *name);
+
+/* Text; anchor is "start", "middle" or "end"; class NULL: none. */
+void svg_text(FILE *f, double x, double y, const char *anchor, const char *style, const char *text);
+/* The mark of the variant i, with a note for who points at it (NULL: none). */
+void svg_mark(FILE *f, int i, double x, double y, const char *note);
+/* A line through n points (first + k, value[k]), broken where a value is not finite; a point alone
+ * is a mark. Every few points carry the variant's mark. */
+void svg_curve(const plane *p, int i, double first, const double *value, int n);
+/* What stands for the variant i in a key: line and mark. Returns how far the next one begins. */
+double svg_key(FILE *f, int i, double x, double y, const char *name);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+** table.c: tables in HTML (caption, scopes), LaTeX (booktabs; long ones break over pages) and
+** GitHub's Markdown.
+*/
+#include "table.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/die.h"
+
+/* Rows that fit a page of LaTeX; letters that fit a line, lie between columns, that are long for a
+** cell, and for the head of a column of numbers. */
+enum { LONG_TABLE = 30, LINE = 112, BETWEEN = 2, LONG_TEXT = 16, LONG_HEAD = 12 };
+
+static void *grown(void *p, int n, size_t size)
+{
+    p = realloc(p, (size_t)n * size);
+    if (!p)
+        die("out of memory");
+    return p;
+}
+
+table table_new(char *caption) { return (table){.caption = caption}; }
+
+void table_column(table *t, char *head, bool number)
+{
+    assert(t->cells == 0);
+    t->head = grown(t->head, t->columns + 1, sizeof *t->head);
+    t->number = grown(t->number, t->columns + 1, sizeof *t->number);
+    t->head[t->columns] = head;
+    t->number[t->columns++] = number;
+}
+
+void table_put(table *t, char *text)
+{
+    if (t->cells == t->room)
+        t->cell = grown(t->cell, t->room = 2 * t->room + 32, sizeof *t->cell);
+    t->cell[t->cells++] = text;
+}
+
+void table_copy(table *t, const char *text) { table_put(t, new_format("%s", text)); }
+
+int table_rows(const table *t)
+{
+    assert(t->cells % t->columns == 0);
+    return t->cells / t->columns;
+}
+
+/* ---- HTML ---- */
+
+static void html_cell(FILE *f, const table *t, int column, const char *text)
+{
+    const char *tag = column == 0 ? "th" : "td";
+    fprintf(f, "<%s%s%s>", tag, column == 0 ? " scope=\"row\"" : "",
+            t->number[column] ? " class=\"n\"" : "");
+    fputs("<bdi>", f);
+    put_text(f, HTML, text);
+    fprintf(f, "</bdi></%s>", tag);
+}
+
+/* A wide table scrolls in its box, which therefore takes the keyboard's focus and has a name. */
+static void write_html(FILE *f, const table *t)
+{
+    fputs("<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"", f);
+    put_text(f, HTML, t->caption);
+    fputs("\">\n<table>\n<caption><span>", f);
+    put_text(f, HTML, t->caption);
+    fputs("</span></caption>\n<thead><tr>", f);
+    for (int j = 0; j < t->columns; j++) {
+        fprintf(f, "<th scope=\"col\"%s>", t->number[j] ? " class=\"n\"" : "");
+        put_text(f, HTML, t->head[j]);
+        fputs("</th>", f);
+    }
+    fputs("</tr></thead>\n<tbody>\n", f);
+    for (int i = 0; i < t->cells; i++) {
+        if (i % t->columns == 0)
+            fputs("<tr>", f);
+        html_cell(f, t, i % t->columns, t->cell[i]);
+        if (i % t->columns == t->columns - 1)
+            fputs("</tr>\n", f);
+    }
+    fputs("</tbody>\n</table>\n</div>\n", f);
+}
+
+/* ---- LaTeX ---- */
+
+/* Letters of the longest text in a column. */
+static size_t longest(const table *t, int column)
+{
+    size_t most = t->number[column] ? 0 : letters(t->head[column]);
+    for (int i = column; i < t->cells; i += t->columns)
+        most = letters(t->cell[i]) > most ? letters(t->cell[i]) : most;
+    return most;
+}
+
+/* Where a table is wider than a line, its columns of long texts break theirs and share what the
+** others leave. */
+static void tex_columns(FILE *f, const table *t)
+{
+    size_t all = 0, kept = 0;
+    int broken = 0;
+    for (int j = 0; j < t->columns; j++) {
+        bool may_break = !t->number[j] && longest(t, j) > LONG_TEXT;
+        all += longest(t, j) + BETWEEN;
+        kept += may_break ? BETWEEN : longest(t, j) + BETWEEN;
+        broken += may_break;
+    }
+    double width = fmax(0.1, 1 - (double)kept / LINE) / broken;
+    putc('{', f);
+    for (int j = 0; j < t->columns; j++)
+        if (all > LINE && !t->number[j] && longest(t, j) > LONG_TEXT)
+            fprintf(f, "p{%.3f\\linewidth}", width);
+        else
+            putc(t->number[j] ? 'r' : 'l', f);
+    fputs("}\n", f);
+}
+
+static void tex_row(FILE *f, const table *t, char *const *cell)
+{
+    for (int j = 0; j < t->columns; j++) {
+        fputs(j ? " & " : "", f);
+        put_text(f, TEX, cell[j]);
+    }
+    fputs(" \\\\\n", f);
+}
+
+/* Long heads of numbers are stacked words. */
+static void tex_head(FILE *f, const table *t)
+{
+    for (int j = 0; j < t->columns; j++) {
+        char *word = t->head[j], *rest;
+        bool stack = t->number[j] && letters(word) > LONG_HEAD && strchr(word, ' ');
+        fprintf(f, "%s%s", j ? " & " : "", stack ? "\\shortstack[r]{" : "");
+        for (; stack && (rest = strchr(word, ' ')); word = rest + 1) {
+            *rest = 0;
+            put_text(f, TEX, word);
+            fputs("\\\\", f);
+            *rest = ' ';
+        }
+        put_text(f, TEX, word);
+        fputs(stack ? "}" : "", f);
+    }
+    fputs(" \\\\\n", f);
+}
+
+static void tex_caption(FILE *f, const table *t)
+{
+    fputs("\\caption{", f);
+    put_text(f, TEX, t->caption);
+    putc('}', f);
+}
+
+static void write_tex(FILE *f, const table *t)
+{
+    bool longer = table_rows(t) > LONG_TABLE;
+    fprintf(f, "%s",
+            longer ? "{\\footnotesize\n\\begin{longtable}" : "\\begin{table}[htbp]\n\\centering\n");
+    if (!longer) {
+        tex_caption(f, t);
+        fputs("\n\\footnotesize\n\\begin{tabular}", f);
+    }
+    tex_columns(f, t);
+    if (longer) {
+        tex_caption(f, t);
+        fputs("\\\\\n", f);
+    }
+    fputs("\\toprule\n", f);
+    tex_head(f, t);
+    fprintf(f, "\\midrule\n%s", longer ? "\\endhead\n\\bottomrule\n\\endfoot\n" : "");
+    for (int i = 0; i < t->cells; i += t->columns)
+        tex_row(f, t, t->cell + i);
+    fputs(longer ? "\\end{longtable}\n}\n\n" : "\\bottomrule\n\\end{tabular}\n\\end{table}\n\n", f);
+}
+
+/* ---- Markdown ---- */
+
+static void markdown_row(FILE *f, const table *t, char *const *cell)
+{
+    for (int j = 0; j < t->columns; j++) {
+        fputs(j ? " | " : "| ", f);
+        put_text(f, MARKDOWN, cell[j]);
+    }
+    fputs(" |\n", f);
+}
+
+static void write_markdown(FILE *f, const table *t)
+{
+    fputs("**", f);
+    put_text(f, MARKDOWN, t->caption);
+    fputs("**\n\n", f);
+    markdown_row(f, t, t->head);
+    for (int j = 0; j < t->columns; j++)
+        fputs(t->number[j] ? "| ---: " : "| :--- ", f);
+    fputs("|\n", f);
+    for (int i = 0; i < t->cells; i += t->columns)
+        markdown_row(f, t, t->cell + i);
+    putc('\n', f);
+}
+
+void table_write(FILE *f, markup m, table *t)
+{
+    switch (m) {
+    case HTML: write_html(f, t); break;
+    case TEX: write_tex(f, t); break;
+    case MARKDOWN: write_markdown(f, t); break;
+    }
+    for (int i = 0; i < t->cells; i++)
+        free(t->cell[i]);
+    for (int j = 0; j < t->columns; j++)
+        free(t->head[j]);
+    free(t->cell);
+    free(t->head);
+    free(t->number);
+    free(t->caption);
+    *t = (table){0};
+}

@@ -1,0 +1,33 @@
+/*
+** table.h: a table as text, and the three ways to write it.
+*/
+#ifndef TABLE_H
+#define TABLE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "text.h"
+
+/* Cells are plain text; the first column names its row. */
+typedef struct {
+    char *caption;
+    int columns, cells, room;
+    char **head;
+    bool *number; /* columns of numbers, to be aligned */
+    char **cell;  /* [cells], row after row */
+} table;
+
+table table_new(char *caption);
+/* Before the first cell. */
+void table_column(table *t, char *head, bool number);
+/* The next cell; takes the text, which is freed with the table. */
+void table_put(table *t, char *text);
+/* The same with a text that stays the caller's. */
+void table_copy(table *t, const char *text);
+
+int table_rows(const table *t);
+/* Writes it and frees it. */
+void table_write(FILE *f, markup m, table *t);
+
+#endif

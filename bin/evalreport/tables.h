@@ -1,0 +1,34 @@
+/*
+** tables.h: what the report says in tables, the same in HTML, LaTeX and Markdown.
+*/
+#ifndef TABLES_H
+#define TABLES_H
+
+#include "evaluation.h"
+#include "table.h"
+
+/* Metrics of a variant against the reference; variant 0: of the only one. */
+table summary_table(const evaluation *e, int variant);
+/* How far the pairs are apart. */
+table distance_table(const evaluation *e, int variant);
+/* What each variant cost, a column each. */
+table cost_table(const evaluation *e);
+/* The unit of its memory, GiB or MiB, and how many bytes that is. */
+const char *memory_unit(const evaluation *e, double *bytes);
+/* Every pair with its metrics; variant 0: every video of the only one. */
+table pair_table(const evaluation *e, int variant);
+/* One subject's videos, a row each. */
+table subject_table(const evaluation *e, int which);
+table prompt_table(const evaluation *e);
+table refused_table(const evaluation *e);
+
+/* From experiment.json: what was asked for, what ran where, what the sampler was told. */
+table command_table(const evaluation *e);
+table machine_table(const evaluation *e);
+table options_table(const evaluation *e);
+
+/* What is said of a number of pairs beside a table or drawing: "20 pairs.", and of few, what they
+ * cannot show. To be freed. */
+char *sample_words(int pairs);
+
+#endif
