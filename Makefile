@@ -162,12 +162,12 @@ bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)
 # ---- experiments ----
 
 TOOLS = $(PROGRAMS:%=$(O)/%)
-include pipelines/t2v.mk pipelines/eval.mk
+include pipelines/t2v.mk pipelines/eval.mk pipelines/report.mk
 
 demo: all
 	$(MAKE) experiment MODEL=fixtures/random PROMPTS=pipelines/demo.txt SEEDS=123 SIZE=128x80 \
 	    FRAMES=9 STEPS=4 OUT=build/demo
-	@ls -l build/demo/*/*.mp4 build/demo/*.csv
+	@ls -l build/demo/*/*.mp4 build/demo/*.csv build/demo/report.*
 
 # ---- installation ----
 

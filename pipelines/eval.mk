@@ -2,7 +2,7 @@
 #
 #   make eval CLIP=DIR               measures the videos that are in $(OUT)
 #   make fp16 w8a16 eval CLIP=DIR    makes them first
-#   make experiment CLIP=DIR         all of VARIANTS, then eval
+#   make experiment CLIP=DIR         all of VARIANTS, then eval and report (report.mk)
 #
 #     $(OUT)/fp16/01_seed123.mp4 > $(OUT)/eval/fp16/01_seed123.json          what it says of itself
 #                                > $(OUT)/eval/fp16/01_seed123.clip.tsv      clipscore, a line a frame
@@ -32,7 +32,7 @@ ifeq ($(MODEL),fixtures/random)
 CLIP ?= $(OUT)/model/clip
 endif
 
-ifneq ($(filter eval experiment,$(MAKECMDGOALS)),)
+ifneq ($(filter eval experiment report,$(MAKECMDGOALS)),)
 
 .NOTPARALLEL: # goals in their order: videos, then eval
 

@@ -220,11 +220,47 @@ refused "frames out of order" clip_per_frame.csv ":4: frame 3 follows 1" sed -i 
 refused "a frame that is none" clip_per_frame.csv ":4: frame is '1.5', not its number" sed -i '4s/,2,/,1.5,/'
 refused "what is not UTF-8" pairs.csv ":2: prompt is not UTF-8" perl -pi -e 's/prompt 1/\xff/ if $. == 2'
 refused "no videos" clip_temporal_per_video.csv " has no video" sed -i 2,99d
-refused "a broken record" experiment.json ":2: *" sed -i '2s/"frames"/frames/'
+refused "a broken record" experiment.json ":2: *" sed -i '2s/"variants"/variants/'
 refused "a record that is no object" experiment.json " is no object" sed -i '1s/.*/[]/; 2,$d'
 fails 2 "*one directory is needed, not 0*" "no directory" evalreport
 fails 2 "*--format is html, tex or md, not 'pdf'*" "another format" evalreport -f pdf "$TMP/4"
-fails 2 "*--link is of --format html alone*" "--link of tables" evalreport --link -f md "$TMP/4"
+
+# ---- make report ----
+
+run() { # OUT MAKE-ARGUMENTS...
+    _out=$1; shift
+    make -s -C "$ROOT" DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$_out" MODEL=none "$@" >"$TMP/out" 2>"$TMP/err"
+}
+film() { # FRAMES FILE: a video that another program made
+    mkdir -p "${2%/*}"
+    ffmpeg -nostdin -v error -f lavfi -i testsrc=s=64x48:r=8 -frames:v "$1" -pix_fmt yuv420p -y "$2"
+}
+out=$TMP/made
+for v in x y; do
+    film 3 "$out/$v/one.mp4"
+    film 1 "$out/$v/still.mp4"
+done
+run "$out" report VARIANTS='x y'
+is "$? $(ls "$out"/report.* | wc -l)" "0 3" "make report"
+comment "$(cat "$TMP/err")"
+is "$("$ROOT/t/check-html" "$out/report.html")" "" "its page is well-formed"
+like "$(cat "$out/report.html")" "*2 pairs are paired by file name alone*" "it says that no record was compared"
+touch "$TMP/now"
+run "$out" report VARIANTS='x y'
+is "$? $(find "$out" -newer "$TMP/now" -type f)" "0 " "a second make makes nothing"
+film 3 "$out/y/one.mp4"
+run "$out" report VARIANTS='x y'
+is "$(find "$out" -name 'report.*' -newer "$TMP/now" | wc -l)" 3 "another video, another report"
+cp "$out/report.html" "$TMP/before"
+touch "$out/pairs.csv"
+run "$out" report VARIANTS='x y' REPORT='echo half; false'
+is "$? $(cmp "$out/report.html" "$TMP/before")" "2 " "a report that fails leaves the one before"
+rm "$out/y/still.mp4"
+run "$out" report VARIANTS='x y'
+is $? 2 "a missing partner stops make"
+run "$out" -k report VARIANTS='x y'
+is $? 2 "and with -k too"
+like "$(cat "$out/report.html")" "*y: there is no video.*" "but then there is a report, which says it"
 
 # ---- in a browser ----
 

@@ -29,8 +29,6 @@ int main(int argc, char **argv)
     bool html = strcmp(format, "html") == 0, tex = strcmp(format, "tex") == 0;
     if (!html && !tex && strcmp(format, "md") != 0)
         usage_error("--format is html, tex or md, not '%s'", format);
-    if (linked && !html)
-        usage_error("--link is of --format html alone");
     stats_phase("read");
     evaluation_open(&e, argv[first]);
     stats_phase("write");

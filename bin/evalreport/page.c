@@ -263,8 +263,10 @@ static void write_record(const evaluation *e)
 {
     section("record", "What ran on what");
     write_one(machine_table(e));
-    write_one(command_table(e));
-    write_one(options_table(e));
+    write_one(differing_table(e));
+    write_one(shared_table(e));
+    write_one(measuring_table(e));
+    write_one(runs_table(e));
     section_end();
 }
 

@@ -1,7 +1,8 @@
 /*
-** record.c: the tables that come from experiment.json. It says what it says: keys that are not known
-** here are shown too, and what is missing is an en dash.
+** record.c: the tables that come from experiment.json: what ran, on which machines, and how the
+** videos say they were made. What is the same for all is said once; what is missing is an en dash.
 */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,113 +43,220 @@ static char *json_text(const json_t *x)
     return *text ? text : append(text, "", new_format("\u2013"));
 }
 
-/* ---- tables ---- */
-
-table command_table(const evaluation *e)
-{
-    const char *key;
-    json_t *value;
-    table t = table_new(new_format("What was asked for"));
-    table_column(&t, new_format("option"), false);
-    table_column(&t, new_format("value"), false);
-    json_object_foreach(json_object_get(e->record, "command"), key, value)
-    {
-        table_copy(&t, key);
-        table_put(&t, json_text(value));
-    }
-    return t;
-}
-
 static json_t *variant_record(const evaluation *e, int variant)
 {
     return json_object_get(json_object_get(e->record, "variants"), e->variant[variant]);
 }
 
-/* What a run, or the evaluation, says of its machine: in an object of its own or with the rest. */
-static json_t *machine_value(const json_t *run, const char *key)
+static void column(table *t, const char *head, bool number)
 {
-    const json_t *machine = json_object_get(run, "machine");
-    return json_object_get(json_is_object(machine) ? machine : run, key);
+    table_column(t, new_format("%s", head), number);
 }
 
-/* Of a commit, the digits that git needs. */
-static char *machine_text(const json_t *value, const char *key)
+/* ---- machines ---- */
+
+static const char *const MACHINE[][2] = {
+    {"card", "card"},     {"driver", "driver"},
+    {"cuda", "CUDA"},     {"cpu", "processor"},
+    {"cores", "cores"},   {"memory_bytes", "memory (bytes)"},
+    {"system", "system"}, {"ffmpeg", "ffmpeg"},
+    {"commit", "commit"}, {"dirty", "changed since the commit"}};
+enum { MACHINE_ROWS = sizeof MACHINE / sizeof *MACHINE };
+
+static char *machine_text(const json_t *machine, const char *key)
 {
-    if (strcmp(key, "commit") == 0 && json_is_string(value))
+    const json_t *value = json_object_get(machine, key);
+    if (strcmp(key, "commit") == 0 && json_is_string(value)) /* the digits that git needs */
         return new_format("%.12s", json_string_value(value));
     return json_text(value);
 }
 
-/* All that the runs of a variant say for that key, each once. */
-static char *runs_text(const json_t *runs, const char *key)
+/* Machines that differ, each with what ran there. */
+typedef struct {
+    json_t *machines; /* array */
+    char **who;
+} machine_list;
+
+static void add_machine(machine_list *list, const char *who, json_t *machine)
 {
-    char *text = new_format("%s", "");
-    json_t *seen = json_array(), *run;
     size_t i;
-    json_array_foreach((json_t *)runs, i, run)
+    json_t *known;
+    if (!json_is_object(machine))
+        return;
+    json_array_foreach(list->machines, i, known)
     {
-        json_t *value = machine_value(run, key), *old;
-        size_t k;
-        bool again = false;
-        json_array_foreach(seen, k, old) again = again || json_equal(old, value);
-        if (!value || json_is_null(value) || again)
+        if (!json_equal(known, machine))
             continue;
-        json_array_append(seen, value);
-        text = append(text, "; ", machine_text(value, key));
+        const char *last = strrchr(list->who[i], ' ');
+        if (strcmp(last ? last + 1 : list->who[i], who) != 0)
+            list->who[i] = append(list->who[i], ", ", new_format("%s", who));
+        return;
     }
-    json_decref(seen);
-    return *text ? text : append(text, "", new_format("\u2013"));
+    json_array_append(list->machines, machine);
+    list->who = realloc(list->who, json_array_size(list->machines) * sizeof *list->who);
+    if (!list->who)
+        die("out of memory");
+    list->who[i] = new_format("%s", who);
+}
+
+static void add_runs(machine_list *list, const char *who, const json_t *record)
+{
+    size_t i;
+    json_t *run;
+    json_array_foreach(json_object_get(record, "runs"), i, run)
+    {
+        add_machine(list, who, json_object_get(run, "machine"));
+    }
 }
 
 table machine_table(const evaluation *e)
 {
-    static const char *const machine[][2] = {
-        {"card", "card"},     {"driver", "driver"},
-        {"cuda", "CUDA"},     {"cpu", "processor"},
-        {"cores", "cores"},   {"memory_bytes", "memory (bytes)"},
-        {"system", "system"}, {"ffmpeg", "ffmpeg"},
-        {"commit", "commit"}, {"dirty", "changes to the commit"},
-    };
-    static const char *const digests[][2] = {
-        {"weights", "transformer"}, {"text", "text encoder"}, {"vae", "VAE"}, {"clip", "CLIP"}};
-    const json_t *evaluator = json_object_get(e->record, "evaluation");
-    table t = table_new(new_format("What ran on what, with which weights (digests)"));
-    table_column(&t, new_format("%s", ""), false);
+    machine_list list = {json_array(), NULL};
+    size_t k;
+    json_t *machine;
+    add_runs(&list, "text", json_object_get(e->record, "text"));
     for (int v = 0; v < e->variants; v++)
-        table_column(&t, new_format("%s", e->variant[v]), false);
-    table_column(&t, new_format("evaluation"), false);
-    for (size_t i = 0; i < sizeof machine / sizeof *machine; i++) {
-        table_copy(&t, machine[i][1]);
-        for (int v = 0; v < e->variants; v++)
-            table_put(&t, runs_text(json_object_get(variant_record(e, v), "runs"), machine[i][0]));
-        table_put(&t, machine_text(machine_value(evaluator, machine[i][0]), machine[i][0]));
+        add_runs(&list, e->variant[v], variant_record(e, v));
+    add_machine(&list, "evaluation",
+                json_object_get(json_object_get(e->record, "evaluation"), "machine"));
+    table t = table_new(new_format("What ran on what"));
+    column(&t, "machine", false);
+    json_array_foreach(list.machines, k, machine) { table_column(&t, list.who[k], false); }
+    for (int i = 0; i < MACHINE_ROWS && json_array_size(list.machines) > 0; i++) {
+        table_copy(&t, MACHINE[i][1]);
+        json_array_foreach(list.machines, k, machine)
+        {
+            table_put(&t, machine_text(machine, MACHINE[i][0]));
+        }
     }
-    for (size_t i = 0; i < sizeof digests / sizeof *digests; i++) {
-        table_copy(&t, digests[i][1]);
-        for (int v = 0; v < e->variants; v++)
-            table_put(&t, json_text(json_object_get(variant_record(e, v), digests[i][0])));
-        table_put(&t, json_text(json_object_get(evaluator, digests[i][0])));
-    }
+    json_decref(list.machines);
+    free(list.who);
     return t;
 }
 
-table options_table(const evaluation *e)
+/* ---- runs ---- */
+
+static void put_runs(table *t, const char *who, const json_t *record)
+{
+    size_t i;
+    json_t *run;
+    json_array_foreach(json_object_get(record, "runs"), i, run)
+    {
+        double seconds = json_number_value(json_object_get(run, "seconds"));
+        bool ended = json_is_number(json_object_get(run, "seconds"));
+        table_copy(t, who);
+        table_put(t, json_text(json_object_get(run, "stage")));
+        table_put(t, json_text(json_object_get(run, "begun")));
+        table_put(t, figure(ended ? seconds : NAN, decimals_for(seconds, 3, 0)));
+        table_put(t, json_text(json_object_get(run, "return_code")));
+    }
+}
+
+table runs_table(const evaluation *e)
+{
+    table t = table_new(new_format("Every run"));
+    column(&t, "of", false);
+    column(&t, "stage", false);
+    column(&t, "begun", false);
+    column(&t, "seconds", true);
+    column(&t, "return code", true);
+    put_runs(&t, "all", json_object_get(e->record, "text"));
+    for (int v = 0; v < e->variants; v++)
+        put_runs(&t, e->variant[v], variant_record(e, v));
+    return t;
+}
+
+/* ---- how the videos were made ---- */
+
+/* Adds "program.option": value for every option of every program, and "key": value for what is no
+** program's; not what names the variant. */
+static json_t *flat_metadata(const json_t *metadata)
+{
+    json_t *flat = json_object(), *value, *inner;
+    const char *key, *option;
+    json_object_foreach((json_t *)metadata, key, value)
+    {
+        if (strcmp(key, "variant") == 0 || strcmp(key, "tensor-pick") == 0)
+            continue;
+        if (!json_is_object(value))
+            json_object_set(flat, key, value);
+        json_object_foreach(value, option, inner)
+        {
+            char *name = new_format("%s %s", key, option);
+            json_object_set(flat, name, inner);
+            free(name);
+        }
+    }
+    return flat;
+}
+
+/* Is that key the same for all variants? */
+static bool is_shared(const evaluation *e, json_t *const *flat, const char *key)
+{
+    for (int v = 1; v < e->variants; v++) {
+        const json_t *a = json_object_get(flat[0], key), *b = json_object_get(flat[v], key);
+        if (!a || !b || !json_equal(a, b))
+            return false;
+    }
+    return true;
+}
+
+/* Rows of what is the same for all variants, with one value, or of what is not. */
+static void put_options(table *t, const evaluation *e, bool shared)
 {
     json_t *all = json_object(), *value;
+    json_t **flat = new_bytes((size_t)e->variants * sizeof *flat);
     const char *key;
-    table t = table_new(new_format("Options of wan-denoise in effect"));
-    table_column(&t, new_format("option"), false);
     for (int v = 0; v < e->variants; v++) {
-        table_column(&t, new_format("%s", e->variant[v]), false);
-        json_object_update_missing(all, json_object_get(variant_record(e, v), "options"));
+        flat[v] = flat_metadata(json_object_get(variant_record(e, v), "metadata"));
+        json_object_update_missing(all, flat[v]);
     }
     json_object_foreach(all, key, value)
     {
-        table_copy(&t, key);
-        for (int v = 0; v < e->variants; v++)
-            table_put(&t, json_text(json_object_get(
-                              json_object_get(variant_record(e, v), "options"), key)));
+        if (is_shared(e, flat, key) != shared)
+            continue;
+        table_copy(t, key);
+        for (int v = 0; v < (shared ? 1 : e->variants); v++)
+            table_put(t, json_text(json_object_get(flat[v], key)));
     }
+    for (int v = 0; v < e->variants; v++)
+        json_decref(flat[v]);
+    free(flat);
     json_decref(all);
+}
+
+table differing_table(const evaluation *e)
+{
+    table t = table_new(new_format("How the videos were made: what differs between variants"));
+    column(&t, "option", false);
+    for (int v = 0; v < e->variants; v++)
+        column(&t, e->variant[v], false);
+    put_options(&t, e, false);
+    return t;
+}
+
+table shared_table(const evaluation *e)
+{
+    table t = table_new(new_format("How the videos were made: what is the same for all"));
+    column(&t, "option", false);
+    column(&t, "value", false);
+    put_options(&t, e, true);
+    return t;
+}
+
+table measuring_table(const evaluation *e)
+{
+    const char *key;
+    json_t *value;
+    table t = table_new(new_format("What was measured, with which CLIP"));
+    column(&t, "option", false);
+    column(&t, "value", false);
+    json_object_foreach(json_object_get(e->record, "evaluation"), key, value)
+    {
+        if (strcmp(key, "machine") == 0)
+            continue;
+        table_copy(&t, key);
+        table_put(&t, json_text(value));
+    }
     return t;
 }

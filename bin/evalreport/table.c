@@ -202,11 +202,10 @@ static void write_markdown(FILE *f, const table *t)
 
 void table_write(FILE *f, markup m, table *t)
 {
-    switch (m) {
-    case HTML: write_html(f, t); break;
-    case TEX: write_tex(f, t); break;
-    case MARKDOWN: write_markdown(f, t); break;
-    }
+    static void (*const write[])(FILE *, const table *) = {
+        [HTML] = write_html, [TEX] = write_tex, [MARKDOWN] = write_markdown};
+    if (t->cells > 0)
+        write[m](f, t);
     for (int i = 0; i < t->cells; i++)
         free(t->cell[i]);
     for (int j = 0; j < t->columns; j++)

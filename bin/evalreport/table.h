@@ -27,7 +27,7 @@ void table_put(table *t, char *text);
 void table_copy(table *t, const char *text);
 
 int table_rows(const table *t);
-/* Writes it and frees it. */
+/* Writes it, unless it has no row, and frees it. */
 void table_write(FILE *f, markup m, table *t);
 
 #endif

@@ -22,10 +22,12 @@ table subject_table(const evaluation *e, int which);
 table prompt_table(const evaluation *e);
 table refused_table(const evaluation *e);
 
-/* From experiment.json: what was asked for, what ran where, what the sampler was told. */
-table command_table(const evaluation *e);
+/* From experiment.json. Without rows where it does not say. */
 table machine_table(const evaluation *e);
-table options_table(const evaluation *e);
+table runs_table(const evaluation *e);
+table differing_table(const evaluation *e);
+table shared_table(const evaluation *e);
+table measuring_table(const evaluation *e);
 
 /* What is said of a number of pairs beside a table or drawing: "20 pairs.", and of few, what they
  * cannot show. To be freed. */

@@ -45,21 +45,49 @@ char *measured_text(const evaluation *e)
                       frames, videos->rows - frames);
 }
 
+/* Every word of the column `differs` of pairs.csv once, in the order of their first. */
+static char *what_differs(const csv *pairs)
+{
+    char *all = new_format("%s", ""), *rest, *word;
+    for (int row = 0; row < pairs->rows; row++) {
+        char *words = new_format("%s", text_at(pairs, row, "differs"));
+        for (word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+            char *listed = new_format(", %s,", all), *wanted = new_format(" %s,", word);
+            if (!strstr(listed, wanted)) {
+                char *more = new_format("%s%s%s", all, *all ? ", " : "", word);
+                free(all);
+                all = more;
+            }
+            free(listed);
+            free(wanted);
+        }
+        free(words);
+    }
+    return *all ? all : (free(all), new_format("nothing"));
+}
+
 char *pairing_text(const evaluation *e)
 {
     const csv *pairs = &e->table[PAIRS];
     int by_name = count_rows(pairs, "pairing", "name");
     if (pairs->rows == 0)
         return new_format("There are no pairs.");
-    if (by_name == 0)
-        return new_format("The two videos of a pair say that they were made from the same prompt, "
-                          "seed, size, steps and all other options, but for the weights; this was "
-                          "checked for each of the %d.",
-                          pairs->rows);
-    return new_format("Of %d pairs, %d %s paired by file name alone: their videos do not say how "
-                      "they were made, so it could not be checked that they differ in the weights "
-                      "alone.",
-                      pairs->rows, by_name, by_name == 1 ? "is" : "are");
+    char *differs = what_differs(pairs);
+    char *checked =
+        new_format("Of each of %d pair%s it was checked that the two videos agree in all "
+                   "that they say of how they were made (prompt, seed, size, steps and "
+                   "every other option), but for: %s.",
+                   pairs->rows - by_name, pairs->rows - by_name == 1 ? "" : "s", differs);
+    char *named = new_format("%d pair%s by file name alone: the videos do not say how they were "
+                             "made, so it could not be checked.",
+                             by_name, by_name == 1 ? " is paired" : "s are paired");
+    char *text = by_name == 0             ? new_format("%s", checked)
+                 : by_name == pairs->rows ? new_format("%s", named)
+                                          : new_format("%s %s", checked, named);
+    free(differs);
+    free(checked);
+    free(named);
+    return text;
 }
 
 /* ---- LaTeX and Markdown ---- */
@@ -104,8 +132,10 @@ static void write_body(const evaluation *e, markup m)
     write_table(m, prompt_table(e));
     heading(m, "Record");
     write_table(m, machine_table(e));
-    write_table(m, command_table(e));
-    write_table(m, options_table(e));
+    write_table(m, differing_table(e));
+    write_table(m, shared_table(e));
+    write_table(m, measuring_table(e));
+    write_table(m, runs_table(e));
 }
 
 void write_tex(const evaluation *e)
