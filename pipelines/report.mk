@@ -1,9 +1,9 @@
 # report.mk: from tables and videos to a report: a page to look at, tables for a paper.
 #
-#   make report CLIP=DIR             measures the videos that are in $(OUT), as `make eval`, and reports
+#   make report CLIP=DIR             measures the videos in $(OUT), as `make eval`, and reports
 #   make experiment CLIP=DIR         makes them first
 #
-#     $(OUT)/*.csv, $(OUT)/experiment.json, $(OUT)/*/*.mp4 > $(OUT)/report.html, report.tex, report.md
+#     $(OUT)/*.csv, experiment.json, */*.mp4 > $(OUT)/report.html, report.tex, report.md
 #
 # The page holds its videos; REPORT='build/cpu/evalreport --link' has it name them instead. With
 # `make -k` a report is made of what could be measured, and says what was refused.
@@ -19,7 +19,8 @@ $(call record,$(EVAL)/report.options,$(REPORT))
 
 pages: tables | $(TOOLS)
 	@for f in $$(pipelines/missing $(OUT)/report.%j $(OUT)/*.csv $(OUT)/experiment.json \
-	    $(foreach v,$(VARIANTS),$(NAMES:%=$(OUT)/$(v)/%.mp4)) $(EVAL)/report.options -- html tex md); do \
+	    $(EVAL)/report.options $(foreach v,$(VARIANTS),$(NAMES:%=$(OUT)/$(v)/%.mp4)) \
+	    -- html tex md); do \
 	    echo report.$$f; \
 	    $(REPORT) -f $$f $(OUT) > $(OUT)/report.$$f.part && \
 	    mv $(OUT)/report.$$f.part $(OUT)/report.$$f || exit; \

@@ -278,17 +278,17 @@ if command -v chromium >/dev/null; then
     done; done
     mkdir -p "$log"
     evalreport "$TMP/film" > "$log/report.html"
-    browser report.html --virtual-time-budget=8000 --dump-dom --window-size=1400,6000 > "$TMP/dom"
+    browser report.html --virtual-time-budget=3000 --dump-dom --window-size=1400,6000 > "$TMP/dom"
     is "$(count 'class="player"' "$TMP/dom") $(count 'frame 0 of 0–32' "$TMP/dom")" "2 2" \
         "the script gives every prompt a player"
     is "$(count '<canvas role="img" aria-label="difference of fp16 and w8a16, amplified"' "$TMP/dom")" 2 \
         "and a difference"
-    browser report.html --virtual-time-budget=8000 --screenshot="$log/report-1400.png" --window-size=1400,4200
+    browser report.html --virtual-time-budget=3000 --screenshot="$log/report-1400.png" --window-size=1400,4200
     # its windows are not narrower than 500 pixels, but frames are
     echo '<body style="margin: 0"><iframe src="report.html" width="400" height="4200" frameborder="0">' \
         > "$log/narrow.html"
-    browser narrow.html --virtual-time-budget=8000 --screenshot="$log/report-400.png" --window-size=500,4200
-    browser report.html --virtual-time-budget=8000 --no-pdf-header-footer --print-to-pdf="$log/report.pdf"
+    browser narrow.html --virtual-time-budget=3000 --screenshot="$log/report-400.png" --window-size=500,4200
+    browser report.html --virtual-time-budget=3000 --no-pdf-header-footer --print-to-pdf="$log/report.pdf"
     [ -s "$log/report-1400.png" ] && [ -s "$log/report-400.png" ] && [ -s "$log/report.pdf" ]
     ok $? "pictures and print are in $log"
 else

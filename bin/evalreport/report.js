@@ -15,7 +15,8 @@ document.querySelectorAll('.films').forEach(films => {
 
     const rate = () => frames / clock.duration;
     const middle = k => (k + 0.5) / rate();
-    const frameOf = v => Math.floor((shown.has(v) ? shown.get(v) + 0.01 / rate() : v.currentTime) * rate());
+    const frameOf = v =>
+        Math.floor((shown.has(v) ? shown.get(v) + 0.01 / rate() : v.currentTime) * rate());
 
     // ---- what stands beside and below the videos ----
 
@@ -38,7 +39,8 @@ document.querySelectorAll('.films').forEach(films => {
     player.setAttribute('role', 'group');
     player.setAttribute('aria-label', 'play ' + names.join(', ') + ' in step');
     const play = add(player, 'button', {type: 'button'}, 'Play');
-    const back = add(player, 'button', {type: 'button', 'aria-label': 'one frame back'}, '\u2212 1');
+    const back = add(player, 'button', {type: 'button', 'aria-label': 'one frame back'},
+        '\u2212 1');
     const on = add(player, 'button', {type: 'button', 'aria-label': 'one frame on'}, '+ 1');
     const slider = add(player, 'input', {type: 'range', min: 0, max: frames - 1, step: 1, value: 0,
         'aria-label': 'frame'});
@@ -144,7 +146,8 @@ document.querySelectorAll('.films').forEach(films => {
             return;
         }
         for (const v of videos.slice(1))
-            if (!v.seeking && !v.ended && Math.abs(v.currentTime - clock.currentTime) * rate() > 0.75)
+            if (!v.seeking && !v.ended
+                && Math.abs(v.currentTime - clock.currentTime) * rate() > 0.75)
                 v.currentTime = clock.currentTime;
         frame = Math.min(frames - 1, Math.floor(clock.currentTime * rate()));
         report();

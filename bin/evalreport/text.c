@@ -1,8 +1,8 @@
 /*
 ** text.c: what each language takes for markup, and how it says the same as text.
 **
-** Prompts come from strangers, so nothing is passed on because it "will not occur". The one hard
-** case is LaTeX, whose classic engine stops at a letter it was not told of: such letters are written
+** Prompts come from strangers, so nothing is passed on because it "will not occur". The hard case
+** is LaTeX, whose classic engine stops at a letter that it was not told of: such letters are written
 ** as \otherletter{letter}{code point}, which prints the letter where the engine has all of Unicode,
 ** and its number where it has not.
 */
