@@ -1,10 +1,10 @@
 /*
 ** text.c: what each language takes for markup, and how it says the same as text.
 **
-** Prompts come from strangers, so nothing is passed on because it "will not occur". The hard case
-** is LaTeX, whose classic engine stops at a letter that it was not told of: such letters are written
-** as \otherletter{letter}{code point}, which prints the letter where the engine has all of Unicode,
-** and its number where it has not.
+** Prompts come from strangers, so nothing is passed on because it "will not occur". The hard one
+** is LaTeX, whose classic engine stops at a letter it was not told of: such a letter is written as
+** \otherletter{letter}{code point}, which prints it where the engine has all of Unicode, and its
+** number where it has not.
 */
 #include "text.h"
 
