@@ -197,8 +197,8 @@ fails 2 "tensor-pick: -k takes KEY=VALUE*" "tensor-pick: a key without a value" 
 
 # ---- tensor-view ----
 
-if ! command -v ffmpeg >/dev/null; then
-    comment "no ffmpeg: tensor-view is not tested"
+if ! have ffmpeg; then
+    skip "there is no ffmpeg" "tensor-view"
     done_testing
     exit
 fi

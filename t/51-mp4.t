@@ -1,6 +1,7 @@
 #!/bin/sh
 # Frames to mp4 and back: count, size, metadata and pictures; names; the same bytes every time.
 . "$(dirname "$0")/tap.sh"
+have ffmpeg || skip_all "there is no ffmpeg"
 cd "$ROOT" || exit 1
 mkdir "$TMP/out"
 

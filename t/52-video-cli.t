@@ -2,6 +2,7 @@
 # frames2mp4 and mp42frames when something is wrong: with ffmpeg, with the input, with the output.
 # One line each, exit 1, and nothing under a final name.
 . "$(dirname "$0")/tap.sh"
+have ffmpeg || skip_all "there is no ffmpeg"
 cd "$ROOT" || exit 1
 mkdir "$TMP/out" "$TMP/none" "$TMP/fake"
 

@@ -2,6 +2,7 @@
 # The whole line: pairs through make, resumed after an interruption, with a stage swapped; many prompts
 # through one pipe.
 . "$(dirname "$0")/tap.sh"
+have ffmpeg || skip_all "there is no ffmpeg"
 cd "$ROOT" || exit 1
 model=fixtures/random
 set -o pipefail

@@ -1,6 +1,7 @@
 #!/bin/sh
 # flowmag: Farneback's flow against OpenCV's on a real video, against known motion, and at the edges.
 . "$(dirname "$0")/tap.sh"
+have ffmpeg || skip_all "there is no ffmpeg"
 cd "$ROOT" || exit 1
 CV=fixtures/farneback-cat.safetensors
 

@@ -41,13 +41,28 @@ like() {
 }
 
 # close_to NAME OPTIONS...: runs tensor-diff OPTIONS, passes when it does, and shows the measured
-# error
+# error and the bound
 close_to() {
     _name=$1; shift
     _out=$(tensor-diff "$@" 2>&1); _rc=$?
     ok $_rc "$_name"
+    case $1 in -*) _out="$_out	(allowed: ${1#--} $2)" ;; esac
     comment "$_out"
 }
+
+# bound TYPE FLOOR KEY: the relative error allowed in what was computed with operands of TYPE: FLOOR
+# for fp32; for fp16 and bf16 that and twice PyTorch's own error at that precision, which
+# fixtures/errors.tsv has for the golden tensor KEY
+bound() {
+    [ "$1" = fp32 ] && echo "$2" && return
+    awk -F '\t' -v type="$1" -v least="$2" -v key="$3" '
+        NR == 1 { for (i = 2; i <= NF; i++) column[$i] = i }
+        $1 == key && $(column[type]) { print least + 2 * $(column[type]) }' "$ROOT/fixtures/errors.tsv"
+}
+
+# operands STORED: the type of the operands of a product with weights that --dtype stores as STORED:
+# on the CPU F32
+operands() { [ "$DEVICE" = cpu ] && echo fp32 || echo "$1"; }
 
 # fails STATUS PATTERN NAME COMMAND...: exits with STATUS, says one line (or, with exit 2, two) like
 # PATTERN on stderr
@@ -74,6 +89,14 @@ figure() {
     [ -z "${SANITIZE:-}" ] || set -- 0 "$2 # SKIP under a sanitizer"
     ok "$1" "$2"
 }
+
+# skip REASON NAME: counts a test that cannot be run here
+skip() {
+    tests=$((tests + 1))
+    echo "ok $tests - $2 # SKIP $1"
+}
+
+have() { command -v "$1" >/dev/null; }
 
 skip_all() { echo "1..0 # SKIP $*"; exit 0; }
 
