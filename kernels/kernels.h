@@ -28,6 +28,9 @@ extern "C" {
 
 /* Claims the device; nothing is allocated on it before. Dies with the reason if there is none. */
 void device_open(void);
+/* What the program's user can do when memory is out ("--dtype fp16 needs less"): the end of that
+** message, since ops know no options. The text must stay. */
+void device_advice(const char *text);
 /* "cpu", "cuda: NVIDIA H200" */
 const char *device_name(void);
 /* The most that was held at one time, weights and scratch. Mapped files do not count. */

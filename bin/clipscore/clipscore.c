@@ -181,9 +181,12 @@ static void all_documents(session *s)
     if (!reader_next(&in))
         die("standard input has no document");
     if (!pixels) {
+        tensor_type type = dtype_named(dtype);
         stats_phase("load");
+        if (type == F32)
+            device_advice("--dtype fp16 needs less");
         device_open();
-        clip_load(&s->model, dtype_named(dtype));
+        clip_load(&s->model, type);
     }
     if (!pixels && !embeds)
         score_header(per_frame);

@@ -76,6 +76,7 @@ static void load_model(void)
 {
     stats_phase("load");
     checkpoint = dit_find(model_path);
+    device_advice("fewer --frames, a smaller --size or w8a16 weights (wan-quantize) need less");
     device_open();
     dit_load(&model, checkpoint, model_path, weight_type, share);
     stats_add("weight_loads", 1);

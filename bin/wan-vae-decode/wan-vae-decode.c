@@ -145,6 +145,8 @@ int main(int argc, char **argv)
         die("standard input has no document");
     stats_phase("load");
     static vae v;
+    device_advice(type == F32 ? "--dtype fp16 or smaller pictures (wan-denoise --size) need less"
+                              : "smaller pictures (wan-denoise --size) need less");
     device_open();
     vae_load(&v, checkpoint, type, ours);
     stats_add("weight_loads", 1);

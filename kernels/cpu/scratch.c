@@ -25,6 +25,9 @@ typedef struct chunk {
 
 static chunk *top;         /* the chunk that the next push goes to if it fits */
 static size_t taken, peak; /* bytes in use now; most ever */
+static const char *advice;
+
+void device_advice(const char *text) { advice = text; }
 
 static size_t capacity(const chunk *c) { return c->size - ALIGN; }
 
@@ -46,7 +49,8 @@ static chunk *map_chunk(size_t bytes)
     size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     chunk *c = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (c == MAP_FAILED)
-        die("out of memory: %zu MB in use, %zu MB more refused", taken >> 20, size >> 20);
+        die("out of memory: %zu MB in use, %zu MB more refused%s%s", taken >> 20, size >> 20,
+            advice ? "; " : "", advice ? advice : "");
     madvise(c, size, MADV_HUGEPAGE); /* fewer misses of the TLB; no harm where it is refused */
     *c = (chunk){.size = size};
     return c;

@@ -30,8 +30,11 @@ extern cudaStream_t stream;
 extern int device_number, device_sms, device_capability;
 extern size_t device_shared_bytes;
 
-/* Dies "cannot WHAT: reason" unless e is success. */
+/* Dies "cannot WHAT on the gpu: reason" unless e is success; if a kernel before it failed, says that
+** instead. */
 void cuda_check(cudaError_t e, const char *what);
+/* Dies: WHAT needs so many bytes (0: unknown), what is held here, what is free, the advice. */
+[[noreturn]] void out_of_memory(const char *what, size_t bytes);
 /* After a launch: did it start? A fault inside shows at the next wait. */
 #define LAUNCHED(kernel) cuda_check(cudaGetLastError(), "start " kernel)
 /* Allows the kernel that many bytes of dynamic shared memory. */

@@ -14,8 +14,42 @@ cudaStream_t stream;
 int device_number, device_sms, device_capability;
 size_t device_shared_bytes;
 
-static size_t kept, peak;
+static size_t kept, stacked, peak; /* bytes: by device_keep(), by the stack, the most of both */
 static char device_title[288] = "cuda";
+static const char *advice = "end what else uses the gpu, or use the program in build/cpu";
+
+void device_advice(const char *text) { advice = text; }
+
+void out_of_memory(const char *what, size_t bytes)
+{
+    enum : size_t { MB = 1 << 20 };
+    size_t free_bytes = 0, total = 0;
+    char needs[48] = "more memory", has[96] = "";
+    if (bytes)
+        snprintf(needs, sizeof needs, "%zu MB more", (bytes + MB - 1) / MB);
+    if (cudaMemGetInfo(&free_bytes, &total) == cudaSuccess)
+        snprintf(has, sizeof has, " and %zu of %zu MB are free", free_bytes / MB, total / MB);
+    die("out of gpu memory: %s needs %s, %zu MB are in use here%s; %s", what, needs,
+        (kept + stacked) / MB, has, advice);
+}
+
+/* Errors of a kernel that was running, which every call after it returns. */
+static bool is_fault(cudaError_t e)
+{
+    switch (e) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorHardwareStackError:
+    case cudaErrorAssert:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorECCUncorrectable: return true;
+    default: return false;
+    }
+}
 
 void cuda_check(cudaError_t e, const char *what)
 {
@@ -26,6 +60,13 @@ void cuda_check(cudaError_t e, const char *what)
         die("cannot %s: this program was not built for %s (compute capability %d.%d); "
             "build again with SMS naming it",
             what, device_title + 6, device_capability / 10, device_capability % 10);
+    if (is_fault(e))
+        die("the gpu failed: %s; it was found out when it was to %s", cudaGetErrorString(e), what);
+    if (e == cudaErrorMemoryAllocation) {
+        char to[160];
+        snprintf(to, sizeof to, "to %s", what);
+        out_of_memory(to, 0);
+    }
     die("cannot %s on the gpu: %s", what, cudaGetErrorString(e));
 }
 
@@ -38,16 +79,29 @@ static void older_paths(void)
         device_capability = asked;
 }
 
+/* Dies with what is missing: the driver, a driver that is new enough, a card. */
+static void find_card(void)
+{
+    int count = 0, driver = 0;
+    cudaError_t e = cudaGetDeviceCount(&count);
+    if (e == cudaSuccess && count > 0)
+        return;
+    if (e == cudaErrorInsufficientDriver && cudaDriverGetVersion(&driver) == cudaSuccess && driver)
+        die("the gpu's driver is for CUDA %d.%d, but this program needs one for %d.%d; the "
+            "programs in build/cpu need none",
+            driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+    die("there is no gpu that can be used (%s); the programs in build/cpu need none",
+        e == cudaErrorInsufficientDriver ? "no driver is installed"
+        : e == cudaSuccess               ? "none found"
+                                         : cudaGetErrorString(e));
+}
+
 void device_open(void)
 {
     enum { OLDEST = 80 }; /* Ampere: BF16 tensor cores, asynchronous copies */
     if (stream)
         return;
-    int count = 0;
-    cudaError_t e = cudaGetDeviceCount(&count);
-    if (e != cudaSuccess || count == 0)
-        die("there is no gpu that can be used (%s); the programs in build/cpu need none",
-            e == cudaSuccess ? "none found" : cudaGetErrorString(e));
+    find_card();
 
     device_number = ranks_card(count);
     cudaDeviceProp card;
@@ -84,8 +138,9 @@ size_t device_peak_bytes(void) { return peak; }
 
 void device_count_bytes(size_t stack_held)
 {
-    if (kept + stack_held > peak)
-        peak = kept + stack_held;
+    stacked = stack_held;
+    if (kept + stacked > peak)
+        peak = kept + stacked;
 }
 
 void *device_keep(size_t bytes, const char *what)
@@ -93,15 +148,10 @@ void *device_keep(size_t bytes, const char *what)
     void *p;
     device_open();
     cudaError_t e = cudaMalloc(&p, bytes);
-    if (e == cudaErrorMemoryAllocation) {
-        size_t free_bytes = 0, total = 0;
-        cudaMemGetInfo(&free_bytes, &total);
-        die("out of gpu memory: %zu MB are needed for %s, %zu of %zu MB are free", bytes >> 20,
-            what, free_bytes >> 20, total >> 20);
-    }
+    if (e == cudaErrorMemoryAllocation)
+        out_of_memory(what, bytes);
     cuda_check(e, "get memory");
     kept += bytes;
-    if (kept > peak)
-        peak = kept;
+    device_count_bytes(stacked);
     return p;
 }

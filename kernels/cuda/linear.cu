@@ -30,6 +30,8 @@ typedef struct {
 
 static void blas(cublasStatus_t s, const char *what)
 {
+    if (s == CUBLAS_STATUS_ALLOC_FAILED)
+        out_of_memory("cuBLASLt", 0);
     if (s != CUBLAS_STATUS_SUCCESS)
         die("cannot %s on the gpu: %s", what, cublasLtGetStatusString(s));
 }
@@ -120,7 +122,7 @@ static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu)
 {
     static void *workspace;
     if (!workspace)
-        workspace = device_keep(WORKSPACE, "products");
+        workspace = device_keep(WORKSPACE, "the room for products");
     cublasLtEpilogue_t epilogue = b ? gelu ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_BIAS
                                   : gelu ? CUBLASLT_EPILOGUE_GELU
                                          : CUBLASLT_EPILOGUE_DEFAULT;

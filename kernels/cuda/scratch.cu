@@ -45,11 +45,8 @@ template <class F> static void find(F *f, const char *name)
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
-static void need(CUresult r, const char *what)
-{
-    if (r != CUDA_SUCCESS)
-        die("cannot %s on the gpu: driver error %d", what, (int)r);
-}
+/* The driver's errors have the numbers of the runtime's. */
+static void need(CUresult r, const char *what) { cuda_check((cudaError_t)r, what); }
 
 static void open_stack(void)
 {
@@ -97,10 +94,7 @@ static void grow(size_t to, const char *what)
     size_t least = round_up(to - backed, granularity);
     if (back(least > STEP ? least : round_up(STEP, granularity)) || back(least))
         return;
-    size_t free_bytes = 0, total = 0;
-    cudaMemGetInfo(&free_bytes, &total);
-    die("out of gpu memory: %s needs %zu MB more, %zu MB are in use here and %zu of %zu MB free",
-        what, least >> 20, backed >> 20, free_bytes >> 20, total >> 20);
+    out_of_memory(what, least);
 }
 
 size_t scratch_mark(void) { return top; }
