@@ -2,8 +2,10 @@
 #
 #   make [DEVICE=cpu|cuda]    programs in build/$(DEVICE); cuda where there are nvcc and a GPU
 #   make deps                 install what is needed (Debian 12, Ubuntu 24.04)
-#   make check                the tests (TAP, through prove); SANITIZE=1: under AddressSanitizer,
-#                             UndefinedBehaviorSanitizer and LeakSanitizer, in build/cpu-sanitize
+#   make check                the tests (TAP, through prove; t/README.md); SANITIZE=1: under
+#                             AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer, in
+#                             build/cpu-sanitize
+#   make check-sanitizer      the GPU's kernels under compute-sanitizer
 #   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
 #   make demo                 an experiment with the small checkpoint in fixtures/
 #   make bench                seconds and GFLOP/s of each stage at the real model's size
@@ -57,6 +59,7 @@ NCCL       ?= $(patsubst %/include/nccl.h,%,$(firstword \
 KERNELS    := $(patsubst %.cu,$(O)/%.o,$(filter-out $(if $(NCCL),%/ranks_alone.cu,%/ranks.cu), \
               $(wildcard kernels/cuda/*.cu)))
 KERNELLIBS  = -L$(CUDA)/lib64 -lcudart -lcublasLt -lstdc++ -ldl
+APART      := $(filter-out %/scratch.o,$(KERNELS)) $(O)/t/sanitizer/scratch.o
 SMS        ?= 80 86 89 90a
 NVFLAGS    ?= -O3 -lineinfo -std=c++17 --threads 2 -gencode arch=compute_80,code=compute_80 \
               $(foreach s,$(SMS),-gencode arch=compute_$(s),code=sm_$(s))
@@ -119,8 +122,13 @@ OBJECTS_$(1) := $$(patsubst bin/%,$$(O)/bin/%.o,$$(basename $$(SOURCES_$(1))))
 $$(O)/bin/$(1)/$(1).o: $$(O)/usage/$(1).h
 $$(O)/usage/$(1).h: bin/$(1)/$(1).1
 $$(O)/$(1): $$(OBJECTS_$(1)) $$(if $$(filter $(1),$$(MODELS)),$$(LOAD) $$(KERNELS)) $$(COMMON)
-	$$(CC) $$(CFLAGS) -o $$@ $$^ $$(LDFLAGS) $$(LIBS_$(1)) \
+	$$(LINK_$(1))
+LINK_$(1) = $$(CC) $$(CFLAGS) -o $$@ $$^ $$(LDFLAGS) $$(LIBS_$(1)) \
 	    $$(if $$(filter $(1),$$(MODELS)),$$(KERNELLIBS)) $$(call libs,jansson zlib) -lm
+# For compute-sanitizer: the same with another stack.
+$$(O)/sanitizer/$(1): $$(OBJECTS_$(1)) $$(LOAD) $$(APART) $$(COMMON)
+	@mkdir -p $$(@D)
+	$$(LINK_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -144,13 +152,6 @@ $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,jansson zlib) -lm
 
 include t/checks.mk t/fuzz/fuzz.mk
-
-check: all $(UNIT) $(TOOLS_OF_TESTS) $(O)/t/bench/random-model fuzz-targets
-ifeq ($(DEVICE) $(shell nvidia-smi -L 2>/dev/null | head -1),cuda )
-	@echo "1..0 # SKIP built, but not run: nvidia-smi finds no GPU"
-else
-	$(CHECKS) prove -e '' $(sort $(wildcard t/*.t)) $(UNIT) $(FINDINGS)
-endif
 
 bench: all $(O)/t/bench/random-model
 	BUILD=$(CURDIR)/$(O) t/bench/stages.sh
@@ -194,6 +195,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check bench bench-ops deps install demo clean
+.PHONY: all check check-sanitizer bench bench-ops deps install demo clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

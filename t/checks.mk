@@ -1,4 +1,4 @@
-# checks.mk: how the tests are run: their tools and environment, and under which sanitizers.
+# checks.mk: how the tests are run: their tools and environment, on a GPU, under which sanitizers.
 
 # What the tests run beside the programs.
 TOOLS_OF_TESTS := $(patsubst t/tools/%.c,$(O)/t/tools/%,$(wildcard t/tools/*.c))
@@ -20,3 +20,51 @@ check: no-findings
 no-findings:
 	@mkdir -p $(O)/findings && rm -f $(O)/findings/*
 endif
+
+# Every op on the same operands, for 62-devices.t; calls of CUDA that fail, for 63-faults.t.
+$(O)/t/devices/%: t/devices/%.c $(COMMON) $(KERNELS)
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $@.d $(call flags,check) -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) \
+	    $(call libs,check jansson zlib) -lm
+
+$(O)/t/faults/preload.so: t/faults/preload.c
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -shared -I$(CUDA)/include -MF $@.d -o $@ $<
+
+TESTS  = $(sort $(wildcard t/*.t)) $(UNIT)
+TESTED = $(UNIT) $(TOOLS_OF_TESTS) $(O)/t/bench/random-model $(O)/t/devices/ops
+
+# On a GPU its results are compared with the CPU's, whose programs are made for it. Without one only
+# what the programs say then is tested.
+check: all fuzz-targets $(TESTED) $(if $(filter cuda,$(DEVICE)),$(O)/t/faults/preload.so)
+ifneq ($(DEVICE),cuda)
+	$(CHECKS) prove -e '' $(TESTS) $(FINDINGS)
+else ifeq ($(shell nvidia-smi -L 2>/dev/null),)
+	@echo "1..0 # SKIP nvidia-smi finds no GPU: built, but only what is said without one is tested"
+	$(CHECKS) prove -e '' t/63-faults.t
+else
+	$(MAKE) DEVICE=cpu all $(TESTED:$(O)/%=build/cpu/%)
+	$(CHECKS) prove -e '' $(TESTS)
+endif
+
+# ---- compute-sanitizer ----
+
+$(O)/t/sanitizer/%.o: t/sanitizer/%.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVFLAGS) -MMD -MP -c -o $@ $<
+
+# compute-sanitizer sees each tensor's end, and whether it was written, only if each has memory of its
+# own: the same programs and tests with another scratch.cu, in $(O)/sanitizer.
+$(O)/sanitizer/%: t/%.c $(COMMON) $(APART) $(UNIT_OBJECTS)
+	@mkdir -p $(@D)
+	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
+	    $(UNIT_OBJECTS) $(COMMON) $(APART) $(KERNELLIBS) $(call libs,check jansson zlib) -lm
+
+$(O)/sanitizer/planted: $(O)/t/sanitizer/planted.o $(APART) $(COMMON)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ $(KERNELLIBS) -lm
+
+check-sanitizer: all $(MODELS:%=$(O)/sanitizer/%) \
+                 $(addprefix $(O)/sanitizer/,kernels pictures rows threads solvers planted)
+	$(if $(filter cuda,$(DEVICE)),,$(error check-sanitizer needs DEVICE=cuda))
+	BUILD=$(CURDIR)/$(O) DEVICE=cuda prove -v -e '' t/sanitizer.sh

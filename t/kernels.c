@@ -36,29 +36,82 @@ START_TEST(scratch_is_a_stack)
 }
 END_TEST
 
-START_TEST(copy_converts_and_strides)
+static void copy_case(tensor_type from, tensor_type to, int64_t width, int64_t pad)
 {
     size_t mark = scratch_mark();
+    tensor host = random_host(7, width, 100, from);
+    tensor x = placed(host, from, pad), y = placed(host, to, 2 * pad);
+    zero(y);
+    copy(y, x);
+    margins_untouched(y, 2 * pad, "copy");
+    tensor got = fetched(y), want = new_host(F32, 7, width), small = new_host(to, 7, width);
+    host_convert(small, host);
+    host_convert(want, small);
+    ck_assert_mem_eq(got.data, want.data, tensor_bytes(want));
+    zero(y);
+    free(got.data);
+    got = fetched(y);
+    for (int i = 0; i < 7 * width; i++)
+        ck_assert(at(got, 0, i) == 0);
+    margins_untouched(y, 2 * pad, "zero");
+    scratch_reset(mark);
+}
+
+START_TEST(copy_converts_and_strides)
+{
     for (int from = 0; from < 3; from++)
         for (int to = 0; to < 3; to++) {
-            tensor host = random_host(7, 40, 100, FLOATS[from]);
-            tensor x = placed(host, FLOATS[from], 8), y = placed(host, FLOATS[to], 16);
-            zero(y);
-            copy(y, x);
-            margins_untouched(y, 16, "copy");
-            tensor got = fetched(y), want = new_host(F32, 7, 40),
-                   small = new_host(FLOATS[to], 7, 40);
-            host_convert(small, host);
-            host_convert(want, small);
-            ck_assert_mem_eq(got.data, want.data, tensor_bytes(want));
-            zero(y);
-            free(got.data);
-            got = fetched(y);
-            for (int i = 0; i < 7 * 40; i++)
-                ck_assert(at(got, 0, i) == 0);
-            margins_untouched(y, 16, "zero");
+            copy_case(FLOATS[from], FLOATS[to], 40, 8);
+            copy_case(FLOATS[from], FLOATS[to], 40, 0);
+            copy_case(FLOATS[from], FLOATS[to], 13, 3);
+            copy_case(FLOATS[from], FLOATS[to], 13, 0);
         }
+}
+END_TEST
+
+/* n values that F16 can hold, as they would be stored in a file. */
+static tensor stored_values(tensor_type type, int64_t n)
+{
+    tensor host = new_host(type, 1, n), values = random_host(1, n, type == U8 ? 127 : 60000, F32);
+    const float *v = values.data;
+    for (int64_t i = 0; type == I32 && i < n; i++)
+        ((int32_t *)host.data)[i] = (int32_t)v[i];
+    for (int64_t i = 0; type == U8 && i < n; i++)
+        ((uint8_t *)host.data)[i] = (uint8_t)(v[i] + 127);
+    if (type != I32 && type != U8)
+        host_convert(host, values);
+    free(values.data);
+    return host;
+}
+
+static void upload_case(tensor_type from, tensor_type to, int64_t n)
+{
+    size_t mark = scratch_mark();
+    tensor host = stored_values(from, n), want = new_host(to, 1, n), got = new_host(to, 1, n);
+    tensor wide = new_host(F32, 1, n);
+    host_convert(wide, host);
+    host_convert(want, wide);
+    download(got, upload(host, to));
+    ck_assert_msg(memcmp(got.data, want.data, tensor_bytes(want)) == 0, "%lld of %s as %s",
+                  (long long)n, type_name(from), type_name(to));
     scratch_reset(mark);
+    free(host.data);
+    free(want.data);
+    free(got.data);
+    free(wide.data);
+}
+
+/* A card gets them in parts of 16 MB. */
+START_TEST(uploads_convert)
+{
+    static const tensor_type STORED[] = {F32, F16, BF16, F64, I32, U8};
+    for (int from = 0; from < 6; from++)
+        for (int to = 0; to < 3; to++)
+            upload_case(STORED[from], FLOATS[to], 1003);
+    upload_case(F32, F32, 4200001);
+    upload_case(F32, F16, 4200001);
+    upload_case(BF16, BF16, 8400001);
+    upload_case(BF16, F32, 8400001);
 }
 END_TEST
 
@@ -83,26 +136,32 @@ static double gelu_of(double x)
     return x / (1 + exp(-2 * sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
 }
 
+/* Of larger products not every element is compared, but every so many-th. */
+enum { MOST_TERMS = 8000000 };
+
 /* gelu(s) of an s that is wrong by e is wrong by at most 1.13 e: it is compared as s is. */
 static void compare_linear(tally *t, tensor y, tensor x, tensor w, tensor scale, tensor b,
                            bool gelu)
 {
-    int64_t in = tensor_width(x);
+    int64_t in = tensor_width(x), out = tensor_width(y), count = tensor_rows(y) * out;
+    int64_t step = count * in / MOST_TERMS * 2 + 1; /* odd: all columns get their turn */
     tensor got = fetched(y);
-    for (int64_t i = 0; i < tensor_rows(y); i++)
-        for (int64_t o = 0; o < tensor_width(y); o++) {
-            double sum = 0, size = 0;
-            for (int64_t k = 0; k < in; k++) {
-                double term = (double)at(x, i, k) * (double)at(w, o, k);
-                sum += term;
-                size += fabs(term);
-            }
-            double s = scale.data ? (double)at(scale, 0, o) : 1;
-            double add = b.data ? (double)at(b, 0, o) : 0;
-            double want = sum * s + add;
-            compare(t, at(got, i, o), gelu ? gelu_of(want) : want, 1.13 * (size * s + fabs(add)),
-                    (double)in, y.type);
+    for (int64_t e = 0; e < count; e += step) {
+        int64_t i = e / out, o = e % out;
+        double sum = 0, size = 0;
+        for (int64_t k = 0; k < in; k++) {
+            double term = (double)at(x, i, k) * (double)at(w, o, k);
+            sum += term;
+            size += fabs(term);
         }
+        double s = scale.data ? (double)at(scale, 0, o) : 1;
+        double add = b.data ? (double)at(b, 0, o) : 0;
+        double want = sum * s + add;
+        size = size * s + fabs(add);
+        if (y.type != F32) /* the bias may be rounded as y is */
+            size += fabs(add) * half_unit(y.type) * 0x1p24 / (sqrt((double)in) + 8);
+        compare(t, at(got, i, o), gelu ? gelu_of(want) : want, 1.13 * size, (double)in, y.type);
+    }
     free(got.data);
 }
 
@@ -148,12 +207,17 @@ static void linear_case(tally *t, tensor_type stored, tensor_type A, int64_t N, 
 
 START_TEST(linear_is_the_product)
 {
-    static const int64_t sizes[][3] = {{1, 8, 8},       {2, 1544, 16},    {3, 40, 24},
-                                       {130, 264, 520}, {37, 2056, 72},   {515, 96, 136},
-                                       {5, 7, 3},       {129, 1031, 131}, {0, 8, 8}};
-    for (int type = 0; type < 4; type++) {
-        tensor_type stored = (tensor_type[]){F32, F16, BF16, I8}[type];
-        tensor_type A = operand_type(stored == I8 ? F16 : stored);
+    static const int64_t sizes[][3] = {{1, 8, 8},        {2, 1544, 16},    {3, 40, 24},
+                                       {130, 264, 520},  {37, 2056, 72},   {515, 96, 136},
+                                       {5, 7, 3},        {129, 1031, 131}, {1100, 1544, 24},
+                                       {1300, 200, 456}, {70, 4616, 8},    {0, 8, 8}};
+    static const struct {
+        tensor_type stored, operands; /* codes meet any, the others their own */
+    } types[] = {{F32, F32}, {F16, F16}, {BF16, BF16}, {I8, F16}, {I8, BF16}, {I8, F32}};
+    for (int type = 0; type < 6; type++) {
+        tensor_type stored = types[type].stored, A = operand_type(types[type].operands);
+        if (type > 3 && on_cpu())
+            continue;
         tally t = {.name = type_name(stored)};
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             int64_t N = sizes[i][0], in = sizes[i][1], out = sizes[i][2];
@@ -225,7 +289,7 @@ END_TEST
 typedef struct {
     int batch, heads, d, Lq, Lk;
     float last_key_count, size;
-    bool bias, causal, cpu_only;
+    bool bias, causal;
 } attention_case;
 
 static void compare_attention(tally *t, tensor y, tensor q, tensor k, tensor v, tensor bias,
@@ -284,6 +348,14 @@ START_TEST(attention_is_softmax)
         {.batch = 3, .heads = 2, .d = 64, .Lq = 1, .Lk = 1, .size = 1},
         {.batch = 2, .heads = 1, .d = 128, .Lq = 1, .Lk = 600, .size = 6},
         {.batch = 1, .heads = 1, .d = 384, .Lq = 140, .Lk = 140, .size = 1},
+        {.batch = 2, .heads = 3, .d = 128, .Lq = 333, .Lk = 177, .size = 2, .last_key_count = 99},
+        {.batch = 2, .heads = 2, .d = 128, .Lq = 257, .Lk = 64, .size = 1, .last_key_count = 449},
+        {.batch = 1, .heads = 2, .d = 128, .Lq = 129, .Lk = 353, .size = 1, .bias = true},
+        {.batch = 3, .heads = 2, .d = 64, .Lq = 65, .Lk = 130, .size = 1, .bias = true},
+        {.batch = 3, .heads = 2, .d = 64, .Lq = 66, .Lk = 66, .size = 1, .causal = true},
+        {.batch = 2, .heads = 2, .d = 384, .Lq = 70, .Lk = 191, .size = 1},
+        {.batch = 1, .heads = 3, .d = 40, .Lq = 65, .Lk = 129, .size = 1},
+        {.batch = 1, .heads = 1, .d = 512, .Lq = 9, .Lk = 70, .size = 1},
         {.batch = 2,
          .heads = 3,
          .d = 10,
@@ -291,24 +363,16 @@ START_TEST(attention_is_softmax)
          .Lk = 530,
          .size = 3,
          .bias = true,
-         .last_key_count = 7,
-         .cpu_only = true},
-        {.batch = 1,
-         .heads = 2,
-         .d = 5,
-         .Lq = 20,
-         .Lk = 9,
-         .size = 1,
-         .causal = true,
-         .cpu_only = true},
+         .last_key_count = 7},
+        {.batch = 1, .heads = 2, .d = 5, .Lq = 20, .Lk = 9, .size = 1, .causal = true},
     };
     for (int type = 0; type < 3; type++) {
         tensor_type A = operand_type(FLOATS[type]);
-        tally t = {.name = "attention"};
+        tally t = {.name = type_name(A)};
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             const attention_case *c = &cases[i];
             int64_t width = c->heads * c->d, nq = c->batch * c->Lq, nk = c->batch * c->Lk;
-            if (c->cpu_only && !on_cpu())
+            if (A != F32 && c->d % 8)
                 continue;
             size_t mark = scratch_mark();
             float scale = 1 / sqrtf((float)c->d);
@@ -334,7 +398,7 @@ START_TEST(attention_is_softmax)
 }
 END_TEST
 
-/* ---- what does not fit ---- */
+/* ---- what does not fit, and what fails ---- */
 
 static void bad_width(void)
 {
@@ -360,64 +424,94 @@ static void bad_channels(void)
     conv_weight c = conv_upload(reshape(w, 8, 8, 3, 3, 3), (tensor){0}, F32);
     conv3d(scratch(F32, 1, 4, 4, 8), scratch(F32, 1, 4, 4, 16), (tensor){0}, &c, false);
 }
+static void too_large(void)
+{
+    device_advice("eat less");
+    scratch(F32, 3, 1 << 20, 1 << 20, 8);
+}
+/* A kernel that faults is noticed when its result is wanted. */
+static void bad_address(void)
+{
+    tensor x = scratch(F32, 64, 64), nowhere = tensor_of((void *)4096, F32, 64, 64);
+    zero(x);
+    add(x, nowhere);
+    download(new_host(F32, 64, 64), x);
+}
 
-/* A child runs f; what it said. */
-static const char *death_of(void (*f)(void), char *said, size_t size)
+static const struct {
+    void (*call)(void);
+    const char *first, *second; /* of what it says */
+} deaths[] = {{bad_width, "F32 [3, 24]", "F16 [8, 16]"},
+              {bad_scale, "F32 [7, 1]", "I8 [8, 16]"},
+              {bad_heads, "F32 [4, 128]", "F32 [5, 64]"},
+              {bad_gate, "F32 [4, 8]", "F32 [16]"},
+              {bad_channels, "F32 [1, 4, 4, 16]", "8, 3, 3, 3, 8]"},
+              {too_large, "out of ", "eat less"},
+              {bad_address, "the gpu failed: ", "illegal memory access"}};
+enum { DEATHS = sizeof deaths / sizeof *deaths };
+
+/* This program again, which runs deaths[i]: a child that is merely forked cannot use a GPU that its
+** parent has opened. What it said. */
+static void death_of(int i, char *said, size_t size)
 {
     int ends[2], status;
+    char number[8];
+    snprintf(number, sizeof number, "%d", i);
     ck_assert_int_eq(pipe(ends), 0);
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
         dup2(ends[1], STDERR_FILENO);
-        f();
-        _exit(0);
+        execl("/proc/self/exe", "kernels", number, (char *)NULL);
+        _exit(99);
     }
     close(ends[1]);
-    ssize_t n = read(ends[0], said, size - 1);
-    said[n > 0 ? n : 0] = 0;
+    size_t n = 0;
+    for (ssize_t got; n + 1 < size && (got = read(ends[0], said + n, size - 1 - n)) > 0;)
+        n += (size_t)got;
+    said[n] = 0;
     close(ends[0]);
     waitpid(child, &status, 0);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "lived: %s", said);
-    return said;
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%d did not die: %s", i, said);
+    ck_assert_msg(n && strchr(said, '\n') == said + n - 1, "not one line: %s", said);
 }
 
-START_TEST(misfits_are_named)
+START_TEST(deaths_say_why)
 {
-    static const struct {
-        void (*call)(void);
-        const char *first, *second;
-    } cases[] = {{bad_width, "F32 [3, 24]", "F16 [8, 16]"},
-                 {bad_scale, "F32 [7, 1]", "I8 [8, 16]"},
-                 {bad_heads, "F32 [4, 128]", "F32 [5, 64]"},
-                 {bad_gate, "F32 [4, 8]", "F32 [16]"},
-                 {bad_channels, "F32 [1, 4, 4, 16]", "[8, 3, 3, 3, 8]"}};
-    char said[500];
-    if (!on_cpu()) /* a child of a process that has opened a GPU cannot use it */
-        return;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        death_of(cases[i].call, said, sizeof said);
-        ck_assert_msg(strstr(said, cases[i].first) && strstr(said, cases[i].second), "%s", said);
+    char said[1000];
+    for (int i = 0; i < DEATHS; i++) {
+        if (deaths[i].call == bad_address && on_cpu()) /* the system's to notice */
+            continue;
+        death_of(i, said, sizeof said);
+        ck_assert_msg(strstr(said, deaths[i].first) && strstr(said, deaths[i].second), "%s", said);
+        printf("# %s", said);
     }
 }
 END_TEST
 
 int main(int argc, char **argv)
 {
-    (void)argc;
     program_name_set(argv[0]);
     device_open();
+    if (argc > 1) {
+        deaths[atoi(argv[1]) % DEATHS].call();
+        return 0;
+    }
     Suite *suite = suite_create("kernels");
     TCase *cases = tcase_create("products");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, scratch_is_a_stack);
     tcase_add_test(cases, copy_converts_and_strides);
+    tcase_add_test(cases, uploads_convert);
     tcase_add_test(cases, upload_into_and_slices);
     tcase_add_test(cases, linear_is_the_product);
     tcase_add_test(cases, linear_takes_f32_operands);
     tcase_add_test(cases, joined_rows);
     tcase_add_test(cases, attention_is_softmax);
-    tcase_add_test(cases, misfits_are_named);
     suite_add_tcase(suite, cases);
+    TCase *faults = tcase_create("deaths");
+    tcase_set_timeout(faults, 120);
+    tcase_add_test(faults, deaths_say_why);
+    suite_add_tcase(suite, faults);
     return run_tests(suite);
 }

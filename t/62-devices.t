@@ -1,0 +1,66 @@
+#!/bin/sh
+# A GPU's results against the CPU's, through pipes: every op, and whole lines whose stages run now on
+# the one, now on the other.
+. "$(dirname "$0")/tap.sh"
+cpu=${CPU_BUILD:-$ROOT/build/cpu} cuda=${CUDA_BUILD:-$ROOT/build/cuda}
+model=$ROOT/fixtures/random
+cd "$ROOT" || exit 1
+nvidia-smi -L >/dev/null 2>&1 || skip_all "nvidia-smi finds no GPU"
+for build in "$cpu" "$cuda"; do
+    [ -x "$build/wan-denoise" ] && [ -x "$build/t/devices/ops" ] ||
+        skip_all "$build is not built (make check DEVICE=cuda builds both)"
+done
+
+# ---- every op ----
+
+# Products, norms and gates round their result once (2^-11, 2^-8 of it at most), attention its weights
+# too; in F32 sums take other orders. What only moves numbers is exact.
+ops() { # TYPE BOUND
+    "$cpu/t/devices/ops" "$1" >"$TMP/ops"
+    "$cuda/t/devices/ops" "$1" >"$TMP/gpu"
+    ok $? "ops run, $1"
+    for name in $(tensor-info --names "$TMP/ops"); do
+        case $name in
+        upload* | download | copy* | zero | count_nonfinite | *patchify | split_frames | quantize_frames)
+            close_to "$name, $1" --same 1 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
+        *) close_to "$name, $1" --rel "$2" "$TMP/gpu:$name" "$TMP/ops:$name" ;;
+        esac
+    done
+}
+ops fp32 4e-6
+ops fp16 4.9e-4
+ops bf16 3.9e-3
+is "$(sed -n 's/^\(void\|int64_t\|tensor\) \([a-z0-9_]*\)(.*/\2/p' kernels/kernels.h | grep -v -e '^device_' -e '^scratch' | sort | tr '\n' ' ')" \
+    "$(tensor-info --names "$TMP/ops" | sed 's/\..*//' | sort -u | tr '\n' ' ')" \
+    "these are all the ops of kernels.h"
+
+# ---- lines of both ----
+
+line="5 17 99 4 1"
+encode() { echo "$line" | "$1/wan-encode-text" -m "$model" --token-ids -n "3 4 5 1"; }
+denoise() { "$1/wan-denoise" -m "$model" -s 4 -S 7 --size 160x128 --frames 9 --dtype "${2-fp32}"; }
+decode() { "$1/wan-vae-decode" -m "$model" --raw; }
+encode "$cpu" | tee "$TMP/text" | denoise "$cpu" | tee "$TMP/latents" | decode "$cpu" >"$TMP/video"
+ok $? "the CPU alone"
+denoise "$cuda" <"$TMP/text" | decode "$cpu" >"$TMP/mixed"
+close_to "denoised on the GPU, decoded on the CPU" --rel 1e-4 "$TMP/mixed:video" "$TMP/video:video"
+denoise "$cpu" <"$TMP/text" | decode "$cuda" >"$TMP/mixed"
+close_to "denoised on the CPU, decoded on the GPU" --rel 1e-4 "$TMP/mixed:video" "$TMP/video:video"
+denoise "$cuda" <"$TMP/text" | decode "$cuda" >"$TMP/mixed"
+close_to "both on the GPU" --rel 1e-4 "$TMP/mixed:video" "$TMP/video:video"
+tensor-info "$TMP/mixed" | grep -c 'device: "cuda: ' >"$TMP/count"
+is "$(cat "$TMP/count")" 2 "whose metadata name it twice"
+# The reference's own error after 8 steps is more than any after 4.
+for type in fp16 bf16; do
+    denoise "$cuda" $type <"$TMP/text" >"$TMP/mixed"
+    close_to "denoised on the GPU, $type" --rel "$(bound $type 1e-4 unipc.latents)" \
+        "$TMP/mixed:latents" "$TMP/latents:latents"
+done
+for tensor in context:t5.prompt context_null:t5.negative; do
+    encode "$cuda" >"$TMP/mixed"
+    close_to "${tensor%:*} of the GPU" --rel "$(bound bf16 1e-4 ${tensor#*:}.context)" \
+        "$TMP/mixed:${tensor%:*}" "$TMP/text:${tensor%:*}"
+done
+encode "$cuda" | denoise "$cpu" fp16 | decode "$cuda" | tensor-info >"$TMP/info"
+like "$(cat "$TMP/info")" "*video *F32 *[[]3, 9, 128, 160[]]*" "the GPU's text and pictures around the CPU's latents"
+done_testing

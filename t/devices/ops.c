@@ -1,0 +1,263 @@
+/*
+** ops.c: runs every op of kernels.h on the same operands and writes what each makes as a document,
+** so that what one device makes can be compared with what another does:
+**
+**     build/cuda/t/devices/ops fp16 | tensor-diff --rel 5e-4 - FILE
+**
+** A tensor is named by its op; what is behind a full stop tells cases apart. TYPE is that of the
+** weights; the operands are rounded to it whatever the device computes with. Sizes are the real
+** models' widths, at few rows, odd where they may be.
+*/
+#include "../../common/stream.h"
+#include "../compare.h"
+
+enum { D = 1536, HEADS = 3, L = 301, MOST = 64 };
+
+static tensor_type stored, A; /* of the weights; of the operands that meet them here */
+
+static int made;
+static document results;
+static tensor result[MOST];
+
+static void keep(const char *name, tensor y)
+{
+    if (made == MOST)
+        die("more than %d results", MOST);
+    result[made] = fetched(y);
+    document_add(&results, name, result[made++]);
+}
+
+/* Operands [n, width] in rows that are wider, and room for a result of that kind. */
+static tensor operand(int64_t n, int64_t width, float size)
+{
+    return placed(random_host(n, width, size, stored), A, 8);
+}
+
+static tensor room(tensor_type type, int64_t n, int64_t width)
+{
+    return placed(new_host(F32, n, width), type, 16);
+}
+
+static tensor stream_of(int64_t n, int64_t width) /* the residual stream: F32 */
+{
+    return placed(random_host(n, width, 3, F32), F32, 8);
+}
+
+static tensor vector(int64_t n, float size)
+{
+    return upload(reshape(random_host(1, n, size, F32), n), F32);
+}
+
+/* ---- memory ---- */
+
+static void run_memory(void)
+{
+    static const tensor_type types[] = {F32, F16, BF16};
+    tensor host = random_host(37, 40, 9, F32), small = new_host(stored, 37, 40);
+    host_convert(small, host);
+    tensor x = upload(small, stored), y = scratch(F32, 37, 40), z = room(F32, 37, 40);
+    keep("upload", x);
+    keep("upload.converted", upload(host, stored));
+    upload_into(y, host);
+    upload_into(rows(y, 3, 1), rows(host, 7, 1));
+    keep("upload_into", y);
+    tensor back = new_host(F32, 37, 24);
+    download(back, columns(y, 8, 24));
+    keep("download", upload(back, F32));
+    for (int i = 0; i < 3; i++) {
+        tensor w = room(types[i], 37, 40);
+        copy(w, x);
+        keep((const char *[]){"copy", "copy.f16", "copy.bf16"}[i], w);
+    }
+    copy(z, y);
+    zero(columns(rows(z, 5, 11), 3, 7));
+    keep("zero", z);
+}
+
+/* ---- products ---- */
+
+static linear_weight weight(tensor_type type, int64_t out, int64_t in)
+{
+    tensor wide = random_host(out, in, type == I8 ? 127 : 1 / sqrtf((float)in), F32);
+    tensor host = new_host(type, out, in), b = random_host(1, out, 1, F32);
+    tensor scale = random_host(1, out, 1e-3f, F32);
+    for (int64_t i = 0; i < out * in && type == I8; i++)
+        ((int8_t *)host.data)[i] = (int8_t)rintf(((float *)wide.data)[i]);
+    if (type != I8)
+        host_convert(host, wide);
+    return linear_upload(1, &host, type == I8 ? &scale : NULL, &b, type);
+}
+
+static void run_products(void)
+{
+    tensor x = operand(L, D, 1), few = rows(x, 0, 21);
+    linear_weight square = weight(stored, D, D), codes = weight(I8, 520, D);
+    linear_weight narrow = weight(stored, 64, D), tall = weight(stored, 264, 2 * D);
+    tensor y = room(A, L, D);
+    linear(y, x, &square);
+    keep("linear", y);
+    linear(rows(y, 0, 21), few, &square);
+    keep("linear.few", rows(y, 0, 21));
+    linear_gelu(y, x, &square);
+    keep("linear_gelu", y);
+    y = room(F32, L, 64);
+    linear(y, x, &narrow);
+    keep("linear.f32", y);
+    y = room(A, L, 264);
+    linear(y, operand(L, 2 * D, 1), &tall);
+    keep("linear.long", y);
+    y = room(A, L, 520);
+    linear(y, x, &codes);
+    keep("linear.codes", y);
+    linear_gelu(y, x, &codes);
+    keep("linear_gelu.codes", y);
+    y = room(F32, 21, 520);
+    linear(y, few, &codes);
+    keep("linear.codes_f32", y);
+}
+
+static void attend(const char *name, int64_t d, int64_t Lq, int64_t Lk, attention_spec spec)
+{
+    int64_t width = spec.heads * d;
+    tensor q = operand(spec.batch * Lq, width, 2), k = operand(spec.batch * Lk, width, 2);
+    tensor v = operand(spec.batch * Lk, width, 1), y = room(A, spec.batch * Lq, width);
+    spec.scale = 1 / sqrtf((float)d);
+    if (spec.bias.data) /* wanted: any */
+        spec.bias = upload(random_host(spec.heads, Lq + Lk - 1, 3, F32), F32);
+    attention(y, q, k, v, &spec);
+    keep(name, y);
+}
+
+static void run_attention(void)
+{
+    tensor wanted = scratch(F32, 1);
+    attend("attention", 128, L, L, (attention_spec){.batch = 2, .heads = HEADS});
+    attend("attention.text", 128, L, 22,
+           (attention_spec){.batch = 2, .heads = HEADS, .last_key_count = 491});
+    attend("attention.long_text", 128, L, 150,
+           (attention_spec){.batch = 1, .heads = HEADS, .last_key_count = 363});
+    attend("attention.bias", 64, 77, 77,
+           (attention_spec){.batch = 1, .heads = HEADS, .bias = wanted});
+    attend("attention.causal", 64, 77, 77,
+           (attention_spec){.batch = 2, .heads = HEADS, .causal = true});
+    attend("attention.wide", 384, 130, 130, (attention_spec){.batch = 1, .heads = 1});
+}
+
+/* ---- rows and elements ---- */
+
+static void run_norms(void)
+{
+    tensor x = operand(L, D, 2), stream = stream_of(L, D), y = room(A, L, D);
+    tensor gamma = vector(D, 1), beta = vector(D, 1);
+    tensor rope = upload(reshape(random_host(L, 128, 1, F32), L, 64, 2), F32);
+    rms_norm(y, x, gamma, 1e-6f);
+    keep("rms_norm", y);
+    rms_norm(y, stream, gamma, 1e-6f);
+    keep("rms_norm.stream", y);
+    rms_norm_rope(y, x, gamma, 1e-6f, rope);
+    keep("rms_norm_rope", y);
+    rms_norm_silu(y, stream, gamma, 1e-24f);
+    keep("rms_norm_silu", y);
+    layer_norm(y, stream, gamma, beta, 1e-6f);
+    keep("layer_norm", y);
+    layer_norm(y, x, (tensor){0}, (tensor){0}, 1e-6f);
+    keep("layer_norm.plain", y);
+    modulated_norm(y, stream, gamma, beta, 1e-6f);
+    keep("modulated_norm", y);
+}
+
+static void run_elements(void)
+{
+    tensor x = operand(L, D, 4), up = operand(L, D, 1), y = room(A, L, D);
+    tensor stream = stream_of(L, D), flat[3];
+    silu(y, x);
+    keep("silu", y);
+    quick_gelu(y, x);
+    keep("quick_gelu", y);
+    mul_gelu(y, x, up);
+    keep("mul_gelu", y);
+    add(stream, x);
+    keep("add", stream);
+    add_gated(stream, up, vector(D, 1));
+    keep("add_gated", stream);
+    for (int i = 0; i < 3; i++)
+        flat[i] = upload(random_host(16, 1001, 2, F32), F32);
+    linear_combination(flat[0], 3, flat, (double[]){0.3, -7.25, 6.5});
+    keep("linear_combination", flat[0]);
+    tensor bad = random_host(5, 1000, 1, F32), count = new_host(F32, 1, 1);
+    ((float *)bad.data)[4999] = NAN;
+    ((float *)bad.data)[77] = -INFINITY;
+    *(float *)count.data = (float)count_nonfinite(placed(bad, A, 0));
+    keep("count_nonfinite", upload(count, F32));
+}
+
+/* ---- latents and pictures ---- */
+
+static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t in, int64_t out,
+                     int kt, int k, int64_t past, bool upsample)
+{
+    int64_t s = upsample ? 2 : 1, taps = (int64_t)kt * k * k;
+    float size = 1 / sqrtf((float)(in * taps));
+    tensor w = reshape(random_host(out, in * taps, size, stored), out, in, kt, k, k);
+    conv_weight c = conv_upload(w, random_host(1, out, 1, F32), stored);
+    tensor x = placed(random_host(T * Y * X, in, 1, stored), A, 0), before = {0};
+    if (past)
+        before = reshape(placed(random_host(past * Y * X, in, 1, stored), A, 0), past, Y, X, in);
+    tensor y = scratch(A, T, s * Y, s * X, out);
+    conv3d(y, reshape(x, T, Y, X, in), before, &c, upsample);
+    keep(name, y);
+}
+
+static void run_pictures(void)
+{
+    int patch[] = {1, 2, 2};
+    tensor latents = upload(reshape(random_host(16, 3 * 6 * 10, 3, stored), 16, 3, 6, 10), F32);
+    tensor tokens = room(A, 3 * 3 * 5, 64), back = scratch(F32, 16, 3, 6, 10);
+    patchify(tokens, latents, patch);
+    keep("patchify", tokens);
+    unpatchify(back, tokens, patch);
+    keep("unpatchify", back);
+    convolve("conv3d", 1, 13, 19, 192, 96, 3, 3, 2, false);
+    convolve("conv3d.first", 2, 9, 20, 16, 384, 3, 3, 0, false);
+    convolve("conv3d.upsample", 1, 9, 11, 96, 48, 1, 3, 0, true);
+    convolve("conv3d.time", 1, 9, 11, 64, 128, 3, 1, 2, false);
+    convolve("conv3d.head", 1, 17, 33, 96, 3, 3, 3, 1, false);
+    tensor x = placed(random_host(3 * 5 * 7, 64, 1, stored), A, 0), y = scratch(A, 6, 5, 7, 32);
+    split_frames(y, reshape(x, 3, 5, 7, 64));
+    keep("split_frames", y);
+    tensor picture = upload(reshape(random_host(5 * 7, 3, 1.2f, F32), 1, 5, 7, 3), F32);
+    tensor levels = scratch(U8, 1, 5, 7, 3);
+    quantize_frames(levels, picture);
+    keep("quantize_frames", levels);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        tensor_type type;
+    } types[] = {{"fp32", F32}, {"fp16", F16}, {"bf16", BF16}};
+    writer out;
+    int t = 0;
+    program_name_set(argv[0]);
+    while (argc == 2 && t < 3 && strcmp(argv[1], types[t].name) != 0)
+        t++;
+    if (argc != 2 || t == 3)
+        die("usage: ops fp32|fp16|bf16");
+    device_open();
+    stored = types[t].type;
+    A = operand_type(stored);
+    run_memory();
+    run_products();
+    run_attention();
+    run_norms();
+    run_elements();
+    run_pictures();
+    writer_open(&out, stdout, "standard output");
+    writer_header(&out, &results);
+    for (int i = 0; i < made; i++)
+        writer_tensor(&out, result[i]);
+    writer_end(&out);
+    writer_close(&out);
+    return 0;
+}

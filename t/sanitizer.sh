@@ -1,0 +1,85 @@
+#!/bin/sh
+# sanitizer.sh: compute-sanitizer over the kernels' tests and the programs (make check-sanitizer). TAP.
+#
+# $BUILD/sanitizer has them with a scratch.cu that gives every tensor memory of its own, so that its
+# end and whether it was written can be seen. planted.cu has mistakes that must be found. With
+# WAN_CAPABILITY=80 a newer card takes the ways of an older one.
+#
+# racecheck reports cuBLASLt's own kernels (nvjet_*, whose tiles the copy engine writes): those are not
+# ours and are counted, not failed.
+. "$(dirname "$0")/tap.sh"
+PATH=$PATH:/usr/local/cuda/bin
+run=$BUILD/sanitizer model=$ROOT/fixtures/random
+nvidia-smi -L >/dev/null 2>&1 || skip_all "nvidia-smi finds no GPU"
+have compute-sanitizer || skip_all "there is no compute-sanitizer"
+export CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=-
+cd "$ROOT" || exit 1
+
+contexts="$GOLDEN:t5.prompt.context=context $GOLDEN:t5.negative.context=context_null"
+tensor-pick $contexts "$GOLDEN:dit.x=latents" >"$TMP/forward"
+tensor-pick $contexts "$GOLDEN:noise" >"$TMP/text"
+tensor-pick "$GOLDEN:vae.z=latents" >"$TMP/latents"
+tensor-pick -k prompt='a cat' "$ROOT/fixtures/clip/golden.safetensors:frames" >"$TMP/frames"
+wan-quantize -q -t w8a16 -m "$model" >"$TMP/w8a16.safetensors"
+"$ROOT/fixtures/clip/unpack.sh" "$TMP/clip"
+echo "5 17 99 4 1" >"$TMP/ids"
+
+# One line a run: tool, name, what must be found (errors or nothing), input, environment (or -),
+# command. Long ones first.
+runs() {
+    for tool in racecheck initcheck memcheck synccheck; do
+        echo "$tool kernels nothing /dev/null CK_RUN_CASE=products $run/kernels"
+        echo "$tool kernels-sm80 nothing /dev/null CK_RUN_CASE=products,WAN_CAPABILITY=80 $run/kernels"
+        echo "$tool pictures-sm80 nothing /dev/null WAN_CAPABILITY=80 $run/pictures"
+        for test in pictures rows threads solvers; do
+            echo "$tool $test nothing /dev/null - $run/$test"
+        done
+        echo "$tool encode nothing $TMP/ids - $run/wan-encode-text -m $model --token-ids -n 1"
+        for type in fp32 fp16 bf16; do
+            echo "$tool forward-$type nothing $TMP/forward - $run/wan-denoise -m $model --forward 500 --dtype $type"
+            echo "$tool decode-$type nothing $TMP/latents - $run/wan-vae-decode -m $model --dtype $type"
+            echo "$tool score-$type nothing $TMP/frames - $run/clipscore -m $TMP/clip --dtype $type"
+        done
+        echo "$tool forward-w8a16 nothing $TMP/forward - $run/wan-denoise -m $TMP/w8a16.safetensors --forward 500"
+        echo "$tool forward-sm80 nothing $TMP/forward WAN_CAPABILITY=80 $run/wan-denoise -m $model --forward 500"
+        echo "$tool decode-sm80 nothing $TMP/latents WAN_CAPABILITY=80 $run/wan-vae-decode -m $model --dtype fp16"
+        echo "$tool denoise nothing $TMP/text - $run/wan-denoise -m $model -s 2"
+    done
+    echo "memcheck outside errors /dev/null - $run/planted outside"
+    echo "initcheck uninitialised errors /dev/null - $run/planted uninitialised"
+    echo "racecheck race errors /dev/null - $run/planted race"
+}
+
+# What the tool says of one line: a file TOOL.NAME, whose last line is the exit status.
+cat >"$TMP/one" <<'END'
+tool=$1 name=$2 input=$4 environment=$(echo "$5" | tr , ' ')
+shift 5
+[ "$environment" = - ] || export $environment
+compute-sanitizer --tool $tool --log-file "$TMP/$tool.$name" "$@" <"$input" >/dev/null 2>"$TMP/$tool.$name.err"
+echo "status $?" >>"$TMP/$tool.$name"
+END
+export TMP
+runs >"$TMP/runs"
+xargs -P "$(nproc)" -L 1 sh "$TMP/one" <"$TMP/runs"
+
+theirs=0
+while read -r tool name wanted rest; do
+    log=$TMP/$tool.$name
+    if [ $tool = racecheck ]; then
+        grep -q "RACECHECK SUMMARY" "$log" || echo "no summary" >>"$log"
+        found=$(grep -c -e "Race reported.* at [^ ]*" -e "no summary" "$log")
+        nvjet=$(grep -c "Race reported.* at nvjet_" "$log")
+        theirs=$((theirs + nvjet)) found=$((found - nvjet))
+    else
+        found=$(sed -n 's/.*ERROR SUMMARY: \([0-9]*\) error.*/\1/p' "$log" | head -n 1)
+    fi
+    if [ $wanted = errors ]; then
+        [ "${found:-0}" -gt 0 ]
+        ok $? "$tool finds what was planted: $name"
+    else
+        is "${found:-no summary}, $(sed -n 's/^status/status/p' "$log")" "0, status 0" "$tool: $name"
+    fi
+    [ $wanted = errors ] || [ "$found" = 0 ] || comment "$(grep -v Host "$log" | head -n 20; head -n 3 "$log.err")"
+done <"$TMP/runs"
+comment "$theirs races reported in cuBLASLt's kernels"
+done_testing
