@@ -79,13 +79,13 @@ static void older_paths(void)
         device_capability = asked;
 }
 
-/* Dies with what is missing: the driver, a driver that is new enough, a card. */
-static void find_card(void)
+/* How many there are. Dies with what is missing: the driver, a driver that is new enough, a card. */
+static int count_cards(void)
 {
     int count = 0, driver = 0;
     cudaError_t e = cudaGetDeviceCount(&count);
     if (e == cudaSuccess && count > 0)
-        return;
+        return count;
     if (e == cudaErrorInsufficientDriver && cudaDriverGetVersion(&driver) == cudaSuccess && driver)
         die("the gpu's driver is for CUDA %d.%d, but this program needs one for %d.%d; the "
             "programs in build/cpu need none",
@@ -101,9 +101,7 @@ void device_open(void)
     enum { OLDEST = 80 }; /* Ampere: BF16 tensor cores, asynchronous copies */
     if (stream)
         return;
-    find_card();
-
-    device_number = ranks_card(count);
+    device_number = ranks_card(count_cards());
     cudaDeviceProp card;
     cuda_check(cudaGetDeviceProperties(&card, device_number), "ask for its properties");
     snprintf(device_title, sizeof device_title, "cuda: %s", card.name);

@@ -14,7 +14,6 @@
 **
 ** Only what kernels/cuda calls through the dynamic linker can be seen from here.
 */
-#define _GNU_SOURCE
 #include <cublasLt.h>
 #include <cuda.h>
 #include <cuda_runtime_api.h>
