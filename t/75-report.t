@@ -281,8 +281,8 @@ if command -v chromium >/dev/null; then
     browser report.html --virtual-time-budget=3000 --dump-dom --window-size=1400,6000 > "$TMP/dom"
     is "$(count 'class="player"' "$TMP/dom") $(count 'frame 0 of 0–32' "$TMP/dom")" "2 2" \
         "the script gives every prompt a player"
-    is "$(count '<canvas role="img" aria-label="difference of fp16 and w8a16, amplified"' "$TMP/dom")" 2 \
-        "and a difference"
+    is "$(count '<canvas[^>]*aria-label="difference of fp16 and w8a16, amplified"[^>]* width="832"' "$TMP/dom")" 2 \
+        "and a difference, drawn from the videos"
     browser report.html --virtual-time-budget=3000 --screenshot="$log/report-1400.png" --window-size=1400,4200
     # its windows are not narrower than 500 pixels, but frames are
     echo '<body style="margin: 0"><iframe src="report.html" width="400" height="4200" frameborder="0">' \

@@ -49,12 +49,13 @@ static const struct {
 };
 
 const metric METRIC[METRICS] = {
-    {"clip", "CLIP score", "cosine", 4, CLIP_FRAMES, CLIP_SUMMARY, false},
-    {"temporal", "Temporal consistency", "cosine", 4, CLIP_FRAMES, CLIP_SUMMARY, false},
-    {"motion", "Motion", "pixels a frame", 3, MOTION_FRAMES, MOTION_SUMMARY, false},
-    {"psnr", "PSNR", "dB", 2, PAIR_FRAMES, PAIR_SUMMARY, true},
-    {"ssim", "SSIM", "1 is equal", 4, PAIR_FRAMES, PAIR_SUMMARY, true},
-    {"mad", "Mean absolute difference", "levels of 255", 2, PAIR_FRAMES, PAIR_SUMMARY, true},
+    {"clip", "CLIP score", "CLIP score", "cosine", 4, CLIP_FRAMES, CLIP_SUMMARY, false},
+    {"temporal", "Temporal consistency", "Consistency", "cosine", 4, CLIP_FRAMES, CLIP_SUMMARY,
+     false},
+    {"motion", "Motion", "Motion", "pixels a frame", 3, MOTION_FRAMES, MOTION_SUMMARY, false},
+    {"psnr", "PSNR", "PSNR", "dB", 2, PAIR_FRAMES, PAIR_SUMMARY, true},
+    {"ssim", "SSIM", "SSIM", "1 is equal", 4, PAIR_FRAMES, PAIR_SUMMARY, true},
+    {"mad", "Mean absolute difference", "MAD", "levels of 255", 2, PAIR_FRAMES, PAIR_SUMMARY, true},
 };
 
 /* ---- reading ---- */

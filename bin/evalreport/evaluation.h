@@ -48,7 +48,7 @@ void evaluation_close(evaluation *e);
 
 typedef struct {
     const char *name; /* as columns have it */
-    const char *label, *unit;
+    const char *label, *brief, *unit;
     int decimals;
     table_name frames; /* the table that has it frame by frame */
     table_name summary;

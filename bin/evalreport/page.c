@@ -214,7 +214,7 @@ static void write_subject(const evaluation *e, int i, bool linked)
     fputs("</p>\n", out);
     for (int v = 0; v < e->variants; v++) {
         double n = number_at(&e->table[CLIP], video_row(e, CLIP, v, i), "frames");
-        frames = n > frames ? (int)n : frames;
+        frames = n > frames && n < 1e6 ? (int)n : frames;
     }
     fprintf(out, "<div class=\"films\" data-frames=\"%d\">\n", frames);
     for (int v = 0; v < e->variants; v++)

@@ -55,7 +55,7 @@ static void paired_free(paired *p)
 static void draw_slopes(plane p, const evaluation *e, const metric *m, int variant,
                         const paired *pairs)
 {
-    char *axis = new_format("%s (%s)", m->label, m->unit);
+    char *axis = new_format("%s (%s)", m->brief, m->unit);
     p.y0 = 1, p.y1 = 0, p.x0 = 0, p.x1 = 1;
     range_add(&p.y0, &p.y1, pairs->a, pairs->n);
     range_add(&p.y0, &p.y1, pairs->b, pairs->n);
@@ -100,7 +100,7 @@ static void draw_differences(plane p, const paired *pairs, double mean, double l
             p.right, plane_y(&p, 0), plane_y(&p, 0));
     for (int i = 0; i < pairs->n; i++) {
         fprintf(p.f, "<circle class=\"point\" r=\"2.6\" cx=\"%.2f\" cy=\"%.2f\"><title>",
-                plane_x(&p, 0.3) + spread(i, 26), plane_y(&p, pairs->difference[i]));
+                plane_x(&p, 0.24) + spread(i, 26), plane_y(&p, pairs->difference[i]));
         put_text(p.f, HTML, pairs->name[i]);
         fprintf(p.f, ": %.9g</title></circle>", pairs->difference[i]);
     }
@@ -112,7 +112,7 @@ static void draw_differences(plane p, const paired *pairs, double mean, double l
     if (isfinite(mean))
         fprintf(p.f, "<circle class=\"mean\" r=\"3.6\" cx=\"%.2f\" cy=\"%.2f\"/>", x,
                 plane_y(&p, mean));
-    svg_text(p.f, plane_x(&p, 0.3), p.bottom + 16, "middle", NULL, "pairs");
+    svg_text(p.f, plane_x(&p, 0.24), p.bottom + 16, "middle", NULL, "pairs");
     svg_text(p.f, x, p.bottom + 16, "middle", NULL, isfinite(low) ? "mean, 95 %" : "mean");
     fputs("</g>\n", p.f);
 }
@@ -167,7 +167,7 @@ static void draw_curves(FILE *f, const evaluation *e, const metric *m, const cur
     /* all curves of a video share their frames, whether or not its first has a value */
     p.x0 = last > 0 ? 0 : -0.5;
     p.x1 = last > 0 ? last : 0.5;
-    char *axis = new_format("%s (%s)", m->label, m->unit);
+    char *axis = new_format("%s (%s)", m->brief, m->unit);
     char *said = new_format("frame by frame, from frame %d to %d; values from %.4g to %.4g", first,
                             last, p.y0, p.y1);
     svg_begin(f, 400, 196, title, said);

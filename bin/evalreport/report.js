@@ -27,7 +27,8 @@ document.querySelectorAll('.films').forEach(films => {
         return element;
     }
     const differences = videos.slice(1).map((video, i) => {
-        const figure = add(films, 'figure', {class: 'film'});
+        // of two, beside them; of more, each below its own
+        const figure = add(videos.length > 2 ? video.parentNode : films, 'figure', {class: 'film'});
         const canvas = add(figure, 'canvas', {role: 'img',
             'aria-label': `difference of ${names[0]} and ${names[i + 1]}, amplified`});
         const caption = add(figure, 'figcaption');
@@ -178,4 +179,11 @@ document.querySelectorAll('.films').forEach(films => {
     });
     if (gain) amplify();
     report();
+    draw();
 });
+
+// Tables are stops of the keyboard where they scroll.
+const scrolls = new ResizeObserver(tables => tables.forEach(({target}) => {
+    target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+}));
+document.querySelectorAll('.table').forEach(table => scrolls.observe(table));

@@ -144,7 +144,7 @@ table pair_table(const evaluation *e, int variant)
         table_column(&t, new_format("%s, %s", METRIC[k].label, e->variant[variant]), true);
     }
     for (int k = VIDEO_METRICS; variant && k < METRICS; k++)
-        column(&t, k == METRICS - 1 ? "MAD" : METRIC[k].label, true);
+        column(&t, METRIC[k].brief, true);
     for (int i = 0; i < e->subjects; i++) {
         int pair = pair_row(e, variant, i);
         if (variant && pair < 0)
@@ -171,7 +171,7 @@ table subject_table(const evaluation *e, int which)
     for (int k = 0; k < VIDEO_METRICS; k++)
         column(&t, METRIC[k].label, true);
     for (int k = VIDEO_METRICS; e->variants > 1 && k < METRICS; k++)
-        column(&t, k == METRICS - 1 ? "MAD" : METRIC[k].label, true);
+        column(&t, METRIC[k].brief, true);
     for (int v = 0; v < e->variants; v++) {
         if (video_row(e, CLIP, v, which) < 0)
             continue;

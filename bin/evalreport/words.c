@@ -74,7 +74,7 @@ char *pairing_text(const evaluation *e)
         return new_format("There are no pairs.");
     char *differs = what_differs(pairs);
     char *checked =
-        new_format("Of each of %d pair%s it was checked that the two videos agree in all "
+        new_format("For each of %d pair%s it was checked that the two videos agree in all "
                    "that they say of how they were made (prompt, seed, size, steps and "
                    "every other option), but for: %s.",
                    pairs->rows - by_name, pairs->rows - by_name == 1 ? "" : "s", differs);
