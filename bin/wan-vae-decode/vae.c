@@ -7,7 +7,7 @@
 ** the first goes down the rest of the list to its picture before the second starts (layers_from).
 ** What a convolution needs of the past it keeps itself. So memory holds one frame a level and the
 ** pasts, however long the video is, and a quarter of what four frames at once would take. Several
-** ranks each make a band of every picture (band.h); Y is then the band's rows with those lent.
+** ranks each make a band of every picture (band.h); Y is then the rows of that, with its halo.
 **
 ** It refuses checkpoints with other layers than these, other kernels than 3 x 3 x 3, and latents
 ** of other than 16 channels (their mean and deviation are constants of the trained model).
@@ -149,6 +149,26 @@ static int64_t layer_load(vae *v, int i, weights *w, int64_t in, tensor_type typ
     return l->upsample.out;
 }
 
+/* Rows of halo that a level needs: one for each convolution of three rows until it is fetched
+ * again, and so many that twice as many are the next level's. */
+static void count_halos(vae *v)
+{
+    int *halo = v->band.halo, last = 0;
+    halo[0] = 2; /* middle2 */
+    for (layer *l = v->layer; l < v->layer + v->layers; l++) {
+        halo[last] += l->is_upsample ? 1 : 2;
+        last += l->is_upsample;
+        if (last == MOST_LEVELS)
+            die("the VAE doubles pictures more than %d times", MOST_LEVELS - 1);
+    }
+    halo[last]++; /* the head */
+    for (int i = last - 1; i >= 0; i--)
+        if (2 * halo[i] < halo[i + 1])
+            halo[i] = (halo[i + 1] + 1) / 2;
+    if (halo[0] < 3) /* conv1 and middle0, before the first fetching */
+        halo[0] = 3;
+}
+
 void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
 {
     *v = (vae){.A = operand_type(dtype), .space = 1, .time = 1, .band = ours};
@@ -164,6 +184,7 @@ void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
         C = layer_load(v, i, w, C, dtype);
     v->head_gamma = load_vector(w, "decoder.head.0.gamma", C);
     v->head = causal(w, "decoder.head.2", 3, C, 3, dtype);
+    count_halos(v);
 }
 
 /* ---- memory that lives as long as a video ---- */
@@ -182,8 +203,9 @@ static void residual_start(residual_block *b, int64_t Y, int64_t X, tensor_type 
 
 void vae_start(vae *v, int64_t Y, int64_t X)
 {
-    band_start(&v->band, Y);
-    Y = band_rows(&v->band);
+    int level = 0;
+    band_start(&v->band, Y, X);
+    Y = band_rows(&v->band, level);
     causal_start(&v->conv1, Y, X, v->A);
     residual_start(&v->middle0, Y, X, v->A);
     residual_start(&v->middle2, Y, X, v->A);
@@ -195,7 +217,7 @@ void vae_start(vae *v, int64_t Y, int64_t X)
         l->upsample.started = false;
         if (l->upsample.doubles)
             causal_start(&l->upsample.time_conv, Y, X, v->A);
-        Y = 2 * Y - v->band.above - v->band.below;
+        Y = band_rows(&v->band, ++level);
         X *= 2;
     }
     causal_start(&v->head, Y, X, v->A);
@@ -219,11 +241,9 @@ static tensor as(tensor_type type, tensor x)
 }
 
 /* y = w * (the two frames before x, x), and x becomes the last of the two. */
-static void convolve(vae *v, tensor y, tensor x, causal_conv *c)
+static void convolve(tensor y, tensor x, causal_conv *c)
 {
     tensor absent = {0};
-    if (c->w.ky > 1)
-        band_lend(&v->band, x);
     conv3d(y, x, c->seen ? slice(c->past, 0, c->seen) : absent, &c->w, false);
     if (c->seen == PAST)
         copy(slice(c->past, 0, 1), slice(c->past, 1, 1));
@@ -241,9 +261,9 @@ static tensor residual(vae *v, residual_block *b, tensor x)
     tensor a = like(x, v->A, in), h = like(x, v->A, out);
     tensor r = in == out ? a : like(x, v->A, out);
     rms_norm_silu(a, x, b->gamma1, norm_eps);
-    convolve(v, h, a, &b->conv1);
+    convolve(h, a, &b->conv1);
     rms_norm_silu(h, h, b->gamma2, norm_eps);
-    convolve(v, r, h, &b->conv2);
+    convolve(r, h, &b->conv2);
     if (in != out)
         linear(y, x, &b->shortcut);
     add(y, r);
@@ -252,11 +272,11 @@ static tensor residual(vae *v, residual_block *b, tensor x)
 }
 
 /* x += proj(softmax(q k^T / sqrt(C)) v), q k v = to_qkv(norm(x)): one head, over the pixels of a
- * frame: all of them for k and v */
+ * frame: k and v of all bands */
 static void attend(vae *v, attention_block *b, tensor x)
 {
     size_t mark = scratch_mark();
-    x = band_inner(&v->band, x);
+    x = band_own(&v->band, x);
     int64_t C = x.dim[3], L = x.dim[1] * x.dim[2];
     tensor a = scratch(v->A, L, C), qkv = scratch(v->A, L, 3 * C);
     attention_spec one_head = {.batch = 1, .heads = 1, .scale = 1.0f / sqrtf((float)C)};
@@ -282,7 +302,7 @@ static tensor double_time(vae *v, upsample_block *b, tensor x)
     tensor two = scratch(v->A, 2, x.dim[1], x.dim[2], C);
     size_t mark = scratch_mark();
     tensor both = like(x, v->A, 2 * C);
-    convolve(v, both, as(v->A, x), &b->time_conv);
+    convolve(both, as(v->A, x), &b->time_conv);
     split_frames(two, both);
     scratch_reset(mark);
     return two;
@@ -292,18 +312,19 @@ static tensor double_time(vae *v, upsample_block *b, tensor x)
 static tensor double_space(vae *v, upsample_block *b, tensor x)
 {
     tensor y = scratch(v->A, 1, 2 * x.dim[1], 2 * x.dim[2], b->out), absent = {0};
-    band_lend(&v->band, x);
     conv3d(y, x, absent, &b->conv, true);
-    return as(F32, band_inner(&v->band, y));
+    y = as(F32, band_doubled(&v->band, y));
+    band_lend(&v->band, y);
+    return y;
 }
 
-/* picture F32 [1, H, W, 3] = head(silu(norm(x))), with all bands */
+/* picture F32 [1, H, W, 3] = head(silu(norm(x))), all bands */
 static void head(vae *v, tensor picture, tensor x)
 {
     tensor a = like(x, v->A, x.dim[3]), y = like(x, v->A, 3);
     rms_norm_silu(a, x, v->head_gamma, norm_eps);
-    convolve(v, y, a, &v->head);
-    y = band_inner(&v->band, y);
+    convolve(y, a, &v->head);
+    y = band_own(&v->band, y);
     copy(picture, band_all(&v->band, reshape(y, tensor_rows(y), 3)));
 }
 
@@ -341,16 +362,17 @@ int64_t vae_decode(vae *v, tensor video, tensor latents, int64_t t)
 {
     assert(latents.rank == 4 && latents.dim[0] == LATENT_CHANNELS && latents.type == F32);
     size_t mark = scratch_mark();
-    int64_t Y = band_rows(&v->band), X = latents.dim[3], made = 0;
+    int64_t Y = band_rows(&v->band, 0), X = latents.dim[3], made = 0;
     float *host = new_bytes((unsigned long)(Y * X) * LATENT_CHANNELS * sizeof *host);
-    unnormalise(host, latents, t, band_first(&v->band), Y);
+    unnormalise(host, latents, t, band_first(&v->band, 0), Y);
     tensor z = upload(tensor_of(host, F32, Y * X, LATENT_CHANNELS), v->A);
     tensor a = scratch(v->A, 1, Y, X, LATENT_CHANNELS), x = scratch(v->A, 1, Y, X, v->conv1.out);
     linear(reshape(a, Y * X, LATENT_CHANNELS), z, &v->conv2);
-    convolve(v, x, a, &v->conv1);
+    convolve(x, a, &v->conv1);
     x = as(F32, x);
     x = residual(v, &v->middle0, x);
     attend(v, &v->middle1, x);
+    band_lend(&v->band, x);
     x = residual(v, &v->middle2, x);
     layers_from(v, 0, x, video, &made);
     device_wait();
