@@ -2,6 +2,7 @@
 # make experiment: from prompts to tables; what is missing alone is measured; what is wrong is said, and
 # with -k the rest is measured; videos made elsewhere.
 . "$(dirname "$0")/tap.sh"
+have ffmpeg || skip_all "there is no ffmpeg"
 cd "$ROOT" || exit 1
 
 # run OUT MAKE-ARGUMENTS...: its words are in $TMP/out and $TMP/err

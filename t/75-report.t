@@ -235,32 +235,36 @@ film() { # FRAMES FILE: a video that another program made
     mkdir -p "${2%/*}"
     ffmpeg -nostdin -v error -f lavfi -i testsrc=s=64x48:r=8 -frames:v "$1" -pix_fmt yuv420p -y "$2"
 }
-out=$TMP/made
-for v in x y; do
-    film 3 "$out/$v/one.mp4"
-    film 1 "$out/$v/still.mp4"
-done
-run "$out" report VARIANTS='x y'
-is "$? $(ls "$out"/report.* | wc -l)" "0 3" "make report"
-comment "$(cat "$TMP/err")"
-is "$("$ROOT/t/check-html" "$out/report.html")" "" "its page is well-formed"
-like "$(cat "$out/report.html")" "*2 pairs are paired by file name alone*" "it says that no record was compared"
-touch "$TMP/now"
-run "$out" report VARIANTS='x y'
-is "$? $(find "$out" -newer "$TMP/now" -type f)" "0 " "a second make makes nothing"
-film 3 "$out/y/one.mp4"
-run "$out" report VARIANTS='x y'
-is "$(find "$out" -name 'report.*' -newer "$TMP/now" | wc -l)" 3 "another video, another report"
-cp "$out/report.html" "$TMP/before"
-touch "$out/pairs.csv"
-run "$out" report VARIANTS='x y' REPORT='echo half; false'
-is "$? $(cmp "$out/report.html" "$TMP/before")" "2 " "a report that fails leaves the one before"
-rm "$out/y/still.mp4"
-run "$out" report VARIANTS='x y'
-is $? 2 "a missing partner stops make"
-run "$out" -k report VARIANTS='x y'
-is $? 2 "and with -k too"
-like "$(cat "$out/report.html")" "*y: there is no video.*" "but then there is a report, which says it"
+if have ffmpeg; then
+    out=$TMP/made
+    for v in x y; do
+        film 3 "$out/$v/one.mp4"
+        film 1 "$out/$v/still.mp4"
+    done
+    run "$out" report VARIANTS='x y'
+    is "$? $(ls "$out"/report.* | wc -l)" "0 3" "make report"
+    comment "$(cat "$TMP/err")"
+    is "$("$ROOT/t/check-html" "$out/report.html")" "" "its page is well-formed"
+    like "$(cat "$out/report.html")" "*2 pairs are paired by file name alone*" "it says that no record was compared"
+    touch "$TMP/now"
+    run "$out" report VARIANTS='x y'
+    is "$? $(find "$out" -newer "$TMP/now" -type f)" "0 " "a second make makes nothing"
+    film 3 "$out/y/one.mp4"
+    run "$out" report VARIANTS='x y'
+    is "$(find "$out" -name 'report.*' -newer "$TMP/now" | wc -l)" 3 "another video, another report"
+    cp "$out/report.html" "$TMP/before"
+    touch "$out/pairs.csv"
+    run "$out" report VARIANTS='x y' REPORT='echo half; false'
+    is "$? $(cmp "$out/report.html" "$TMP/before")" "2 " "a report that fails leaves the one before"
+    rm "$out/y/still.mp4"
+    run "$out" report VARIANTS='x y'
+    is $? 2 "a missing partner stops make"
+    run "$out" -k report VARIANTS='x y'
+    is $? 2 "and with -k too"
+    like "$(cat "$out/report.html")" "*y: there is no video.*" "but then there is a report, which says it"
+else
+    skip "there is no ffmpeg" "make report"
+fi
 
 # ---- in a browser ----
 

@@ -21,7 +21,7 @@ no-findings:
 	@mkdir -p $(O)/findings && rm -f $(O)/findings/*
 endif
 
-# Every op on the same operands, for 62-devices.t; calls of CUDA that fail, for 63-faults.t.
+# Every op on the same operands, for 46-devices.t; calls of CUDA that fail, for 47-faults.t.
 $(O)/t/devices/%: t/devices/%.c $(COMMON) $(KERNELS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d $(call flags,check) -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) \
@@ -41,7 +41,7 @@ ifneq ($(DEVICE),cuda)
 	$(CHECKS) prove -e '' $(TESTS) $(FINDINGS)
 else ifeq ($(shell nvidia-smi -L 2>/dev/null),)
 	@echo "1..0 # SKIP nvidia-smi finds no GPU: built, but only what is said without one is tested"
-	$(CHECKS) prove -e '' t/63-faults.t
+	$(CHECKS) prove -e '' t/47-faults.t
 else
 	$(MAKE) DEVICE=cpu all $(TESTED:$(O)/%=build/cpu/%)
 	$(CHECKS) prove -e '' $(TESTS)

@@ -11,6 +11,7 @@
 **     cublas=N    the Nth product fails
 **     kernel=N    from the Nth on, kernels that take a device pointer first are given one that points
 **                 nowhere: a fault on the card, which is noticed later
+**     count       nothing fails: says at the end how many kernels there were to count for that
 **
 ** Only what kernels/cuda calls through the dynamic linker can be seen from here.
 */
@@ -170,14 +171,21 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t prod
                                 room, bytes, stream);
 }
 
+static long launches;
+
+__attribute__((destructor)) static void say_count(void)
+{
+    if (is_wanted("count"))
+        fprintf(stderr, "%ld\n", launches);
+}
+
 /* args[0] points to the copy of the first argument that will go to the card. */
 static void spoil(void **args)
 {
-    static long calls;
     struct cudaPointerAttributes what;
     void *first;
     long n;
-    if (!wanted("kernel", &n) || ++calls < n)
+    if (++launches, !wanted("kernel", &n) || launches < n)
         return;
     memcpy(&first, args[0], sizeof first);
     if ((uintptr_t)first >> 32 && cudaPointerGetAttributes(&what, first) == cudaSuccess &&
