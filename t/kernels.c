@@ -455,7 +455,7 @@ enum { DEATHS = sizeof deaths / sizeof *deaths };
 static void death_of(int i, char *said, size_t size)
 {
     int ends[2], status;
-    char number[8];
+    char number[12];
     snprintf(number, sizeof number, "%d", i);
     ck_assert_int_eq(pipe(ends), 0);
     fflush(stdout);

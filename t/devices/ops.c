@@ -259,5 +259,6 @@ int main(int argc, char **argv)
         writer_tensor(&out, result[i]);
     writer_end(&out);
     writer_close(&out);
+    document_free(&results);
     return 0;
 }
