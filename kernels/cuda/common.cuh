@@ -93,6 +93,39 @@ template <class F> static inline void dispatch(tensor_type type, F f)
     }
 }
 
+/* ---- launches: on Hopper a kernel comes up while the one before it ends ---- */
+
+/* First of all in every kernel that start() starts: what was asked for before is done and its results
+** are there, and the kernel after this one may come up. */
+__device__ __forceinline__ void kernel_begin()
+{
+#if __CUDA_ARCH__ >= 900
+    cudaGridDependencySynchronize();
+    cudaTriggerProgrammaticLaunchCompletion();
+#endif
+}
+
+/* Starts a kernel whose parameters are P on the stream; cluster: blocks in one, side by side. */
+template <class... P, class... A>
+static inline void start(const char *what, void (*kernel)(P...), dim3 blocks, unsigned threads,
+                         size_t shared, unsigned cluster, A... arguments)
+{
+    cudaLaunchAttribute attribute[2] = {};
+    attribute[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute[0].val.programmaticStreamSerializationAllowed = 1;
+    attribute[1].id = cudaLaunchAttributeClusterDimension;
+    attribute[1].val.clusterDim.x = cluster;
+    attribute[1].val.clusterDim.y = attribute[1].val.clusterDim.z = 1;
+    cudaLaunchConfig_t launch = {};
+    launch.gridDim = blocks;
+    launch.blockDim = dim3(threads);
+    launch.dynamicSmemBytes = shared;
+    launch.stream = stream;
+    launch.attrs = attribute;
+    launch.numAttrs = device_capability != 90 ? 0 : cluster > 1 ? 2 : 1;
+    cuda_check(cudaLaunchKernelEx(&launch, kernel, P(arguments)...), what);
+}
+
 /* ---- elements ---- */
 
 __device__ __forceinline__ float to_f32(float v) { return v; }
