@@ -103,6 +103,9 @@ static void run_products(void)
     y = room(F32, L, 64);
     linear(y, x, &narrow);
     keep("linear.f32", y);
+    y = upload(random_host(L, D, 1, F32), F32);
+    linear_add(y, x, &square, reshape(upload(random_host(1, D, 1, F32), F32), D));
+    keep("linear_add", y);
     y = room(A, L, 264);
     linear(y, operand(L, 2 * D, 1), &tall);
     keep("linear.long", y);
@@ -194,18 +197,23 @@ static void run_elements(void)
 /* ---- latents and pictures ---- */
 
 static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t in, int64_t out,
-                     int kt, int k, int64_t past, bool upsample)
+                     int kt, int k, int past, bool upsample)
 {
     int64_t s = upsample ? 2 : 1, taps = (int64_t)kt * k * k;
     float size = 1 / sqrtf((float)(in * taps));
     tensor w = reshape(random_host(out, in * taps, size, stored), out, in, kt, k, k);
     conv_weight c = conv_upload(w, random_host(1, out, 1, F32), stored);
-    tensor x = placed(random_host(T * Y * X, in, 1, stored), A, 0), before = {0};
-    if (past)
-        before = reshape(placed(random_host(past * Y * X, in, 1, stored), A, 0), past, Y, X, in);
-    tensor y = scratch(A, T, s * Y, s * X, out);
-    conv3d(y, reshape(x, T, Y, X, in), before, &c, upsample);
+    tensor x = reshape(placed(random_host(T * Y * X, in, 1, stored), A, 0), T, Y, X, in);
+    tensor before[2], y = scratch(A, T, s * Y, s * X, out), sum;
+    for (int i = 0; i < past; i++)
+        before[i] = placed(random_host(Y * X, in, 1, stored), A, 0);
+    conv3d(y, x, past, before, &c, upsample);
     keep(name, y);
+    sum = upload(reshape(random_host(T * s * Y, s * X * out, 1, F32), T, s * Y, s * X, out), F32);
+    conv3d_add(sum, x, past, before, &c, upsample);
+    char added[64];
+    snprintf(added, sizeof added, "%s.add", name);
+    keep(added, sum);
 }
 
 static void run_pictures(void)
