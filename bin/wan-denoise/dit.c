@@ -136,7 +136,7 @@ static tensor time_projection(const dit *m, tensor e)
 
 /* ---- the blocks ---- */
 
-/* x += gate * (W h + b), gate absent: 1. Where products are looked at, this one is made in y first. */
+/* x += gate * (W h + b), gate absent: 1. Where products are looked at, it is made in y first. */
 static void add_product(tensor x, tensor gate, tensor h, const linear_weight *l, tensor y)
 {
     if (!y.data) {

@@ -15,8 +15,8 @@
 enum { LATENT_CHANNELS = 16, PAST = 2 }; /* frames that a kernel of three looks back on */
 
 /* A convolution that looks back: the frames before the current one are kept from call to call. A
-** frame is made where it will be kept; the memory of the one that is then forgotten becomes the room
-** for the next, of any convolution of this size. */
+** frame is made where it will be kept; the memory of the one that is then forgotten becomes the
+** room for the next, of any convolution of this size. */
 typedef struct {
     conv_weight w;
     int64_t in, out;

@@ -64,6 +64,10 @@ static void run_memory(void)
     tensor back = new_host(F32, 37, 24);
     download(back, columns(y, 8, 24));
     keep("download", upload(back, F32));
+    tensor later = new_host(F32, 37, 40);
+    download_start(later, y);
+    download_finish();
+    keep("download_start", upload(later, F32));
     for (int i = 0; i < 3; i++) {
         tensor w = room(types[i], 37, 40);
         copy(w, x);
@@ -192,6 +196,11 @@ static void run_elements(void)
     ((float *)bad.data)[77] = -INFINITY;
     *(float *)count.data = (float)count_nonfinite(placed(bad, A, 0));
     keep("count_nonfinite", upload(count, F32));
+    tensor found = scratch(I64, 1), number = new_host(I64, 1, 1);
+    nonfinite_count(found, placed(bad, A, 0));
+    download(number, found);
+    *(float *)count.data = (float)*(int64_t *)number.data;
+    keep("nonfinite_count", upload(count, F32));
 }
 
 /* ---- latents and pictures ---- */
@@ -212,7 +221,7 @@ static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t 
     sum = upload(reshape(random_host(T * s * Y, s * X * out, 1, F32), T, s * Y, s * X, out), F32);
     conv3d_add(sum, x, past, before, &c, upsample);
     char added[64];
-    snprintf(added, sizeof added, "%s.add", name);
+    snprintf(added, sizeof added, "conv3d_add%s", name + strlen("conv3d"));
     keep(added, sum);
 }
 
