@@ -2,18 +2,17 @@
 ** attention_hopper.cu: attention for heads 128 wide on Hopper: wgmma, the copy engine, and warps
 ** with different jobs. After FlashAttention-3 (Shah et al., 2024).
 **
-** A block stays on its multiprocessor and takes 128 queries of one head after the other. It has three
-** groups of 128 threads. One thread of the first only asks for tiles: Q once for each head's queries,
-** K and V 176 keys at a time, two of each under way. The other two groups take 64 queries each. In a
-** group, the logits of the next keys are computed while the weights of these meet V (both are
-** asynchronous), and the softmax of one group falls into the products of the other: two named barriers
-** let them take turns at issuing, the next one's products queueing behind the last few of these. The
-** next queries' first keys follow the last ones without a pause.
-** Sums are brought to a new maximum only if it is 2^8 times the old one or more: until then weights
-** are that much larger, and 2^8 is little even to F16.
-** Shared memory: Q 32 KB, K and V 2 x 44 KB each: 208 KB. Registers: output 64, logits 88,
-** weights 44. Bound: 4 Lq Lk d operations at the rate of a dense product; at 32760 tokens the
-** card's power.
+** A block stays on its multiprocessor and takes 128 queries of one head after the other. It has
+** three groups of 128 threads. One thread of the first only asks for tiles: Q once for each head's
+** queries, K and V 176 keys at a time, two of each under way. The other two groups take 64 queries
+** each. In a group, the logits of the next keys are computed while the weights of these meet V
+** (both are asynchronous), and the softmax of one group falls into the products of the other: two
+** named barriers let them take turns at issuing, the next one's products queueing behind the last
+** few of these. The next queries' first keys follow the last ones without a pause. Sums are brought
+** to a new maximum only if it is 2^8 times the old one or more: until then weights are that much
+** larger, and 2^8 is little even to F16. Shared memory: Q 32 KB, K and V 2 x 44 KB each: 208 KB.
+** Registers: output 64, logits 88, weights 44. Bound: 4 Lq Lk d operations at the rate of a dense
+** product; at 32760 tokens the card's power.
 */
 #include "attention.cuh"
 #include "hopper.cuh"
@@ -120,8 +119,8 @@ template <class T> __device__ __forceinline__ void logits(float (&s)[S], uint32_
     products_commit();
 }
 
-/* Starts o [64, D] += p v, and arrives at the named barrier pass_on, if it is one, when almost all of
-** it is started. */
+/* Starts o [64, D] += p v, and arrives at the named barrier pass_on, if it is one, when almost
+** all of it is started. */
 template <class T>
 __device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)[S / 2], uint32_t v,
                                              int pass_on)
@@ -147,8 +146,8 @@ struct row_state {
     }
 };
 
-/* s becomes exp(scale (s - top)), and top the maximum so far, or not much less. Has it changed in any
-** of the warp's rows? Then older sums are to be faded. */
+/* s becomes exp(scale (s - top)), and top the maximum so far, or not much less. Has it changed
+** in any of the warp's rows? Then older sums are to be faded. */
 __device__ __forceinline__ bool softmax_step(float (&s)[S], row_state &r, float c)
 {
     float t[2];
@@ -204,8 +203,8 @@ template <class T> __device__ __forceinline__ void pack(uint32_t (&p)[S / 2], co
         p[i] = pack2<T>(s[2 * i], s[2 * i + 1]);
 }
 
-/* Of four lanes side by side each has a pair of columns of four blocks of eight: now each has the eight
-** columns of one block, lane l of block l. */
+/* Of four lanes side by side each has a pair of columns of four blocks of eight: now each has
+** the eight columns of one block, lane l of block l. */
 __device__ __forceinline__ void gather_columns(uint32_t (&x)[4], int lane)
 {
 #pragma unroll
@@ -243,8 +242,9 @@ __device__ __forceinline__ void write_rows(const attention_args &a, const float 
     }
 }
 
-/* One of the two other groups. Tile n of keys is the j-th of the queries' tile t; its weights meet the
-** values after the logits of tile n + 1 are asked for, which may be of the next queries. */
+/* One of the two other groups. Tile n of keys is the j-th of the queries' tile t; its weights
+** meet the values after the logits of tile n + 1 are asked for, which may be of the next
+** queries. */
 template <class T>
 __device__ __forceinline__ void consume(const layout &at, const attention_args &a, const work &w,
                                         int group)
@@ -311,8 +311,8 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
         if (j == 0)
             r.clear();
         bool grown = softmax_step(s, r, c);
-        /* What branches here keeps the compiler from putting the exponentials off until after the wait,
-         * when the tensor cores have nothing to do. */
+        /* What branches here keeps the compiler from putting the exponentials off until after
+         * the wait, when the tensor cores have nothing to do. */
         if (n + 1 < total)
             barrier_wait(at.k_full(n + 1), parity(n + 1));
         products_wait<0>();

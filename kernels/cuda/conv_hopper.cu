@@ -193,8 +193,8 @@ __device__ __forceinline__ void add_pair(float *to, float v0, float v1, bool bot
         asm volatile("red.global.add.f32 [%0], %1;" ::"l"(to), "f"(v0) : "memory");
 }
 
-/* Row r of an operand is pixel r mod 8 of its line r / 8. write(place, v0, v1, both) takes a pair of
-** channels, and the last one alone where they are odd in number. */
+/* Row r of an operand is pixel r mod 8 of its line r / 8. write(place, v0, v1, both) takes a
+** pair of channels, and the last one alone where they are odd in number. */
 template <class Y, int N, class F>
 __device__ __forceinline__ void write_patch(const work &w, const patch &o, int group,
                                             const float (&acc)[2][N / 2], F write)

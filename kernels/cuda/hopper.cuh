@@ -18,9 +18,9 @@
 #include "common.cuh"
 #include "mma.cuh"
 
-/* A view of device memory for the copy engine; dim[0] is contiguous, stride[i] is the bytes from one
-** to the next of dim[i + 1]. A box is 128 or 64 bytes wide; what it has outside of dim arrives as
-** zeros and is not written. */
+/* A view of device memory for the copy engine; dim[0] is contiguous, stride[i] is the bytes from
+** one to the next of dim[i + 1]. A box is 128 or 64 bytes wide; what it has outside of dim
+** arrives as zeros and is not written. */
 CUtensorMap tile_map(tensor_type type, const void *data, int rank, const int64_t dim[],
                      const int64_t stride[], const int box[]);
 
@@ -162,9 +162,9 @@ __device__ __forceinline__ uint32_t address_in(uint32_t rank, uint32_t shared)
     return there;
 }
 
-/* Arrives at a barrier of any block of the cluster. Nothing was written that the other side reads, so
-** no release to the cluster is asked for: it would be a fence of all memory, which halves the speed
-** (measured). */
+/* Arrives at a barrier of any block of the cluster. Nothing was written that the other side
+** reads, so no release to the cluster is asked for: it would be a fence of all memory, which
+** halves the speed (measured). */
 __device__ __forceinline__ void barrier_arrive_there(uint32_t barrier)
 {
     asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");

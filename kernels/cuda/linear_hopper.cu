@@ -1,18 +1,17 @@
 /*
 ** linear_hopper.cu: y = gelu(x w^T * scale + b), or y += gate * (x w^T * scale + b), on Hopper,
-** 16-bit operands, in one pass: what cuBLASLt cannot finish in its epilogue (a scale for each column,
-** an F32 bias, a sum with what is there) is done on the sums while they are in registers.
+** 16-bit operands, in one pass: what cuBLASLt cannot finish in its epilogue (a scale for each
+** column, an F32 bias, a sum with what is there) is done on the sums while they are in registers.
 **
 ** A block stays on its multiprocessor and makes one tile of 128 rows x WIDTH columns after the
 ** other. One thread asks the copy engine for parts 64 deep, five or six under way, and runs ahead
 ** into the next tile. Two groups of 128 threads take turns: while one multiplies a tile with wgmma,
 ** the other finishes its own: scale, bias, gelu, and out through shared memory by the copy engine,
 ** which also clips it, and which adds it to what is there where that is asked for. So the tensor
-** cores never wait for a gelu.
-** Two blocks form a cluster, one above the other: they need the same part of w, so each fetches half
-** of it for both. Neighbouring tiles, which run together, share rows of x.
-** Shared memory: 5 x 40 or 6 x 32 KB, and 16 KB for results. Registers: up to 192 sums a thread.
-** Bound: 2 N in out at the rate of a dense product. Measured: PERFORMANCE.md.
+** cores never wait for a gelu. Two blocks form a cluster, one above the other: they need the same
+** part of w, so each fetches half of it for both. Neighbouring tiles, which run together, share
+** rows of x. Shared memory: 5 x 40 or 6 x 32 KB, and 16 KB for results. Registers: up to 192 sums a
+** thread. Bound: 2 N in out at the rate of a dense product. Measured: PERFORMANCE.md.
 */
 #include "hopper.cuh"
 #include "linear.cuh"
@@ -110,8 +109,8 @@ __device__ __forceinline__ void produce(layout<WIDTH> at, const CUtensorMap *mx,
         }
 }
 
-/* sum [2][64, WIDTH] = the tile's products: parts [first, first + steps). Arrives at the named barrier
-** pass_on, unless it is negative, when it is another's turn. */
+/* sum [2][64, WIDTH] = the tile's products: parts [first, first + steps). Arrives at the named
+** barrier pass_on, unless it is negative, when it is another's turn. */
 template <class T, int WIDTH>
 __device__ __forceinline__ void multiply(float (&sum)[2][WIDTH / 2], layout<WIDTH> at, int first,
                                          int steps, bool elected, int pass_on)
@@ -157,8 +156,8 @@ __device__ __forceinline__ float2 finished(const float *sum, float2 scale, float
     return gelu ? gelu_tanh2(v.x, v.y) : v;
 }
 
-/* Sums of 16 rows, 64 columns, to shared memory as 16 bits. Nothing orders the blocks of eight columns,
-** so that the many steps of one hide behind another's. */
+/* Sums of 16 rows, 64 columns, to shared memory as 16 bits. Nothing orders the blocks of eight
+** columns, so that the many steps of one hide behind another's. */
 template <class T, bool GELU>
 __device__ __forceinline__ void write_piece(uint32_t out, const float (&sum)[32],
                                             const float2 *scale, const float2 *b, int lane, T *)
@@ -350,9 +349,9 @@ void run(tensor y, tensor x, tensor w, const job &j)
 
 } // namespace
 
-/* Of few rows cuBLASLt makes smaller tiles, and this one is taken for the sake of an F32 bias alone,
-** which the library adds to an F32 result only; of long sums it is 5 % faster, with tiles of 128 x 256
-** that read less. */
+/* Of few rows cuBLASLt makes smaller tiles, and this one is taken for the sake of an F32 bias
+** alone, which the library adds to an F32 result only; of long sums it is 5 % faster, with tiles
+** of 128 x 256 that read less. */
 bool linear_hopper_pays(tensor y, tensor x, tensor w, bool bias)
 {
     enum { MANY_ROWS = 1024, LONG_SUM = 4096 };
