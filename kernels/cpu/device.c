@@ -6,11 +6,40 @@
 */
 #include <cblas.h>
 #include <omp.h>
+#include <sys/mman.h>
 
 #include "cpu.h"
 
+/* Of OpenBLAS alone. */
+extern void *blas_memory_alloc(int) __attribute__((weak));
+extern void blas_memory_free(void *) __attribute__((weak));
+
+/* OpenBLAS takes 128 MB of addresses for each thread that calls it, and where it gets none it asks
+ * again, for ever. So it takes them here, after a look whether they are to be had; later calls use
+ * the same. */
+static void reserve_for_blas(void)
+{
+    enum { BYTES = 129 << 20, MOST = 32 };
+    void *taken[MOST];
+    int n = omp_get_max_threads() < MOST ? omp_get_max_threads() : MOST;
+    for (int i = 0; i < n; i++) {
+        void *room = mmap(NULL, BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (room == MAP_FAILED)
+            die("out of memory: the BLAS needs %d MB of addresses for each of %d threads",
+                BYTES >> 20, n);
+        munmap(room, BYTES);
+        taken[i] = blas_memory_alloc ? blas_memory_alloc(0) : NULL;
+    }
+    for (int i = 0; i < n && blas_memory_free; i++)
+        blas_memory_free(taken[i]);
+}
+
 /* The BLAS runs in the thread that calls it: the loops around it are what is parallel. */
-void device_open(void) { openblas_set_num_threads(1); }
+void device_open(void)
+{
+    openblas_set_num_threads(1);
+    reserve_for_blas();
+}
 
 const char *device_name(void) { return "cpu"; }
 
@@ -48,10 +77,6 @@ void download(tensor host, tensor x)
     check_pair(host.type == x.type && tensor_count(host) == tensor_count(x), "download", host, x);
     copy(tensor_of(host.data, host.type, tensor_rows(x), tensor_width(x)), x);
 }
-
-void download_start(tensor host, tensor x) { download(host, x); }
-
-void download_finish(void) {}
 
 static void *row_of(tensor t, int64_t row)
 {
