@@ -7,6 +7,7 @@
 #include "program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <math.h>
@@ -91,10 +92,21 @@ static int getopt_tables(const option *table, char *letters, struct option *long
     return n;
 }
 
+/* A file that is opened while standard input or output is closed would be taken for it, and get
+ * what is meant for the other. So there is something in each place, which can only fail. */
+static void fill_descriptors(void)
+{
+    static const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) != fd)
+            _exit(1);
+}
+
 int program_begin(int argc, char **argv, const option *table, const char *usage)
 {
     char letters[3 * MAX_OPTIONS];
     struct option longs[MAX_OPTIONS];
+    fill_descriptors();
     program_name_set(argv[0]);
     signal(SIGPIPE, SIG_IGN);
     int own = getopt_tables(table, letters, longs), c;
