@@ -18,8 +18,6 @@
 # made are paired by their names. MEASURE=frames measures the frames kept by KEEP_FRAMES=1 in place
 # of the mp4. CLIP is a directory as clipscore(1) wants it; without one its columns stay empty.
 
-comma := ,
-
 MEASURE   ?= mp4
 FIT       ?= crop
 CLIPSCORE ?= $(BUILD)/clipscore
@@ -37,8 +35,8 @@ ifneq ($(filter eval experiment report,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # goals in their order: videos, then eval
 
 $(call refuse,$(filter-out mp4 frames,$(MEASURE)),MEASURE is mp4 or frames$(comma) not '$(MEASURE)')
-$(call refuse,$(word 2,$(OUT)),OUT='$(OUT)' has a space$(comma) which make cannot carry)
-$(call refuse,$(word 2,$(CLIP)),CLIP='$(CLIP)' has a space$(comma) which make cannot carry)
+$(call own,OUT)
+$(call own,CLIP)
 $(call refuse,$(if $(strip $(VARIANTS)),,none),VARIANTS is empty)
 
 EVAL      := $(OUT)/eval
@@ -124,7 +122,7 @@ $(OUT)/model/clip:
 
 # A table that says what it said before keeps its age.
 tables: | $(TOOLS)
-	@T=$(EVAL)/tables; rm -rf $$T && mkdir -p $$T && \
+	@$(call lock,$(EVAL)/); T=$(EVAL)/tables; rm -rf $$T && mkdir -p $$T && \
 	$(BUILD)/pair-tables -m $(MEASURE) $(VARIANTS:%=-v %) -o $$T $(EVAL) $(NAMES) && \
 	$(STATS) -c clip,temporal < $$T/$(if $(OTHERS),pairs,clip_temporal_per_video).csv \
 	    > $$T/clip_temporal_summary.csv && \

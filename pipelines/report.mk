@@ -18,7 +18,8 @@ report: eval pages
 $(call record,$(EVAL)/report.options,$(REPORT))
 
 pages: tables | $(TOOLS)
-	@for f in $$(pipelines/missing $(OUT)/report.%j $(OUT)/*.csv $(OUT)/experiment.json \
+	@$(call lock,$(OUT)/); \
+	for f in $$(pipelines/missing $(OUT)/report.%j $(OUT)/*.csv $(OUT)/experiment.json \
 	    $(EVAL)/report.options $(foreach v,$(VARIANTS),$(NAMES:%=$(OUT)/$(v)/%.mp4)) \
 	    -- html tex md); do \
 	    echo report.$$f; \

@@ -64,16 +64,33 @@ weights.dpm20 = $(MODEL)
 options.dpm20 = --dtype fp16 --solver dpm++ -s 20
 differs.dpm20 = solver,steps
 
+comma := ,
+
 # $(call refuse,WHAT,MESSAGE): not if there is a WHAT.
 refuse = $(if $(strip $(1)),$(error $(2)))
 
+# $(call quote,TEXT): one word for the shell, whatever the text is.
+quote = '$(subst ','\'',$(1))'
+
+# $(call own,NAME): refuses a file's name that make or the shell would read in their own way.
+strange = $(shell printf %s $(call quote,$($(1))) | LC_ALL=C tr -d 'A-Za-z0-9._/+,@\200-\377-')
+own = $(call refuse,$(word 2,$($(1))),$(1)='$($(1))' has a space$(comma) which make cannot carry) \
+      $(if $(call strange,$(1)),$(error $(1)='$($(1))' may have letters$(comma) digits and ._/+,@- only))
+
 # $(call record,FILE,TEXT): FILE holds TEXT, and is as old as that is true.
-record = $(shell mkdir -p $(dir $(1)) && pipelines/write-if-changed $(1) <<< "$(2)")
+record = $(shell mkdir -p $(dir $(1)) && pipelines/write-if-changed $(1) <<< $(call quote,$(2)))
+
+# $(call lock,DIR): one stage at a time works in DIR, so that two makes at once do not write the same
+# file: the second waits, and finds that there is nothing to do. What a killed one left half goes.
+lock = exec {lock}>>$(1).lock && { flock -n $$lock || \
+           { echo '$@: another make is at work there: waiting' >&2; flock $$lock; }; } && \
+       find $(1) -maxdepth 1 '(' -name '*.part' -o -name '*.part.*' -mmin +60 ')' -delete || exit
 
 # A stage is one recipe for all of its files: it asks `missing` which jobs' file is absent or older
 # than what it follows from, and makes those in one process. $(call missing,FILE,INPUTS,JOBS) sets
 # todo, and ends the recipe where nothing is.
-missing = todo=$$(pipelines/missing $(1) $(2) -- $(3)); [ "$$todo" ] || exit 0; echo $@: $$todo
+missing = $(call lock,$(dir $(1))); todo=$$(pipelines/missing $(1) $(2) -- $(3)); \
+          [ "$$todo" ] || exit 0; echo $@: $$todo
 
 # Only asked for a video are the prompts looked at and laid out one a file, and what the stages are
 # asked to do written down. `make -n` does that much too.
@@ -84,8 +101,10 @@ ifneq ($(ASKED)$(filter text,$(MAKECMDGOALS)),)
 
 $(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant of VARIANTS='$(VARIANTS)' but: $(KNOWN))
 $(call refuse,$(filter 0,$(STEPS)),STEPS=0 would make videos of noise)
-$(call refuse,$(word 2,$(OUT)),OUT='$(OUT)' has a space, which make cannot carry)
+$(call own,OUT)
+$(call own,NEGATIVE)
 $(call refuse,$(findstring ',$(MODEL)),MODEL=$(MODEL) has a quote)
+$(call refuse,$(findstring ',$(PROMPTS)),PROMPTS=$(PROMPTS) has a quote)
 $(call refuse,$(if $(strip $(SEEDS)),,none),SEEDS is empty: at least one is needed)
 $(call refuse,$(shell printf '%s\n' $(SEEDS) | grep -vx '[0-9]*'),SEEDS='$(SEEDS)' are not numbers)
 $(call refuse,$(filter-out $(words $(SEEDS)),$(words $(sort $(SEEDS)))),SEEDS has one twice)
@@ -127,7 +146,8 @@ quantize = $(QUANTIZE) -t w8a16 -m '$(MODEL)'
 $(if $(filter w8a16,$(ASKED)),$(call record,$(OUT)/model/w8a16.options,$(quantize) $(dit_files)))
 
 $(OUT)/model/w8a16.safetensors: $(OUT)/model/w8a16.options | $(TOOLS)
-	$(quantize) > $@.part && mv $@.part $@
+	@$(call lock,$(@D)/); [ ! $@ -nt $< ] || exit 0; echo $@; \
+	$(quantize) > $@.part && mv $@.part $@ || { rm -f $@.part; exit 1; }
 
 # ---- one variant: NAME.latents, then NAME ----
 
