@@ -6,6 +6,7 @@
 #                             AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer, in
 #                             build/cpu-sanitize
 #   make check-sanitizer      the GPU's kernels under compute-sanitizer
+#   make check-faults         programs and experiments killed, starved, cut off, at 20 moments
 #   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
 #   make demo                 an experiment with the small checkpoint in fixtures/
 #   make bench                seconds and GFLOP/s of each stage at the real model's size

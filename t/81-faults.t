@@ -1,0 +1,125 @@
+#!/bin/sh
+# Faults: each program is killed, starved, cut off from its input and its output. It must end with
+# status 0 and the right output, or with a word on stderr and no file under its final name; and run
+# again, it must make what an undisturbed run makes. FAULTS=20 (make check-faults) tries 20 moments
+# and 20 limits of memory; the tests try 2.
+. "$(dirname "$0")/tap.sh"
+cd "$TMP" || exit 1
+FAULTS=${FAULTS:-2}
+fault=$BUILD/t/tools/fault model=$ROOT/fixtures/random
+
+# ---- inputs ----
+
+"$ROOT/fixtures/clip/unpack.sh" clip >/dev/null || exit 1
+tensor-pick "$GOLDEN:vae.frames=frames" -k seed=1 >one
+cat one one >frames
+tensor-pick "$GOLDEN:vae.frames[0:4]=frames" >four
+tensor-pick "$GOLDEN:vae.z=latents" >latents
+tensor-pick "$GOLDEN:t5.prompt.context=context" "$GOLDEN:t5.negative.context=context_null" >text
+cat text text >texts
+frames2mp4 a.mp4 <one
+printf 'a red fox\nsnow\n' >prompts
+: >nothing
+mkdir -p e/eval/a e/eval/b e/a e/b aside
+for variant in a b; do
+    tensor-pick -k "variant=$variant" one | tensor-info -j >"e/eval/$variant/01.json"
+done
+mkdir -p e/eval/a_vs_b
+pair-check -q -d variant e/eval/a e/eval/b >e/eval/a_vs_b/pairs.tsv
+"$ROOT/t/sample-experiment" report 2 4 fp16 w8a16 </dev/null
+
+# ---- what each program does ----
+
+# run PROGRAM [WRAPPER...]: its usual work under the wrapper; what it writes to files is in files/, and
+# what make would move on from there in aside/
+run() {
+    _p=$1
+    shift
+    case $_p in
+    clipscore) "$@" clipscore -q -m clip -p cat <four ;;
+    flowmag) "$@" flowmag <four ;;
+    framediff) "$@" framediff one one <nothing ;;
+    evalreport) "$@" evalreport report <nothing ;;
+    experiment-record) "$@" experiment-record -o aside e a b <nothing ;;
+    frames2mp4) "$@" frames2mp4 files/1.mp4 files/2.mp4 <frames ;;
+    mp42frames) "$@" mp42frames a.mp4 <nothing ;;
+    pair-check) "$@" pair-check -q -d variant e/eval/a e/eval/b <nothing ;;
+    pair-tables) "$@" pair-tables -m mp4 -v a -v b -o aside e/eval 01 <nothing ;;
+    pair-stats) "$@" pair-stats -c plain <"$ROOT/fixtures/stats/pairs.csv" ;;
+    tensor-diff) "$@" tensor-diff one - <one ;;
+    tensor-info) "$@" tensor-info -v <frames ;;
+    tensor-pick) "$@" tensor-pick - <one ;;
+    tensor-split) "$@" tensor-split --pass files/1 files/2 <frames ;;
+    tensor-view) "$@" tensor-view -q -o files/view.png <one ;;
+    wan-denoise) "$@" wan-denoise -q -m "$model" -s 1 --size 64x64 --frames 5 <texts ;;
+    wan-encode-text) "$@" wan-encode-text -q -m "$model" -n bad <prompts ;;
+    wan-quantize) "$@" wan-quantize -q -t w8a16 -m "$model" <nothing ;;
+    wan-vae-decode) "$@" wan-vae-decode -m "$model" <latents ;;
+    *) return 77 ;;
+    esac
+}
+
+# ---- what is wrong after it ----
+
+# same: what run made is what it made undisturbed
+same() { cmp -s out right.out && diff -r files right.files && diff -r aside right.aside; } >/dev/null
+
+# A library ended the program in its own way: it could not be loaded, or not start its threads.
+in_library() { grep -qE 'error while loading shared libraries|OpenBLAS blas_thread_init|^libgomp: ' err; }
+
+# tried PROGRAM WHAT WRAPPER...: one fault; `wrong` gets a word if it was not survived
+tried() {
+    _program=$1 _what=$2
+    shift 2
+    rm -rf files aside && mkdir files aside
+    run "$_program" timeout -s KILL 100 "$@" >out 2>err
+    _status=$?
+    tries=$((tries + 1))
+    case $_status:$(wc -l <err):$_what in
+    1:1:* | 2:2:* | 137:*:kill*) ;;
+    0:*:closed-stdout) [ ! -s right.out ] || wrong="$wrong $_what: exit 0;" ;;
+    0:*) same || wrong="$wrong $_what: exit 0, but the output is another;" ;;
+    *) in_library || wrong="$wrong $_what: exit $_status, $(wc -l <err) lines: $(head -c 200 err);" ;;
+    esac
+    for file in files/*; do
+        case $file:$_what in
+        'files/*:'* | *.part:kill*) ;;
+        *.part:*) wrong="$wrong $_what: $file is left;" ;;
+        *) cmp -s "$file" "right.$file" || wrong="$wrong $_what: $file is wrong;" ;;
+        esac
+    done
+}
+
+# ---- all programs ----
+
+for directory in "$ROOT"/bin/*/; do
+    program=$(basename "$directory") wrong='' tries=0
+    rm -rf files right.files aside right.aside && mkdir files aside
+    began=$(date +%s%N)
+    run "$program" >right.out 2>err
+    status=$?
+    ms=$((($(date +%s%N) - began) / 1000000))
+    if [ $status -eq 77 ]; then
+        ok 0 "$program # SKIP not covered: t/81-faults.t does not know what it does"
+        continue
+    fi
+    is "$status $(cat err)" "0 " "$program, undisturbed"
+    mv files right.files
+    mv aside right.aside
+    case $program in wan-encode-text | pair-stats) cuts= ;; *) cuts='cut' ;; esac # lines are lines
+    for what in closed-stdin closed-stdout read-error broken-pipe full ${cuts:+"cut 5" "cut 4000"}; do
+        tried "$program" "$what" "$fault" $what
+    done
+    n=1
+    while [ $n -le "$FAULTS" ]; do
+        tried "$program" "kill $n" "$fault" kill $((ms * n / (FAULTS + 1)))
+        [ "${SANITIZE:-}" ] ||
+            tried "$program" "memory $n" "$fault" memory $((4000 + (n - 1) * (n - 1) * 700000 / FAULTS / FAULTS))
+        n=$((n + 1))
+    done
+    is "$wrong" "" "$program survives $tries faults"
+    rm -rf files aside && mkdir files aside
+    run "$program" >out 2>err && same
+    ok $? "$program: and then does what it did"
+done
+done_testing

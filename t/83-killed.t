@@ -1,0 +1,107 @@
+#!/bin/bash
+# Whole experiments under kill -9, a full disk, a dead ffmpeg, and a second make in the same
+# directory: what has its final name is right, and make then finishes with the same bytes as an
+# undisturbed run. FAULTS=20 (make check-faults) kills at 20 moments, the tests at 2.
+. "$(dirname "$0")/tap.sh"
+cd "$ROOT" || exit 1
+command -v ffmpeg >/dev/null || skip_all "no ffmpeg"
+FAULTS=${FAULTS:-2}
+printf 'a red circle\na blue square\n' >"$TMP/prompts.txt"
+
+# made OUT MAKE-ARGUMENTS...: in a session of its own, so that all of it can be killed
+made() {
+    local out=$1
+    shift
+    setsid --wait make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL=fixtures/random \
+        PROMPTS="$TMP/prompts.txt" SIZE=32x32 FRAMES=5 STEPS=2 SEEDS='1 2' "$@" >"$TMP/make.out" 2>"$TMP/make.err"
+}
+# What an experiment is: all but when it ran, and what waits for whom.
+results() { (cd "$1" 2>/dev/null && find . -type f ! -path '*/runs/*' ! -name .lock | sort); }
+# wrong OUT: files under final names that differ from the right ones
+wrong() {
+    results "$1" | grep -v '\.part' | while read -r f; do cmp -s "$1/$f" "$TMP/right/$f" || echo "$f"; done
+}
+same() { [ "$(results "$1")" = "$(results "$TMP/right")" ] && [ -z "$(wrong "$1")" ]; }
+
+began=$(date +%s%N)
+made "$TMP/out" videos
+ok $? "an undisturbed run"
+comment "$(tail -3 "$TMP/make.err")"
+ms=$((($(date +%s%N) - began) / 1000000))
+mv "$TMP/out" "$TMP/right" # all of the others have its first name: it is in their options
+comment "$ms ms, $(results "$TMP/right" | wc -l) files"
+
+# ---- kill -9 ----
+
+bad='' n=1
+while [ $n -le "$FAULTS" ]; do
+    rm -rf "$TMP/out"
+    { made "$TMP/out" videos; } 2>/dev/null &
+    waiting=$!
+    sleep "$(awk "BEGIN { print $ms * $n / ($FAULTS + 1) / 1000 }")"
+    make=$(pgrep -f "OUT=$TMP/out " | head -n 1)
+    [ -z "$make" ] || kill -9 -- "-$(ps -o pgid= -p "$make" | tr -d ' ')" 2>/dev/null
+    wait $waiting 2>/dev/null
+    bad="$bad$(wrong "$TMP/out")"
+    made "$TMP/out" videos || bad="$bad make failed: $(tail -1 "$TMP/make.err")"
+    same "$TMP/out" || bad="$bad other files after moment $n;"
+    n=$((n + 1))
+done
+is "$bad" "" "killed at $FAULTS moments, make goes on to the same files and cleans up"
+
+# ---- two at once ----
+
+bad='' n=0
+while [ $n -lt "$FAULTS" ]; do
+    rm -rf "$TMP/out"
+    { made "$TMP/out" videos; } 2>/dev/null &
+    first=$!
+    sleep "0.$n"
+    made "$TMP/out" videos || bad="$bad the second failed: $(tail -1 "$TMP/make.err");"
+    wait $first || bad="$bad the first failed: $(tail -1 "$TMP/make.err");"
+    same "$TMP/out" || bad="$bad other files;"
+    n=$((n + 1))
+done
+is "$bad" "" "two makes at once make the same files"
+
+# ---- ffmpeg killed ----
+
+mkdir "$TMP/bin"
+printf '#!/bin/sh\nhead -c 1000 >/dev/null\nkill -9 $$\n' >"$TMP/bin/ffmpeg"
+chmod +x "$TMP/bin/ffmpeg"
+rm -rf "$TMP/out"
+PATH=$TMP/bin:$PATH made "$TMP/out" videos
+is $? 2 "ffmpeg is killed: make fails"
+like "$(cat "$TMP/make.err")" "*frames2mp4: ffmpeg: ended by signal 9*" "and says why"
+is "$(wrong "$TMP/out")$(find "$TMP/out" -name '*.mp4*')" "" "no mp4 is there, whole or half"
+made "$TMP/out" videos && same "$TMP/out"
+ok $? "with ffmpeg, make goes on"
+
+# ---- a disk that fills ----
+
+# In a world of its own: make with $TMP/out on a disk of KB, and then on one with room.
+on_a_small_disk() { # KB
+    mount -t tmpfs -o "size=$1k" tmpfs "$TMP/out" || return
+    made "$TMP/out" videos && echo "make did not fail"
+    grep -q 'No space left on device' "$TMP/make.err" || cat "$TMP/make.err"
+    wrong "$TMP/out"
+    find "$TMP/out" -name '*.part*'
+    mount -o remount,size=100m "$TMP/out"
+    made "$TMP/out" videos && same "$TMP/out" || echo "make did not finish: $(tail -1 "$TMP/make.err")"
+}
+if ! unshare -rm true 2>/dev/null; then
+    ok 0 "a disk that fills # SKIP no right to mount one"
+else
+    need=$(du -sk "$TMP/right" | cut -f 1) bad='' n=1
+    while [ $n -le "$FAULTS" ]; do
+        rm -rf "$TMP/out" && mkdir "$TMP/out"
+        kb=$((need * n / (FAULTS + 1) + 16))
+        export TMP ROOT BUILD DEVICE
+        said=$(unshare -rm bash -c "$(declare -f made results wrong same on_a_small_disk); on_a_small_disk $kb" 2>&1)
+        [ -z "$said" ] || bad="$bad $kb kB: $said;"
+        n=$((n + 1))
+    done
+    is "$bad" "" "disks of $FAULTS sizes that are too small: nothing wrong is left, and what is whole stays"
+    comment "it takes $need kB"
+fi
+done_testing
