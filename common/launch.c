@@ -264,10 +264,22 @@ static void __attribute__((noreturn)) finish(void)
     exit(0);
 }
 
+/* The standard streams must be open, or the pipes made here would take their numbers. */
+static void check_streams(void)
+{
+    if (fcntl(STDIN_FILENO, F_GETFD) < 0)
+        die_errno("cannot read standard input");
+    if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+        die_errno("cannot write standard output");
+    if (fcntl(STDERR_FILENO, F_GETFD) < 0 && open("/dev/null", O_WRONLY) != STDERR_FILENO)
+        _exit(1);
+}
+
 int launch(int n)
 {
     if (n <= 1)
         return 0;
+    check_streams();
     fflush(NULL);
     all = new_bytes(sizeof *all * (unsigned long)n);
     count = n;

@@ -55,10 +55,14 @@ tensor scratch_tensor(tensor_type type, int rank, const int64_t *dim);
 /* Host to device, on the stack. On the CPU a tensor that has the type already is returned as it
 ** is (a view of the mapped file). */
 tensor upload(tensor host, tensor_type type);
-/* Into y, which has the same type and count. */
+/* Into y, which has the same type and count; the host memory may change once this returns. */
 void upload_into(tensor y, tensor host);
 /* Into host memory of the same type and count; waits. */
 void download(tensor host, tensor x);
+/* The same without waiting: the values are there after download_finish(), which waits for what was
+** asked for before these downloads, but not for what comes after. */
+void download_start(tensor host, tensor x);
+void download_finish(void);
 /* Device to device; types may differ (F32, F16, BF16), rows may be strided. */
 void copy(tensor y, tensor x);
 void zero(tensor y);
@@ -114,6 +118,8 @@ conv_weight conv_upload(tensor w, tensor b, tensor_type type);
 void linear(tensor y, tensor x, const linear_weight *l);
 /* y = gelu(linear(x)), gelu in its tanh form */
 void linear_gelu(tensor y, tensor x, const linear_weight *l);
+/* y F32 [N, out] += gate * linear(x), x A [N, in]; gate F32 [out], or absent: 1 */
+void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate);
 
 typedef struct {
     int batch; /* B: rows of q are B x Lq, of k and v B x Lk */
@@ -156,6 +162,8 @@ void quick_gelu(tensor y, tensor x);
 void linear_combination(tensor y, int n, const tensor x[], const double c[]);
 /* How many values of x (F32 F16 BF16) are NaN or infinite; waits. */
 int64_t count_nonfinite(tensor x);
+/* n, one I64, is that. */
+void nonfinite_count(tensor n, tensor x);
 
 /* ---- latents and pictures ---- */
 
@@ -165,11 +173,15 @@ void patchify(tensor tokens, tensor latents, const int patch[3]);
 /* latents F32 [C, T, Y, X] of tokens A or F32 [L, pt*py*px*C]: here the channel runs fastest. */
 void unpatchify(tensor latents, tensor tokens, const int patch[3]);
 
-/* y A [T, Y, X, C_out] = causal convolution of x A [T, Y, X, C_in]: the P <= kt - 1 frames of past
-** A [P, Y, X, C_in] go before it and zeros before those (past absent: P = 0); height and width are
-** padded with zeros to keep their size. upsample: x and past are [.., Y/2, X/2, C_in] and each of
-** their pixels is read as 2 x 2. y is not x. */
-void conv3d(tensor y, tensor x, tensor past, const conv_weight *w, bool upsample);
+/* y A or F32 [T, Y, X, C_out] = causal convolution of x A [T, Y, X, C_in]: the `before` <= kt - 1
+** frames past[i] A [Y, X, C_in], the oldest first, go before it and zeros before those; height and
+** width are padded with zeros to keep their size. upsample: x and past are [.., Y/2, X/2, C_in] and
+** each of their pixels is read as 2 x 2. y is not x. */
+void conv3d(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+            bool upsample);
+/* y F32 += what conv3d makes */
+void conv3d_add(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+                bool upsample);
 /* y [2T, Y, X, C] of x [T, Y, X, 2C]: frame t's first channels are frame 2t, the others 2t + 1. */
 void split_frames(tensor y, tensor x);
 /* y U8 = trunc((clamp(x, -1, 1) + 1) / 2 * 255) */

@@ -7,9 +7,10 @@ $(O)/t/tools/%: t/tools/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $<
 
-# CK_FORK=no: a CUDA context does not survive fork
-CHECKS = CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- OMP_WAIT_POLICY=passive \
-         BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE)
+# PROVE='prove -j8' runs eight at a time. CK_FORK=no: a CUDA context does not survive fork.
+PROVE ?= prove
+CHECKS  = CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- OMP_WAIT_POLICY=passive \
+          BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE)
 ifdef SANITIZE
 # Findings go to files, so that none is lost in a program whose status a test does not look at.
 FINDINGS = ; rc=$$?; cat $(O)/findings/* 2>/dev/null; n=$$(ls $(O)/findings | wc -l); \
@@ -38,13 +39,13 @@ TESTED = $(UNIT) $(TOOLS_OF_TESTS) $(O)/t/bench/random-model $(O)/t/devices/ops
 # what the programs say then is tested.
 check: all fuzz-targets $(TESTED) $(if $(filter cuda,$(DEVICE)),$(O)/t/faults/preload.so)
 ifneq ($(DEVICE),cuda)
-	$(CHECKS) prove -e '' $(TESTS) $(FINDINGS)
+	$(CHECKS) $(PROVE) -e '' $(TESTS) $(FINDINGS)
 else ifeq ($(shell nvidia-smi -L 2>/dev/null),)
 	@echo "1..0 # SKIP nvidia-smi finds no GPU: built, but only what is said without one is tested"
-	$(CHECKS) prove -e '' t/47-faults.t
+	$(CHECKS) $(PROVE) -e '' t/47-faults.t
 else
 	$(MAKE) DEVICE=cpu all $(TESTED:$(O)/%=build/cpu/%)
-	$(CHECKS) prove -e '' $(TESTS)
+	$(CHECKS) $(PROVE) -e '' $(TESTS)
 endif
 
 # ---- compute-sanitizer ----
@@ -72,6 +73,6 @@ check-sanitizer: all $(MODELS:%=$(O)/sanitizer/%) \
 # Every program and whole experiments, killed at 20 moments and starved of 20 amounts of memory; the
 # tests try 2.
 check-faults: all $(TOOLS_OF_TESTS)
-	$(CHECKS) FAULTS=20 prove -v -e '' t/81-faults.t t/83-killed.t
+	$(CHECKS) FAULTS=20 $(PROVE) -v -e '' t/81-faults.t t/83-killed.t
 
 .PHONY: check-faults

@@ -31,9 +31,21 @@ static inline float random_float(float size)
     return ((float)(random_state >> 8) * 0x1p-23f - 1.0f) * size;
 }
 
+/* Operands live as long as the test program; the list is what LeakSanitizer finds them by, so that it
+** reports others' leaks alone. */
+static inline void *remembered(void *p)
+{
+    static void **all;
+    static size_t n;
+    if ((n & (n + 1)) == 0 && !(all = realloc(all, 2 * (n + 1) * sizeof *all)))
+        die("out of memory");
+    return all[n++] = p;
+}
+
 static inline tensor new_host(tensor_type type, int64_t n, int64_t width)
 {
-    return tensor_of(new_bytes((size_t)(n * width) * type_size(type) + 1), type, n, width);
+    void *p = new_bytes((size_t)(n * width) * type_size(type) + 1);
+    return tensor_of(remembered(p), type, n, width);
 }
 
 /* F32 [n, width] on the host whose values are exact in `type`. */

@@ -251,6 +251,55 @@ START_TEST(linear_takes_f32_operands)
 }
 END_TEST
 
+/* y += gate (x w^T scale + b), against what came on top: its rounding, and that of the sum. */
+static void linear_add_case(tally *t, tensor_type stored, tensor_type A, int64_t N, int64_t in,
+                            int64_t out, bool gated)
+{
+    size_t mark = scratch_mark();
+    bool codes = stored == I8;
+    tensor x = random_host(N, in, 1, A), w = weights_host(out, in, stored);
+    tensor b = random_host(1, out, 1, F32), gate = random_host(1, out, 2, F32);
+    tensor scale = codes ? random_host(1, out, 0.01f, F32) : (tensor){0};
+    tensor before = random_host(N, out, 8, F32), host = as_stored(w, stored);
+    linear_weight l = linear_upload(1, &host, codes ? &scale : NULL, &b, stored);
+    tensor y = placed(before, F32, 8), absent = {0};
+    linear_add(y, placed(x, A, 16), &l, gated ? reshape(upload(gate, F32), out) : absent);
+    tensor got = fetched(y);
+    for (int64_t i = 0; i < N; i++)
+        for (int64_t o = 0; o < out; o++) {
+            double sum = 0, size = 0, g = gated ? (double)at(gate, 0, o) : 1;
+            for (int64_t k = 0; k < in; k++) {
+                double term = (double)at(x, i, k) * (double)at(w, o, k);
+                sum += term;
+                size += fabs(term);
+            }
+            double s = codes ? (double)at(scale, 0, o) : 1, add = (double)at(b, 0, o);
+            double was = (double)at(before, i, o), now = (double)at(got, i, o);
+            compare(t, (float)(now - was), g * (sum * s + add),
+                    fabs(g) * (size * fabs(s) + fabs(add)) + fabs(was), (double)in, A);
+        }
+    free(got.data);
+    margins_untouched(y, 8, "linear_add");
+    scratch_reset(mark);
+}
+
+START_TEST(linear_add_adds_the_product)
+{
+    static const int64_t sizes[][3] = {{1, 8, 8},      {130, 264, 520}, {37, 2056, 72},
+                                       {515, 96, 136}, {5, 7, 3},       {0, 8, 8}};
+    for (int type = 0; type < 4; type++) {
+        tensor_type stored = (tensor_type[]){F32, F16, BF16, I8}[type];
+        tally t = {.name = type_name(stored)};
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            for (int gated = 0; gated < 2; gated++)
+                if (takes(sizes[i][1]) && takes(sizes[i][2]))
+                    linear_add_case(&t, stored, operand_type(stored == I8 ? F16 : stored),
+                                    sizes[i][0], sizes[i][1], sizes[i][2], gated);
+        report(&t);
+    }
+}
+END_TEST
+
 /* Three weights joined are three products side by side, with their scales and biases. */
 START_TEST(joined_rows)
 {
@@ -422,7 +471,7 @@ static void bad_channels(void)
 {
     tensor w = new_host(F32, 8, 8 * 27);
     conv_weight c = conv_upload(reshape(w, 8, 8, 3, 3, 3), (tensor){0}, F32);
-    conv3d(scratch(F32, 1, 4, 4, 8), scratch(F32, 1, 4, 4, 16), (tensor){0}, &c, false);
+    conv3d(scratch(F32, 1, 4, 4, 8), scratch(F32, 1, 4, 4, 16), 0, NULL, &c, false);
 }
 static void too_large(void)
 {
@@ -455,7 +504,7 @@ enum { DEATHS = sizeof deaths / sizeof *deaths };
 static void death_of(int i, char *said, size_t size)
 {
     int ends[2], status;
-    char number[8];
+    char number[12];
     snprintf(number, sizeof number, "%d", i);
     ck_assert_int_eq(pipe(ends), 0);
     fflush(stdout);
@@ -505,6 +554,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, uploads_convert);
     tcase_add_test(cases, upload_into_and_slices);
     tcase_add_test(cases, linear_is_the_product);
+    tcase_add_test(cases, linear_add_adds_the_product);
     tcase_add_test(cases, linear_takes_f32_operands);
     tcase_add_test(cases, joined_rows);
     tcase_add_test(cases, attention_is_softmax);

@@ -22,8 +22,8 @@ static double pixel(const conv_case *c, tensor x, tensor past, int64_t t, int64_
     return (double)at(t < 0 ? past : x, row, i);
 }
 
-static void compare_conv(tally *total, const conv_case *c, tensor y, tensor x, tensor past,
-                         tensor w, tensor b)
+static void compare_conv(tally *total, const conv_case *c, tensor y, tensor_type A, tensor x,
+                         tensor past, tensor w, tensor b)
 {
     tensor got = fetched(y);
     for (int64_t n = 0; n < tensor_rows(y) * c->C_out; n++) {
@@ -43,9 +43,9 @@ static void compare_conv(tally *total, const conv_case *c, tensor y, tensor x, t
                     }
         /* Upsampled, several taps fall on one pixel: their sum may be rounded to the type again. */
         double again = 0, root = sqrt((double)k);
-        if (c->upsample && y.type != F32)
-            again = 4 * half_unit(y.type) * 0x1p24 / (root * (root + 8));
-        compare(total, at(got, p, o), want, size * (1 + again), (double)k, y.type);
+        if (c->upsample && A != F32)
+            again = 4 * half_unit(A) * 0x1p24 / (root * (root + 8));
+        compare(total, at(got, p, o), want, size * (1 + again), (double)k, A);
     }
     free(got.data);
 }
@@ -64,10 +64,23 @@ static void run_conv(tally *t, const conv_case *c, tensor_type stored)
                              : reshape(w, c->C_out, c->C_in, c->kt, c->ky, c->kx);
     conv_weight l = conv_upload(host, b, stored);
     tensor y = scratch(A, c->T, c->Y, c->X, c->C_out);
-    conv3d(y, reshape(placed(x, A, 0), c->T, Y, X, c->C_in),
-           c->past ? reshape(placed(past, A, 0), c->past, Y, X, c->C_in) : (tensor){0}, &l,
-           c->upsample);
-    compare_conv(t, c, y, x, past, w, b);
+    tensor in = reshape(placed(x, A, 0), c->T, Y, X, c->C_in), before[2];
+    for (int i = 0; i < c->past; i++) /* each somewhere else */
+        before[i] = placed(rows(past, i * Y * X, Y * X), A, 0);
+    conv3d(y, in, c->past, before, &l, c->upsample);
+    compare_conv(t, c, y, A, x, past, w, b);
+    tensor wide = scratch(F32, c->T, c->Y, c->X, c->C_out);
+    conv3d(wide, in, c->past, before, &l, c->upsample);
+    compare_conv(t, c, wide, A, x, past, w, b);
+    tensor once = fetched(wide);
+    conv3d_add(wide, in, c->past, before, &l, c->upsample);
+    tensor twice = fetched(wide);
+    for (int64_t i = 0; i < tensor_count(once); i++) {
+        double value = (double)at(once, 0, i), size = c->C_in * c->kt * c->ky * c->kx;
+        compare(t, at(twice, 0, i), 2 * value, size, size, F32);
+    }
+    free(once.data);
+    free(twice.data);
     scratch_reset(mark);
 }
 

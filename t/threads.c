@@ -77,7 +77,7 @@ static void run_pictures(results *r, tensor_type A)
     tensor w = random_host(48, 64 * 27, 0.1f, F32), b = random_host(1, 48, 1, F32);
     conv_weight c = conv_upload(reshape(w, 48, 64, 3, 3, 3), b, A);
     tensor y = scratch(A, 2, 31, 45, 48), twice = scratch(A, 4, 31, 45, 32);
-    conv3d(y, x, (tensor){0}, &c, false);
+    conv3d(y, x, 0, NULL, &c, false);
     keep(r, "conv3d", y);
     split_frames(twice, x);
     keep(r, "split_frames", twice);

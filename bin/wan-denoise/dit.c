@@ -26,8 +26,9 @@ enum { FFN_ROWS = 16384 };
 
 static const double ROPE_THETA = 10000;
 
-__attribute__((format(printf, 3, 4))) static void see(const dit *m, tensor x, const char *format,
-                                                      ...)
+/* Shows the first n rows of x to who looks. */
+__attribute__((format(printf, 4, 5))) static void see(const dit *m, tensor x, int64_t n,
+                                                      const char *format, ...)
 {
     char name[64];
     va_list arguments;
@@ -36,7 +37,7 @@ __attribute__((format(printf, 3, 4))) static void see(const dit *m, tensor x, co
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
-    m->see(name, x);
+    m->see(name, slice(x, 0, n));
 }
 
 /* The i-th row of a matrix as a vector [D]. */
@@ -63,7 +64,7 @@ dit_text dit_read_text(const dit *m, tensor context)
         upload_into(rows(padded, 0, n), context);
     linear_gelu(h, padded, &m->text_0);
     linear(c, h, &m->text_2);
-    see(m, c, "text_embedding");
+    see(m, c, keys, "text_embedding");
     for (int i = 0; i < m->layers; i++) {
         tensor k = columns(text.kv[i], 0, D);
         linear(text.kv[i], c, &m->block[i].text_kv);
@@ -118,9 +119,8 @@ static tensor time_embedding(const dit *m, int64_t t)
     linear(h, sinusoid, &m->time_0);
     silu(h, h);
     linear(e, h, &m->time_2);
-    device_wait();
     free(s);
-    see(m, reshape(e, m->dim), "time_embedding");
+    see(m, reshape(e, m->dim), m->dim, "time_embedding");
     return e;
 }
 
@@ -130,15 +130,28 @@ static tensor time_projection(const dit *m, tensor e)
     tensor h = scratch(F32, 1, m->dim), e6 = scratch(F32, 1, 6 * m->dim);
     silu(h, e);
     linear(e6, h, &m->time_projection);
-    see(m, reshape(e6, 6 * m->dim), "time_projection");
+    see(m, reshape(e6, 6 * m->dim), 6 * m->dim, "time_projection");
     return reshape(e6, 6, m->dim);
 }
 
 /* ---- the blocks ---- */
 
-/* y = Wo attention(rope(norm_q(Wq h)), rope(norm_k(Wk h)), Wv h); h is used up */
-static void self_attention(const dit *m, const dit_block *b, int passes, tensor y, tensor h,
-                           tensor rope)
+/* x += gate * (W h + b), gate absent: 1. Where products are looked at, it is made in y first. */
+static void add_product(tensor x, tensor gate, tensor h, const linear_weight *l, tensor y)
+{
+    if (!y.data) {
+        linear_add(x, h, l, gate);
+        return;
+    }
+    linear(y, h, l);
+    if (gate.data)
+        add_gated(x, y, gate);
+    else
+        add(x, y);
+}
+
+/* h = attention(rope(norm_q(Wq h)), rope(norm_k(Wk h)), Wv h) */
+static void self_attention(const dit *m, const dit_block *b, int passes, tensor h, tensor rope)
 {
     const dit_share *s = &m->share;
     int64_t D = m->dim, all = rope.dim[0]; /* tokens of a pass, of all ranks */
@@ -160,13 +173,11 @@ static void self_attention(const dit *m, const dit_block *b, int passes, tensor 
                                 .heads = m->heads / s->parts,
                                 .scale = 1 / sqrtf((float)(D / m->heads))});
     share_join(s, passes, all, h, a);
-    linear(y, h, &b->o);
     scratch_reset(mark);
 }
 
-/* y = Wo attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text */
-static void cross_attention(const dit *m, int i, int passes, tensor y, tensor h,
-                            const dit_text text[])
+/* h = attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text */
+static void cross_attention(const dit *m, int i, int passes, tensor h, const dit_text text[])
 {
     const dit_block *b = &m->block[i];
     int64_t L = tensor_rows(h) / passes, D = m->dim;
@@ -181,12 +192,11 @@ static void cross_attention(const dit *m, int i, int passes, tensor y, tensor h,
                                     .heads = m->heads,
                                     .scale = 1 / sqrtf((float)(D / m->heads)),
                                     .last_key_count = text[p].alike});
-    linear(y, h, &b->text_o);
     scratch_reset(mark);
 }
 
-/* y = Wdown gelu(Wup h), some rows at a time */
-static void ffn(const dit *m, const dit_block *b, tensor y, tensor h)
+/* x += gate * (Wdown gelu(Wup h)), some rows at a time */
+static void ffn(const dit *m, const dit_block *b, tensor x, tensor gate, tensor h, tensor y)
 {
     int64_t N = tensor_rows(h), parts = (N + FFN_ROWS - 1) / FFN_ROWS;
     int64_t most = (N + parts - 1) / parts;
@@ -196,14 +206,14 @@ static void ffn(const dit *m, const dit_block *b, tensor y, tensor h)
         int64_t n = N - i < most ? N - i : most;
         tensor part = rows(middle, 0, n);
         linear_gelu(part, rows(h, i, n), &b->up);
-        linear(rows(y, i, n), part, &b->down);
+        add_product(rows(x, i, n), gate, part, &b->down, y.data ? rows(y, i, n) : y);
     }
     scratch_reset(mark);
 }
 
 /* e = modulation + e6, six vectors: shift, scale, gate (e0 e1 e2), again for the ffn (e3 e4 e5)
- * x += e2 self_attention((1 + e1) LN(x) + e0)
- * x += cross_attention(LN3(x), text)
+ * x += e2 Wo self_attention((1 + e1) LN(x) + e0)
+ * x += Wo cross_attention(LN3(x), text)
  * x += e5 ffn((1 + e4) LN(x) + e3) */
 static void block(const dit *m, int i, int passes, tensor x, tensor e6, const dit_text text[],
                   tensor rope)
@@ -211,25 +221,25 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
     const dit_block *b = &m->block[i];
     int64_t N = tensor_rows(x), L = N / passes;
     size_t mark = scratch_mark();
-    tensor e = scratch(F32, 6, m->dim), h = scratch(m->A, N, m->dim), y = scratch(m->A, N, m->dim);
+    tensor e = scratch(F32, 6, m->dim), h = scratch(m->A, N, m->dim), absent = {0};
+    tensor y = m->see ? scratch(m->A, N, m->dim) : absent; /* products, to be looked at */
     linear_combination(e, 2, (tensor[]){b->modulation, e6}, (double[]){1, 1});
 
     modulated_norm(h, x, vector(e, 1), vector(e, 0), m->eps);
-    self_attention(m, b, passes, y, h, rope);
-    see(m, rows(y, 0, L), "blocks.%d.self_attn", i);
-    add_gated(x, y, vector(e, 2));
+    self_attention(m, b, passes, h, rope);
+    add_product(x, vector(e, 2), h, &b->o, y);
+    see(m, y, L, "blocks.%d.self_attn", i);
 
     layer_norm(h, x, b->norm3_gamma, b->norm3_beta, m->eps);
-    cross_attention(m, i, passes, y, h, text);
-    see(m, rows(y, 0, L), "blocks.%d.cross_attn", i);
-    add(x, y);
+    cross_attention(m, i, passes, h, text);
+    add_product(x, absent, h, &b->text_o, y);
+    see(m, y, L, "blocks.%d.cross_attn", i);
 
     modulated_norm(h, x, vector(e, 4), vector(e, 3), m->eps);
-    ffn(m, b, y, h);
-    see(m, rows(y, 0, L), "blocks.%d.ffn", i);
-    add_gated(x, y, vector(e, 5));
+    ffn(m, b, x, vector(e, 5), h, y);
+    see(m, y, L, "blocks.%d.ffn", i);
 
-    see(m, rows(x, 0, L), "blocks.%d", i);
+    see(m, x, L, "blocks.%d", i);
     scratch_reset(mark);
 }
 
@@ -245,7 +255,7 @@ static void embed(const dit *m, int passes, tensor x, tensor latents)
     patchify(patches, latents, m->patch);
     linear(rows(x, 0, L), rows(patches, share_begin(&m->share, all, m->share.part), L),
            &m->patch_embedding);
-    see(m, rows(x, 0, L), "patch_embedding");
+    see(m, x, L, "patch_embedding");
     for (int p = 1; p < passes; p++)
         copy(rows(x, p * L, L), rows(x, 0, L));
     scratch_reset(mark);
@@ -265,7 +275,7 @@ static void head(const dit *m, int passes, const tensor v[], tensor x, tensor e,
                            (double[]){1, 1});
     modulated_norm(h, x, vector(f, 1), vector(f, 0), m->eps);
     linear(patches, h, &m->head);
-    see(m, rows(patches, 0, L), "head");
+    see(m, patches, L, "head");
     patches = share_gather(&m->share, passes, all, patches);
     for (int p = 0; p < passes * m->share.halves; p++)
         unpatchify(v[p], rows(patches, p * all, all), m->patch);

@@ -34,8 +34,6 @@ static const float latent_std[LATENT_CHANNELS] = {
 /* The reference divides by max(|x|, 1e-12): this is that, for all x that are not almost zero. */
 static const float norm_eps = 1e-24f;
 
-enum { PAST = 2 }; /* frames that a kernel of three looks back on */
-
 /* ---- loading: names are the reference's; sizes are the checkpoint's ---- */
 
 typedef struct {
@@ -189,16 +187,28 @@ void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
 
 /* ---- memory that lives as long as a video ---- */
 
-static void causal_start(causal_conv *c, int64_t Y, int64_t X, tensor_type A)
+static tensor *room_for(vae *v, int64_t Y, int64_t X, int64_t C)
 {
-    c->past = scratch(A, PAST, Y, X, c->in);
-    c->seen = 0;
+    for (tensor *r = v->room; r < v->room + v->rooms; r++)
+        if (r->dim[1] == Y && r->dim[2] == X && r->dim[3] == C)
+            return r;
+    assert(v->rooms < (int)(sizeof v->room / sizeof *v->room));
+    v->room[v->rooms] = scratch(v->A, 1, Y, X, C);
+    return v->room + v->rooms++;
 }
 
-static void residual_start(residual_block *b, int64_t Y, int64_t X, tensor_type A)
+static void causal_start(vae *v, causal_conv *c, int64_t Y, int64_t X)
 {
-    causal_start(&b->conv1, Y, X, A);
-    causal_start(&b->conv2, Y, X, A);
+    for (int i = 0; i < PAST; i++)
+        c->past[i] = scratch(v->A, 1, Y, X, c->in);
+    c->seen = 0;
+    c->room = room_for(v, Y, X, c->in);
+}
+
+static void residual_start(vae *v, residual_block *b, int64_t Y, int64_t X)
+{
+    causal_start(v, &b->conv1, Y, X);
+    causal_start(v, &b->conv2, Y, X);
 }
 
 void vae_start(vae *v, int64_t Y, int64_t X)
@@ -206,21 +216,22 @@ void vae_start(vae *v, int64_t Y, int64_t X)
     int level = 0;
     band_start(&v->band, Y, X);
     Y = band_rows(&v->band, level);
-    causal_start(&v->conv1, Y, X, v->A);
-    residual_start(&v->middle0, Y, X, v->A);
-    residual_start(&v->middle2, Y, X, v->A);
+    v->rooms = 0;
+    causal_start(v, &v->conv1, Y, X);
+    residual_start(v, &v->middle0, Y, X);
+    residual_start(v, &v->middle2, Y, X);
     for (layer *l = v->layer; l < v->layer + v->layers; l++) {
         if (!l->is_upsample) {
-            residual_start(&l->residual, Y, X, v->A);
+            residual_start(v, &l->residual, Y, X);
             continue;
         }
         l->upsample.started = false;
         if (l->upsample.doubles)
-            causal_start(&l->upsample.time_conv, Y, X, v->A);
+            causal_start(v, &l->upsample.time_conv, Y, X);
         Y = band_rows(&v->band, ++level);
         X *= 2;
     }
-    causal_start(&v->head, Y, X, v->A);
+    causal_start(v, &v->head, Y, X);
 }
 
 /* ---- the equations; x is F32 [1, Y, X, C] from block to block ---- */
@@ -230,26 +241,22 @@ static tensor like(tensor x, tensor_type type, int64_t C)
     return scratch(type, x.dim[0], x.dim[1], x.dim[2], C);
 }
 
-/* x itself if it has the type. */
-static tensor as(tensor_type type, tensor x)
+/* y = w * (the two frames before x, x), or y += that; x is what was made in c->room. */
+static void convolve(tensor y, causal_conv *c, bool to_sum)
 {
-    if (x.type == type)
-        return x;
-    tensor y = like(x, type, x.dim[3]);
-    copy(y, x);
-    return y;
-}
-
-/* y = w * (the two frames before x, x), and x becomes the last of the two. */
-static void convolve(tensor y, tensor x, causal_conv *c)
-{
-    tensor absent = {0};
-    conv3d(y, x, c->seen ? slice(c->past, 0, c->seen) : absent, &c->w, false);
-    if (c->seen == PAST)
-        copy(slice(c->past, 0, 1), slice(c->past, 1, 1));
+    tensor x = *c->room;
+    if (to_sum)
+        conv3d_add(y, x, c->seen, c->past, &c->w, false);
     else
-        c->seen++;
-    copy(slice(c->past, c->seen - 1, 1), x);
+        conv3d(y, x, c->seen, c->past, &c->w, false);
+    if (c->seen < PAST) {
+        *c->room = c->past[c->seen];
+        c->past[c->seen++] = x;
+        return;
+    }
+    *c->room = c->past[0];
+    c->past[0] = c->past[1];
+    c->past[1] = x;
 }
 
 /* shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x)))))); in place where the width stays */
@@ -258,15 +265,13 @@ static tensor residual(vae *v, residual_block *b, tensor x)
     int64_t in = b->conv1.in, out = b->conv1.out;
     tensor y = in == out ? x : like(x, F32, out);
     size_t mark = scratch_mark();
-    tensor a = like(x, v->A, in), h = like(x, v->A, out);
-    tensor r = in == out ? a : like(x, v->A, out);
-    rms_norm_silu(a, x, b->gamma1, norm_eps);
-    convolve(h, a, &b->conv1);
-    rms_norm_silu(h, h, b->gamma2, norm_eps);
-    convolve(r, h, &b->conv2);
+    tensor h = like(x, v->A, out);
+    rms_norm_silu(*b->conv1.room, x, b->gamma1, norm_eps);
+    convolve(h, &b->conv1, false);
+    rms_norm_silu(*b->conv2.room, h, b->gamma2, norm_eps);
     if (in != out)
         linear(y, x, &b->shortcut);
-    add(y, r);
+    convolve(y, &b->conv2, true);
     scratch_reset(mark);
     return y;
 }
@@ -278,15 +283,13 @@ static void attend(vae *v, attention_block *b, tensor x)
     size_t mark = scratch_mark();
     x = band_own(&v->band, x);
     int64_t C = x.dim[3], L = x.dim[1] * x.dim[2];
-    tensor a = scratch(v->A, L, C), qkv = scratch(v->A, L, 3 * C);
+    tensor a = scratch(v->A, L, C), qkv = scratch(v->A, L, 3 * C), absent = {0};
     attention_spec one_head = {.batch = 1, .heads = 1, .scale = 1.0f / sqrtf((float)C)};
     rms_norm(a, reshape(x, L, C), b->gamma, norm_eps);
     linear(qkv, a, &b->to_qkv);
     tensor kv = band_all(&v->band, columns(qkv, C, 2 * C));
     attention(a, columns(qkv, 0, C), columns(kv, 0, C), columns(kv, C, C), &one_head);
-    tensor y = scratch(v->A, L, C);
-    linear(y, a, &b->proj);
-    add(reshape(x, L, C), y);
+    linear_add(reshape(x, L, C), a, &b->proj, absent);
     scratch_reset(mark);
 }
 
@@ -294,15 +297,18 @@ static void attend(vae *v, attention_block *b, tensor x)
  * first frame of all stays one, and is not seen by time_conv. */
 static tensor double_time(vae *v, upsample_block *b, tensor x)
 {
-    if (!b->doubles || !b->started) {
-        b->started = true;
-        return as(v->A, x);
-    }
     int64_t C = x.dim[3];
+    if (!b->doubles || !b->started) {
+        tensor same = like(x, v->A, C);
+        b->started = true;
+        copy(same, x);
+        return same;
+    }
     tensor two = scratch(v->A, 2, x.dim[1], x.dim[2], C);
     size_t mark = scratch_mark();
     tensor both = like(x, v->A, 2 * C);
-    convolve(both, as(v->A, x), &b->time_conv);
+    copy(*b->time_conv.room, x);
+    convolve(both, &b->time_conv, false);
     split_frames(two, both);
     scratch_reset(mark);
     return two;
@@ -311,9 +317,9 @@ static tensor double_time(vae *v, upsample_block *b, tensor x)
 /* y = conv(x with every pixel read as 2 x 2) */
 static tensor double_space(vae *v, upsample_block *b, tensor x)
 {
-    tensor y = scratch(v->A, 1, 2 * x.dim[1], 2 * x.dim[2], b->out), absent = {0};
-    conv3d(y, x, absent, &b->conv, true);
-    y = as(F32, band_doubled(&v->band, y));
+    tensor y = scratch(F32, 1, 2 * x.dim[1], 2 * x.dim[2], b->out);
+    conv3d(y, x, 0, NULL, &b->conv, true);
+    y = band_doubled(&v->band, y);
     band_lend(&v->band, y);
     return y;
 }
@@ -321,9 +327,9 @@ static tensor double_space(vae *v, upsample_block *b, tensor x)
 /* picture F32 [1, H, W, 3] = head(silu(norm(x))), all bands */
 static void head(vae *v, tensor picture, tensor x)
 {
-    tensor a = like(x, v->A, x.dim[3]), y = like(x, v->A, 3);
-    rms_norm_silu(a, x, v->head_gamma, norm_eps);
-    convolve(y, a, &v->head);
+    tensor y = like(x, F32, 3);
+    rms_norm_silu(*v->head.room, x, v->head_gamma, norm_eps);
+    convolve(y, &v->head, false);
     y = band_own(&v->band, y);
     copy(picture, band_all(&v->band, reshape(y, tensor_rows(y), 3)));
 }
@@ -365,18 +371,17 @@ int64_t vae_decode(vae *v, tensor video, tensor latents, int64_t t)
     int64_t Y = band_rows(&v->band, 0), X = latents.dim[3], made = 0;
     float *host = new_bytes((unsigned long)(Y * X) * LATENT_CHANNELS * sizeof *host);
     unnormalise(host, latents, t, band_first(&v->band, 0), Y);
-    tensor z = upload(tensor_of(host, F32, Y * X, LATENT_CHANNELS), v->A);
-    tensor a = scratch(v->A, 1, Y, X, LATENT_CHANNELS), x = scratch(v->A, 1, Y, X, v->conv1.out);
-    linear(reshape(a, Y * X, LATENT_CHANNELS), z, &v->conv2);
-    convolve(x, a, &v->conv1);
-    x = as(F32, x);
+    tensor z = scratch(F32, Y * X, LATENT_CHANNELS);
+    upload_into(z, tensor_of(host, F32, Y * X, LATENT_CHANNELS));
+    free(host);
+    tensor x = scratch(F32, 1, Y, X, v->conv1.out);
+    linear(reshape(*v->conv1.room, Y * X, LATENT_CHANNELS), z, &v->conv2);
+    convolve(x, &v->conv1, false);
     x = residual(v, &v->middle0, x);
     attend(v, &v->middle1, x);
     band_lend(&v->band, x);
     x = residual(v, &v->middle2, x);
     layers_from(v, 0, x, video, &made);
-    device_wait();
-    free(host);
     scratch_reset(mark);
     return made;
 }

@@ -12,12 +12,17 @@
 #include "../../kernels/kernels.h"
 #include "band.h"
 
-/* A convolution that looks back: the frames before the current one are kept from call to call. */
+enum { LATENT_CHANNELS = 16, PAST = 2 }; /* frames that a kernel of three looks back on */
+
+/* A convolution that looks back: the frames before the current one are kept from call to call. A
+** frame is made where it will be kept; the memory of the one that is then forgotten becomes the
+** room for the next, of any convolution of this size. */
 typedef struct {
     conv_weight w;
     int64_t in, out;
-    tensor past;  /* A [2, Y, X, in]: the last two frames that it saw, the older one first */
-    int64_t seen; /* how many of them there are: 0, 1, 2 */
+    tensor past[PAST]; /* A [1, Y, X, in]: the last frames that it saw, the oldest first */
+    int seen;          /* how many of them there are: 0, 1, 2 */
+    tensor *room;      /* A [1, Y, X, in]: for the next one */
 } causal_conv;
 
 typedef struct {
@@ -57,9 +62,9 @@ typedef struct {
     causal_conv head;
     int64_t space, time; /* pixels a latent's side, frames a latent frame: 8 and 4 */
     band band;           /* the rows that this rank makes */
+    tensor room[16];     /* for the next frame, one of each size */
+    int rooms;
 } vae;
-
-enum { LATENT_CHANNELS = 16 };
 
 /* The decoder's parameters onto the device, stored as dtype; ours: band_of() this rank. */
 void vae_load(vae *v, weights *w, tensor_type dtype, band ours);
@@ -70,7 +75,7 @@ void vae_start(vae *v, int64_t Y, int64_t X);
 
 /* The pictures of frame t of latents, F32 [16, T, Y, X] in host memory, t = 0, 1, 2... in turn.
 ** video: device F32 [time, H, W, 3], before clamping: whole pictures, on every rank. Returns how
-** many it made: 1, then v->time. */
+** many it makes: 1, then v->time. Does not wait for them. */
 int64_t vae_decode(vae *v, tensor video, tensor latents, int64_t t);
 
 #endif

@@ -3,7 +3,8 @@
 **
 ** Frames leave as they are made, so the next stage works while this one does; with --raw the
 ** channels come first and the frames second, so the whole video is kept until it is complete.
-** A latent frame whose pictures have a NaN or an infinity ends the run: it is never written. With
+** While the device makes the pictures of a latent frame, those of the one before are written. A
+** latent frame whose pictures have a NaN or an infinity ends the run: it is never written. With
 ** several gpus every rank gets whole pictures, and rank 0 writes them.
 */
 #include <stdlib.h>
@@ -55,34 +56,35 @@ static void write_header(writer *w, const document *in, weights *checkpoint, con
     document_free(&d);
 }
 
-/* The pictures F32 [n, H, W, 3] to the output, as bytes. */
-static void write_frames(writer *w, tensor pictures)
+/* How many values of the pictures on their way are not finite. */
+static int64_t bad_values;
+
+/* Starts the way of pictures F32 [n, H, W, 3] to the host: as bytes, or with --raw as they are. */
+static void fetch(tensor host, tensor pictures)
 {
     size_t mark = scratch_mark();
     const int64_t *dim = pictures.dim;
-    tensor frames = scratch(U8, dim[0], dim[1], dim[2], 3), host = frames;
-    host.data = new_bytes(tensor_bytes(frames));
-    quantize_frames(frames, pictures);
-    download(host, frames);
-    writer_tensor(w, host);
-    free(host.data);
+    tensor bad = scratch(I64, 1), frames = pictures;
+    nonfinite_count(bad, pictures);
+    if (!raw) {
+        frames = scratch(U8, dim[0], dim[1], dim[2], 3);
+        quantize_frames(frames, pictures);
+    }
+    download_start(tensor_of(&bad_values, I64, 1), bad);
+    download_start(slice(host, 0, dim[0]), frames);
     scratch_reset(mark);
 }
 
 /* video, host [3, N, H, W], gets the pictures [n, H, W, 3] as its frames from `first` on. */
 static void keep_raw(tensor video, int64_t first, tensor pictures)
 {
-    tensor host = pictures;
-    host.data = new_bytes(tensor_bytes(pictures));
-    download(host, pictures);
     int64_t all = tensor_count(video) / 3, n = tensor_count(pictures) / 3;
     int64_t start = first * video.dim[2] * video.dim[3];
-    const float *from = host.data;
+    const float *from = pictures.data;
     float *to = (float *)video.data + start;
     for (int64_t i = 0; i < n; i++)
         for (int c = 0; c < 3; c++)
             to[c * all + i] = from[3 * i + c];
-    free(host.data);
 }
 
 static void decode(vae *v, weights *checkpoint, reader *r, writer *w)
@@ -90,30 +92,37 @@ static void decode(vae *v, weights *checkpoint, reader *r, writer *w)
     size_t mark = scratch_mark();
     tensor latents = read_latents(r);
     int64_t T = latents.dim[1], N = v->time * (T - 1) + 1, H = v->space * latents.dim[2],
-            W = v->space * latents.dim[3], done = 0;
+            W = v->space * latents.dim[3], done = 0, made = 0;
     stats_phase("decode");
     vae_start(v, latents.dim[2], latents.dim[3]);
     write_header(w, &r->d, checkpoint, (int64_t[]){N, H, W});
-    tensor whole = tensor_of(NULL, F32, 3, N, H, W);
+    tensor whole = tensor_of(NULL, F32, 3, N, H, W), video = scratch(F32, v->time, H, W, 3);
+    tensor host = tensor_of(NULL, raw ? F32 : U8, v->time, H, W, 3);
+    host.data = new_bytes(tensor_bytes(host));
     if (raw)
         whole.data = new_bytes(tensor_bytes(whole));
-    tensor video = scratch(F32, v->time, H, W, 3);
-    for (int64_t t = 0; t < T; t++) {
-        tensor pictures = slice(video, 0, vae_decode(v, video, latents, t));
-        int64_t bad = count_nonfinite(pictures);
-        if (bad)
-            die("latent frame %lld of document %d decodes to %lld values that are not finite: not "
-                "written; --dtype fp32 or bf16 may hold them if the latents are finite",
-                (long long)t, r->documents, (long long)bad);
-        if (raw)
-            keep_raw(whole, done, pictures);
-        else
-            write_frames(w, pictures);
-        done += pictures.dim[0];
-        progress("decode", t + 1, T);
+    for (int64_t t = 0; t <= T; t++) {
+        int64_t next = t < T ? vae_decode(v, video, latents, t) : 0;
+        if (t > 0) { /* while the device does that */
+            download_finish();
+            if (bad_values)
+                die("latent frame %lld of document %d decodes to %lld values that are not finite: "
+                    "not written; --dtype fp32 or bf16 may hold them if the latents are finite",
+                    (long long)(t - 1), r->documents, (long long)bad_values);
+            if (raw)
+                keep_raw(whole, done, slice(host, 0, made));
+            else
+                writer_tensor(w, slice(host, 0, made));
+            done += made;
+            progress("decode", t, T);
+        }
+        if (next)
+            fetch(host, slice(video, 0, next));
+        made = next;
     }
     if (raw)
         writer_tensor(w, whole);
+    free(host.data);
     free(whole.data);
     writer_end(w);
     stats_add("documents", 1);

@@ -18,21 +18,21 @@
 enum { GATHERED = 1 << 18, LEAST = 128, MOST = 512 };
 
 typedef struct {
-    tensor y, x, past;
+    tensor y, x;
+    int before;
+    const tensor *past; /* frames, the oldest first */
     const float *w, *b; /* [C_out, kt, ky, kx, C_in] and [C_out], F32 */
     int kt, ky, kx;
-    bool upsample;
+    bool upsample, add;
     int64_t T, Y, X, C_in, C_out; /* of y */
 } convolution;
 
-/* Frame t of the input, those of the past being -P .. -1; NULL: zeros. */
+/* Frame t of the input, those of the past being -before .. -1; NULL: zeros. */
 static const float *frame(const convolution *c, int64_t t)
 {
-    int64_t P = c->past.data ? c->past.dim[0] : 0;
-    int64_t size = c->x.dim[1] * c->x.dim[2] * c->C_in;
     if (t >= 0)
-        return (const float *)c->x.data + t * size;
-    return t >= -P ? (const float *)c->past.data + (t + P) * size : NULL;
+        return (const float *)c->x.data + t * c->x.dim[1] * c->x.dim[2] * c->C_in;
+    return t >= -c->before ? c->past[t + c->before].data : NULL;
 }
 
 /* The inputs of output pixel (y, x) in line y + dy of the frame: kx * C_in floats. */
@@ -59,11 +59,11 @@ static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, float *
 {
     int64_t depth = c->kx * c->C_in, ld = c->kt * c->ky * depth;
     float *y = (float *)c->y.data + (t * c->Y * c->X + p) * c->C_out;
-    for (int64_t i = 0; i < m; i++)
-        if (c->b)
-            memcpy(y + i * c->C_out, c->b, (size_t)c->C_out * sizeof *y);
-        else
-            memset(y + i * c->C_out, 0, (size_t)c->C_out * sizeof *y);
+    if (!c->add)
+        memset(y, 0, (size_t)(m * c->C_out) * sizeof *y);
+    for (int64_t i = 0; c->b && i < m; i++)
+        for (int64_t o = 0; o < c->C_out; o++)
+            y[i * c->C_out + o] += c->b[o];
     for (int i = 0; i < c->kt; i++) {
         const float *in = frame(c, t - (c->kt - 1) + i);
         for (int j = 0; in && j < c->ky; j++) {
@@ -81,25 +81,24 @@ static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, float *
     }
 }
 
-static void check(tensor y, tensor x, tensor past, tensor w, tensor b, bool upsample)
+static void check(const char *op, tensor y, tensor x, int before, const tensor past[], tensor w,
+                  tensor b, bool upsample)
 {
     int s = upsample ? 2 : 1;
-    check_one(x.type == F32 && x.rank == 4 && tensor_contiguous(x), "conv3d", x,
-              "F32 [T, Y, X, C]");
+    check_one(x.type == F32 && x.rank == 4 && tensor_contiguous(x), op, x, "F32 [T, Y, X, C]");
     check_pair(y.type == F32 && y.rank == 4 && tensor_contiguous(y) && y.dim[0] == x.dim[0] &&
                    y.dim[1] == s * x.dim[1] && y.dim[2] == s * x.dim[2],
-               "conv3d", y, x);
-    check_pair(w.dim[4] == x.dim[3], "conv3d", w, x);
-    check_pair(w.dim[0] == y.dim[3], "conv3d", w, y);
-    if (past.data) {
-        check_pair(past.type == F32 && past.rank == 4 && tensor_contiguous(past) &&
-                       past.dim[1] == x.dim[1] && past.dim[2] == x.dim[2] &&
-                       past.dim[3] == x.dim[3],
-                   "conv3d", past, x);
-        check_pair(past.dim[0] <= w.dim[1] - 1, "conv3d", past, w);
-    }
+               op, y, x);
+    check_pair(w.dim[4] == x.dim[3], op, w, x);
+    check_pair(w.dim[0] == y.dim[3], op, w, y);
+    check_one(before < w.dim[1], op, w, "of more frames than go before x");
+    for (int i = 0; i < before; i++)
+        check_pair(past[i].type == F32 && tensor_contiguous(past[i]) &&
+                       tensor_width(past[i]) == x.dim[3] &&
+                       tensor_rows(past[i]) == x.dim[1] * x.dim[2],
+                   op, past[i], x);
     if (b.data)
-        check_pair(b.type == F32 && tensor_count(b) == w.dim[0], "conv3d", b, w);
+        check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
 }
 
 /* The whole weight as F32: a call's frames are many, its weight small (16 MB at 384 channels). */
@@ -112,12 +111,14 @@ static const float *weight_f32(tensor w)
     return y.data;
 }
 
-void conv3d(tensor y, tensor x, tensor past, const conv_weight *w, bool upsample)
+static void convolve(const char *op, tensor y, tensor x, int before, const tensor past[],
+                     const conv_weight *w, bool upsample, bool add)
 {
-    check(y, x, past, w->w, w->b, upsample);
+    check(op, y, x, before, past, w->w, w->b, upsample);
     size_t mark = scratch_mark();
     convolution c = {.y = y,
                      .x = x,
+                     .before = before,
                      .past = past,
                      .w = weight_f32(w->w),
                      .b = w->b.data,
@@ -125,6 +126,7 @@ void conv3d(tensor y, tensor x, tensor past, const conv_weight *w, bool upsample
                      .ky = w->ky,
                      .kx = w->kx,
                      .upsample = upsample,
+                     .add = add,
                      .T = y.dim[0],
                      .Y = y.dim[1],
                      .X = y.dim[2],
@@ -141,6 +143,18 @@ void conv3d(tensor y, tensor x, tensor past, const conv_weight *w, bool upsample
               buffers + omp_get_thread_num() * thread_stride(step * depth));
     }
     scratch_reset(mark);
+}
+
+void conv3d(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+            bool upsample)
+{
+    convolve("conv3d", y, x, before, past, w, upsample, false);
+}
+
+void conv3d_add(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+                bool upsample)
+{
+    convolve("conv3d_add", y, x, before, past, w, upsample, true);
 }
 
 conv_weight conv_upload(tensor w, tensor b, tensor_type type)

@@ -157,3 +157,9 @@ int64_t count_nonfinite(tensor x)
         count += nonfinite_in_row(x, i);
     return count;
 }
+
+void nonfinite_count(tensor n, tensor x)
+{
+    check_one(n.type == I64 && tensor_count(n) == 1, "nonfinite_count", n, "one I64");
+    *(int64_t *)n.data = count_nonfinite(x);
+}

@@ -117,6 +117,18 @@ void linear_gelu(tensor y, tensor x, const linear_weight *l)
     product("linear_gelu", y, x, l, true);
 }
 
+void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate)
+{
+    size_t mark = scratch_mark();
+    tensor part = scratch(F32, tensor_rows(y), tensor_width(y));
+    linear(part, x, l);
+    if (gate.data)
+        add_gated(y, part, gate);
+    else
+        add(y, part);
+    scratch_reset(mark);
+}
+
 /* ---- parameters ---- */
 
 /* n host vectors one behind the other as F32 on the device; absent if the first is. */

@@ -2,14 +2,17 @@
 ** attention_hopper.cu: attention for heads 128 wide on Hopper: wgmma, the copy engine, and warps
 ** with different jobs. After FlashAttention-3 (Shah et al., 2024).
 **
-** A block has three groups of 128 threads and takes 128 queries of one head. One thread of the
-** first group only asks for tiles: Q once, then K and V 176 keys at a time, two of each under
-** way. The other two groups take 64 queries each. In a group, the logits of the next keys are
-** computed while the weights of these meet V (both are asynchronous), and the softmax of one
-** group falls into the products of the other: two named barriers let them take turns at issuing.
-** Shared memory: Q 32 KB, K and V 2 x 44 KB each: 208 KB. Registers: output 64, logits 88,
-** weights 44. Bound: 4 Lq Lk d operations at the rate of a dense product; at 32760 tokens the
-** card's power.
+** A block stays on its multiprocessor and takes 128 queries of one head after the other. It has
+** three groups of 128 threads. One thread of the first only asks for tiles: Q once for each head's
+** queries, K and V 176 keys at a time, two of each under way. The other two groups take 64 queries
+** each. In a group, the logits of the next keys are computed while the weights of these meet V
+** (both are asynchronous), and the softmax of one group falls into the products of the other: two
+** named barriers let them take turns at issuing, the next one's products queueing behind the last
+** few of these. The next queries' first keys follow the last ones without a pause. Sums are brought
+** to a new maximum only if it is 2^8 times the old one or more: until then weights are that much
+** larger, and 2^8 is little even to F16. Shared memory: Q 32 KB, K and V 2 x 44 KB each: 208 KB.
+** Registers: output 64, logits 88, weights 44. Bound: 4 Lq Lk d operations at the rate of a dense
+** product; at 32760 tokens the card's power.
 */
 #include "attention.cuh"
 #include "hopper.cuh"
@@ -18,28 +21,36 @@ namespace
 {
 
 constexpr int QUERIES = 128, KEYS = 176, D = 128, THREADS = 384, STAGES = 2;
-/* Bytes of a box, rows of 64 elements; a tile is two boxes. */
-constexpr int Q_BOX = QUERIES * 128, BOX = KEYS * 128, TILE = 2 * BOX;
-constexpr size_t SHARED_BYTES = 1024 + 2 * Q_BOX + 2 * STAGES * TILE + (1 + 4 * STAGES) * 8;
+/* Bytes of a box, rows of 64 elements; a tile is two boxes, and so is a group's half of Q. */
+constexpr int Q_BOX = 64 * 128, BOX = KEYS * 128, TILE = 2 * BOX;
+constexpr size_t SHARED_BYTES = 1024 + 4 * Q_BOX + 2 * STAGES * TILE + (4 + 4 * STAGES) * 8;
+
+/* The tiles of queries of all heads, in order: those of a head run together. */
+struct work {
+    int across, tiles, keys; /* tiles of a head; in all; tiles of keys */
+};
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
-constexpr int S = KEYS / 2; /* a thread's share of the logits [64, KEYS] of its group */
+constexpr float LEAST_GROWTH = 8; /* of a maximum, as a power of two */
+constexpr int S = KEYS / 2;       /* a thread's share of the logits [64, KEYS] of its group */
 
-/* Where things are in shared memory. */
+/* Where things are in shared memory; n counts tiles of keys, over all queries. */
 struct layout {
     uint32_t q, k, v, bars;
     __device__ __forceinline__ explicit layout(uint32_t raw)
     {
         q = (raw + 1023) & ~1023u;
-        k = q + 2 * Q_BOX;
+        k = q + 4 * Q_BOX;
         v = k + STAGES * TILE;
         bars = v + STAGES * TILE;
     }
+    __device__ __forceinline__ uint32_t q_tile(int group) const { return q + group * 2 * Q_BOX; }
     __device__ __forceinline__ uint32_t k_tile(int n) const { return k + n % STAGES * TILE; }
     __device__ __forceinline__ uint32_t v_tile(int n) const { return v + n % STAGES * TILE; }
-    __device__ __forceinline__ uint32_t q_full() const { return bars; }
-    __device__ __forceinline__ uint32_t k_full(int n) const { return bars + 8 + n % STAGES * 32; }
+    __device__ __forceinline__ uint32_t q_full(int group) const { return bars + group * 16; }
+    __device__ __forceinline__ uint32_t q_free(int group) const { return bars + group * 16 + 8; }
+    __device__ __forceinline__ uint32_t k_full(int n) const { return bars + 32 + n % STAGES * 32; }
     __device__ __forceinline__ uint32_t v_full(int n) const { return k_full(n) + 8; }
     __device__ __forceinline__ uint32_t k_free(int n) const { return k_full(n) + 16; }
     __device__ __forceinline__ uint32_t v_free(int n) const { return k_full(n) + 24; }
@@ -47,32 +58,55 @@ struct layout {
 
 __device__ __forceinline__ int parity(int n) { return n / STAGES & 1; }
 
+/* Tile t: its first query, and of which head and sequence. */
+struct place {
+    int query, column, batch;
+    __device__ __forceinline__ place(const attention_args &a, const work &w, int t)
+    {
+        query = t % w.across * QUERIES;
+        column = t / w.across % a.heads * D;
+        batch = t / w.across / a.heads;
+    }
+};
+
 /* A tile of keys or values. */
-__device__ __forceinline__ void fetch_keys(uint32_t tile, const CUtensorMap *map, uint32_t barrier,
-                                           int row)
+__device__ __forceinline__ void fetch_keys(uint32_t tile, const CUtensorMap *map, uint32_t full,
+                                           int row, const place &p)
 {
-    int column = blockIdx.y * D, batch = blockIdx.z;
-    barrier_expect(barrier, TILE);
-    tile_fetch(tile, map, barrier, column, row, batch);
-    tile_fetch(tile + BOX, map, barrier, column + 64, row, batch);
+    barrier_expect(full, TILE);
+    tile_fetch(tile, map, full, p.column, row, p.batch);
+    tile_fetch(tile + BOX, map, full, p.column + 64, row, p.batch);
 }
 
 /* The first group's one thread. */
 __device__ __forceinline__ void produce(const layout &at, const CUtensorMap *mq,
-                                        const CUtensorMap *mk, const CUtensorMap *mv, int tiles)
+                                        const CUtensorMap *mk, const CUtensorMap *mv,
+                                        const attention_args &a, const work &w)
 {
-    int column = blockIdx.y * D, query = blockIdx.x * QUERIES, batch = blockIdx.z;
-    barrier_expect(at.q_full(), 2 * Q_BOX);
-    tile_fetch(at.q, mq, at.q_full(), column, query, batch);
-    tile_fetch(at.q + Q_BOX, mq, at.q_full(), column + 64, query, batch);
-    for (int n = 0; n < tiles; n++) {
-        if (n >= STAGES)
+    int n = 0, turn = 0;
+    for (int t = blockIdx.x; t < w.tiles; t += gridDim.x, turn ^= 1) {
+        place p(a, w, t);
+        for (int group = 0; group < 2; group++) {
+            uint32_t full = at.q_full(group), q = at.q_tile(group);
+            barrier_wait(at.q_free(group), turn ^ 1);
+            barrier_expect(full, 2 * Q_BOX);
+            tile_fetch(q, mq, full, p.column, p.query + group * 64, p.batch);
+            tile_fetch(q + Q_BOX, mq, full, p.column + 64, p.query + group * 64, p.batch);
+        }
+        for (int key = 0; key < w.keys; key++, n++) {
             barrier_wait(at.k_free(n), parity(n) ^ 1);
-        fetch_keys(at.k_tile(n), mk, at.k_full(n), n * KEYS);
-        if (n >= STAGES)
+            fetch_keys(at.k_tile(n), mk, at.k_full(n), key * KEYS, p);
             barrier_wait(at.v_free(n), parity(n) ^ 1);
-        fetch_keys(at.v_tile(n), mv, at.v_full(n), n * KEYS);
+            fetch_keys(at.v_tile(n), mv, at.v_full(n), key * KEYS, p);
+        }
     }
+}
+
+__device__ __forceinline__ void clear(float (&o)[64])
+{
+#pragma unroll
+    for (int i = 0; i < 64; i++)
+        o[i] = 0;
 }
 
 /* Starts s [64, KEYS] = q k^T. */
@@ -80,36 +114,65 @@ template <class T> __device__ __forceinline__ void logits(float (&s)[S], uint32_
 {
 #pragma unroll
     for (int step = 0; step < D / 16; step++)
-        product_176<T>(s, operand(q + step / 4 * Q_BOX + step % 4 * 32, 1024),
-                       operand(k + step / 4 * BOX + step % 4 * 32, 1024), step == 0);
+        product<T>(s, operand(q + step / 4 * Q_BOX + step % 4 * 32, 1024),
+                   operand(k + step / 4 * BOX + step % 4 * 32, 1024), step == 0);
     products_commit();
 }
 
-/* Starts o [64, D] += p v. */
+/* Starts o [64, D] += p v, and arrives at the named barrier pass_on, if it is one, when almost
+** all of it is started. */
 template <class T>
-__device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)[S / 2], uint32_t v)
+__device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)[S / 2], uint32_t v,
+                                             int pass_on)
 {
+    constexpr int STEPS = KEYS / 16, LAST = 4;
 #pragma unroll
-    for (int step = 0; step < KEYS / 16; step++)
+    for (int step = 0; step < STEPS; step++) {
+        if (step == STEPS - LAST && pass_on)
+            group_arrive(pass_on, 256);
         product_128<T>(o, p + step * 4, operand(v + step * 2048, 1024, BOX));
+    }
     products_commit();
 }
 
-/* s becomes exp(scale (s - its row's maximum so far)); fade is what brings older sums there. */
-__device__ __forceinline__ void softmax_step(float (&s)[S], float (&top)[2], float (&sum)[2],
-                                             float (&fade)[2], float c)
+/* What a thread's two rows of logits (lane / 4, and 8 further) have come to. */
+struct row_state {
+    float top[2], sum[2], fade[2]; /* fade: what brings older sums to the top */
+    __device__ __forceinline__ void clear()
+    {
+#pragma unroll
+        for (int half = 0; half < 2; half++)
+            top[half] = -INFINITY, sum[half] = 0;
+    }
+};
+
+/* s becomes exp(scale (s - top)), and top the maximum so far, or not much less. Has it changed
+** in any of the warp's rows? Then older sums are to be faded. */
+__device__ __forceinline__ bool softmax_step(float (&s)[S], row_state &r, float c)
 {
+    float t[2];
+    bool grown = false;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float t = top[half];
+        t[half] = r.top[half];
 #pragma unroll
         for (int n = 0; n < S / 4; n++)
-            t = fmaxf(t, fmaxf(s[4 * n + 2 * half], s[4 * n + 2 * half + 1]));
-        t = fmaxf(t, __shfl_xor_sync(~0u, t, 1));
-        t = fmaxf(t, __shfl_xor_sync(~0u, t, 2));
-        fade[half] = exp2_fast((top[half] - t) * c);
-        top[half] = t;
-        float base = t * c, total[2] = {};
+            t[half] = fmaxf(t[half], fmaxf(s[4 * n + 2 * half], s[4 * n + 2 * half + 1]));
+        t[half] = fmaxf(t[half], __shfl_xor_sync(~0u, t[half], 1));
+        t[half] = fmaxf(t[half], __shfl_xor_sync(~0u, t[half], 2));
+        grown |= (t[half] - r.top[half]) * c > LEAST_GROWTH;
+    }
+    grown = __any_sync(~0u, grown);
+    if (grown)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            r.fade[half] = exp2_fast((r.top[half] - t[half]) * c);
+            r.top[half] = t[half];
+            r.sum[half] *= r.fade[half];
+        }
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        float base = r.top[half] * c, total[2] = {};
 #pragma unroll
         for (int n = 0; n < S / 4; n++)
 #pragma unroll
@@ -118,8 +181,9 @@ __device__ __forceinline__ void softmax_step(float (&s)[S], float (&top)[2], flo
                 x = exp2_fast(x * c - base);
                 total[e] += x;
             }
-        sum[half] = sum[half] * fade[half] + (total[0] + total[1]);
+        r.sum[half] += total[0] + total[1];
     }
+    return grown;
 }
 
 /* In the last tile: keys that do not exist, and the one that stands for many. */
@@ -139,98 +203,136 @@ template <class T> __device__ __forceinline__ void pack(uint32_t (&p)[S / 2], co
         p[i] = pack2<T>(s[2 * i], s[2 * i + 1]);
 }
 
-/* Divides by the sums and writes the warp's 16 rows through its rows of the q tile. */
+/* Of four lanes side by side each has a pair of columns of four blocks of eight: now each has
+** the eight columns of one block, lane l of block l. */
+__device__ __forceinline__ void gather_columns(uint32_t (&x)[4], int lane)
+{
+#pragma unroll
+    for (int bit = 1; bit < 4; bit *= 2)
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            if (!(i & bit)) {
+                uint32_t &low = x[i], &high = x[i + bit];
+                uint32_t got = __shfl_xor_sync(~0u, lane & bit ? low : high, bit);
+                (lane & bit ? low : high) = got;
+            }
+}
+
+/* Divides by the sums and writes the warp's 16 rows, `query` being the first. */
 template <class T>
-__device__ __forceinline__ void write_rows(const attention_args &a, float (&o)[64],
-                                           const float (&sum)[2], uint32_t q, int row, int lane)
+__device__ __forceinline__ void write_rows(const attention_args &a, const float (&o)[64],
+                                           const float (&sum)[2], T *y, int query, int lane)
 {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         float inverse = 1.0f / lane_sum(sum[half], 4);
-        int r = row + half * 8 + lane / 4;
+        int row = query + half * 8 + lane / 4;
 #pragma unroll
-        for (int n = 0; n < 16; n++)
-            asm volatile(
-                "st.shared.u32 [%0], %1;" ::"r"(q + n / 8 * Q_BOX + r * 128 +
-                                                ((n % 8 ^ r % 8) << 4) + lane % 4 * 4),
-                "r"(pack2<T>(o[4 * n + 2 * half] * inverse, o[4 * n + 2 * half + 1] * inverse))
-                : "memory");
-    }
-    __syncwarp();
-    int query = blockIdx.x * QUERIES, c = lane % 16;
-    T *y = (T *)a.y + (int64_t)blockIdx.z * a.lq * a.y_stride + blockIdx.y * D;
+        for (int n = 0; n < 16; n += 4) {
+            uint32_t x[4];
 #pragma unroll
-    for (int r = row + lane / 16; r < row + 16; r += 2) {
-        uint4 u;
-        asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
-                     : "=r"(u.x), "=r"(u.y), "=r"(u.z), "=r"(u.w)
-                     : "r"(q + c / 8 * Q_BOX + r * 128 + ((c % 8 ^ r % 8) << 4))
-                     : "memory");
-        if (query + r < a.lq)
-            *(uint4 *)(y + (query + r) * a.y_stride + c * 8) = u;
+            for (int i = 0; i < 4; i++)
+                x[i] = pack2<T>(o[4 * (n + i) + 2 * half] * inverse,
+                                o[4 * (n + i) + 2 * half + 1] * inverse);
+            gather_columns(x, lane);
+            if (row < a.lq)
+                *(uint4 *)(y + row * a.y_stride + (n + lane % 4) * 8) =
+                    make_uint4(x[0], x[1], x[2], x[3]);
+        }
     }
 }
 
-/* The two other groups; group is 0 or 1. */
+/* One of the two other groups. Tile n of keys is the j-th of the queries' tile t; its weights
+** meet the values after the logits of tile n + 1 are asked for, which may be of the next
+** queries. */
 template <class T>
-__device__ __forceinline__ void consume(const layout &at, const attention_args &a, int tiles,
+__device__ __forceinline__ void consume(const layout &at, const attention_args &a, const work &w,
                                         int group)
 {
-    int lane = threadIdx.x % 32, turn = 1 + group, other = 2 - group;
-    uint32_t q = at.q + group * 64 * 128, p[S / 2];
-    float o[64], s[S], top[2] = {-INFINITY, -INFINITY}, sum[2] = {}, fade[2];
-#pragma unroll
-    for (int i = 0; i < 64; i++)
-        o[i] = 0;
-    if (group == 1 && tiles > 1)
-        group_arrive(other, 256);
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, mine = 1 + group, other = 2 - group;
+    int first = blockIdx.x, stride = gridDim.x;
+    int total = (w.tiles - first + stride - 1) / stride * w.keys;
+    uint32_t q = at.q_tile(group), p[S / 2];
+    float o[64], s[S], c = a.scale_log2e;
+    row_state r;
+    auto free = [&](uint32_t barrier) {
+        if (lane == 0)
+            barrier_arrive(barrier);
+    };
+    auto write = [&](int t, const float(&sum)[2]) {
+        place to(a, w, t);
+        T *y = (T *)a.y + (int64_t)to.batch * a.lq * a.y_stride + to.column;
+        write_rows<T>(a, o, sum, y, to.query + group * 64 + warp * 16, lane);
+    };
 
-    barrier_wait(at.q_full(), 0);
+    int t = first, j = 0, turn = 0; /* of tile n of keys, as n goes on */
+    auto logits_there = [&](int n) {
+        pin(s);
+        free(at.k_free(n));
+        if (j + 1 < w.keys)
+            return;
+        free(at.q_free(group));
+        adjust(a, s, j * KEYS, lane);
+    };
+    auto advance = [&] {
+        if (++j == w.keys)
+            j = 0, t += stride, turn ^= 1;
+    };
+
+    barrier_wait(at.q_full(group), 0);
     barrier_wait(at.k_full(0), 0);
+    if (group == 1)
+        group_sync(mine, 256);
     products_begin();
     logits<T>(s, q, at.k_tile(0));
+    if (group == 0 || total > 1)
+        group_arrive(other, 256);
     products_wait<0>();
-    pin(s);
-    if (lane == 0)
-        barrier_arrive(at.k_free(0));
-    if (tiles == 1)
-        adjust(a, s, 0, lane);
-    softmax_step(s, top, sum, fade, a.scale_log2e);
+    logits_there(0);
+    r.clear();
+    softmax_step(s, r, c);
     pack<T>(p, s);
-
-    for (int n = 1; n < tiles; n++) {
-        barrier_wait(at.k_full(n), parity(n));
-        group_sync(turn, 256);
+    clear(o);
+    advance();
+    if (total > 1)
+        barrier_wait(at.k_full(1), parity(1));
+    for (int n = 1; n < total; n++, advance()) {
+        if (j == 0)
+            barrier_wait(at.q_full(group), turn);
+        group_sync(mine, 256);
         products_begin();
         logits<T>(s, q, at.k_tile(n));
         barrier_wait(at.v_full(n - 1), parity(n - 1));
         products_begin();
-        weighted_sum<T>(o, p, at.v_tile(n - 1));
-        if (group == 0 || n + 1 < tiles)
-            group_arrive(other, 256);
+        weighted_sum<T>(o, p, at.v_tile(n - 1), group == 0 || n + 1 < total ? other : 0);
         products_wait<1>();
-        pin(s);
-        if (lane == 0)
-            barrier_arrive(at.k_free(n));
-        if (n + 1 == tiles)
-            adjust(a, s, n * KEYS, lane);
-        softmax_step(s, top, sum, fade, a.scale_log2e);
+        logits_there(n);
+        float sum[2] = {r.sum[0], r.sum[1]}; /* of the queries before, if these are new */
+        if (j == 0)
+            r.clear();
+        bool grown = softmax_step(s, r, c);
+        /* What branches here keeps the compiler from putting the exponentials off until after
+         * the wait, when the tensor cores have nothing to do. */
+        if (n + 1 < total)
+            barrier_wait(at.k_full(n + 1), parity(n + 1));
         products_wait<0>();
         pin(o);
-        if (lane == 0)
-            barrier_arrive(at.v_free(n - 1));
+        free(at.v_free(n - 1));
+        if (j == 0) {
+            write(t - stride, sum);
+            clear(o);
+        } else if (grown)
 #pragma unroll
-        for (int i = 0; i < 64; i++)
-            o[i] *= fade[i / 2 % 2];
+            for (int i = 0; i < 64; i++)
+                o[i] *= r.fade[i / 2 % 2];
         pack<T>(p, s);
     }
-    barrier_wait(at.v_full(tiles - 1), parity(tiles - 1));
+    barrier_wait(at.v_full(total - 1), parity(total - 1));
     products_begin();
-    weighted_sum<T>(o, p, at.v_tile(tiles - 1));
+    weighted_sum<T>(o, p, at.v_tile(total - 1), 0);
     products_wait<0>();
     pin(o);
-    group_sync(3 + group, 128); /* all four warps are done with q */
-    write_rows<T>(a, o, sum, at.q, group * 64 + threadIdx.x / 32 % 4 * 16, lane);
+    write(t - stride, r.sum);
 }
 
 #endif
@@ -239,31 +341,35 @@ template <class T>
 __global__ void __launch_bounds__(THREADS, 1)
     attention_hopper_kernel(const __grid_constant__ CUtensorMap mq,
                             const __grid_constant__ CUtensorMap mk,
-                            const __grid_constant__ CUtensorMap mv, attention_args a)
+                            const __grid_constant__ CUtensorMap mv, const attention_args a,
+                            const work w)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ uint8_t shared[];
     layout at(shared_address(shared));
-    int tiles = (a.lk + KEYS - 1) / KEYS;
     if (threadIdx.x == 0) {
-        barrier_init(at.q_full(), 1);
+        for (int group = 0; group < 2; group++) {
+            barrier_init(at.q_full(group), 1);
+            barrier_init(at.q_free(group), 4); /* warps */
+        }
         for (int n = 0; n < STAGES; n++) {
             barrier_init(at.k_full(n), 1);
             barrier_init(at.v_full(n), 1);
-            barrier_init(at.k_free(n), 8); /* warps */
+            barrier_init(at.k_free(n), 8);
             barrier_init(at.v_free(n), 8);
         }
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
     __syncthreads();
+    kernel_begin();
     int group = __shfl_sync(~0u, threadIdx.x / 128, 0); /* the same for a warp, and seen to be */
     if (group == 0) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
         if (threadIdx.x == 0)
-            produce(at, &mq, &mk, &mv, tiles);
+            produce(at, &mq, &mk, &mv, a, w);
     } else {
         asm volatile("setmaxnreg.inc.sync.aligned.u32 240;");
-        consume<T>(at, a, tiles, group - 1);
+        consume<T>(at, a, w, group - 1);
     }
 #endif
 }
@@ -274,19 +380,25 @@ CUtensorMap map_rows(const void *x, int64_t stride, int rows, const attention_ar
     int64_t dim[3] = {(int64_t)a.heads * D, rows, a.batch};
     int64_t steps[2] = {stride * 2, rows * stride * 2};
     int box[3] = {64, count, 1};
-    return tile_map(x, 3, dim, steps, box);
+    return tile_map(F16, x, 3, dim, steps, box);
 }
 
 } // namespace
 
 template <class T> void attention_hopper(const attention_args &a)
 {
-    ALLOW_SHARED(attention_hopper_kernel<T>, SHARED_BYTES);
-    dim3 grid((unsigned)ceil_div(a.lq, QUERIES), (unsigned)a.heads, (unsigned)a.batch);
-    attention_hopper_kernel<T><<<grid, THREADS, SHARED_BYTES, stream>>>(
-        map_rows(a.q, a.q_stride, a.lq, a, QUERIES), map_rows(a.k, a.k_stride, a.lk, a, KEYS),
-        map_rows(a.v, a.v_stride, a.lk, a, KEYS), a);
-    LAUNCHED("attention on Hopper");
+    static bool allowed;
+    if (!allowed)
+        ALLOW_SHARED(attention_hopper_kernel<T>, SHARED_BYTES);
+    allowed = true;
+    work w;
+    w.across = (int)ceil_div(a.lq, QUERIES);
+    w.tiles = w.across * a.heads * a.batch;
+    w.keys = (int)ceil_div(a.lk, KEYS);
+    start("start attention", attention_hopper_kernel<T>,
+          (unsigned)(w.tiles < device_sms ? w.tiles : device_sms), THREADS, SHARED_BYTES, 1,
+          map_rows(a.q, a.q_stride, a.lq, a, 64), map_rows(a.k, a.k_stride, a.lk, a, KEYS),
+          map_rows(a.v, a.v_stride, a.lk, a, KEYS), a, w);
 }
 
 template void attention_hopper<half_t>(const attention_args &a);

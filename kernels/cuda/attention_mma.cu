@@ -179,6 +179,7 @@ __global__ void __launch_bounds__(THREADS) attention_mma_kernel(attention_args a
     const uint16_t *xv = (const uint16_t *)a.v + batch * a.lk * a.v_stride + head * D;
     int end = keys_seen(a, query + QUERIES);
 
+    kernel_begin();
     float o[2][D / 8][4] = {}, s[2][KEYS / 8][4], sum[2][2] = {};
     float top[2][2] = {{-INFINITY, -INFINITY}, {-INFINITY, -INFINITY}};
     fetch<D>(q, xq, a.q_stride, query, QUERIES, a.lq);
@@ -217,8 +218,7 @@ template <class T, int D> void launch(const attention_args &a)
     constexpr size_t bytes = (QUERIES + 2 * KEYS) * D * 2;
     ALLOW_SHARED((attention_mma_kernel<T, D>), bytes);
     dim3 grid((unsigned)ceil_div(a.lq, QUERIES), (unsigned)a.heads, (unsigned)a.batch);
-    attention_mma_kernel<T, D><<<grid, THREADS, bytes, stream>>>(a);
-    LAUNCHED("attention");
+    start("start attention", attention_mma_kernel<T, D>, grid, THREADS, bytes, 1, a);
 }
 
 } // namespace

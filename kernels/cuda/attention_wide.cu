@@ -212,6 +212,7 @@ __global__ void __launch_bounds__(THREADS) attention_wide_kernel(attention_args 
                   (end + KEYS - 1) / KEYS * 2 * across,
                   q + across * TILE_BYTES};
 
+    kernel_begin();
     for (int t = 0; t < across; t++)
         fetch(q + t * TILE_BYTES, xq, a.q_stride, query, a.lq, t, a.d);
     for (int i = 0; i < RING - 1; i++)
@@ -249,8 +250,7 @@ template <class T> void attention_wide(const attention_args &a)
     size_t bytes = (1 + ceil_div(a.d, TILE) + RING) * TILE_BYTES;
     ALLOW_SHARED(attention_wide_kernel<T>, bytes);
     dim3 grid((unsigned)ceil_div(a.lq, QUERIES), (unsigned)a.heads, (unsigned)a.batch);
-    attention_wide_kernel<T><<<grid, THREADS, bytes, stream>>>(a);
-    LAUNCHED("attention of wide heads");
+    start("start attention of wide heads", attention_wide_kernel<T>, grid, THREADS, bytes, 1, a);
 }
 
 template void attention_wide<half_t>(const attention_args &a);

@@ -30,8 +30,8 @@ extern cudaStream_t stream;
 extern int device_number, device_sms, device_capability;
 extern size_t device_shared_bytes;
 
-/* Dies "cannot WHAT on the gpu: reason" unless e is success; if a kernel before it failed, says that
-** instead. */
+/* Dies "cannot WHAT on the gpu: reason" unless e is success; if a kernel before it failed, says
+** that instead. */
 void cuda_check(cudaError_t e, const char *what);
 /* Dies: WHAT needs so many bytes (0: unknown), what is held here, what is free, the advice. */
 [[noreturn]] void out_of_memory(const char *what, size_t bytes);
@@ -54,7 +54,8 @@ void ranks_connect(void);
 void *device_keep(size_t bytes, const char *what);
 void device_count_bytes(size_t stack_held);
 
-/* The macros of tensor.h and kernels.h take the address of a compound literal, which C++ has not. */
+/* The macros of tensor.h and kernels.h take the address of a compound literal, which C++ has
+** not. */
 #undef scratch
 #undef reshape
 template <class... N> static inline tensor scratch(tensor_type type, N... n)
@@ -91,6 +92,39 @@ template <class F> static inline void dispatch(tensor_type type, F f)
     case BF16: return f((bf16_t *)nullptr);
     default: die("no arithmetic for values of type %s on the gpu", type_name(type));
     }
+}
+
+/* ---- launches: on Hopper a kernel comes up while the one before it ends ---- */
+
+/* First of all in every kernel that start() starts: what was asked for before is done and its
+** results are there, and the kernel after this one may come up. */
+__device__ __forceinline__ void kernel_begin()
+{
+#if __CUDA_ARCH__ >= 900
+    cudaGridDependencySynchronize();
+    cudaTriggerProgrammaticLaunchCompletion();
+#endif
+}
+
+/* Starts a kernel whose parameters are P on the stream; cluster: blocks in one, side by side. */
+template <class... P, class... A>
+static inline void start(const char *what, void (*kernel)(P...), dim3 blocks, unsigned threads,
+                         size_t shared, unsigned cluster, A... arguments)
+{
+    cudaLaunchAttribute attribute[2] = {};
+    attribute[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute[0].val.programmaticStreamSerializationAllowed = 1;
+    attribute[1].id = cudaLaunchAttributeClusterDimension;
+    attribute[1].val.clusterDim.x = cluster;
+    attribute[1].val.clusterDim.y = attribute[1].val.clusterDim.z = 1;
+    cudaLaunchConfig_t launch = {};
+    launch.gridDim = blocks;
+    launch.blockDim = dim3(threads);
+    launch.dynamicSmemBytes = shared;
+    launch.stream = stream;
+    launch.attrs = attribute;
+    launch.numAttrs = device_capability != 90 ? 0 : cluster > 1 ? 2 : 1;
+    cuda_check(cudaLaunchKernelEx(&launch, kernel, P(arguments)...), what);
 }
 
 /* ---- elements ---- */
@@ -162,7 +196,8 @@ template <class T> __device__ __forceinline__ void unpack8(float v[8], const eig
     }
 }
 
-/* The compiler may not keep what was unpacked before: it is cheaper to unpack again than to hold. */
+/* The compiler may not keep what was unpacked before: it is cheaper to unpack again than to
+** hold. */
 template <class T> __device__ __forceinline__ void keep_packed(eight<T> &e)
 {
     if constexpr (!std::is_same_v<T, float>)

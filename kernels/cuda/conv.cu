@@ -72,61 +72,98 @@ conv_weight conv_upload(tensor w, tensor b, tensor_type type)
     return r;
 }
 
-template <class T> static void choose(const conv_args &a)
+/* All 16-byte loads of these kernels fit. */
+static bool whole_chunks(const conv_args &a)
 {
-    bool chunks = a.c_in == a.c && (uintptr_t)a.x % 16 == 0 && (uintptr_t)a.past % 16 == 0;
-    if (chunks && device_capability == 90 && a.ky <= 3 && a.kx <= 3 && (!a.up || a.phases))
-        conv_hopper<T>(a);
-    else if (chunks)
-        conv_mma<T>(a);
-    else
-        conv_plain<T>(a);
+    bool whole = a.c_in == a.c && (uintptr_t)a.x % 16 == 0;
+    for (int i = 0; i < a.past_frames; i++)
+        whole = whole && (uintptr_t)a.past[i] % 16 == 0;
+    return whole;
 }
 
-static void check(tensor y, tensor x, tensor past, const conv_weight *c, bool upsample)
+static bool hopper_takes(const conv_args &a)
+{
+    return device_capability == 90 && whole_chunks(a) && a.ky <= 3 && a.kx <= 3 &&
+           (!a.up || a.phases);
+}
+
+static void check(const char *op, tensor y, tensor x, int before, const tensor past[],
+                  const conv_weight *c, bool upsample)
 {
     int s = upsample ? 2 : 1;
     tensor w = c->w;
-    check_one(x.rank == 4 && tensor_contiguous(x), "conv3d", x, "[T, Y, X, C]");
-    check_pair(y.type == x.type && y.rank == 4 && tensor_contiguous(y) && y.dim[0] == x.dim[0] &&
-                   y.dim[1] == s * x.dim[1] && y.dim[2] == s * x.dim[2],
-               "conv3d", y, x);
-    check_pair(w.type == x.type && w.dim[4] == ceil_div(x.dim[3], 8) * 8, "conv3d", w, x);
-    check_pair(w.dim[0] == y.dim[3], "conv3d", w, y);
-    if (past.data) {
-        check_pair(past.type == x.type && past.rank == 4 && tensor_contiguous(past) &&
-                       past.dim[1] == x.dim[1] && past.dim[2] == x.dim[2] &&
-                       past.dim[3] == x.dim[3],
-                   "conv3d", past, x);
-        check_pair(past.dim[0] < c->kt, "conv3d", past, w);
-    }
+    check_one(x.rank == 4 && tensor_contiguous(x), op, x, "[T, Y, X, C]");
+    check_pair((y.type == x.type || y.type == F32) && y.rank == 4 && tensor_contiguous(y) &&
+                   y.dim[0] == x.dim[0] && y.dim[1] == s * x.dim[1] && y.dim[2] == s * x.dim[2],
+               op, y, x);
+    check_pair(w.type == x.type && w.dim[4] == ceil_div(x.dim[3], 8) * 8, op, w, x);
+    check_pair(w.dim[0] == y.dim[3], op, w, y);
+    check_one(before < c->kt, op, w, "of more frames than go before x");
+    check_one(before <= MOST_PAST, op, w, "of at most two frames more than x");
+    for (int i = 0; i < before; i++)
+        check_pair(past[i].type == x.type && tensor_contiguous(past[i]) &&
+                       tensor_width(past[i]) == x.dim[3] &&
+                       tensor_rows(past[i]) == x.dim[1] * x.dim[2],
+                   op, past[i], x);
     /* frames are a dimension of the grid; pixels and a row of the weight are counted in ints */
     assert(y.dim[0] <= 65535 && y.dim[1] * y.dim[2] < INT32_MAX / 16 &&
            tensor_count(w) / w.dim[0] < INT32_MAX / 16);
 }
 
-void conv3d(tensor y, tensor x, tensor past, const conv_weight *w, bool upsample)
+/* On Hopper 16-bit operands go straight to y F32, or to a sum with it; elsewhere by way of a y of
+** their own type. */
+static void convolve(const char *op, tensor y, tensor x, int before, const tensor past[],
+                     const conv_weight *w, bool upsample, bool add_to)
 {
-    check(y, x, past, w, upsample);
+    check(op, y, x, before, past, w, upsample);
     if (tensor_count(y) == 0)
         return;
     conv_args a = {};
-    a.x = x.data, a.past = past.data, a.w = w->w.data, a.y = y.data;
+    a.x = x.data, a.w = w->w.data, a.y = y.data;
+    for (int i = 0; i < before; i++)
+        a.past[i] = past[i].data;
     a.b = (const float *)w->b.data;
+    a.wide = y.type == F32, a.add = add_to;
     a.frames = (int)y.dim[0], a.height = (int)y.dim[1], a.width = (int)y.dim[2];
-    a.past_frames = past.data ? (int)past.dim[0] : 0;
+    a.past_frames = before;
     a.c_in = (int)x.dim[3], a.c = (int)w->w.dim[4], a.c_out = (int)y.dim[3];
     a.kt = w->kt, a.ky = w->ky, a.kx = w->kx;
     a.k = a.kt * a.ky * a.kx * a.c;
     a.up = upsample ? 1 : 0;
     if (phases_follow(a.kt, a.ky, a.kx, a.c_in, x.type))
         a.phases = (const char *)a.w + tensor_bytes(w->w);
+    if (x.type == F16 && hopper_takes(a))
+        return conv_hopper<half_t>(a);
+    if (x.type == BF16 && hopper_takes(a))
+        return conv_hopper<bf16_t>(a);
+
+    size_t mark = scratch_mark();
+    tensor own = add_to || y.type != x.type ? scratch_tensor(x.type, y.rank, y.dim) : y;
+    a.y = own.data;
     if (x.type == F32)
         conv_plain<float>(a);
     else if (x.type == F16)
-        choose<half_t>(a);
+        whole_chunks(a) ? conv_mma<half_t>(a) : conv_plain<half_t>(a);
     else if (x.type == BF16)
-        choose<bf16_t>(a);
+        whole_chunks(a) ? conv_mma<bf16_t>(a) : conv_plain<bf16_t>(a);
     else
-        check_one(false, "conv3d", x, "F32, F16 or BF16");
+        check_one(false, op, x, "F32, F16 or BF16");
+    if (add_to)
+        add(y, own);
+    else if (own.data != y.data)
+        copy(y, own);
+    scratch_reset(mark);
+}
+
+void conv3d(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+            bool upsample)
+{
+    convolve("conv3d", y, x, before, past, w, upsample, false);
+}
+
+void conv3d_add(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+                bool upsample)
+{
+    check_one(y.type == F32, "conv3d_add", y, "F32");
+    convolve("conv3d_add", y, x, before, past, w, upsample, true);
 }

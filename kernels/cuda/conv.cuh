@@ -11,10 +11,13 @@
 
 #include "common.cuh"
 
+enum { MOST_PAST = 2 };
+
 struct conv_args {
-    const void *x, *past, *w;
-    const float *b; /* [C_out] or NULL */
+    const void *x, *past[MOST_PAST], *w; /* past: frames, the oldest first */
+    const float *b;                      /* [C_out] or NULL */
     void *y;
+    bool wide, add;            /* y is F32; it is added to */
     int frames, height, width; /* of y */
     int past_frames;
     int c_in, c, c_out;
@@ -61,7 +64,7 @@ template <class T> __device__ __forceinline__ const T *conv_frame(const conv_arg
 {
     int f = t + dt - (a.kt - 1);
     int64_t size = (int64_t)(a.height >> a.up) * (a.width >> a.up) * a.c_in;
-    return f >= 0 ? (const T *)a.x + f * size : (const T *)a.past + (a.past_frames + f) * size;
+    return f >= 0 ? (const T *)a.x + f * size : (const T *)a.past[a.past_frames + f];
 }
 
 template <class T> void conv_mma(const conv_args &a);    /* F16, BF16; C_in a multiple of 8 */

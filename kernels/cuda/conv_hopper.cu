@@ -40,7 +40,7 @@ template <int N, int C> struct sizes {
 
 /* What the copy engine reads: pixels and past in rows of 64 and of 32 channels, weights too. */
 struct maps {
-    CUtensorMap x[2], past[2], w[2];
+    CUtensorMap x[2], past[MOST_PAST][2], w[2];
 };
 
 /* The shape of the work. Pixels are those of x; with upsampling a patch is made once a phase. */
@@ -51,6 +51,7 @@ struct work {
     int across, patches, n_tiles, tiles;
     const float *b;
     void *y;
+    bool wide, add; /* y is F32; it is added to */
 };
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
@@ -118,8 +119,8 @@ __device__ __forceinline__ void produce(const layout<N, C> &at, const maps &m, c
         for (int dt = o.first_frame(w); dt < w.kt; dt++)
             for (int c = 0; c < w.c; c += C) {
                 int f = o.t + dt - (w.kt - 1);
-                const CUtensorMap *x = f >= 0 ? m.x : m.past;
-                f += f >= 0 ? 0 : w.past_frames;
+                const CUtensorMap *x = f >= 0 ? m.x : m.past[w.past_frames + f];
+                f = max(f, 0);
                 uint32_t full = at.patch_full(p.stage), to = at.patch_at(p.stage);
                 barrier_wait(at.patch_free(p.stage), p.phase ^ 1);
                 barrier_expect(full, pixels * C * 2);
@@ -165,10 +166,38 @@ __device__ __forceinline__ void add_tap(float (&acc)[2][N / 2], uint32_t pixels,
     products_commit();
 }
 
-/* Row r of an operand is pixel r mod 8 of its line r / 8. */
-template <class T, int N>
+/* Two neighbours, or the first of them alone. */
+template <class T> __device__ __forceinline__ void write_pair(T *to, float v0, float v1, bool both)
+{
+    if (both)
+        *(uint32_t *)to = pack2<T>(v0, v1);
+    else
+        *to = from_f32<T>(v0);
+}
+
+__device__ __forceinline__ void write_pair(float *to, float v0, float v1, bool both)
+{
+    if (both)
+        *(float2 *)to = make_float2(v0, v1);
+    else
+        *to = v0;
+}
+
+/* The memory sums: nothing waits for what was there. */
+__device__ __forceinline__ void add_pair(float *to, float v0, float v1, bool both)
+{
+    if (both)
+        asm volatile("red.global.add.v2.f32 [%0], {%1, %2};" ::"l"(to), "f"(v0), "f"(v1)
+                     : "memory");
+    else
+        asm volatile("red.global.add.f32 [%0], %1;" ::"l"(to), "f"(v0) : "memory");
+}
+
+/* Row r of an operand is pixel r mod 8 of its line r / 8. write(place, v0, v1, both) takes a
+** pair of channels, and the last one alone where they are odd in number. */
+template <class Y, int N, class F>
 __device__ __forceinline__ void write_patch(const work &w, const patch &o, int group,
-                                            const float (&acc)[2][N / 2])
+                                            const float (&acc)[2][N / 2], F write)
 {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, scale = w.phases == 4 ? 2 : 1;
 #pragma unroll
@@ -179,20 +208,22 @@ __device__ __forceinline__ void write_patch(const work &w, const patch &o, int g
             if (yy >= w.height || xx >= w.width)
                 continue;
             int64_t line = (int64_t)o.t * w.height * scale + yy * scale + o.dy;
-            T *to = (T *)w.y + (line * w.width * scale + xx * scale + o.dx) * w.c_out;
+            Y *to = (Y *)w.y + (line * w.width * scale + xx * scale + o.dx) * w.c_out;
 #pragma unroll
             for (int n = 0; n < N / 8; n++) {
                 int c = o.n0 + n * 8 + lane % 4 * 2;
                 float v0 = acc[m][n * 4 + half * 2], v1 = acc[m][n * 4 + half * 2 + 1];
-                if (c + 1 < w.c_out && w.c_out % 2 == 0) {
-                    if (w.b)
-                        v0 += w.b[c], v1 += w.b[c + 1];
-                    *(uint32_t *)(to + c) = pack2<T>(v0, v1);
-                } else {
-                    if (c < w.c_out)
-                        to[c] = from_f32<T>(v0 + (w.b ? w.b[c] : 0));
-                    if (c + 1 < w.c_out)
-                        to[c + 1] = from_f32<T>(v1 + (w.b ? w.b[c + 1] : 0));
+                bool one = c < w.c_out, two = c + 1 < w.c_out;
+                if (w.b && one)
+                    v0 += w.b[c];
+                if (w.b && two)
+                    v1 += w.b[c + 1];
+                if (w.c_out % 2 == 0 && one)
+                    write(to + c, v0, v1, true);
+                else if (one) {
+                    write(to + c, v0, 0, false);
+                    if (two)
+                        write(to + c + 1, v1, 0, false);
                 }
             }
         }
@@ -238,7 +269,18 @@ __device__ __forceinline__ void consume(const layout<N, C> &at, const work &w, i
             barrier_arrive(at.tap_free(old_tap));
             barrier_arrive(at.patch_free(old_patch));
         }
-        write_patch<T, N>(w, o, group, acc);
+        if (!w.wide)
+            write_patch<T, N>(w, o, group, acc, [](T *to, float v0, float v1, bool both) {
+                write_pair<T>(to, v0, v1, both);
+            });
+        else if (!w.add)
+            write_patch<float, N>(w, o, group, acc, [](float *to, float v0, float v1, bool both) {
+                write_pair(to, v0, v1, both);
+            });
+        else
+            write_patch<float, N>(w, o, group, acc, [](float *to, float v0, float v1, bool both) {
+                add_pair(to, v0, v1, both);
+            });
     }
 }
 
@@ -259,6 +301,7 @@ __global__ void __launch_bounds__(THREADS, 1)
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
     __syncthreads();
+    kernel_begin();
     int group = __shfl_sync(~0u, threadIdx.x / 128, 0); /* the same for a warp, and seen to be */
     if (group == 0) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
@@ -278,7 +321,7 @@ CUtensorMap map_frames(const void *x, int frames, const work &w, int channels)
     int64_t stride[3] = {w.c * 2, (int64_t)w.width * w.c * 2,
                          (int64_t)w.height * w.width * w.c * 2};
     int box[4] = {channels, SIDE + w.kx - 1, SIDE + w.ky - 1, 1};
-    return tile_map(x, 4, dim, stride, box);
+    return tile_map(F16, x, 4, dim, stride, box);
 }
 
 CUtensorMap map_weights(const void *weights, const work &w, int n, int channels)
@@ -286,15 +329,16 @@ CUtensorMap map_weights(const void *weights, const work &w, int n, int channels)
     int64_t taps = w.kt * w.ky * w.kx, dim[3] = {w.c, taps, (int64_t)w.phases * w.c_out};
     int64_t stride[2] = {w.c * 2, taps * w.c * 2};
     int box[3] = {channels, 1, n};
-    return tile_map(weights, 3, dim, stride, box);
+    return tile_map(F16, weights, 3, dim, stride, box);
 }
 
 template <class T, int N, int C> void launch(const conv_args &a, work w)
 {
-    maps m;
+    maps m = {};
     for (int i = 0; i < 2; i++) {
         m.x[i] = map_frames(a.x, w.frames, w, 64 >> i);
-        m.past[i] = a.past_frames ? map_frames(a.past, a.past_frames, w, 64 >> i) : m.x[i];
+        for (int p = 0; p < a.past_frames; p++)
+            m.past[p][i] = map_frames(a.past[p], 1, w, 64 >> i);
         m.w[i] = map_weights(a.up ? a.phases : a.w, w, N, 64 >> i);
     }
     w.n_tiles = (int)ceil_div(w.c_out, N);
@@ -302,8 +346,8 @@ template <class T, int N, int C> void launch(const conv_args &a, work w)
     constexpr size_t bytes = sizes<N, C>::SHARED;
     ALLOW_SHARED((conv_hopper_kernel<T, N, C>), bytes);
     int blocks = w.tiles < device_sms ? w.tiles : device_sms;
-    conv_hopper_kernel<T, N, C><<<blocks, THREADS, bytes, stream>>>(m, w);
-    LAUNCHED("convolution on Hopper");
+    start("start convolution on Hopper", conv_hopper_kernel<T, N, C>, blocks, THREADS, bytes, 1, m,
+          w);
 }
 
 /* The share of the card's time that is well spent with n output and c input channels at a time:
@@ -328,7 +372,7 @@ template <class T> void conv_hopper(const conv_args &a)
     w.phases = a.up ? 4 : 1;
     w.across = (int)ceil_div(w.width, SIDE);
     w.patches = (int)ceil_div(w.height, SIDE) * w.across;
-    w.b = a.b, w.y = a.y;
+    w.b = a.b, w.y = a.y, w.wide = a.wide, w.add = a.add;
     /* The factors are what each was measured to reach where all is well spent. A single tap reads a
      * patch for a product only N wide, and waits for it. */
     double by_96 = (w.ky * w.kx == 1 ? 0.8 : 0.95) * spent_well(w, 96, 96);

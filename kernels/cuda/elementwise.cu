@@ -33,7 +33,7 @@ static uint32_t chunk_count(const char *op, tensor t)
 /* Tensors without gaps are one row: their width may then be odd. */
 static tensor flat(tensor t) { return reshape(t, tensor_count(t)); }
 
-#define BLOCKS(n) (unsigned)ceil_div(n, THREADS), THREADS, 0, stream
+#define BLOCKS(n) (unsigned)ceil_div(n, THREADS), THREADS, 0, 1
 
 /* ---- x += y, x += gate * y ---- */
 
@@ -42,6 +42,7 @@ __global__ void add_rows(float *x, const T *y, const float *gate, uint32_t row_c
                          int64_t x_stride, int64_t y_stride)
 {
     place at;
+    kernel_begin();
     if (!locate(&at, row_chunks, n))
         return;
     float a[8], b[8], g[8];
@@ -61,22 +62,39 @@ __global__ void add_rows(float *x, const T *y, const float *gate, uint32_t row_c
     store8(to, a);
 }
 
+/* The odd end of tensors without gaps. */
+template <class T> __global__ void add_few(float *x, const T *y)
+{
+    kernel_begin();
+    x[threadIdx.x] += to_f32(y[threadIdx.x]);
+}
+
 static void add_any(const char *op, tensor x, tensor y, const float *gate)
 {
-    if (!gate && tensor_contiguous(x) && tensor_contiguous(y))
+    unsigned few = 0;
+    if (!gate && tensor_contiguous(x) && tensor_contiguous(y)) {
         x = flat(x), y = flat(y);
+        few = (unsigned)(tensor_count(x) % 8);
+    }
+    tensor end_x = x, end_y = y;
+    if (few && tensor_count(x) == tensor_count(y)) {
+        int64_t even = tensor_count(x) - few;
+        end_x = slice(x, even, few), end_y = slice(y, even, few);
+        x = slice(x, 0, even), y = slice(y, 0, even);
+    }
     check_pair(x.type == F32 && tensor_rows(x) == tensor_rows(y) &&
                    tensor_width(x) == tensor_width(y) && chunks(x) && chunks(y),
                op, x, y);
     uint32_t n = chunk_count(op, x);
-    if (n == 0)
-        return;
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
-        add_rows<<<BLOCKS(n)>>>((float *)x.data, (const T *)y.data, gate,
-                                (uint32_t)(tensor_width(x) / 8), n, x.stride, y.stride);
+        if (n)
+            start("start a sum", add_rows<T>, BLOCKS(n), (float *)x.data, (const T *)y.data, gate,
+                  (uint32_t)(tensor_width(x) / 8), n, x.stride, y.stride);
+        if (few)
+            start("start a sum", add_few<T>, 1, few, 0, 1, (float *)end_x.data,
+                  (const T *)end_y.data);
     });
-    LAUNCHED("a sum");
 }
 
 void add(tensor x, tensor y) { add_any("add", x, y, nullptr); }
@@ -95,6 +113,7 @@ __global__ void mul_gelu_rows(T *y, const T *gate, const T *up, uint32_t row_chu
                               int64_t y_stride, int64_t gate_stride, int64_t up_stride)
 {
     place at;
+    kernel_begin();
     if (!locate(&at, row_chunks, n))
         return;
     float g[8], u[8];
@@ -119,11 +138,10 @@ void mul_gelu(tensor y, tensor gate, tensor up)
         return;
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
-        mul_gelu_rows<<<BLOCKS(n)>>>((T *)y.data, (const T *)gate.data, (const T *)up.data,
-                                     (uint32_t)(tensor_width(y) / 8), n, y.stride, gate.stride,
-                                     up.stride);
+        start("start a gated gelu", mul_gelu_rows<T>, BLOCKS(n), (T *)y.data, (const T *)gate.data,
+              (const T *)up.data, (uint32_t)(tensor_width(y) / 8), n, y.stride, gate.stride,
+              up.stride);
     });
-    LAUNCHED("a gated gelu");
 }
 
 /* y = x / (1 + exp(-slope * x)) */
@@ -132,6 +150,7 @@ __global__ void sigmoid_rows(Y *y, const X *x, float slope, uint32_t row_chunks,
                              int64_t y_stride, int64_t x_stride)
 {
     place at;
+    kernel_begin();
     if (!locate(&at, row_chunks, n))
         return;
     float v[8];
@@ -156,11 +175,10 @@ static void times_sigmoid(const char *op, tensor y, tensor x, float slope)
         dispatch(x.type, [&](auto *xt) {
             using Y = ELEMENT(yt);
             using X = ELEMENT(xt);
-            sigmoid_rows<<<BLOCKS(n)>>>((Y *)y.data, (const X *)x.data, slope,
-                                        (uint32_t)(tensor_width(y) / 8), n, y.stride, x.stride);
+            start("start a product with a sigmoid", sigmoid_rows<Y, X>, BLOCKS(n), (Y *)y.data,
+                  (const X *)x.data, slope, (uint32_t)(tensor_width(y) / 8), n, y.stride, x.stride);
         });
     });
-    LAUNCHED("a product with a sigmoid");
 }
 
 void silu(tensor y, tensor x) { times_sigmoid("silu", y, x, 1.0f); }
@@ -180,6 +198,7 @@ typedef struct {
 __global__ void combine(float *y, combination p, int64_t count)
 {
     int64_t i = blockIdx.x * (int64_t)THREADS + threadIdx.x;
+    kernel_begin();
     if (i >= count)
         return;
     double sum = 0.0;
@@ -202,8 +221,7 @@ void linear_combination(tensor y, int n, const tensor x[], const double c[])
     }
     int64_t count = tensor_count(y);
     if (count)
-        combine<<<BLOCKS(count)>>>((float *)y.data, p, count);
-    LAUNCHED("a linear combination");
+        start("start a linear combination", combine, BLOCKS(count), (float *)y.data, p, count);
 }
 
 /* ---- NaN and infinity ---- */
@@ -214,6 +232,7 @@ __global__ void count_bad(unsigned long long *found, const T *x, int64_t width, 
 {
     int64_t step = (int64_t)gridDim.x * THREADS;
     unsigned bad = 0;
+    kernel_begin();
     if (width == n || stride == width) {
         int64_t even = (uintptr_t)x % 16 == 0 ? n / 8 : 0;
         for (int64_t i = blockIdx.x * (int64_t)THREADS + threadIdx.x; i < even; i += step) {
@@ -233,22 +252,29 @@ __global__ void count_bad(unsigned long long *found, const T *x, int64_t width, 
         atomicAdd(found, (unsigned long long)bad);
 }
 
+void nonfinite_count(tensor n, tensor x)
+{
+    check_one(n.type == I64 && tensor_count(n) == 1, "nonfinite_count", n, "one I64");
+    int64_t count = tensor_count(x);
+    zero(n);
+    if (count)
+        dispatch(x.type, [&](auto *t) {
+            using T = ELEMENT(t);
+            int64_t blocks = ceil_div(count, THREADS * 32), most = device_sms * 8;
+            if (blocks > most)
+                blocks = most;
+            start("start a count", count_bad<T>, (unsigned)blocks, THREADS, 0, 1,
+                  (unsigned long long *)n.data, (const T *)x.data, tensor_width(x), x.stride,
+                  count);
+        });
+}
+
 int64_t count_nonfinite(tensor x)
 {
     size_t mark = scratch_mark();
     tensor found = scratch(I64, 1);
-    int64_t n = tensor_count(x), result = 0;
-    zero(found);
-    if (n)
-        dispatch(x.type, [&](auto *t) {
-            using T = ELEMENT(t);
-            int64_t blocks = ceil_div(n, THREADS * 32), most = device_sms * 8;
-            if (blocks > most)
-                blocks = most;
-            count_bad<<<(unsigned)blocks, THREADS, 0, stream>>>(
-                (unsigned long long *)found.data, (const T *)x.data, tensor_width(x), x.stride, n);
-        });
-    LAUNCHED("a count");
+    int64_t result = 0;
+    nonfinite_count(found, x);
     download(tensor_make(&result, I64, 1, found.dim), found);
     scratch_reset(mark);
     return result;

@@ -1,6 +1,7 @@
 /*
 ** hopper.cuh: what only Hopper has (sm_90a): the copy engine for tiles (TMA), barriers that count
-** its bytes, and wgmma, by which 128 threads multiply straight out of shared memory.
+** its bytes, clusters of blocks that share what it brings, and wgmma, by which 128 threads multiply
+** straight out of shared memory.
 **
 ** Every tile here is rows of 128 bytes (or 64), written by the copy engine with the swizzle of
 ** that width: address bits 4-6 (4-5) are xored with bits 7-9 (7-8). So chunk c of a 128-byte row
@@ -17,11 +18,11 @@
 #include "common.cuh"
 #include "mma.cuh"
 
-/* A view of device memory for the copy engine, 16-bit elements; dim[0] is contiguous, stride[i] is
-** the bytes from one to the next of dim[i + 1]. A box is 64 or 32 elements wide; what it has
-** outside of dim arrives as zeros. */
-CUtensorMap tile_map(const void *data, int rank, const int64_t dim[], const int64_t stride[],
-                     const int box[]);
+/* A view of device memory for the copy engine; dim[0] is contiguous, stride[i] is the bytes from
+** one to the next of dim[i + 1]. A box is 128 or 64 bytes wide; what it has outside of dim
+** arrives as zeros and is not written. */
+CUtensorMap tile_map(tensor_type type, const void *data, int rank, const int64_t dim[],
+                     const int64_t stride[], const int box[]);
 
 /* ---- barriers: a phase ends when `count` have arrived and all expected bytes are there ---- */
 
@@ -91,6 +92,91 @@ __device__ __forceinline__ void tile_fetch(uint32_t shared, const CUtensorMap *m
     asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes "
                  "[%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(shared),
                  "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3)
+                 : "memory");
+}
+
+/* From shared memory; the thread's earlier ones are read out before stores_read() returns, and done
+** before stores_done() does. */
+__device__ __forceinline__ void tile_store(const CUtensorMap *map, uint32_t shared, int c0, int c1)
+{
+    asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];\n"
+                 "cp.async.bulk.commit_group;" ::"l"(map),
+                 "r"(shared), "r"(c0), "r"(c1)
+                 : "memory");
+}
+
+/* What is there, plus this: F32, summed where the memory is. */
+__device__ __forceinline__ void tile_add(const CUtensorMap *map, uint32_t shared, int c0, int c1)
+{
+    asm volatile(
+        "cp.reduce.async.bulk.tensor.2d.global.shared::cta.add.bulk_group [%0, {%2, %3}], [%1];\n"
+        "cp.async.bulk.commit_group;" ::"l"(map),
+        "r"(shared), "r"(c0), "r"(c1)
+        : "memory");
+}
+
+__device__ __forceinline__ void stores_read()
+{
+    asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
+}
+
+__device__ __forceinline__ void stores_done()
+{
+    asm volatile("cp.async.bulk.wait_group 0;" ::: "memory");
+}
+
+/* Four 8 x 8 blocks of 16 bits; lane l gives the address of row l mod 8 of block l / 8. */
+__device__ __forceinline__ void store_blocks(uint32_t address, uint32_t a, uint32_t b, uint32_t c,
+                                             uint32_t d)
+{
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1,%2,%3,%4};" ::"r"(address),
+                 "r"(a), "r"(b), "r"(c), "r"(d)
+                 : "memory");
+}
+
+/* Before the copy engine reads what this thread wrote to shared memory. */
+__device__ __forceinline__ void written_for_copies()
+{
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+/* ---- clusters: blocks that run together and reach each other's shared memory ---- */
+
+__device__ __forceinline__ uint32_t cluster_rank()
+{
+    uint32_t r;
+    asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
+    return r;
+}
+
+__device__ __forceinline__ void cluster_sync()
+{
+    asm volatile("barrier.cluster.arrive.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
+}
+
+/* What stands at this address in block `rank` of the cluster. */
+__device__ __forceinline__ uint32_t address_in(uint32_t rank, uint32_t shared)
+{
+    uint32_t there;
+    asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(there) : "r"(shared), "r"(rank));
+    return there;
+}
+
+/* Arrives at a barrier of any block of the cluster. Nothing was written that the other side
+** reads, so no release to the cluster is asked for: it would be a fence of all memory, which
+** halves the speed (measured). */
+__device__ __forceinline__ void barrier_arrive_there(uint32_t barrier)
+{
+    asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+/* As tile_fetch, into every one of `blocks` blocks of the cluster at the same address. */
+__device__ __forceinline__ void tile_fetch_shared(uint32_t shared, const CUtensorMap *map,
+                                                  uint32_t barrier, int blocks, int c0, int c1)
+{
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".multicast::cluster [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(shared),
+                 "l"(map), "r"(barrier), "r"(c0), "r"(c1), "h"((uint16_t)((1 << blocks) - 1))
                  : "memory");
 }
 
@@ -165,20 +251,37 @@ template <int N> __device__ __forceinline__ void pin(float (&x)[N])
     WGMMA_F64(d), WGMMA_F8(d, 64), WGMMA_F8(d, 72), WGMMA_F8(d, 80), WGMMA_F8(d, 88)
 #define WGMMA_F4(d) "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
 
-/* d [64, 176] (+)= a b^T: a [64, 16] and b [176, 16] in shared memory; not added if fresh. */
-#define WGMMA_SHARED_176(types)                                                                    \
-    asm volatile("{\n.reg .pred add;\nsetp.eq.b32 add, %90, 0;\n"                                  \
-                 "wgmma.mma_async.sync.aligned.m64n176k16.f32." types " " WGMMA_R88                \
-                 ", %88, %89, add, 1, 1, 0, 0;\n}"                                                 \
-                 : WGMMA_F88(d)                                                                    \
+/* d [64, N] (+)= a b^T: a [64, 16] and b [N, 16] in shared memory; d has N / 2 registers; not added
+** if fresh. */
+#define WGMMA_SHARED_FRESH(n, registers, list, a_at, b_at, fresh_at, types)                        \
+    asm volatile("{\n.reg .pred add;\nsetp.eq.b32 add, %" fresh_at ", 0;\n"                        \
+                 "wgmma.mma_async.sync.aligned.m64n" n "k16.f32." types " " registers ", %" a_at   \
+                 ", %" b_at ", add, 1, 1, 0, 0;\n}"                                                \
+                 : list(d)                                                                         \
                  : "l"(a), "l"(b), "r"((int)fresh))
 template <class T>
-__device__ __forceinline__ void product_176(float (&d)[88], uint64_t a, uint64_t b, bool fresh)
+__device__ __forceinline__ void product(float (&d)[64], uint64_t a, uint64_t b, bool fresh)
 {
     if constexpr (std::is_same_v<T, half_t>)
-        WGMMA_SHARED_176("f16.f16");
+        WGMMA_SHARED_FRESH("128", WGMMA_R64, WGMMA_F64, "64", "65", "66", "f16.f16");
     else
-        WGMMA_SHARED_176("bf16.bf16");
+        WGMMA_SHARED_FRESH("128", WGMMA_R64, WGMMA_F64, "64", "65", "66", "bf16.bf16");
+}
+template <class T>
+__device__ __forceinline__ void product(float (&d)[88], uint64_t a, uint64_t b, bool fresh)
+{
+    if constexpr (std::is_same_v<T, half_t>)
+        WGMMA_SHARED_FRESH("176", WGMMA_R88, WGMMA_F88, "88", "89", "90", "f16.f16");
+    else
+        WGMMA_SHARED_FRESH("176", WGMMA_R88, WGMMA_F88, "88", "89", "90", "bf16.bf16");
+}
+template <class T>
+__device__ __forceinline__ void product(float (&d)[96], uint64_t a, uint64_t b, bool fresh)
+{
+    if constexpr (std::is_same_v<T, half_t>)
+        WGMMA_SHARED_FRESH("192", WGMMA_R96, WGMMA_F96, "96", "97", "98", "f16.f16");
+    else
+        WGMMA_SHARED_FRESH("192", WGMMA_R96, WGMMA_F96, "96", "97", "98", "bf16.bf16");
 }
 
 /* d [64, 128] += a b: a [64, 16] in registers, b [16, 128] in shared memory, row after row. */
@@ -196,7 +299,7 @@ __device__ __forceinline__ void product_128(float (&d)[64], const uint32_t *a, u
         WGMMA_REGISTERS_128("bf16.bf16");
 }
 
-/* d [64, N] += a b^T: a [64, 16] and b [N, 16] in shared memory; d has N / 2 registers. */
+/* d [64, N] += a b^T, likewise. */
 #define WGMMA_SHARED(n, registers, list, a_at, b_at, types)                                        \
     asm volatile("wgmma.mma_async.sync.aligned.m64n" n "k16.f32." types " " registers ", %" a_at   \
                  ", %" b_at ", 1, 1, 1, 0, 0;"                                                     \

@@ -143,6 +143,7 @@ enum { THREADS = 256 };
 template <class T> __global__ void expand_codes(T *w, const int8_t *codes, int64_t n)
 {
     int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * 16;
+    kernel_begin();
     if (i >= n)
         return;
     uint4 u = *(const uint4 *)(codes + i);
@@ -161,10 +162,9 @@ static void expand(tensor w, tensor codes)
     check_one(n % 16 == 0, "linear", codes, "a multiple of 16 codes");
     dispatch(w.type, [&](auto *t) {
         using T = ELEMENT(t);
-        expand_codes<<<(unsigned)ceil_div(n, 16 * THREADS), THREADS, 0, stream>>>(
-            (T *)w.data, (const int8_t *)codes.data, n);
+        start("start an expansion", expand_codes<T>, (unsigned)ceil_div(n, 16 * THREADS), THREADS,
+              0, 1, (T *)w.data, (const int8_t *)codes.data, n);
     });
-    LAUNCHED("an expansion");
 }
 
 /* y = sum * scale + b, and its gelu; scale or b may be NULL */
@@ -233,7 +233,8 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
 
 /* ---- the ops ---- */
 
-static void product(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
+/* The type of operands that w [out, in] is multiplied in. */
+static tensor_type check(const char *op, tensor y, tensor x, const linear_weight *l)
 {
     tensor w = l->w;
     check_one(w.rank == 2 && (w.type == I8 || is_float(w.type)), op, w,
@@ -248,6 +249,13 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
         check_pair(l->b.type == F32 && tensor_count(l->b) == w.dim[0], op, l->b, w);
     tensor_type operand = w.type != I8 ? w.type : x.type != F32 ? x.type : y.type;
     check_pair(y.type == F32 || y.type == operand, op, y, w);
+    return operand;
+}
+
+static void product(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
+{
+    tensor w = l->w;
+    tensor_type operand = check(op, y, x, l);
     if (tensor_rows(x) == 0)
         return;
 
@@ -277,4 +285,32 @@ void linear(tensor y, tensor x, const linear_weight *l) { product("linear", y, x
 void linear_gelu(tensor y, tensor x, const linear_weight *l)
 {
     product("linear_gelu", y, x, l, true);
+}
+
+/* In one pass where linear_hopper_add() can, else by way of the product. */
+void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate)
+{
+    const char *op = "linear_add";
+    tensor w = l->w;
+    tensor_type operand = check(op, y, x, l);
+    check_one(y.type == F32, op, y, "F32");
+    if (gate.data)
+        check_pair(gate.type == F32 && tensor_count(gate) == w.dim[0], op, gate, w);
+    if (tensor_rows(x) == 0)
+        return;
+
+    size_t mark = scratch_mark();
+    if (x.type == operand && linear_hopper_fits(y, x, w)) {
+        if (w.type == I8) {
+            w = scratch(operand, w.dim[0], w.dim[1]);
+            expand(w, l->w);
+        }
+        linear_hopper_add(y, x, w, (const float *)l->scale.data, (const float *)l->b.data,
+                          (const float *)gate.data);
+    } else {
+        tensor part = scratch(operand, tensor_rows(y), tensor_width(y));
+        product(op, part, x, l, false);
+        gate.data ? add_gated(y, part, gate) : add(y, part);
+    }
+    scratch_reset(mark);
 }

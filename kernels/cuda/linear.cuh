@@ -15,5 +15,8 @@ bool linear_hopper_pays(tensor y, tensor x, tensor w, bool bias);
 /* y (of x's type or F32) = x w^T * scale + b, gelu of that; x and w F16 or BF16; scale and b F32
 ** [out] or NULL. */
 void linear_hopper(tensor y, tensor x, tensor w, const float *scale, const float *b, bool gelu);
+/* y F32 += gate * (x w^T * scale + b); gate F32 [out] or NULL */
+void linear_hopper_add(tensor y, tensor x, tensor w, const float *scale, const float *b,
+                       const float *gate);
 
 #endif

@@ -61,6 +61,7 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
     eight<X> in[K];         /* x, and zeros beyond the width */
     float v[8];
 
+    kernel_begin();
 #pragma unroll
     for (int k = 0; k < K; k++) {
         int column = (k * lanes + lane) * 8;
@@ -167,13 +168,12 @@ static void run(const char *op, tensor y, tensor x, const norm_spec *p)
                 auto kernel = each == SMALL ? norm_rows<Y, X, SMALL> : norm_rows<Y, X, LARGE>;
                 norm_spec q = *p;
                 q.least = 1e-12f / sqrtf((float)width); /* as the reference's normalize() */
-                kernel<<<blocks, THREADS, 0, stream>>>((Y *)y.data, (const X *)x.data, n,
-                                                       (int)width, y.stride, x.stride, lanes, q);
+                start("start a norm", kernel, (unsigned)blocks, THREADS, 0, 1, (Y *)y.data,
+                      (const X *)x.data, n, (int)width, y.stride, x.stride, lanes, q);
             } else
                 check_pair(false, op, y, x);
         });
     });
-    LAUNCHED("a norm");
 }
 
 /* The pointer of an F32 vector as wide as x. */

@@ -27,11 +27,12 @@ static encode_function find_encode()
     return (encode_function)entry;
 }
 
-CUtensorMap tile_map(const void *data, int rank, const int64_t dim[], const int64_t stride[],
-                     const int box[])
+CUtensorMap tile_map(tensor_type type, const void *data, int rank, const int64_t dim[],
+                     const int64_t stride[], const int box[])
 {
     static const encode_function encode = find_encode();
-    assert(rank <= 5 && (box[0] == 64 || box[0] == 32));
+    size_t across = box[0] * type_size(type);
+    assert(rank <= 5 && (across == 128 || across == 64));
     cuuint64_t dims[5], strides[5];
     cuuint32_t boxes[5], steps[5];
     for (int i = 0; i < rank; i++) {
@@ -43,10 +44,11 @@ CUtensorMap tile_map(const void *data, int rank, const int64_t dim[], const int6
     }
     CUtensorMap map;
     /* 16 bits are 16 bits: BF16 travels as F16 does. */
-    CUresult r = encode(&map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, (cuuint32_t)rank, (void *)data, dims,
-                        strides, boxes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                        box[0] == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
-                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    CUresult r = encode(
+        &map, type == F32 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
+        (cuuint32_t)rank, (void *)data, dims, strides, boxes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+        across == 128 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
+        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     if (r != CUDA_SUCCESS)
         die("cannot describe %s to the copy engine (error %d)", shape_text(rank, dim), (int)r);
     return map;

@@ -75,8 +75,8 @@ static void run_blas_attention(const work *s)
 
 static void run_linear(const work *s) { linear(s->y, s->x, &s->l); }
 static void run_gelu(const work *s) { linear_gelu(s->y, s->x, &s->l); }
-static void run_conv(const work *s) { conv3d(s->y, s->x, (tensor){0}, &s->w, false); }
-static void run_upsample(const work *s) { conv3d(s->y, s->x, (tensor){0}, &s->w, true); }
+static void run_conv(const work *s) { conv3d(s->y, s->x, 0, NULL, &s->w, false); }
+static void run_upsample(const work *s) { conv3d(s->y, s->x, 0, NULL, &s->w, true); }
 static void run_attention(const work *s) { attention(s->y, s->q, s->x, s->v, &s->spec); }
 
 /* Seconds a call, over at least a twentieth of a second. */

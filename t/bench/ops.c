@@ -123,6 +123,8 @@ static void run_qkv(stage *s) { linear(s->joined, s->x, &s->qkv); }
 static void run_out(stage *s) { linear(s->y, s->x, &s->out); }
 static void run_up(stage *s) { linear_gelu(s->wide, s->x, &s->up); }
 static void run_down(stage *s) { linear(s->y, s->wide, &s->down); }
+static void run_out_add(stage *s) { linear_add(s->f, s->x, &s->out, s->gamma); }
+static void run_down_add(stage *s) { linear_add(s->f, s->wide, &s->down, s->gamma); }
 static void run_modulated(stage *s) { modulated_norm(s->y, s->f, s->gamma, s->beta, 1e-6f); }
 static void run_layer(stage *s) { layer_norm(s->y, s->f, s->gamma, s->beta, 1e-6f); }
 static void run_rope(stage *s)
@@ -179,6 +181,8 @@ static void measure_products(stage *s, tensor_type stored, double a)
     PRODUCT("linear 1536 to 1536", run_out, D, D);
     PRODUCT("linear_gelu 1536 to 8960", run_up, D, FFN);
     PRODUCT("linear 8960 to 1536", run_down, FFN, D);
+    PRODUCT("linear_add 1536 to 1536", run_out_add, D, D);
+    PRODUCT("linear_add 8960 to 1536", run_down_add, FFN, D);
     scratch_reset(mark);
 }
 

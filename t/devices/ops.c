@@ -64,6 +64,10 @@ static void run_memory(void)
     tensor back = new_host(F32, 37, 24);
     download(back, columns(y, 8, 24));
     keep("download", upload(back, F32));
+    tensor later = new_host(F32, 37, 40);
+    download_start(later, y);
+    download_finish();
+    keep("download_start", upload(later, F32));
     for (int i = 0; i < 3; i++) {
         tensor w = room(types[i], 37, 40);
         copy(w, x);
@@ -103,6 +107,9 @@ static void run_products(void)
     y = room(F32, L, 64);
     linear(y, x, &narrow);
     keep("linear.f32", y);
+    y = upload(random_host(L, D, 1, F32), F32);
+    linear_add(y, x, &square, reshape(upload(random_host(1, D, 1, F32), F32), D));
+    keep("linear_add", y);
     y = room(A, L, 264);
     linear(y, operand(L, 2 * D, 1), &tall);
     keep("linear.long", y);
@@ -189,23 +196,33 @@ static void run_elements(void)
     ((float *)bad.data)[77] = -INFINITY;
     *(float *)count.data = (float)count_nonfinite(placed(bad, A, 0));
     keep("count_nonfinite", upload(count, F32));
+    tensor found = scratch(I64, 1), number = new_host(I64, 1, 1);
+    nonfinite_count(found, placed(bad, A, 0));
+    download(number, found);
+    *(float *)count.data = (float)*(int64_t *)number.data;
+    keep("nonfinite_count", upload(count, F32));
 }
 
 /* ---- latents and pictures ---- */
 
 static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t in, int64_t out,
-                     int kt, int k, int64_t past, bool upsample)
+                     int kt, int k, int past, bool upsample)
 {
     int64_t s = upsample ? 2 : 1, taps = (int64_t)kt * k * k;
     float size = 1 / sqrtf((float)(in * taps));
     tensor w = reshape(random_host(out, in * taps, size, stored), out, in, kt, k, k);
     conv_weight c = conv_upload(w, random_host(1, out, 1, F32), stored);
-    tensor x = placed(random_host(T * Y * X, in, 1, stored), A, 0), before = {0};
-    if (past)
-        before = reshape(placed(random_host(past * Y * X, in, 1, stored), A, 0), past, Y, X, in);
-    tensor y = scratch(A, T, s * Y, s * X, out);
-    conv3d(y, reshape(x, T, Y, X, in), before, &c, upsample);
+    tensor x = reshape(placed(random_host(T * Y * X, in, 1, stored), A, 0), T, Y, X, in);
+    tensor before[2], y = scratch(A, T, s * Y, s * X, out), sum;
+    for (int i = 0; i < past; i++)
+        before[i] = placed(random_host(Y * X, in, 1, stored), A, 0);
+    conv3d(y, x, past, before, &c, upsample);
     keep(name, y);
+    sum = upload(reshape(random_host(T * s * Y, s * X * out, 1, F32), T, s * Y, s * X, out), F32);
+    conv3d_add(sum, x, past, before, &c, upsample);
+    char added[64];
+    snprintf(added, sizeof added, "conv3d_add%s", name + strlen("conv3d"));
+    keep(added, sum);
 }
 
 static void run_pictures(void)
@@ -259,5 +276,6 @@ int main(int argc, char **argv)
         writer_tensor(&out, result[i]);
     writer_end(&out);
     writer_close(&out);
+    document_free(&results);
     return 0;
 }
