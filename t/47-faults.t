@@ -65,7 +65,7 @@ memory wan-vae-decode "--dtype fp16 or smaller pictures (wan-denoise --size) nee
 memory wan-vae-decode "smaller pictures (wan-denoise --size) need less" decode --dtype bf16
 memory clipscore "--dtype fp16 needs less" score
 faulty context "out of gpu memory: to make a stream needs more memory*" "no memory for a context" denoise
-faulty pinned "out of memory: cannot pin * MB of the host's for the way to the gpu" "no memory to pin" denoise
+faulty pinned "out of memory: cannot pin * MB of the host's for the way to the gpu and back" "no memory to pin" denoise
 
 # ---- libraries and kernels ----
 faulty cublas=3 "cannot multiply on the gpu: *" "cuBLAS fails" denoise --dtype fp32

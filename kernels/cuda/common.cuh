@@ -53,6 +53,8 @@ void ranks_connect(void);
 /* Device memory that is held to the end (a workspace), counted in device_peak_bytes(). */
 void *device_keep(size_t bytes, const char *what);
 void device_count_bytes(size_t stack_held);
+/* Pinned host memory, which the bus reads and writes by itself. */
+void *device_pin(size_t bytes);
 
 /* The macros of tensor.h and kernels.h take the address of a compound literal, which C++ has
 ** not. */

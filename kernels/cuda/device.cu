@@ -153,3 +153,14 @@ void *device_keep(size_t bytes, const char *what)
     device_count_bytes(stacked);
     return p;
 }
+
+void *device_pin(size_t bytes)
+{
+    void *p;
+    cudaError_t e = cudaMallocHost(&p, bytes);
+    if (e == cudaErrorMemoryAllocation)
+        die("out of memory: cannot pin %zu MB of the host's for the way to the gpu and back",
+            (bytes + (1 << 20) - 1) >> 20);
+    cuda_check(e, "pin memory");
+    return p;
+}

@@ -26,7 +26,7 @@ void download_start(tensor host, tensor x)
     if (n > p->capacity) {
         if (p->pinned)
             cuda_check(cudaFreeHost(p->pinned), "give back pinned memory");
-        cuda_check(cudaMallocHost(&p->pinned, n), "get pinned memory");
+        p->pinned = device_pin(n);
         p->capacity = n;
     }
     p->host = host;

@@ -42,11 +42,7 @@ static void send(void *to, const void *from, size_t n)
         auto *b = &pinned[turn++ & 1];
         size_t part = n - at < BUFFER ? n - at : BUFFER;
         if (!b->bytes) {
-            cudaError_t e = cudaMallocHost((void **)&b->bytes, BUFFER);
-            if (e == cudaErrorMemoryAllocation)
-                die("out of memory: cannot pin %zu MB of the host's for the way to the gpu",
-                    BUFFER >> 20);
-            cuda_check(e, "get pinned memory");
+            b->bytes = (char *)device_pin(BUFFER);
             cuda_check(cudaEventCreateWithFlags(&b->crossed, cudaEventDisableTiming),
                        "make an event");
         }
