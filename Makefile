@@ -7,6 +7,7 @@
 #                             build/cpu-sanitize
 #   make check-sanitizer      the GPU's kernels under compute-sanitizer
 #   make check-faults         programs and experiments killed, starved, cut off, at 20 moments
+#   make check-threads        the CPU's threads under ThreadSanitizer
 #   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
 #   make demo                 an experiment with the small checkpoint in fixtures/
 #   make bench                seconds and GFLOP/s of each stage at the real model's size

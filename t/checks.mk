@@ -75,4 +75,16 @@ check-sanitizer: all $(MODELS:%=$(O)/sanitizer/%) \
 check-faults: all $(TOOLS_OF_TESTS)
 	$(CHECKS) FAULTS=20 $(PROVE) -v -e '' t/81-faults.t t/83-killed.t
 
-.PHONY: check-faults
+# The CPU's threads under ThreadSanitizer and archer (clang, libomp-dev), in build/threads.
+THREADED = $(PROGRAMS:%=build/threads/%) $(UNIT:$(O)/%=build/threads/%) build/threads/t/races/planted
+
+check-threads:
+	$(MAKE) DEVICE=cpu O=build/threads CC=clang CXX=clang++ \
+	    CFLAGS='-g -O1 -fsanitize=thread -Wno-pass-failed' $(THREADED)
+	t/races/check build/threads
+
+$(O)/t/races/%: t/races/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(CFLAGS) -fopenmp -o $@ $<
+
+.PHONY: check-faults check-threads
