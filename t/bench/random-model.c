@@ -185,25 +185,25 @@ static void fill(void)
     }
 }
 
+/* As many numbers as the period are made and converted; a large tensor is them again and again. */
 static void write_tensor(writer *w, const entry *e)
 {
-    enum { BLOCK = 1 << 20 };
-    static char block[4 * BLOCK];
-    static float values[BLOCK];
-    static int at;
+    static float values[PERIOD];
+    static char stored[PERIOD * sizeof(float)];
+    static int64_t at;
     int64_t count = tensor_count(e->t), fan = e->t.rank > 1 ? count / e->t.dim[0] : 1;
+    int64_t made = count < PERIOD ? count : PERIOD, size = (int64_t)type_size(store);
     bool gain = e->t.rank == 1 && !strstr(e->name, "bias");
     gain |= strstr(e->name, "gamma") != NULL;
     float scale = gain || strstr(e->name, "bias") ? 0.1f : 1.0f / sqrtf((float)fan);
     if (strstr(e->name, "modulation") || strstr(e->name, "embedding.weight"))
         scale = 0.3f;
-    for (int64_t i = 0; i < count; i += BLOCK) {
-        int64_t n = count - i < BLOCK ? count - i : BLOCK;
-        for (int64_t j = 0; j < n; j++, at = at + 1 < PERIOD ? at + 1 : 0)
-            values[j] = (gain ? 1.0f : 0.0f) + scale * uniform[at];
-        host_convert(tensor_of(block, store, n), tensor_of(values, F32, n));
-        writer_bytes(w, block, (size_t)n * type_size(store));
-    }
+    for (int64_t i = 0; i < made; i++)
+        values[i] = (gain ? 1.0f : 0.0f) + scale * uniform[(at + i) % PERIOD];
+    host_convert(tensor_of(stored, store, made), tensor_of(values, F32, made));
+    for (int64_t i = 0; i < count; i += made)
+        writer_bytes(w, stored, (size_t)((count - i < made ? count - i : made) * size));
+    at = (at + count) % PERIOD;
 }
 
 static void write_model(const char *directory, const char *file)
