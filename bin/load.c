@@ -1,8 +1,12 @@
 /*
 ** load.c: parameters by name: shape checked, converted, finite, counted.
+**
+** A wait for each parameter would empty the bus each time. So whether it is finite is asked as soon
+** as it is there, and heard for all of them in load_end().
 */
 #include "load.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +21,61 @@ static void count_bytes(tensor t)
     stats_add(name, (double)tensor_bytes(t));
 }
 
-static void check_finite(const weights *w, const char *name, tensor t)
+/* ---- what is not finite ---- */
+
+/* Parameters whose values have been looked at, but not yet what was found. */
+enum { MOST_ASKED = 2048 };
+static struct {
+    const weights *w;
+    tensor count; /* I64 [MOST_ASKED], on the device */
+    int n;
+    char *name[MOST_ASKED];
+    tensor_type type[MOST_ASKED];
+} asked;
+
+void load_begin(weights *w)
 {
+    asked.w = w;
+    asked.n = 0;
+    asked.count = scratch(I64, MOST_ASKED);
+}
+
+/* Waits for the answers. */
+static void hear(void)
+{
+    static int64_t found[MOST_ASKED];
+    if (asked.n)
+        download(tensor_of(found, I64, asked.n), slice(asked.count, 0, asked.n));
+    for (int i = 0; i < asked.n; i++) {
+        if (found[i])
+            die("%s in %s has %lld values that are not finite%s", asked.name[i],
+                weights_path(asked.w), (long long)found[i],
+                asked.type[i] == F16 ? " as F16 (if they are in the file, --dtype bf16 holds them)"
+                                     : "");
+        free(asked.name[i]);
+    }
+    asked.n = 0;
+}
+
+void load_end(void)
+{
+    hear();
+    asked.w = NULL;
+}
+
+static void ask_finite(const char *name, tensor t)
+{
+    assert(asked.w);
     if (t.type != F32 && t.type != F16 && t.type != BF16)
         return;
-    int64_t bad = count_nonfinite(t);
-    if (bad)
-        die("%s in %s has %lld values that are not finite%s", name, weights_path(w), (long long)bad,
-            t.type == F16 ? " as F16 (if they are in the file, --dtype bf16 holds them)" : "");
+    if (asked.n == MOST_ASKED)
+        hear();
+    asked.name[asked.n] = new_format("%s", name);
+    asked.type[asked.n] = t.type;
+    nonfinite_count(slice(asked.count, asked.n++, 1), t);
 }
+
+/* ---- parameters ---- */
 
 /* A convolution whose kernel is one pixel, or as large as its stride, is a product: [out, ...]. */
 static tensor as_matrix(weights *w, const char *name, int64_t out, int64_t in)
@@ -37,9 +87,9 @@ static tensor as_matrix(weights *w, const char *name, int64_t out, int64_t in)
     return reshape(t, first, rest);
 }
 
-/* Each of the n weights that l joins has finite values only. */
-static void check_parts(const weights *w, const linear_weight *l, const char *prefix, int n,
-                        const char *const suffix[], const tensor weight[])
+/* Has each of the n weights that l joins finite values only? */
+static void ask_parts(const linear_weight *l, const char *prefix, int n, const char *const suffix[],
+                      const tensor weight[])
 {
     static const char *const ends[] = {".weight", ".weight_scale", ".bias"};
     const tensor parts[] = {l->w, l->scale, l->b};
@@ -49,7 +99,7 @@ static void check_parts(const weights *w, const linear_weight *l, const char *pr
         for (int k = 0; k < 3; k++) {
             snprintf(name, sizeof name, "%s%s%s", prefix, suffix[i], ends[k]);
             if (parts[k].data)
-                check_finite(w, name, slice(parts[k], at, weight[i].dim[0]));
+                ask_finite(name, slice(parts[k], at, weight[i].dim[0]));
         }
 }
 
@@ -73,7 +123,7 @@ linear_weight load_joined(weights *w, const char *prefix, int n, const char *con
             bias[i] = weights_tensor(w, name, weight[i].dim[0]);
     }
     linear_weight l = linear_upload(n, weight, scale, bias, type);
-    check_parts(w, &l, prefix, n, suffix, weight);
+    ask_parts(&l, prefix, n, suffix, weight);
     count_bytes(l.w);
     if (l.scale.data)
         count_bytes(l.scale);
@@ -98,7 +148,7 @@ tensor load_vector(weights *w, const char *name, int64_t n)
         die("%s is %s in %s, but %lld elements are needed", name, tensor_text(t), weights_path(w),
             (long long)n);
     tensor v = upload(reshape(t, n), F32);
-    check_finite(w, name, v);
+    ask_finite(name, v);
     count_bytes(v);
     return v;
 }
@@ -115,9 +165,9 @@ conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, ten
     snprintf(full, sizeof full, "%s.bias", name);
     tensor b = weights_tensor(w, full, t.dim[0]);
     conv_weight c = conv_upload(t, b, type);
-    check_finite(w, full, c.b);
+    ask_finite(full, c.b);
     snprintf(full, sizeof full, "%s.weight", name);
-    check_finite(w, full, c.w);
+    ask_finite(full, c.w);
     count_bytes(c.w);
     count_bytes(c.b);
     weights_done(t);

@@ -3,14 +3,20 @@
 ** model.
 **
 ** Each function names the parameter in full, checks its shape (-1: any), converts it to the type it
-** will be used in, refuses values that are not finite, and counts its bytes by type for --stats
-** ("weight_bytes.F16").
+** will be used in, and counts its bytes by type for --stats ("weight_bytes.F16"). Values that are
+** not finite are refused by load_end(): they are counted on the device, and nothing waits for an
+** answer before that.
 */
 #ifndef LOAD_H
 #define LOAD_H
 
 #include "../common/weights.h"
 #include "../kernels/kernels.h"
+
+/* Parameters of w are loaded between these two. load_end() waits, and dies naming the first one
+** that has values that are not finite. What load_begin() takes of the stack is in use till then. */
+void load_begin(weights *w);
+void load_end(void);
 
 /* NAME.weight [out, in] (or [out, ...] with as many elements), NAME.bias [out] if it is there,
 ** NAME.weight_scale [out] if the weight is I8. */

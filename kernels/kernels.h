@@ -26,7 +26,10 @@ extern "C" {
 
 /* ---- the device ---- */
 
-/* Claims the device; nothing is allocated on it before. Dies with the reason if there is none. */
+/* Looks for the device and holds nothing of it: for programs that wait for their input. Dies with
+** the reason if there is none that can be used. */
+void device_find(void);
+/* Claims it; nothing is allocated on it before. */
 void device_open(void);
 /* What the program's user can do when memory is out ("--dtype fp16 needs less"): the end of that
 ** message, since ops know no options. The text must stay. */
@@ -67,6 +70,15 @@ void download_finish(void);
 void copy(tensor y, tensor x);
 void zero(tensor y);
 
+/* ---- layers that pass through: a model that is larger than the device ---- */
+
+/* What is asked for in between (uploads, copies, counts: no ops that compute) goes to a place of
+** its own and happens while the ops asked for before go on. Layers count from 0; there are two such
+** places, so a layer is gone with layer_begin() of the next but one. On the CPU they lie on the
+** stack as everything does, and a reset frees them. */
+void layer_begin(int i);
+void layer_end(void);
+
 /* ---- several devices: ranks, processes that run the same program, each with its own ---- */
 
 enum { MOST_RANKS = 64 };
@@ -74,7 +86,7 @@ enum { MOST_RANKS = 64 };
 /* The host memory that `count` > 1 ranks share; called once, before they are started. Dies if this
 ** program was built without what connects devices. */
 void *ranks_share(int count);
-/* In each rank, before device_open(): its number of how many; without this it is the only one. */
+/* In each rank, before device_find(): its number of how many; without this it is the only one. */
 void ranks_join(int rank, int count, void *shared);
 /* Message i of n: x[i] goes to rank peer[i], and what that rank sends is received in y[i]; either
 ** may be absent. Messages between two ranks are matched in their order. All ranks call this

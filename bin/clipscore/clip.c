@@ -224,11 +224,13 @@ static void load_start(clip *m)
 
 void clip_load(clip *m, tensor_type type)
 {
+    load_begin(m->w);
     load_patches(m, type);
     load_start(m);
     m->first = load_norm(m->w, "vision_model.pre_layrnorm", m->vision.width);
     load_tower(m, &m->vision, type);
     load_tower(m, &m->text, type);
+    load_end();
     stats_add("weight_loads", 1);
 }
 

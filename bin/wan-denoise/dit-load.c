@@ -208,6 +208,7 @@ void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share
         die("%s has %d attention heads: they cannot be shared by %d gpus", path, m->heads,
             share.parts);
 
+    load_begin(w);
     int64_t volume = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
     /* a convolution whose stride is its kernel: a product with patches [D, C x pt x py x px] */
     m->patch_embedding = load_one(w, "patch_embedding", D, LATENT_CHANNELS * volume, dtype);
@@ -223,4 +224,5 @@ void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share
     }
     m->head_modulation = reshape(load_vector(w, "head.modulation", 2 * D), 2, D);
     m->head = load_one(w, "head.head", LATENT_CHANNELS * volume, D, F32);
+    load_end();
 }

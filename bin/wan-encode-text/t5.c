@@ -6,11 +6,12 @@
 ** umT5), and the decoder.
 **
 ** The hard idea: the weights are eleven gigabytes and a prompt is twenty tokens, so the weights set
-** the time. Each layer is loaded once and done for all sequences of a batch before the next. The
-** sequences are not stacked into one product: libraries choose the order of a product's sums by its
-** number of rows, and a context must not depend, not even in its last bit, on which other prompts
-** are in the batch. Nothing is padded: a padded key's weight would be exactly 0, and relative
-** positions do not move.
+** the time. Each layer is loaded once and done for all sequences of a batch, and crosses to the
+** device while the one before is being done (layer_begin); the table of tokens stays where it is.
+** The sequences are not stacked into one product: libraries choose the order of a product's sums
+** by its number of rows, and a context must not depend, not even in its last bit, on which other
+** prompts are in the batch. Nothing is padded: a padded key's weight would be exactly 0, and
+** relative positions do not move.
 */
 #include "t5.h"
 
@@ -79,6 +80,9 @@ static tensor position_bias(const t5 *m, const char *name, int64_t L)
         tensor_of(new_bytes((size_t)(m->heads * (2 * L - 1)) * 4), F32, m->heads, 2 * L - 1);
     host_convert(learned, stored);
     const float *from = learned.data;
+    for (int64_t i = 0; i < m->buckets * m->heads; i++)
+        if (!isfinite(from[i]))
+            die("%s in %s has values that are not finite", name, weights_path(m->w));
     float *to = bias.data;
     for (int64_t h = 0; h < m->heads; h++)
         for (int64_t offset = 1 - L; offset < L; offset++)
@@ -87,8 +91,6 @@ static tensor position_bias(const t5 *m, const char *name, int64_t L)
     upload_into(on_device, bias);
     free(learned.data);
     free(bias.data);
-    if (count_nonfinite(on_device))
-        die("%s in %s has values that are not finite", name, weights_path(m->w));
     return on_device;
 }
 
@@ -183,19 +185,23 @@ void t5_encode(const t5 *m, tensor context, const int32_t *ids, int n, const int
     for (int i = 0; i < n; i++)
         longest = length[i] > longest ? length[i] : longest;
     size_t mark = scratch_mark();
+    load_begin(m->w);
     tensor x = embed(m, ids, context.dim[0]);
     for (int i = 0; i < m->layers; i++) {
-        size_t weights_mark = scratch_mark();
+        size_t layer_mark = scratch_mark();
+        layer_begin(i);
         layer l = load_layer(m, i, longest);
+        layer_end();
         for (int64_t s = 0, first = 0; s < n; first += length[s++]) {
             tensor sequence = rows(x, first, length[s]);
             attend(m, &l, sequence);
             feed_forward(m, &l, sequence);
         }
-        scratch_reset(weights_mark);
+        scratch_reset(layer_mark);
         progress("layer", i + 1, m->layers);
     }
     rms_norm(x, x, load_vector(m->w, "norm.weight", m->width), EPSILON);
+    load_end();
     download(context, x);
     scratch_reset(mark);
     stats_add("weight_loads", 1);

@@ -172,6 +172,7 @@ void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
     *v = (vae){.A = operand_type(dtype), .space = 1, .time = 1, .band = ours};
     v->layers = count_layers(w);
     v->layer = new_bytes((unsigned long)v->layers * sizeof *v->layer);
+    load_begin(w);
     v->conv2 = product(w, "conv2", LATENT_CHANNELS, LATENT_CHANNELS, dtype);
     v->conv1 = causal(w, "decoder.conv1", -1, LATENT_CHANNELS, 3, dtype);
     int64_t C = v->conv1.out;
@@ -182,6 +183,7 @@ void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
         C = layer_load(v, i, w, C, dtype);
     v->head_gamma = load_vector(w, "decoder.head.0.gamma", C);
     v->head = causal(w, "decoder.head.2", 3, C, 3, dtype);
+    load_end();
     count_halos(v);
 }
 

@@ -10,6 +10,8 @@
 
 #include "cpu.h"
 
+void device_find(void) {}
+
 /* Of OpenBLAS alone. */
 extern void *blas_memory_alloc(int) __attribute__((weak));
 extern void blas_memory_free(void *) __attribute__((weak));
@@ -44,6 +46,10 @@ void device_open(void)
 const char *device_name(void) { return "cpu"; }
 
 void device_wait(void) {}
+
+/* A layer is loaded when it is asked for, and nothing computes meanwhile. */
+void layer_begin(int i) { (void)i; }
+void layer_end(void) {}
 
 tensor_type operand_type(tensor_type stored)
 {

@@ -23,7 +23,7 @@ using bf16_t = __nv_bfloat16;
 
 /* ---- the device (device.cu) ---- */
 
-/* The one stream: everything is in order on it. */
+/* Where what is asked for goes: in order on one stream, but for layers on their way (layers.cu). */
 extern cudaStream_t stream;
 /* Which card; its multiprocessors; its compute capability times ten (80, 90); the most shared bytes
  * a block may ask for. */
@@ -43,6 +43,8 @@ void cuda_check(cudaError_t e, const char *what);
         cudaFuncSetAttribute((kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes)), \
         "get shared memory for " #kernel)
 
+/* n bytes of host memory, which may be changed or unmapped when this returns (send.cu). */
+void device_send(void *to, const void *from, size_t n);
 /* Host to device memory of the same count, converting: y of a type that upload() takes. */
 void device_upload(tensor y, tensor host);
 
@@ -55,6 +57,10 @@ void *device_keep(size_t bytes, const char *what);
 void device_count_bytes(size_t stack_held);
 /* Pinned host memory, which the bus reads and writes by itself. */
 void *device_pin(size_t bytes);
+
+/* Which of the stacks (scratch.cu) is used from here on; those of layers are emptied. */
+enum { MAIN_STACK, LAYER_STACKS, STACKS = LAYER_STACKS + 2 };
+void scratch_use(int which);
 
 /* The macros of tensor.h and kernels.h take the address of a compound literal, which C++ has
 ** not. */

@@ -1,76 +1,7 @@
 /*
-** conv.cu: a convolution's weight, the checks, and the choice of the kernel, by type and channels.
-**
-** The weight is [C_out, kt, ky, kx, C], channels last, C being C_in rounded up to 8 with zeros:
-** one row of it is what the sum of one output channel runs over. For Hopper a 1 x 3 x 3 kernel is
-** followed by what it becomes when the picture is upsampled by 2: four kernels of 2 x 2.
+** conv.cu: a convolution's checks, and the choice of the kernel, by type and channels.
 */
 #include "conv.cuh"
-
-#include <cstdlib>
-
-/* out [C_out, taps, C] of in [C_out, C_in, taps], F32, on the host */
-static void channels_last(float *out, const float *in, int64_t c_out, int64_t c_in, int64_t taps,
-                          int64_t c)
-{
-    for (int64_t n = 0; n < c_out; n++)
-        for (int64_t tap = 0; tap < taps; tap++)
-            for (int64_t i = 0; i < c_in; i++)
-                out[(n * taps + tap) * c + i] = in[(n * c_in + i) * taps + tap];
-}
-
-/* Upsampled, each pixel of x is 2 x 2 pixels, and of the three taps of a line two fall on the same
-** pixel: of output line 2i taps 1 and 2 on line i, tap 0 on i - 1; of line 2i + 1 taps 0 and 1 on
-** i, tap 2 on i + 1. So for output pixel (a, b) of the 2 x 2 the kernel is 2 x 2, of sums of
-** taps. out [4, C_out, 2, 2, C] of in [C_out, 3, 3, C] */
-static void sum_phases(float *out, const float *in, int64_t c_out, int64_t c)
-{
-    memset(out, 0, (size_t)(16 * c_out * c) * sizeof *out);
-    for (int phase = 0; phase < 4; phase++)
-        for (int64_t n = 0; n < c_out; n++)
-            for (int tap = 0; tap < 9; tap++) {
-                int dy = (tap / 3 + 1 - phase / 2) / 2, dx = (tap % 3 + 1 - phase % 2) / 2;
-                float *to = out + (((phase * c_out + n) * 2 + dy) * 2 + dx) * c;
-                for (int64_t i = 0; i < c; i++)
-                    to[i] += in[(n * 9 + tap) * c + i];
-            }
-}
-
-/* Has this weight its phases behind it? Where conv_hopper can use them. */
-static bool phases_follow(int kt, int ky, int kx, int64_t c_in, tensor_type type)
-{
-    return device_capability == 90 && type != F32 && kt == 1 && ky == 3 && kx == 3 && c_in % 8 == 0;
-}
-
-conv_weight conv_upload(tensor w, tensor b, tensor_type type)
-{
-    check_one(w.rank == 4 || w.rank == 5, "conv_upload", w, "[C_out, C_in, (kt,) ky, kx]");
-    check_one(w.dim[w.rank - 2] % 2 && w.dim[w.rank - 1] % 2, "conv_upload", w,
-              "of odd height and width");
-    if (b.data)
-        check_pair(tensor_count(b) == w.dim[0], "conv_upload", b, w);
-    conv_weight r = {};
-    r.kt = w.rank == 5 ? (int)w.dim[2] : 1;
-    r.ky = (int)w.dim[w.rank - 2], r.kx = (int)w.dim[w.rank - 1];
-    int64_t c_out = w.dim[0], c_in = w.dim[1], c = ceil_div(c_in, 8) * 8;
-    int64_t taps = (int64_t)r.kt * r.ky * r.kx, dim[5] = {c_out, r.kt, r.ky, r.kx, c};
-    device_open();
-    bool phases = phases_follow(r.kt, r.ky, r.kx, c_in, type);
-    int64_t count = c_out * taps * c, all = count + (phases ? 16 * c_out * c : 0);
-    float *in = (float *)new_bytes((size_t)tensor_count(w) * sizeof(float));
-    float *out = (float *)new_bytes((size_t)all * sizeof(float));
-    memset(out, 0, (size_t)all * sizeof(float));
-    host_convert(tensor_make(in, F32, w.rank, w.dim), w);
-    channels_last(out, in, c_out, c_in, taps, c);
-    if (phases)
-        sum_phases(out + count, out, c_out, c);
-    r.w = tensor_make(upload(tensor_make(out, F32, 1, &all), type).data, type, 5, dim);
-    if (b.data)
-        r.b = upload(reshape(b, c_out), F32);
-    free(in);
-    free(out);
-    return r;
-}
 
 /* All 16-byte loads of these kernels fit. */
 static bool whole_chunks(const conv_args &a)
@@ -130,7 +61,7 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
     a.kt = w->kt, a.ky = w->ky, a.kx = w->kx;
     a.k = a.kt * a.ky * a.kx * a.c;
     a.up = upsample ? 1 : 0;
-    if (phases_follow(a.kt, a.ky, a.kx, a.c_in, x.type))
+    if (conv_phases_follow(w, a.c_in))
         a.phases = (const char *)a.w + tensor_bytes(w->w);
     if (x.type == F16 && hopper_takes(a))
         return conv_hopper<half_t>(a);

@@ -27,6 +27,13 @@ struct conv_args {
     const void *phases; /* for that: weights [4, C_out, 2, 2, C], or NULL (conv.cu) */
 };
 
+/* Are weights [C_out, kt, ky, kx, C] followed by their phases? Where conv_hopper can use them. */
+static inline bool conv_phases_follow(const conv_weight *w, int64_t c_in)
+{
+    return device_capability == 90 && w->w.type != F32 && w->kt == 1 && w->ky == 3 && w->kx == 3 &&
+           c_in % 8 == 0;
+}
+
 /* A place in K: tap (dt, dy, dx), channel. */
 struct conv_place {
     int k, channel, dx, dy, dt;

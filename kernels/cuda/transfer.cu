@@ -1,71 +1,25 @@
 /*
 ** transfer.cu: between host and device, and from type to type.
 **
-** Host memory here is mostly a mapped file: pages that may not be there yet. The bytes go through
-** two pinned buffers in turn, copied by a few threads (a single one reads a page cache at a third
-** of what the bus takes), so that one buffer fills while the other crosses. They cross in the
-** stored type and are converted on the device.
-** Floor: bytes over the bus (PCIe 5: about 50 GB/s); conversions: bytes read and written over the
-** copy rate.
+** What comes from the host crosses in its stored type (send.cu) and is converted on the device.
+** Floor of a conversion: bytes read and written over the copy rate.
 */
-#include <thread>
-#include <vector>
-
 #include "common.cuh"
 
-enum : size_t { BUFFER = 16 << 20, THREADS = 4 };
+enum : int64_t { PART = 16 << 20 };
 
-static struct {
-    char *bytes;
-    cudaEvent_t crossed;
-} pinned[2];
-
-static void copy_bytes(char *to, const char *from, size_t n)
-{
-    if (n < BUFFER / 8) {
-        memcpy(to, from, n);
-        return;
-    }
-    std::vector<std::thread> thread;
-    size_t part = ceil_div(n, THREADS * 4096) * 4096;
-    for (size_t at = 0; at < n; at += part)
-        thread.emplace_back([=] { memcpy(to + at, from + at, n - at < part ? n - at : part); });
-    for (std::thread &t : thread)
-        t.join();
-}
-
-/* n bytes of host memory, which may be changed or unmapped when this returns. */
-static void send(void *to, const void *from, size_t n)
-{
-    static unsigned turn;
-    for (size_t at = 0; at < n; at += BUFFER) {
-        auto *b = &pinned[turn++ & 1];
-        size_t part = n - at < BUFFER ? n - at : BUFFER;
-        if (!b->bytes) {
-            b->bytes = (char *)device_pin(BUFFER);
-            cuda_check(cudaEventCreateWithFlags(&b->crossed, cudaEventDisableTiming),
-                       "make an event");
-        }
-        cuda_check(cudaEventSynchronize(b->crossed), "send");
-        copy_bytes(b->bytes, (const char *)from + at, part);
-        cuda_check(cudaMemcpyAsync((char *)to + at, b->bytes, part, cudaMemcpyHostToDevice, stream),
-                   "send");
-        cuda_check(cudaEventRecord(b->crossed, stream), "send");
-    }
-}
-
-/* Converts while it sends, in parts that fit a buffer above the top of the stack. */
+/* In parts that lie above the top of the stack. */
 static void send_converted(tensor y, tensor host)
 {
-    int64_t count = tensor_count(host), most = BUFFER / type_size(host.type);
+    int64_t count = tensor_count(host), most = PART / type_size(host.type);
     tensor whole = reshape(y, count);
     size_t mark = scratch_mark();
     int64_t part = count < most ? count : most;
     tensor raw = scratch(host.type, part);
     for (int64_t at = 0; at < count; at += part) {
         int64_t n = count - at < part ? count - at : part;
-        send(raw.data, (const char *)host.data + at * type_size(host.type),
-             n * type_size(host.type));
+        device_send(raw.data, (const char *)host.data + at * type_size(host.type),
+                    n * type_size(host.type));
         copy(slice(whole, at, n), slice(raw, 0, n));
     }
     scratch_reset(mark);
@@ -76,7 +30,7 @@ void device_upload(tensor y, tensor host)
     assert(tensor_contiguous(y) && tensor_contiguous(host));
     check_pair(tensor_count(y) == tensor_count(host), "upload", y, host);
     if (host.type == y.type)
-        send(y.data, host.data, tensor_bytes(y));
+        device_send(y.data, host.data, tensor_bytes(y));
     else if (is_float(host.type) && is_float(y.type))
         send_converted(y, host);
     else { /* F64 and integers, which are small: by the host, as F32 */
@@ -100,7 +54,7 @@ void upload_into(tensor y, tensor host)
 {
     check_pair(y.type == host.type && tensor_count(y) == tensor_count(host), "upload", y, host);
     assert(tensor_contiguous(y) && tensor_contiguous(host));
-    send(y.data, host.data, tensor_bytes(y));
+    device_send(y.data, host.data, tensor_bytes(y));
 }
 
 void download(tensor host, tensor x)

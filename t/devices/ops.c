@@ -76,6 +76,12 @@ static void run_memory(void)
     copy(z, y);
     zero(columns(rows(z, 5, 11), 3, 7));
     keep("zero", z);
+    for (int i = 0; i < 2; i++) {
+        layer_begin(i);
+        tensor layer = upload(host, F32);
+        layer_end();
+        keep(i ? "layer_end" : "layer_begin", layer);
+    }
 }
 
 /* ---- products ---- */
