@@ -173,6 +173,8 @@ static void score_document(session *s, reader *r)
 static void all_documents(session *s)
 {
     reader in;
+    if (!pixels)
+        device_find();
     reader_open(&in, stdin, "standard input");
     writer_open(&s->out, stdout, "standard output");
     if (program_waits())

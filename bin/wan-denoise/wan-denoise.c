@@ -72,10 +72,17 @@ static weights *checkpoint;
 static dit model;
 static dit_share share;
 
+/* What can be done before there is a document, and holds no memory of the device. */
+static void find_model(void)
+{
+    checkpoint = dit_find(model_path);
+    weights_digest(checkpoint);
+    device_find();
+}
+
 static void load_model(void)
 {
     stats_phase("load");
-    checkpoint = dit_find(model_path);
     device_advice("fewer --frames, a smaller --size or w8a16 weights (wan-quantize) need less");
     device_open();
     dit_load(&model, checkpoint, model_path, weight_type, share);
@@ -278,6 +285,8 @@ int main(int argc, char **argv)
     request q = read_options();
     int ranks = steps > 0 ? (int)gpus : 1; /* noise alone needs no gpu */
     share = share_of(ranks_start(ranks), ranks, request_passes(&q));
+    if (q.steps > 0)
+        find_model();
     reader_open(&in, stdin, "standard input");
     writer_open(&out, stdout, "standard output");
     if (program_waits())
@@ -286,7 +295,7 @@ int main(int argc, char **argv)
         reader_load(&in);
         request its = request_of(&q, &in.d);
         check_document(&its, &in.d);
-        if (q.steps > 0 && !checkpoint)
+        if (q.steps > 0 && !model.block)
             load_model();
         if (q.steps == 0)
             write_noise(&out, &its, &in.d);

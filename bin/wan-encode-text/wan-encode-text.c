@@ -200,6 +200,7 @@ static void encode_all(const t5 *m, const prompt_rules *rules, prompt_list *list
 {
     static batch b;
     writer out;
+    device_find();
     writer_open(&out, stdout, "standard output");
     prompt negative = negative_prompt(rules);
     tensor context_null = {0};

@@ -87,10 +87,9 @@ static void keep_raw(tensor video, int64_t first, tensor pictures)
             to[c * all + i] = from[3 * i + c];
 }
 
-static void decode(vae *v, weights *checkpoint, reader *r, writer *w)
+static void decode(vae *v, weights *checkpoint, const reader *r, tensor latents, writer *w)
 {
     size_t mark = scratch_mark();
-    tensor latents = read_latents(r);
     int64_t T = latents.dim[1], N = v->time * (T - 1) + 1, H = v->space * latents.dim[2],
             W = v->space * latents.dim[3], done = 0, made = 0;
     stats_phase("decode");
@@ -131,6 +130,16 @@ static void decode(vae *v, weights *checkpoint, reader *r, writer *w)
     scratch_reset(mark);
 }
 
+static void load_model(vae *v, weights *checkpoint, tensor_type type, band ours)
+{
+    stats_phase("load");
+    device_advice(type == F32 ? "--dtype fp16 or smaller pictures (wan-denoise --size) need less"
+                              : "smaller pictures (wan-denoise --size) need less");
+    device_open();
+    vae_load(v, checkpoint, type, ours);
+    stats_add("weight_loads", 1);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const patterns[] = {"Wan2.1_VAE.pth", "*[vV][aA][eE]*.pth",
@@ -143,26 +152,23 @@ int main(int argc, char **argv)
     tensor_type type = dtype_named(dtype);
     band ours = band_of(ranks_start((int)gpus), (int)gpus);
     weights *checkpoint = weights_find(model, patterns);
+    weights_digest(checkpoint);
+    device_find();
     reader in;
     writer out;
     reader_open(&in, stdin, "standard input");
     writer_open(&out, stdout, "standard output");
     if (program_waits())
         reader_wait(&in);
-    stats_phase("read");
-    if (!reader_next(&in))
-        die("standard input has no document");
-    stats_phase("load");
     static vae v;
-    device_advice(type == F32 ? "--dtype fp16 or smaller pictures (wan-denoise --size) need less"
-                              : "smaller pictures (wan-denoise --size) need less");
-    device_open();
-    vae_load(&v, checkpoint, type, ours);
-    stats_add("weight_loads", 1);
-    do {
-        decode(&v, checkpoint, &in, &out);
-        stats_phase("read");
-    } while (reader_next(&in));
+    for (; stats_phase("read"), reader_next(&in);) {
+        tensor latents = read_latents(&in); /* all are here before the device is claimed */
+        if (!v.layer)
+            load_model(&v, checkpoint, type, ours);
+        decode(&v, checkpoint, &in, latents, &out);
+    }
+    if (in.documents == 0)
+        die("standard input has no document");
     writer_close(&out);
     return program_end();
 }
