@@ -49,7 +49,11 @@ if ! nvidia-smi -L >/dev/null 2>&1; then
     exit
 fi
 
-# ---- memory ----
+# ---- memory: of videos large enough that the first 40 MB do not do ----
+tensor-pick $contexts > contexts
+wan-denoise --size 416x240 --frames 5 -s 0 < contexts > large
+denoise_large() { wan-denoise -m "$model" -s 2 --frames 81 "$@" < contexts; }
+decode_large() { wan-vae-decode -m "$model" "$@" < large; }
 memory() { # PROGRAM ADVICE COMMAND...: with 1 MB, and with enough to begin
     _program=$1 _advice=$2; shift 2
     for mb in 1 40; do
@@ -60,9 +64,9 @@ memory() { # PROGRAM ADVICE COMMAND...: with 1 MB, and with enough to begin
     done
 }
 memory wan-encode-text "end what else uses the gpu, or use the program in build/cpu" encode
-memory wan-denoise "fewer --frames, a smaller --size or w8a16 weights (wan-quantize) need less" denoise
-memory wan-vae-decode "--dtype fp16 or smaller pictures (wan-denoise --size) need less" decode
-memory wan-vae-decode "smaller pictures (wan-denoise --size) need less" decode --dtype bf16
+memory wan-denoise "fewer --frames, a smaller --size or w8a16 weights (wan-quantize) need less" denoise_large
+memory wan-vae-decode "--dtype fp16 or smaller pictures (wan-denoise --size) need less" decode_large
+memory wan-vae-decode "smaller pictures (wan-denoise --size) need less" decode_large --dtype bf16
 memory clipscore "--dtype fp16 needs less" score
 faulty context "out of gpu memory: to make a stream needs more memory*" "no memory for a context" denoise
 faulty pinned "out of memory: cannot pin * MB of the host's for the way to the gpu and back" "no memory to pin" denoise

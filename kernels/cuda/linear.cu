@@ -1,5 +1,5 @@
 /*
-** linear.cu: y = x w^T, by linear_hopper.cu where that fits, else by cuBLASLt.
+** linear.cu: y = x w^T, by linear_hopper.cu or linear_small.cu where they fit, else by cuBLASLt.
 **
 ** Row-major y [N, out] is to cuBLASLt a column-major [out, N]: its product is w^T's transpose times
 ** x^T, a row's bias is a column's, and rows of any stride are a leading dimension. An algorithm is
@@ -267,7 +267,9 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
     }
     if (w.type == I8)
         multiply_codes(y, x, l, gelu);
-    else if (linear_hopper_pays(y, x, w, l->b.data))
+    else if (linear_small_fits(y, x, w))
+        linear_small(y, x, w, (const float *)l->b.data, gelu);
+    else if (linear_hopper_pays(y, x, w))
         linear_hopper(y, x, w, nullptr, (const float *)l->b.data, gelu);
     else if (y.type != F32)
         multiply(y, x, w, l->b.data ? narrow_bias(l) : nullptr, gelu);
