@@ -10,7 +10,7 @@
 #   make check-threads        the CPU's threads under ThreadSanitizer
 #   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
 #   make demo                 an experiment with the small checkpoint in fixtures/
-#   make bench                seconds and GFLOP/s of each stage at the real model's size
+#   make bench                seconds, rates and memory of each stage at the real model's size
 #   make bench-ops            the rate of each operation
 #   make install PREFIX=DIR   programs and man pages
 #
@@ -155,8 +155,8 @@ $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 
 include t/checks.mk t/fuzz/fuzz.mk
 
-bench: all $(O)/t/bench/random-model
-	BUILD=$(CURDIR)/$(O) t/bench/stages.sh
+bench: all $(O)/t/bench/random-model $(if $(filter cuda,$(DEVICE)),$(O)/t/bench/ops)
+	BUILD=$(CURDIR)/$(O) t/bench/$(if $(filter cuda,$(DEVICE)),cuda,stages).sh
 
 # The operations alone: on the CPU beside the BLAS's own rate, on CUDA beside their floors.
 bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)

@@ -3,9 +3,11 @@
 ** its bytes or its operations allow on this device.
 **
 **     ops [-t fp16|bf16|fp32] [ROWS...]       default: fp16, 12480 (13 frames) and 65520 (81 frames), stacked pairs
+**     ops rates                               the ceilings alone
 **
-** The two ceilings are measured first: a copy of 1 GB (bytes read and written), and the product of
-** two matrices of 8192 (1024 on the CPU). Values are random: zeros run faster than data do.
+** The ceilings are measured first: a copy of 1 GB (bytes read and written), the product of two
+** matrices of 8192 (1024 on the CPU), and an upload of 1 GB of memory that is there. Values are
+** random: zeros run faster than data do.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +145,24 @@ static void run_attention(stage *s)
               columns(s->joined, 2 * D, D), &s->spec);
 }
 
+/* The best of a few: of a gigabyte whose pages have been touched. */
+static double upload_rate(void)
+{
+    size_t mark = scratch_mark();
+    tensor host = tensor_of(new_bytes(1 << 30), U8, 1 << 30), x = scratch(U8, 1 << 30);
+    double best = 1e9;
+    memset(host.data, 1, 1 << 30);
+    for (int i = 0; i < 4; i++) {
+        double start = seconds();
+        upload_into(x, host);
+        device_wait();
+        best = seconds() - start < best ? seconds() - start : best;
+    }
+    free(host.data);
+    scratch_reset(mark);
+    return (double)(1 << 30) / best;
+}
+
 static void measure_ceilings(void)
 {
     size_t mark = scratch_mark();
@@ -161,8 +181,8 @@ static void measure_ceilings(void)
     took = time_of(run_out, &s);
     product_rate = 2.0 * (double)size * (double)size * (double)size / took;
     scratch_reset(mark);
-    printf("%s, %s: copy %.0f GB/s, product %.1f TFLOP/s\n\n", device_name(), type_name(A),
-           copy_rate * 1e-9, product_rate * 1e-12);
+    printf("%s, %s: copy %.0f GB/s, product %.1f TFLOP/s, upload %.1f GB/s\n", device_name(),
+           type_name(A), copy_rate * 1e-9, product_rate * 1e-12, upload_rate() * 1e-9);
 }
 
 static void measure_products(stage *s, tensor_type stored, double a)
@@ -229,7 +249,9 @@ int main(int argc, char **argv)
     device_open();
     A = operand_type(A);
     measure_ceilings();
-    printf("| op | rows | ms | rate | floor ms | times floor |\n| --- | --- | --- | --- | --- | "
+    if (first < argc && strcmp(argv[first], "rates") == 0)
+        return 0;
+    printf("\n| op | rows | ms | rate | floor ms | times floor |\n| --- | --- | --- | --- | --- | "
            "--- |\n");
     if (first == argc) {
         measure(12480);

@@ -3,7 +3,7 @@
 # at 128x64, 5 frames. Needs 3 GB of disk under ${TMPDIR:-/tmp}, and 11 GB more for the whole umT5-xxl:
 # TEXT_LAYERS=24 (default) is all of it, fewer layers are timed as they are.
 #
-# Operations counted: products (two a multiply and add) of linears, attention and convolutions.
+# Operations are counted in flops.awk. On a card, cuda.sh is run instead.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 BUILD=${BUILD:-$here/../../build/cpu}
@@ -37,30 +37,8 @@ row() { # STAGE SECONDS GFLOP STATS
         printf "%-24s %9.2f %9.2f %9.1f %9.1f %9.2f %9.2f %9.2f\n", n, t, s, f, f / s, w, p / 1e9, p / 1e9 - w }'
 }
 
-flops() { # GFLOP of the three stages
-    awk -v size="$SIZE" -v frames="$FRAMES" -v steps="$STEPS" -v layers="$TEXT_LAYERS" 'BEGIN {
-        split(size, s, "x"); T = int((frames - 1) / 4) + 1; y = s[2] / 8; x = s[1] / 8
-        n = 20; m = 127
-        text = 2 * (n + m) * layers * (4 * 4096 * 4096 + 3 * 4096 * 10240) + 4 * (n * n + m * m) * 4096 * layers
-        L = T * y * x / 4; D = 1536; F = 8960
-        block = 2 * L * (6 * D * D + 2 * D * F) + 4 * L * L * D + 4 * L * ((n + m) / 2 + 1) * D
-        denoise = steps * 2 * (30 * block + 2 * L * D * 128) + 30 * 2 * (n + m + 2) * 2 * D * D
-        for (i = 0; i < T; i++) {
-            t1 = 1; t2 = i ? 2 : 1; t3 = i ? 4 : 1; p = y * x
-            decode += conv(p, 16, 384, 27) + 4 * conv(p, 384, 384, 27) + conv(p, 384, 1152, 1) + conv(p, 384, 384, 1) + 4 * p * p * 384
-            decode += 6 * conv(p, 384, 384, 27) + (i ? conv(p, 384, 768, 3) : 0) + conv(4 * p * t2, 384, 192, 9)
-            p *= 4
-            decode += conv(p * t2, 192, 384, 28) + 5 * conv(p * t2, 384, 384, 27) + (i ? conv(p * t2, 384, 768, 3) : 0) + conv(4 * p * t3, 384, 192, 9)
-            p *= 4
-            decode += 6 * conv(p * t3, 192, 192, 27) + conv(4 * p * t3, 192, 96, 9)
-            p *= 4
-            decode += 6 * conv(p * t3, 96, 96, 27) + conv(p * t3, 96, 3, 27)
-        }
-        print text / 1e9, denoise / 1e9, decode / 1e9
-    }
-    function conv(pixels, from, to, taps) { return 2 * pixels * from * to * taps }'
-}
-read -r text denoise decode <<< "$(flops)"
+read -r text denoise decode < <(awk -v size="$SIZE" -v frames="$FRAMES" -v steps="$STEPS" \
+    -v layers="$TEXT_LAYERS" -f "$here/flops.awk")
 
 echo "$SIZE, $FRAMES frames, $STEPS steps, umT5 of $TEXT_LAYERS layers"
 printf '%-24s %9s %9s %9s %9s %9s %9s %9s\n' stage 'total s' 'work s' GFLOP GFLOP/s 'weights GB' 'peak GB' 'rest GB'
