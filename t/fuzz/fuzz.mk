@@ -5,7 +5,7 @@
 #   make fuzz-minimize [TARGET=..]                    what was found becomes t/corpus, reduced
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
-FUZZ := stream weights pickle config prompts spiece clip-bpe probe csv
+FUZZ := stream weights pickle config prompts spiece clip-bpe probe csv record
 
 # What of the programs a target parses with; t/00-tree.t sees that no parser is forgotten.
 FUZZED_config   = $(LOAD) $(filter-out %/wan-denoise.o,$(OBJECTS_wan-denoise)) \
@@ -77,6 +77,6 @@ fuzz-coverage:
 	@for t in $(FUZZ); do build/coverage/t/fuzz/$$t t/corpus/$$t/* 2>/dev/null >/dev/null; done
 	@cd build/coverage && find common bin -name '*.gcda' | sort | while read -r f; do \
 	    gcov -n "$$f" 2>/dev/null | sed -n "/^File '\(common\|bin\)/{N;s/File '\(.*\)'\nLines executed:\(.*\)/\2  \1/p}"; \
-	done | sort -u -k 3 | grep '\.c'
+	done | grep -v "^0.00" | sort -u -k 4
 
 .PHONY: fuzz fuzz-targets fuzz-minimize fuzz-coverage
