@@ -5,6 +5,10 @@
 model=$ROOT/fixtures/random
 cd "$TMP" || exit 1
 tensor-pick "$GOLDEN:t5.prompt.context=context" "$GOLDEN:t5.negative.context=context_null" >text
+tensor-pick "$GOLDEN:vae.frames=frames" >frames
+tensor-pick "$GOLDEN:vae.frames[1:9]=frames" >later
+"$ROOT/fixtures/clip/unpack.sh" clip >/dev/null || exit 1
+others="clip flow diff codes$(command -v ffmpeg >/dev/null && echo ' mp4')"
 
 # On a GPU the threads are the card's, and n merely counts the runs.
 for n in 1 2 3; do
@@ -16,9 +20,14 @@ for n in 1 2 3; do
     ok $? "with $n threads"
     wan-vae-decode -m "$model" --raw --dtype fp16 --stats stats <latents1 >raw-fp16-$n
     ok $? "with $n threads, fp16"
+    clipscore -q -m clip --embeds -p 'a red fox' <frames >clip$n
+    flowmag --flow <frames >flow$n
+    tensor-pick "$GOLDEN:vae.frames[0:8]=frames" | framediff --per-frame later - >diff$n
+    wan-quantize -q -t w8a16 -m "$model" >codes$n
+    ! command -v ffmpeg >/dev/null || frames2mp4 "mp4$n" <frames
 done
 for n in 2 3; do
-    for result in context latents latents-bf16- raw raw-fp16-; do
+    for result in context latents latents-bf16- raw raw-fp16- $others; do
         [ -s "$result$n" ] && cmp "${result}1" "$result$n"
         ok $? "${result%-} with $n threads and with one"
     done
