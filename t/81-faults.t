@@ -28,6 +28,15 @@ mkdir -p e/eval/a_vs_b
 pair-check -q -d variant e/eval/a e/eval/b >e/eval/a_vs_b/pairs.tsv
 "$ROOT/t/sample-experiment" report 2 4 fp16 w8a16 </dev/null
 
+# ffmpeg has as much memory as it wants: ffprobe 5.1 waits for ever for threads that it could not
+# start.
+mkdir bin
+for tool in ffmpeg ffprobe; do
+    printf '#!/bin/sh\nulimit -v unlimited\nexec %s "$@"\n' "$(command -v $tool)" >bin/$tool
+    chmod +x bin/$tool
+done
+PATH=$TMP/bin:$PATH
+
 # ---- what each program does ----
 
 # run PROGRAM [WRAPPER...]: its usual work under the wrapper; what it writes to files is in files/, and
@@ -72,7 +81,7 @@ tried() {
     _program=$1 _what=$2
     shift 2
     rm -rf files aside && mkdir files aside
-    run "$_program" timeout -s KILL 100 "$@" >out 2>err
+    run "$_program" timeout -s KILL 30 "$@" >out 2>err
     _status=$?
     tries=$((tries + 1))
     case $_status:$(wc -l <err):$_what in

@@ -6,7 +6,7 @@
 **   broken-pipe                    standard output is a pipe that nobody reads
 **   full                           standard output is a full disk
 **   cut BYTES                      standard input ends after so many of its bytes
-**   memory KILOBYTES               so many of addresses, no more
+**   memory KILOBYTES               so many of addresses, until it asks for more (ulimit -Sv)
 **   kill MILLISECONDS              it is killed (SIGKILL) after that time
 **
 ** Ends as the command does; with 128 and the signal's number if one killed it.
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
     const char *kind = argc > 2 ? argv[1] : "";
     long number = argc > 3 ? atol(argv[2]) : 0;
     char **command = argv + (number > 0 || (argc > 2 && strcmp(argv[2], "0") == 0) ? 3 : 2);
-    struct rlimit limit = {(rlim_t)number << 10, (rlim_t)number << 10};
+    struct rlimit limit = {(rlim_t)number << 10, RLIM_INFINITY};
     if (strcmp(kind, "cut") == 0)
         return cut(number, command);
     if (strcmp(kind, "kill") == 0)
