@@ -3,7 +3,9 @@
 **
 ** All work goes to one stream in order (but for layers.cu), so memory given back to the stack may
 ** be used again at once and nothing waits but what must: a download, count_nonfinite(), a clock. A
-** kernel that faults is therefore noticed at the next such wait, by cuda_check().
+** kernel that faults is therefore noticed later, at such a wait or another launch, and cuda_check()
+** says that the gpu failed, not what was asked for then. Nothing leaves the program but through a
+** download, so nothing that a fault has spoilt is written.
 ** Finding the card starts the driver, 0.1 s, and takes almost none of its memory; claiming it makes
 ** a context, another 0.1 s and half a gigabyte on an H200.
 */

@@ -9,22 +9,30 @@
 
 #include "../../kernels/cuda/common.cuh"
 
-static struct {
+struct stack {
     std::vector<void *> at;
     std::vector<size_t> bytes;
-    size_t total;
-} stack;
+};
+static stack stacks[STACKS], *now = stacks;
+static size_t total; /* bytes of all */
 
-size_t scratch_mark(void) { return stack.at.size(); }
+void scratch_use(int which)
+{
+    now = &stacks[which];
+    if (which != MAIN_STACK)
+        scratch_reset(0);
+}
+
+size_t scratch_mark(void) { return now->at.size(); }
 
 void scratch_reset(size_t mark)
 {
-    assert(mark <= stack.at.size());
-    while (stack.at.size() > mark) {
-        cuda_check(cudaFree(stack.at.back()), "free"); /* waits */
-        stack.total -= stack.bytes.back();
-        stack.at.pop_back();
-        stack.bytes.pop_back();
+    assert(mark <= now->at.size());
+    while (now->at.size() > mark) {
+        cuda_check(cudaFree(now->at.back()), "free"); /* waits */
+        total -= now->bytes.back();
+        now->at.pop_back();
+        now->bytes.pop_back();
     }
 }
 
@@ -37,9 +45,9 @@ tensor scratch_tensor(tensor_type type, int rank, const int64_t *dim)
     if (e == cudaErrorMemoryAllocation)
         out_of_memory(tensor_text(t), bytes);
     cuda_check(e, "get memory");
-    stack.at.push_back(t.data);
-    stack.bytes.push_back(bytes);
-    stack.total += bytes;
-    device_count_bytes(stack.total);
+    now->at.push_back(t.data);
+    now->bytes.push_back(bytes);
+    total += bytes;
+    device_count_bytes(total);
     return t;
 }
