@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "common.cuh"
@@ -37,6 +38,7 @@ struct job {
     const char *from;
     size_t bytes, piece;
     std::atomic<size_t> taken{0}, done{0}; /* bytes */
+    std::atomic<cudaError_t> error{cudaSuccess};
 };
 
 /* Never destroyed: its threads wait here when the program ends. */
@@ -49,31 +51,29 @@ struct crew {
     std::shared_ptr<job> last; /* one who wakes up late may find it done, and a newer one begun */
 };
 
-/* n <= BUFFER bytes that are free to be written, and go the way of `stream`. */
-char *room(carrier *c, size_t n)
+/* n <= BUFFER bytes. An error is returned: of several threads that see one, one is to say so. */
+cudaError_t carry(carrier *c, void *to, const void *from, size_t n)
 {
+    cudaError_t e = cudaSuccess;
     if (c->way != stream || c->used + n > BUFFER) {
         c->turn ^= 1, c->used = 0, c->way = stream;
-        cuda_check(cudaEventSynchronize(c->crossed[c->turn]), "send");
+        e = cudaEventSynchronize(c->crossed[c->turn]);
     }
     char *at = c->buffer[c->turn] + c->used;
     c->used += (n + ALIGN - 1) / ALIGN * ALIGN;
-    return at;
-}
-
-void carry(carrier *c, void *to, const void *from, size_t n)
-{
-    char *at = room(c, n);
     memcpy(at, from, n);
-    cuda_check(cudaMemcpyAsync(to, at, n, cudaMemcpyHostToDevice, stream), "send");
-    cuda_check(cudaEventRecord(c->crossed[c->turn], stream), "send");
+    if (e == cudaSuccess)
+        e = cudaMemcpyAsync(to, at, n, cudaMemcpyHostToDevice, stream);
+    return e == cudaSuccess ? cudaEventRecord(c->crossed[c->turn], stream) : e;
 }
 
 void carry_pieces(carrier *c, job *j)
 {
     for (size_t at; (at = j->taken.fetch_add(j->piece)) < j->bytes;) {
         size_t n = j->bytes - at < j->piece ? j->bytes - at : j->piece;
-        carry(c, j->to + at, j->from + at, n);
+        cudaError_t e = carry(c, j->to + at, j->from + at, n);
+        if (e != cudaSuccess)
+            j->error = e;
         j->done += n;
     }
 }
@@ -91,7 +91,7 @@ void spin_for_job(const crew *w, unsigned seen)
 
 void work(crew *w, carrier *c)
 {
-    cuda_check(cudaSetDevice(device_number), "use the card");
+    cudaSetDevice(device_number); /* where this fails, so will what follows */
     for (unsigned seen = 0;;) {
         spin_for_job(w, seen);
         std::unique_lock<std::mutex> hold(w->lock);
@@ -116,8 +116,11 @@ crew *hire()
             cuda_check(cudaEventCreateWithFlags(&w->each[i].crossed[k], cudaEventDisableTiming),
                        "make an event");
         }
-    for (int i = 1; i < w->threads; i++)
-        std::thread(work, w, w->each + i).detach();
+    try {
+        for (int i = 1; i < w->threads; i++)
+            std::thread(work, w, w->each + i).detach();
+    } catch (const std::system_error &) { /* the system has no more: those that are there do it */
+    }
     return w;
 }
 
@@ -136,6 +139,7 @@ void carry_together(crew *w, char *to, const char *from, size_t n)
     carry_pieces(w->each, j.get());
     while (j->done < n)
         std::this_thread::yield();
+    cuda_check(j->error, "send");
 }
 
 } // namespace
@@ -144,7 +148,7 @@ void device_send(void *to, const void *from, size_t n)
 {
     static crew *w = hire();
     if (n <= 2 * LEAST_PIECE)
-        carry(w->each, to, from, n);
+        cuda_check(carry(w->each, to, from, n), "send");
     else
         carry_together(w, (char *)to, (const char *)from, n);
 }
