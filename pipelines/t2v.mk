@@ -84,7 +84,7 @@ record = $(shell mkdir -p $(dir $(1)) && pipelines/write-if-changed $(1) <<< $(c
 # file: the second waits, and finds that there is nothing to do. What a killed one left half goes.
 lock = exec {lock}>>$(1).lock && { flock -n $$lock || \
            { echo '$@: another make is at work there: waiting' >&2; flock $$lock; }; } && \
-       find $(1) -maxdepth 1 '(' -name '*.part' -o -name '*.part.*' -mmin +60 ')' -delete || exit
+       pipelines/clear-parts $(1) || exit
 
 # A stage is one recipe for all of its files: it asks `missing` which jobs' file is absent or older
 # than what it follows from, and makes those in one process. $(call missing,FILE,INPUTS,JOBS) sets

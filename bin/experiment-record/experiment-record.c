@@ -48,7 +48,10 @@ static variant variant_read(const char *directory, const char *name)
         const char *file = found.gl_pathv[i] + strlen(home) + 1;
         char *video = new_format("%.*s", (int)(strlen(file) - strlen(".json")), file);
         v.about[v.videos] = record_read(home, video);
-        v.videos += !v.about[v.videos].fault;
+        if (v.about[v.videos].fault)
+            record_free(&v.about[v.videos]);
+        else
+            v.videos++;
         free(video);
     }
     v.runs = runs_read(own);

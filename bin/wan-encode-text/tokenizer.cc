@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,14 +35,12 @@ const char *tokenizer_open(tokenizer **t, const void *bytes, size_t n)
     if (const char *fault = spiece_fault(bytes, n))
         return fault;
     try {
-        *t = new tokenizer;
-        sentencepiece::util::Status status = (*t)->processor.LoadFromSerializedProto(
+        auto made = std::make_unique<tokenizer>();
+        sentencepiece::util::Status status = made->processor.LoadFromSerializedProto(
             absl::string_view(static_cast<const char *>(bytes), n));
-        if (!status.ok()) {
-            tokenizer_close(*t);
-            *t = nullptr;
+        if (!status.ok())
             return told(status.message());
-        }
+        *t = made.release();
         return nullptr;
     } catch (const std::exception &e) {
         return told(e.what());

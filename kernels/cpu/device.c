@@ -16,14 +16,15 @@ void device_find(void) {}
 extern void *blas_memory_alloc(int) __attribute__((weak));
 extern void blas_memory_free(void *) __attribute__((weak));
 
-/* OpenBLAS takes 128 MB of addresses for each thread that calls it, and where it gets none it asks
- * again, for ever. So it takes them here, after a look whether they are to be had; later calls use
- * the same. */
+/* OpenBLAS takes 128 MB of addresses for each thread that calls it, and for each of its own, and
+ * where it gets none it asks again, for ever. So it takes them here, after a look whether they are
+ * to be had; later calls use the same. */
 static void reserve_for_blas(void)
 {
-    enum { BYTES = 129 << 20, MOST = 32 };
+    enum { BYTES = 129 << 20, MOST = 64 };
     void *taken[MOST];
-    int n = omp_get_max_threads() < MOST ? omp_get_max_threads() : MOST;
+    int n = omp_get_max_threads() + openblas_get_num_threads() - 1;
+    n = n < MOST ? n : MOST;
     for (int i = 0; i < n; i++) {
         void *room = mmap(NULL, BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (room == MAP_FAILED)
@@ -39,8 +40,8 @@ static void reserve_for_blas(void)
 /* The BLAS runs in the thread that calls it: the loops around it are what is parallel. */
 void device_open(void)
 {
-    openblas_set_num_threads(1);
     reserve_for_blas();
+    openblas_set_num_threads(1);
 }
 
 const char *device_name(void) { return "cpu"; }

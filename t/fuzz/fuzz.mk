@@ -7,7 +7,7 @@
 
 FUZZ := stream weights pickle config prompts spiece clip-bpe probe csv record
 
-# What of the programs a target parses with; t/00-tree.t sees that no parser is forgotten.
+# What of the programs a target parses with, beside common.
 FUZZED_config   = $(LOAD) $(filter-out %/wan-denoise.o,$(OBJECTS_wan-denoise)) \
                   $(O)/bin/clipscore/config.o $(KERNELS)
 FUZZED_prompts  = $(filter-out %/wan-encode-text.o %/t5.o,$(OBJECTS_wan-encode-text))
