@@ -74,6 +74,31 @@ void cuda_check(cudaError_t e, const char *what)
     die("cannot %s on the gpu: %s", what, cudaGetErrorString(e));
 }
 
+enum { MARK = 2048 };
+
+/* Never run: it has MARK ints of shared memory where it was compiled for Hopper's own instructions. */
+static __global__ void hopper_mark(int *y)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    volatile __shared__ int mark[MARK];
+    mark[threadIdx.x] = *y;
+    __syncthreads();
+    *y = mark[MARK - 1 - threadIdx.x];
+#endif
+}
+
+/* Built without sm_90a, what runs here on Hopper was compiled for an older card, and the kernels of
+ * *_hopper.cu are empty: then that card's ways are taken. */
+static void built_paths(void)
+{
+    cudaFuncAttributes code;
+    if (device_capability != 90)
+        return;
+    cuda_check(cudaFuncGetAttributes(&code, hopper_mark), "look at its code");
+    if (code.sharedSizeBytes < MARK * sizeof(int))
+        device_capability = 89;
+}
+
 /* WAN_CAPABILITY=80 takes the paths of a card that old: how a newer one tests them. */
 static void older_paths(void)
 {
@@ -125,6 +150,7 @@ void device_open(void)
         return;
     device_find();
     cuda_check(cudaSetDevice(device_number), "use the card");
+    built_paths();
     cuda_check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "make a stream");
     ranks_connect();
 }
