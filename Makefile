@@ -8,6 +8,7 @@
 #   make check-sanitizer      the GPU's kernels under compute-sanitizer
 #   make check-faults         programs and experiments killed, starved, cut off, at 20 moments
 #   make check-threads        the CPU's threads under ThreadSanitizer
+#   make check-slurm          experiments through a Slurm that the test starts (pipelines/many.mk)
 #   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
 #   make demo                 an experiment with the small checkpoint in fixtures/
 #   make bench                seconds, rates and memory of each stage at the real model's size
@@ -197,6 +198,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check check-sanitizer bench bench-ops deps install demo clean
+.PHONY: all check check-sanitizer check-slurm bench bench-ops deps install demo clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -51,8 +51,15 @@ FOUND := $(sort $(foreach v,$(VARIANTS),$(patsubst $(OUT)/$(v)/%.$(ENDING),%,\
              $(wildcard $(OUT)/$(v)/*.$(ENDING)))))
 NAMES := $(sort $(or $(JOBS),$(FOUND)))
 $(call refuse,$(if $(NAMES),,none),there are no videos in $(VARIANTS:%=$(OUT)/%))
-$(call refuse,$(shell printf '%s\n' $(foreach n,$(NAMES),'$(n)') | grep -vx '[A-Za-z0-9._+-]*'),\
+
+# Thousands of names are too many for a line of the shell: they are in a file.
+$(shell mkdir -p $(EVAL))
+new := $(EVAL)/names.new.$(shell echo $$PPID)
+$(file >$(new),$(NAMES))
+$(call refuse,$(shell tr ' ' '\n' < $(new) | grep -vx '[A-Za-z0-9._+-]*'; \
+    pipelines/write-if-changed $(EVAL)/names < $(new); rm $(new)),\
     videos' names may have letters$(comma) digits and ._+- only)
+names := $$(<$(EVAL)/names)
 
 # The small CLIP is unpacked when it is wanted: that it is new then means nothing.
 OWN_CLIP   := $(filter $(OUT)/model/clip,$(CLIP))
@@ -78,16 +85,17 @@ clipscore = $(CLIPSCORE) -m $(CLIP) --fit $(FIT) --per-frame
 define measured
 $(1).look: | $$(TOOLS)
 	@pipelines/look $$(OUT)/$(1) $$(EVAL)/$(1) $$(ENDING) $$(EVAL)/options $$(BUILD)/tensor-info \
-	    '$$(READ)' $$(NAMES)
+	    '$$(READ)' $$(names)
 
 $(1).clip: | $$(TOOLS) $$(OWN_CLIP)
-	@pipelines/measure $$(EVAL)/$(1)/%j.clip.tsv '$$(EVAL)/$(1)/%j.json $$(EVAL)/clip.options' \
-	    '$$(READ) $$$$(of $$(OUT)/$(1)/%j.$$(ENDING)) | $$(clipscore)' $$(NAMES)
+	@$$(call again,CLAIM='$$(claim)' pipelines/measure $$(EVAL)/$(1)/%j.clip.tsv \
+	    '$$(EVAL)/$(1)/%j.json $$(EVAL)/clip.options' \
+	    '$$(READ) $$$$(of $$(OUT)/$(1)/%j.$$(ENDING)) | $$(clipscore)' $$(names))
 	@$$(clip_record)
 
 $(1).motion: | $$(TOOLS)
 	@pipelines/measure $$(EVAL)/$(1)/%j.motion.tsv $$(EVAL)/$(1)/%j.json \
-	    '$$(READ) $$$$(of $$(OUT)/$(1)/%j.$$(ENDING)) | $$(FLOWMAG) --per-pair' $$(NAMES)
+	    '$$(READ) $$$$(of $$(OUT)/$(1)/%j.$$(ENDING)) | $$(FLOWMAG) --per-pair' $$(names)
 
 .PHONY: $(1).look $(1).clip $(1).motion
 endef
@@ -98,7 +106,7 @@ $(foreach v,$(VARIANTS),$(eval $(call measured,$(v))))
 define compared
 $(2).check: | $$(TOOLS)
 	@mkdir -p $$(EVAL)/$(2)
-	@$$(BUILD)/pair-check $$(differs.$(1):%=-d %) $$(EVAL)/$$(REFERENCE) $$(EVAL)/$(1) $$(NAMES) \
+	@$$(BUILD)/pair-check $$(differs.$(1):%=-d %) $$(EVAL)/$$(REFERENCE) $$(EVAL)/$(1) $$(names) \
 	| pipelines/write-if-changed $$(EVAL)/$(2)/pairs.tsv
 
 $(2).diff: | $$(TOOLS)
@@ -123,7 +131,7 @@ $(OUT)/model/clip:
 # A table that says what it said before keeps its age.
 tables: | $(TOOLS)
 	@$(call lock,$(EVAL)/); T=$(EVAL)/tables; rm -rf $$T && mkdir -p $$T && \
-	$(BUILD)/pair-tables -m $(MEASURE) $(VARIANTS:%=-v %) -o $$T $(EVAL) $(NAMES) && \
+	$(BUILD)/pair-tables -m $(MEASURE) $(VARIANTS:%=-v %) -o $$T $(EVAL) $(names) && \
 	$(STATS) -c clip,temporal < $$T/$(if $(OTHERS),pairs,clip_temporal_per_video).csv \
 	    > $$T/clip_temporal_summary.csv && \
 	$(STATS) -c motion < $$T/$(if $(OTHERS),pairs,motion_per_video).csv > $$T/motion_summary.csv && \

@@ -19,12 +19,13 @@ $(call record,$(EVAL)/report.options,$(REPORT))
 
 pages: tables | $(TOOLS)
 	@$(call lock,$(OUT)/); \
-	for f in $$(pipelines/missing $(OUT)/report.%j $(OUT)/*.csv $(OUT)/experiment.json \
-	    $(EVAL)/report.options $(foreach v,$(VARIANTS),$(NAMES:%=$(OUT)/$(v)/%.mp4)) \
-	    -- html tex md); do \
+	for f in html tex md; do \
+	    r=$(OUT)/report.$$f; \
+	    [ "$$(echo $$f | pipelines/missing $(OUT)/report.%j $(OUT)/*.csv $(OUT)/experiment.json \
+	        $(EVAL)/report.options; find -L $(VARIANTS:%=$(OUT)/%) -maxdepth 1 -name '*.mp4' \
+	        -newer $$r -print -quit 2>/dev/null)" ] || continue; \
 	    echo report.$$f; \
-	    $(REPORT) -f $$f $(OUT) > $(OUT)/report.$$f.part && \
-	    mv $(OUT)/report.$$f.part $(OUT)/report.$$f || exit; \
+	    $(REPORT) -f $$f $(OUT) > $$r.part && mv $$r.part $$r || exit; \
 	done
 
 .PHONY: report pages

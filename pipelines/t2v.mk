@@ -7,10 +7,10 @@
 #     $(MODEL)   > $(OUT)/model/w8a16.safetensors                           for the variant w8a16
 #
 # Each arrow is a program and a file (frames too, with KEEP_FRAMES=1:
-# $(OUT)/fp16/*.frames.safetensors). A program runs once a variant for all that is missing, so a
-# model is loaded once, and every file appears under its name when it is whole: interrupted, `make`
-# goes on with the rest. What a stage was asked to do stands in an `options` file; when that
-# changes, what follows from it is made again.
+# $(OUT)/fp16/*.frames.safetensors). A program runs once a variant for all that is missing (or once
+# a card, many.mk), so a model is loaded once, and every file appears under its name when it is
+# whole: interrupted, `make` goes on with the rest. What a stage was asked to do stands in an
+# `options` file; when that changes, what follows from it is made again.
 #
 # A stage is swapped from the command line:
 #
@@ -80,24 +80,31 @@ own = $(call refuse,$(word 2,$($(1))),$(1)='$($(1))' has a space$(comma) which m
 # $(call record,FILE,TEXT): FILE holds TEXT, and is as old as that is true.
 record = $(shell mkdir -p $(dir $(1)) && pipelines/write-if-changed $(1) <<< $(call quote,$(2)))
 
-# $(call lock,DIR): one stage at a time works in DIR, so that two makes at once do not write the same
-# file: the second waits, and finds that there is nothing to do. What a killed one left half goes.
+# $(call lock,DIR): one make at a time works in DIR, so that two at once do not write the same file:
+# the second waits, and finds that there is nothing to do. What a killed one left half goes. (Tasks
+# of a sweep share DIR, many.mk.)
 lock = exec {lock}>>$(1).lock && { flock -n $$lock || \
            { echo '$@: another make is at work there: waiting' >&2; flock $$lock; }; } && \
        pipelines/clear-parts $(1) || exit
 
-# A stage is one recipe for all of its files: it asks `missing` which jobs' file is absent or older
-# than what it follows from, and makes those in one process. $(call missing,FILE,INPUTS,JOBS) sets
-# todo, and ends the recipe where nothing is.
-missing = $(call lock,$(dir $(1))); todo=$$(pipelines/missing $(1) $(2) -- $(3)); \
+include $(dir $(lastword $(MAKEFILE_LIST)))many.mk
+
+# A stage is one recipe for many files: it asks `missing` which jobs' file is absent or older than
+# what it follows from, and makes those in one process. $(call missing,FILE,INPUTS,JOBS) sets todo,
+# of those in the file JOBS, and ends the recipe where nothing is.
+missing = $(share); todo=$$(pipelines/missing $(1) $(2) < $(3)); \
           [ "$$todo" ] || exit 0; echo $@: $$todo
 
 # Only asked for a video are the prompts looked at and laid out one a file, and what the stages are
-# asked to do written down. `make -n` does that much too.
+# asked to do written down. `make -n` does that much too. A make below another finds the
+# prompts laid out, and one with a TASK the rest as well.
 KNOWN := $(patsubst weights.%,%,$(filter weights.%,$(.VARIABLES)))
-ASKED := $(sort $(filter $(KNOWN),$(MAKECMDGOALS:%.latents=%)) \
-                $(if $(filter videos experiment,$(MAKECMDGOALS)),$(VARIANTS)))
-ifneq ($(ASKED)$(filter text,$(MAKECMDGOALS)),)
+ASKED := $(sort $(filter $(KNOWN),$(basename $(basename $(MAKECMDGOALS)))) \
+                $(filter $(KNOWN),$(MAKECMDGOALS:%.latents=%)) \
+                $(if $(filter videos experiment sweep,$(MAKECMDGOALS)),$(VARIANTS)))
+ifneq ($(ASKED)$(filter text text.%,$(MAKECMDGOALS))$(TASK),)
+
+ifndef TASK
 
 $(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant of VARIANTS='$(VARIANTS)' but: $(KNOWN))
 $(call refuse,$(filter 0,$(STEPS)),STEPS=0 would make videos of noise)
@@ -108,11 +115,16 @@ $(call refuse,$(findstring ',$(PROMPTS)),PROMPTS=$(PROMPTS) has a quote)
 $(call refuse,$(if $(strip $(SEEDS)),,none),SEEDS is empty: at least one is needed)
 $(call refuse,$(shell printf '%s\n' $(SEEDS) | grep -vx '[0-9]*'),SEEDS='$(SEEDS)' are not numbers)
 $(call refuse,$(filter-out $(words $(SEEDS)),$(words $(sort $(SEEDS)))),SEEDS has one twice)
+$(call refuse,$(word 2,$(GPUS)),GPUS='$(GPUS)' has a space: 0$(comma)1$(comma)2)
+$(call refuse,$(shell grep -vx '[1-9][0-9]*' <<< $(call quote,$(CHUNK))),\
+    CHUNK='$(CHUNK)' is no number of videos)
 
+ifndef LAID_OUT
 NUMBERS := $(shell pipelines/one-line-a-file '$(OUT)/text' < '$(PROMPTS)')
-$(if $(NUMBERS),,$(error there are no prompts in '$(PROMPTS)'))
+$(call refuse,$(if $(NUMBERS),,none),there are no prompts in '$(PROMPTS)')
 
 JOBS := $(foreach n,$(NUMBERS),$(foreach s,$(SEEDS),$(n)_seed$(s)))
+endif
 
 # $(call files,PATTERNS): name, bytes and time of MODEL's files, so that another checkpoint under
 # the same name is noticed.
@@ -121,29 +133,43 @@ text_files := $(call files,*t5* google/umt5-xxl/*)
 dit_files  := $(call files,*diffusion* config.json)
 vae_files  := $(call files,*VAE* *vae*)
 
+$(call record,$(OUT)/text/options,$(ENCODE) -m '$(MODEL)' $(text_files))
+
+endif # TASK
+
 # A run of STAGE, recorded in DIR/runs: $(call begin,DIR,STAGE,OPTIONS-FILE) sets run, the record's
 # directory; $(end), behind the line of programs, ends the recipe with their greatest exit status.
-begin = run=$$(pipelines/begin-run $(OUT)/$(1)/runs $(2) $(OUT)/$(1)/$(3)) || exit
+begin = run=$$(pipelines/begin-run $(OUT)/$(1)/runs $(2) $(OUT)/$(1)/$(3) \
+            $(call dealt,$(1))) || exit
 end   = pipelines/end-run $$run $${PIPESTATUS[@]}
 
-videos: $(VARIANTS)
+# All variants at one time, as far as -j goes.
+videos: | $(TOOLS)
+	+@$(call below,$(VARIANTS))
 
 # ---- text: shared by the variants ----
 
-$(call record,$(OUT)/text/options,$(ENCODE) -m '$(MODEL)' $(text_files))
+text_inputs = $(OUT)/text/%n.txt $(NEGATIVE) $(OUT)/text/options
+no_text     = pipelines/missing $(OUT)/text/%n.safetensors $(text_inputs) < $(OUT)/text/numbers
 
 text: | $(TOOLS)
-	@$(call missing,$(OUT)/text/%n.safetensors,$(OUT)/text/%n.txt $(NEGATIVE) \
-	    $(OUT)/text/options,$(NUMBERS)); $(call begin,text,text,options); \
-	cat $$(printf '$(OUT)/text/%s.txt ' $$todo) \
-	| $(ENCODE) -m '$(MODEL)' --negative-file '$(NEGATIVE)' --stats $$run/wan-encode-text.json \
-	| $(SPLIT) $$(printf '$(OUT)/text/%s.safetensors ' $$todo); $(end)
+	+@$(call deal,text,encode,1,1000,$(no_text))
+
+text.encode.%:
+	@$(call missing,$(OUT)/text/%n.safetensors,$(text_inputs),$(call dealt,text)); \
+	work() { \
+	    $(call begin,text,text,options); \
+	    cat $$(printf '$(OUT)/text/%s.txt ' $$todo) \
+	    | $(ENCODE) -m '$(MODEL)' --negative-file '$(NEGATIVE)' --stats $$run/wan-encode-text.json \
+	    | $(SPLIT) $$(printf '$(OUT)/text/%s.safetensors ' $$todo); $(end); \
+	}; $(on_card)
 
 # ---- weights of a variant ----
 
 quantize = $(QUANTIZE) -t w8a16 -m '$(MODEL)'
 
-$(if $(filter w8a16,$(ASKED)),$(call record,$(OUT)/model/w8a16.options,$(quantize) $(dit_files)))
+$(if $(TASK),,$(if $(filter w8a16,$(ASKED)),$(call \
+    record,$(OUT)/model/w8a16.options,$(quantize) $(dit_files))))
 
 $(OUT)/model/w8a16.safetensors: $(OUT)/model/w8a16.options | $(TOOLS)
 	@$(call lock,$(@D)/); [ ! $@ -nt $< ] || exit 0; echo $@; \
@@ -153,31 +179,54 @@ $(OUT)/model/w8a16.safetensors: $(OUT)/model/w8a16.options | $(TOOLS)
 
 film = $(DECODE) -m '$(MODEL)' $(if $(KEEP_FRAMES),| $(SPLIT) --pass FRAMES )| $(MP4) -r $(FPS)
 
+# All jobs, a line each: every prompt with every seed.
+jobs = awk -v seeds='$(SEEDS)' '{ n = split(seeds, seed, " "); \
+           for (i = 1; i <= n; i++) print $$0 "_seed" seed[i] }' $(OUT)/text/numbers
+
 define variant
 sample.$(1) = $$(DENOISE) -m '$$(weights.$(1))' --size $$(SIZE) --frames $$(FRAMES) -s $$(STEPS) \
               -g $$(GUIDANCE) -F $$(SHIFT) --progress $$(options.$(1))
 
-$$(call record,$$(OUT)/$(1)/options,$$(sample.$(1)) $$(dit_files))
-$$(call record,$$(OUT)/$(1)/film.options,$$(film) $$(vae_files))
+$$(if $$(TASK),,$$(call record,$$(OUT)/$(1)/options,$$(sample.$(1)) $$(dit_files)))
+$$(if $$(TASK),,$$(call record,$$(OUT)/$(1)/film.options,$$(film) $$(vae_files)))
+
+latents_inputs.$(1) = $$(OUT)/text/%n.safetensors $$(OUT)/$(1)/options $$(needs.$(1))
+film_inputs.$(1)    = $$(OUT)/$(1)/%j.latents.safetensors $$(OUT)/$(1)/film.options
+
+no_latents.$(1) = $$(jobs) | pipelines/missing $$(OUT)/$(1)/%j.latents.safetensors \
+                  $$(text_inputs) $$(latents_inputs.$(1))
+no_film.$(1)    = { $$(no_latents.$(1)); $$(jobs) | pipelines/missing $$(OUT)/$(1)/%j.mp4 \
+                  $$(film_inputs.$(1)); } | sort -u
 
 $(1).latents: text $$(needs.$(1)) | $$(TOOLS)
-	@$$(call missing,$$(OUT)/$(1)/%j.latents.safetensors,$$(OUT)/text/%n.safetensors \
-	    $$(OUT)/$(1)/options $$(needs.$(1)),$$(JOBS)); $$(call begin,$(1),latents,options); \
-	for job in $$$$todo; do \
-	    $$(PICK) -k seed=$$$${job#*_seed} -k variant=$(1) \
-	        $$(OUT)/text/$$$${job%%_*}.safetensors || exit 1; \
-	done | $$(sample.$(1)) --stats $$$$run/wan-denoise.json \
-	| $$(SPLIT) $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo); $$(end)
+	+@$$(call deal,$(1),latents,$$(CARDS),$$(CHUNK),$$(no_latents.$(1)))
 
-$(1): $(1).latents
-	@$$(call missing,$$(OUT)/$(1)/%j.mp4,$$(OUT)/$(1)/%j.latents.safetensors \
-	    $$(OUT)/$(1)/film.options,$$(JOBS)); $$(call begin,$(1),film,film.options); \
-	cat $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo) \
-	| $$(DECODE) -m '$$(MODEL)' --stats $$$$run/wan-vae-decode.json \
-	$$(if $$(KEEP_FRAMES),| $$(SPLIT) --pass \
-	    $$$$(printf '$$(OUT)/$(1)/%s.frames.safetensors ' $$$$todo)) \
-	| $$(MP4) -r $$(FPS) --stats $$$$run/frames2mp4.json \
-	    $$$$(printf '$$(OUT)/$(1)/%s.mp4 ' $$$$todo); $$(end)
+$(1): text $$(needs.$(1)) | $$(TOOLS) $(filter $(1).latents,$(MAKECMDGOALS))
+	+@$$(call deal,$(1),film,$$(CARDS),$$(CHUNK),$$(no_film.$(1)))
+
+$(1).latents.%:
+	@$$(call missing,$$(OUT)/$(1)/%j.latents.safetensors,$$(latents_inputs.$(1)),$$(call \
+	    dealt,$(1))); \
+	work() { \
+	    $$(call begin,$(1),latents,options); \
+	    for job in $$$$todo; do \
+	        $$(PICK) -k seed=$$$${job#*_seed} -k variant=$(1) \
+	            $$(OUT)/text/$$$${job%%_*}.safetensors || exit 1; \
+	    done | $$(sample.$(1)) --stats $$$$run/wan-denoise.json \
+	    | $$(SPLIT) $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo); $$(end); \
+	}; $$(on_card)
+
+$(1).film.%: $(1).latents.%
+	@$$(call missing,$$(OUT)/$(1)/%j.mp4,$$(film_inputs.$(1)),$$(call dealt,$(1))); \
+	work() { \
+	    $$(call begin,$(1),film,film.options); \
+	    cat $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo) \
+	    | $$(DECODE) -m '$$(MODEL)' --stats $$$$run/wan-vae-decode.json \
+	    $$(if $$(KEEP_FRAMES),| $$(SPLIT) --pass \
+	        $$$$(printf '$$(OUT)/$(1)/%s.frames.safetensors ' $$$$todo)) \
+	    | $$(MP4) -r $$(FPS) --stats $$$$run/frames2mp4.json \
+	        $$$$(printf '$$(OUT)/$(1)/%s.mp4 ' $$$$todo); $$(end); \
+	}; $$(on_card)
 
 .PHONY: $(1) $(1).latents
 endef

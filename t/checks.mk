@@ -48,6 +48,11 @@ else
 	$(CHECKS) $(PROVE) -e '' $(TESTS)
 endif
 
+# ---- Slurm: one of its own, where munge, slurmctld, slurmd and slurm-client are installed ----
+
+check-slurm: all
+	$(CHECKS) prove -v -e '' t/slurm.sh
+
 # ---- compute-sanitizer ----
 
 $(O)/t/sanitizer/%.o: t/sanitizer/%.cu

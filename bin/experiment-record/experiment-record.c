@@ -179,8 +179,35 @@ static double clock_seconds(const json_t *runs, const char *stage)
     return sum;
 }
 
-/* Of the last run of the stage; NAN if there is none, or it was interrupted. */
-static double last_code(const json_t *runs, const char *stage)
+/* A text of a run's record; "" if it is not there. */
+static const char *text_of(const json_t *run, const char *key)
+{
+    const char *text = json_string_value(json_object_get(run, key));
+    return text ? text : "";
+}
+
+static bool same_text(const json_t *a, const json_t *b, const char *key)
+{
+    return strcmp(text_of(a, key), text_of(b, key)) == 0;
+}
+
+/* Whether the i-th run is of the parts that work was dealt in last, and the last run of its part:
+ * neither an earlier attempt nor made again or gone on with by a later one. */
+static bool is_last(const json_t *runs, size_t i)
+{
+    const json_t *run = json_array_get(runs, i);
+    for (size_t j = 0; j < json_array_size(runs); j++) {
+        const json_t *other = json_array_get(runs, j);
+        if (strcmp(text_of(other, "dealt"), text_of(run, "dealt")) > 0)
+            return false;
+        if (j > i && same_text(other, run, "dealt") && same_text(other, run, "part"))
+            return false;
+    }
+    return true;
+}
+
+/* The greatest of the last runs; NAN if there is none, or one was interrupted. */
+static double last_code(const json_t *runs)
 {
     size_t i;
     const json_t *run;
@@ -188,8 +215,11 @@ static double last_code(const json_t *runs, const char *stage)
     json_array_foreach(runs, i, run)
     {
         const json_t *its = json_object_get(run, "return_code");
-        if (is_stage(run, stage))
-            code = json_is_number(its) ? json_number_value(its) : NAN;
+        if (!is_last(runs, i))
+            continue;
+        if (!json_is_number(its))
+            return NAN;
+        code = greater(code, json_number_value(its));
     }
     return code;
 }
@@ -248,6 +278,33 @@ static char *gpu_of(const variant *v)
     return device;
 }
 
+/* Where the runs were: each NODE, or NODE:CARD where a card was chosen, once, with blanks between.
+ * To be freed. */
+static char *nodes_of(const json_t *runs)
+{
+    size_t i, j;
+    const json_t *run, *other;
+    char *all = new_format("%s", "");
+    json_array_foreach(runs, i, run)
+    {
+        const json_t *at = json_object_get(run, "machine");
+        const char *node = text_of(at, "node"), *device = text_of(at, "device");
+        bool seen = false;
+        json_array_foreach(runs, j, other)
+        {
+            const json_t *its = json_object_get(other, "machine");
+            seen = seen || (j < i && same_text(its, at, "node") && same_text(its, at, "device"));
+        }
+        if (!*node || seen)
+            continue;
+        char *more =
+            new_format("%s%s%s%s%s", all, *all ? " " : "", node, *device ? ":" : "", device);
+        free(all);
+        all = more;
+    }
+    return all;
+}
+
 /* A whole number, or an empty field for NAN. */
 static void put_count(csv_writer *w, double n)
 {
@@ -268,7 +325,6 @@ static void put_row(csv_writer *w, const variant *v, const json_t *text)
     const json_t *runs = v->runs;
     double sampling = added(sum_stats(runs, "wan-denoise", "seconds", "steps"),
                             sum_stats(runs, "wan-denoise", "seconds", "text"));
-    double code = last_code(runs, "latents");
     csv_put(w, v->name);
     put_freed(w, precision_of(v));
     put_freed(w, gpu_of(v));
@@ -288,7 +344,8 @@ static void put_row(csv_writer *w, const variant *v, const json_t *text)
     csv_put_figure(w, clock_seconds(runs, "film"));
     csv_put_figure(w, added(clock_seconds(runs, NULL), clock_seconds(text, NULL)));
     csv_put_whole(w, count_runs(runs, "latents"));
-    put_count(w, code == 0 && count_runs(runs, "film") ? last_code(runs, "film") : code);
+    put_count(w, last_code(runs));
+    put_freed(w, nodes_of(runs));
 }
 
 static void write_table(const variant *v, int n, const json_t *text)
@@ -298,7 +355,7 @@ static void write_table(const variant *v, int n, const json_t *text)
     csv_create(&w, path,
                "variant,precision,gpu,resolution,frames,steps,videos,peak_device_bytes,"
                "steady_device_bytes,weight_bytes,text_seconds,load_seconds,denoise_seconds,"
-               "step_seconds,decode_seconds,seconds,runs,return_code");
+               "step_seconds,decode_seconds,seconds,runs,return_code,node");
     for (int i = 0; i < n; i++)
         put_row(&w, &v[i], text);
     csv_finish(&w);

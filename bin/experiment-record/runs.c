@@ -58,9 +58,9 @@ static json_t *take(json_t *object, const char *key)
 
 json_t *machine_of(json_t *lines)
 {
-    static const char *const keys[] = {"card",   "driver",       "cuda",   "cpu",
-                                       "cores",  "memory_bytes", "system", "ffmpeg",
-                                       "commit", "dirty",        NULL};
+    static const char *const keys[] = {
+        "node",         "device", "card",   "driver", "cuda",  "cpu", "cores",
+        "memory_bytes", "system", "ffmpeg", "commit", "dirty", NULL};
     json_t *machine = json_object();
     for (const char *const *k = keys; *k; k++)
         json_object_set_new(machine, *k, take(lines, *k));
@@ -97,7 +97,8 @@ static json_t *run_read(const char *run)
 {
     char *path = new_format("%s/run", run);
     json_t *lines = lines_read(path), *all = json_object();
-    static const char *const keys[] = {"stage", "begun", "clock", "seconds", "return_code", NULL};
+    static const char *const keys[] = {"stage", "dealt",   "part",        "begun",
+                                       "clock", "seconds", "return_code", NULL};
     for (const char *const *k = keys; *k; k++)
         json_object_set_new(all, *k, take(lines, *k));
     json_object_set_new(all, "machine", machine_of(lines));
