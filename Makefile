@@ -168,10 +168,17 @@ bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)
 TOOLS = $(PROGRAMS:%=$(O)/%)
 include pipelines/t2v.mk pipelines/eval.mk pipelines/report.mk
 
+# The checkpoint that paints, once it is trained (fixtures/tiny); else the random one, whose videos are
+# noise.
+PAINTS := $(wildcard fixtures/tiny/Wan2.1_VAE.pth)
+DEMO    = $(if $(PAINTS),MODEL=fixtures/tiny CLIP=fixtures/tiny/clip FRAMES=13 STEPS=20, \
+              MODEL=fixtures/random FRAMES=9 STEPS=4)
+
 demo: all
-	$(MAKE) experiment MODEL=fixtures/random PROMPTS=pipelines/demo.txt SEEDS=123 SIZE=128x80 \
-	    FRAMES=9 STEPS=4 OUT=build/demo
-	@ls -l build/demo/*/*.mp4 build/demo/*.csv build/demo/report.*
+	$(MAKE) experiment $(DEMO) PROMPTS=pipelines/demo.txt SEEDS=1 SIZE=128x80 KEEP_FRAMES=1 \
+	    OUT=build/demo
+	pipelines/contact-sheet $(O)/tensor-view build/demo/sheet.png build/demo fp16 w8a16
+	@ls -l build/demo/*/*.mp4 build/demo/*.csv build/demo/report.* build/demo/sheet.png
 
 # ---- installation ----
 

@@ -7,6 +7,10 @@ $(O)/t/tools/%: t/tools/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $<
 
+$(O)/t/tools/tiny-look: t/tools/tiny-look.c $(COMMON)
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(call libs,jansson zlib) -lm
+
 # PROVE='prove -j8' runs eight at a time. CK_FORK=no: a CUDA context does not survive fork.
 PROVE ?= prove
 CHECKS  = CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- OMP_WAIT_POLICY=passive \

@@ -1,0 +1,104 @@
+#!/bin/sh
+# What the small checkpoint paints: the line from caption to frames, measured from the frames by
+# tiny-look; W8A16 beside F16; flowmag and clipscore as they order what is known to differ.
+. "$(dirname "$0")/tap.sh"
+M=$ROOT/fixtures/tiny
+for file in config.json diffusion_pytorch_model.safetensors models_t5_umt5-xxl-enc-bf16.pth \
+    Wan2.1_VAE.pth google/umt5-xxl/spiece.model clip/model.safetensors drawn.safetensors.gz; do
+    [ -s "$M/$file" ] || skip_all "fixtures/tiny is not trained: it has no $file"
+done
+look() { "$BUILD/t/tools/tiny-look"; }
+tab=$(printf '\t')
+cd "$TMP" || exit 1
+
+# column NAME < TABLE: its cells, one a line
+column() {
+    awk -F "$tab" -v c="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == c) k = i }
+        NR > 1 { print $k }'
+}
+row() { paste -sd ' ' -; }
+
+# share NAME COLUMN LEAST TABLE: so many in the column of tiny-look's table are 1
+share() {
+    _got=$(column "$2" <"$4" | grep -cx 1)
+    [ "$_got" -ge "$3" ]
+    ok $? "$1: $3 at least of 6"
+    comment "$_got"
+}
+
+# ---- the measure itself, and the VAE ----
+
+is "$(cd "$M" && du -cb config.json *.safetensors *.pth google clip | awk '$2 == "total" {
+    print ($1 <= 10000000) }')" 1 "the checkpoint is 10 MB at most"
+gzip -dc "$M/drawn.safetensors.gz" >drawn
+look <drawn >seen
+is "$(wc -l <seen)" 17 "sixteen clips as they were drawn"
+is "$(cut -f 10- seen | tail -n +2 | sort -u)" "1${tab}1${tab}1${tab}1${tab}1${tab}1" \
+    "tiny-look sees in all of them what their captions say"
+for i in 1 2 3 4; do
+    tensor-pick -d $i drawn:latents | wan-vae-decode -m "$M" >trip
+    tensor-pick -d $i drawn:frames >frames
+    psnr=$(framediff frames trip | column psnr)
+    awk "BEGIN { exit !($psnr >= 30) }"
+    ok $? "clip $i through encoder and decoder: 30 dB at least"
+    comment "$psnr dB"
+done
+
+# ---- words ----
+
+is "$(wan-encode-text -m "$M" --print-ids <"$M/unseen.txt" | awk '{ print NF }' | row)" \
+    "$(awk '{ print NF + 1 }' "$M/unseen.txt" | row)" \
+    "every word of the grammar is one piece"
+is "$(clipscore -m "$M/clip" --print-ids <"$M/unseen.txt" | awk '{ print NF }' | row)" \
+    "$(awk '{ print NF + 2 }' "$M/unseen.txt" | row)" "and one token"
+
+# ---- six captions that no training saw, in F16 and W8A16 ----
+
+denoise() { wan-denoise -q -s 20 --size 128x80 --frames 13 "$@"; }
+wan-quantize -q -t w8a16 -m "$M" >w8a16.safetensors
+head -n 6 "$M/unseen.txt" | wan-encode-text -m "$M" >text
+for variant in fp16 w8a16; do
+    model=$M
+    [ $variant = fp16 ] || model=w8a16.safetensors
+    denoise -m "$model" --seed 1 <text | wan-vae-decode -m "$M" >$variant
+    look <$variant >$variant.seen
+    share "$variant: right colour" right_colour 6 $variant.seen
+    share "$variant: right shape" right_shape 5 $variant.seen
+    share "$variant: right direction" right_direction 5 $variant.seen
+    share "$variant: right background" right_background 6 $variant.seen
+done
+framediff fp16 w8a16 | column psnr >psnr
+is "$(grep -c '^[0-9]' psnr)" 6 "the frames of all six differ between F16 and W8A16"
+comment "$(row <psnr) dB apart"
+tensor-pick -d 2 text:context text:context_null >second
+denoise -m "$M" --seed 7 <second | wan-vae-decode -m "$M" >once
+denoise -m "$M" --seed 7 <second | wan-vae-decode -m "$M" >twice
+cmp -s once twice
+ok $? "the same command twice: the same bytes"
+
+# ---- motion, by flowmag ----
+
+for way in right "up and left"; do
+    printf '%s\n' "a white circle moves $way quickly over a blue background" \
+        "a white circle moves $way slowly over a blue background" \
+        "a white circle stands still over a blue background"
+done | wan-encode-text -m "$M" | denoise -m "$M" --seed 3 | wan-vae-decode -m "$M" | flowmag | column magnitude >motion
+comment "$(row <motion) pixels a frame"
+is "$(awk 'NR % 3 != 1 { print ($1 < last) } { last = $1 }' motion | row)" "1 1 1 1" "quickly is more motion than slowly, slowly than still"
+
+# ---- CLIP ----
+
+# A video is scored against the sixteen captions, its own among them.
+head -n 16 "$M/unseen.txt" >captions
+while IFS= read -r caption; do
+    clipscore -m "$M/clip" --fit squash -p "$caption" <fp16 | column clip | row
+done <captions >scores
+best=$(awk '{ for (i = 1; i <= NF; i++) if (NR == 1 || $i > most[i]) { most[i] = $i; at[i] = NR } }
+    END { for (i = 1; i <= 6; i++) n += at[i] == i; print n }' scores)
+[ "$best" -ge 5 ]
+ok $? "a video's own caption ranks first among 16 for five of six at least"
+comment "$best of 6"
+less=$(awk '{ for (i = 1; i <= NF; i++) s[NR, i] = $i }
+    END { for (i = 1; i <= 6; i++) n += s[i % 6 + 1, i] < s[i, i]; print n }' scores)
+is "$less" 6 "another video's caption scores less than its own"
+done_testing
