@@ -276,7 +276,7 @@ browser() { # PAGE OPTIONS...: chromium, on a page in $log
         --user-data-dir="$TMP/profile" "$@" "file://$log/$_page" 2>"$TMP/chromium.err"
 }
 if command -v chromium >/dev/null; then
-    sample "$TMP/film" 2 33 fp16 w8a16 < "$ROOT/pipelines/demo.txt"
+    head -n 2 "$ROOT/pipelines/demo.txt" | sample "$TMP/film" 2 33 fp16 w8a16
     for v in fp16 w8a16; do for i in 01 02; do
         cp "$ROOT/fixtures/cat.mp4" "$TMP/film/$v/${i}_seed123.mp4"
     done; done
