@@ -192,7 +192,7 @@ for r in 0 1 3; do
     kill -KILL "$(echo "$ranks" | sed -n $((r + 1))p)"
     ended "rank $r of $n4: ended by signal 9 (Killed)" "rank $r killed"
 done
-if [ "$DEVICE" = cpu ] && command -v prlimit > /dev/null; then
+if [ "$DEVICE" = cpu ] && [ -z "${SANITIZE:-}" ] && command -v prlimit > /dev/null; then
     for r in 0 2; do
         begin -G 4 --size 1280x1280
         this=$(echo "$ranks" | sed -n $((r + 1))p)
@@ -203,7 +203,7 @@ if [ "$DEVICE" = cpu ] && command -v prlimit > /dev/null; then
         ended "${said}out of memory: *" "rank $r out of memory"
     done
 else
-    comment "memory that is short for one rank is not tried: it needs prlimit, and the CPU"
+    comment "memory that is short for one rank is not tried: it needs prlimit, the CPU, no sanitizer"
 fi
 for signal in KILL TERM; do
     begin -G $n4

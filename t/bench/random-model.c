@@ -220,6 +220,7 @@ static void write_model(const char *directory, const char *file)
         write_tensor(&w, &model.entry[i]);
     writer_end(&w);
     writer_close(&w);
+    free(path);
 }
 
 static void write_config(const char *directory, int64_t dim, int64_t ffn, int layers)
@@ -234,6 +235,7 @@ static void write_config(const char *directory, int64_t dim, int64_t ffn, int la
                 (long long)dim, (long long)ffn, (long long)dim / 128, layers) < 0 ||
         fclose(f) != 0)
         die_errno("cannot write %s", path);
+    free(path);
 }
 
 int main(int argc, char **argv)
