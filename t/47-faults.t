@@ -49,25 +49,25 @@ if ! nvidia-smi -L >/dev/null 2>&1; then
     exit
 fi
 
-# ---- memory: of videos large enough that the first 40 MB do not do ----
+# ---- memory: of videos large enough that the first 40 MB do not do, and a text that needs 6 ----
 tensor-pick $contexts > contexts
 wan-denoise --size 416x240 --frames 5 -s 0 < contexts > large
 denoise_large() { wan-denoise -m "$model" -s 2 --frames 81 "$@" < contexts; }
 decode_large() { wan-vae-decode -m "$model" "$@" < large; }
-memory() { # PROGRAM ADVICE COMMAND...: with 1 MB, and with enough to begin
-    _program=$1 _advice=$2; shift 2
-    for mb in 1 40; do
+memory() { # ENOUGH PROGRAM ADVICE COMMAND...: with 1 MB, and with ENOUGH to begin
+    _enough=$1 _program=$2 _advice=$3; shift 3
+    for mb in 1 $_enough; do
         faulty memory=$mb "out of gpu memory: * needs * MB more, * MB are in use here and * of * MB are free; $_advice" \
             "$mb MB: $*" "$@"
         is "$(sed 's/:.*//' .err)" "$_program" "it is $_program that says so"
         comment "$(cat .err)"
     done
 }
-memory wan-encode-text "end what else uses the gpu, or use the program in build/cpu" encode
-memory wan-denoise "fewer --frames, a smaller --size or w8a16 weights (wan-quantize) need less" denoise_large
-memory wan-vae-decode "--dtype fp16 or smaller pictures (wan-denoise --size) need less" decode_large
-memory wan-vae-decode "smaller pictures (wan-denoise --size) need less" decode_large --dtype bf16
-memory clipscore "--dtype fp16 needs less" score
+memory 4 wan-encode-text "end what else uses the gpu, or use the program in build/cpu" encode
+memory 40 wan-denoise "fewer --frames, a smaller --size or w8a16 weights (wan-quantize) need less" denoise_large
+memory 40 wan-vae-decode "--dtype fp16 or smaller pictures (wan-denoise --size) need less" decode_large
+memory 40 wan-vae-decode "smaller pictures (wan-denoise --size) need less" decode_large --dtype bf16
+memory 40 clipscore "--dtype fp16 needs less" score
 faulty context "out of gpu memory: to make a stream needs more memory*" "no memory for a context" denoise
 faulty pinned "out of memory: cannot pin * MB of the host's for the way to the gpu and back" "no memory to pin" denoise
 

@@ -2,6 +2,7 @@
 # Prompts and file names are data: none reaches a shell, none is taken for an option, and what make
 # or a program cannot carry is refused in a line.
 . "$(dirname "$0")/tap.sh"
+have ffmpeg || skip_all "there is no ffmpeg, to which most of the names and texts go"
 cd "$ROOT" || exit 1
 model=fixtures/random
 

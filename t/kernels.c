@@ -181,6 +181,12 @@ static double gelu_of(double x)
 /* Of larger products not every element is compared, but every so many-th. */
 enum { MOST_TERMS = 8000000 };
 
+/* The bias may be rounded as the product is: what compare() is to add to the size of n terms. */
+static double rounded(double bias, double n, tensor_type type)
+{
+    return type == F32 ? 0 : fabs(bias) * half_unit(type) * 0x1p24 / (sqrt(n) + 8);
+}
+
 /* gelu(s) of an s that is wrong by e is wrong by at most 1.13 e: it is compared as s is. */
 static void compare_linear(tally *t, tensor y, tensor x, tensor w, tensor scale, tensor b,
                            bool gelu)
@@ -199,9 +205,7 @@ static void compare_linear(tally *t, tensor y, tensor x, tensor w, tensor scale,
         double s = scale.data ? (double)at(scale, 0, o) : 1;
         double add = b.data ? (double)at(b, 0, o) : 0;
         double want = sum * s + add;
-        size = size * s + fabs(add);
-        if (y.type != F32) /* the bias may be rounded as y is */
-            size += fabs(add) * half_unit(y.type) * 0x1p24 / (sqrt((double)in) + 8);
+        size = size * s + fabs(add) + rounded(add, (double)in, y.type);
         compare(t, at(got, i, o), gelu ? gelu_of(want) : want, 1.13 * size, (double)in, y.type);
     }
     free(got.data);
@@ -317,8 +321,9 @@ static void linear_add_case(tally *t, tensor_type stored, tensor_type A, int64_t
             }
             double s = codes ? (double)at(scale, 0, o) : 1, add = (double)at(b, 0, o);
             double was = (double)at(before, i, o), now = (double)at(got, i, o);
-            compare(t, (float)(now - was), g * (sum * s + add),
-                    fabs(g) * (size * fabs(s) + fabs(add)) + fabs(was), (double)in, A);
+            size = size * fabs(s) + fabs(add) + rounded(add, (double)in, A);
+            compare(t, (float)(now - was), g * (sum * s + add), fabs(g) * size + fabs(was),
+                    (double)in, A);
         }
     free(got.data);
     margins_untouched(y, 8, "linear_add");

@@ -3,7 +3,8 @@
 #
 # $BUILD/sanitizer has them with a scratch.cu that gives every tensor memory of its own, so that its
 # end and whether it was written can be seen. planted.cu has mistakes that must be found. With
-# WAN_CAPABILITY=80 a newer card takes the ways of an older one.
+# WAN_CAPABILITY=80 a newer card takes the ways of an older one. poison is no tool but a run whose memory
+# begins as NaN.
 #
 # racecheck reports cuBLASLt's own kernels (nvjet_*, whose tiles the copy engine writes): those are not
 # ours and are counted, not failed.
@@ -25,40 +26,66 @@ wan-quantize -q -t w8a16 -m "$model" >"$TMP/w8a16.safetensors"
 echo "5 17 99 4 1" >"$TMP/ids"
 
 # One line a run: tool, name, what must be found (errors or nothing), input, environment (or -),
-# command. Long ones first.
+# command. Long ones first. initcheck sees nothing of what the copy engine writes (planted engine), and on
+# Hopper that writes the products of 16 bits, ours and cuBLASLt's: it gets the runs that have none. Those
+# that have some are poisoned.
 runs() {
-    for tool in racecheck initcheck memcheck synccheck; do
-        echo "$tool kernels nothing /dev/null CK_RUN_CASE=products $run/kernels"
-        echo "$tool kernels-sm80 nothing /dev/null CK_RUN_CASE=products,WAN_CAPABILITY=80 $run/kernels"
+    for tool in racecheck initcheck memcheck synccheck poison; do
+        [ $tool = initcheck ] || sixteen $tool
+        echo "$tool pictures nothing /dev/null - $run/pictures"
         echo "$tool pictures-sm80 nothing /dev/null WAN_CAPABILITY=80 $run/pictures"
-        for test in pictures rows threads solvers; do
-            echo "$tool $test nothing /dev/null - $run/$test"
-        done
-        echo "$tool encode nothing $TMP/ids - $run/wan-encode-text -m $model --token-ids -n 1"
-        for type in fp32 fp16 bf16; do
-            echo "$tool forward-$type nothing $TMP/forward - $run/wan-denoise -m $model --forward 500 --dtype $type"
-            echo "$tool decode-$type nothing $TMP/latents - $run/wan-vae-decode -m $model --dtype $type"
-            echo "$tool score-$type nothing $TMP/frames - $run/clipscore -m $TMP/clip --dtype $type"
-        done
-        echo "$tool forward-w8a16 nothing $TMP/forward - $run/wan-denoise -m $TMP/w8a16.safetensors --forward 500"
-        echo "$tool forward-sm80 nothing $TMP/forward WAN_CAPABILITY=80 $run/wan-denoise -m $model --forward 500"
-        echo "$tool decode-sm80 nothing $TMP/latents WAN_CAPABILITY=80 $run/wan-vae-decode -m $model --dtype fp16"
-        echo "$tool denoise nothing $TMP/text - $run/wan-denoise -m $model -s 2"
+        echo "$tool rows nothing /dev/null - $run/rows"
+        echo "$tool solvers nothing /dev/null - $run/solvers"
+        lines $tool fp32
     done
     echo "memcheck outside errors /dev/null - $run/planted outside"
     echo "initcheck uninitialised errors /dev/null - $run/planted uninitialised"
     echo "racecheck race errors /dev/null - $run/planted race"
+    echo "poison unwritten errors /dev/null - $run/planted uninitialised"
+    echo "initcheck engine errors /dev/null - $run/planted engine"
+}
+sixteen() { # TOOL: what has products of 16 bits
+    echo "$1 kernels nothing /dev/null CK_RUN_CASE=products $run/kernels"
+    echo "$1 kernels-sm80 nothing /dev/null CK_RUN_CASE=products,WAN_CAPABILITY=80 $run/kernels"
+    echo "$1 threads nothing /dev/null - $run/threads"
+    echo "$1 encode nothing $TMP/ids - $run/wan-encode-text -m $model --token-ids -n 1"
+    echo "$1 forward-w8a16 nothing $TMP/forward - $run/wan-denoise -m $TMP/w8a16.safetensors --forward 500"
+    echo "$1 forward-sm80 nothing $TMP/forward WAN_CAPABILITY=80 $run/wan-denoise -m $model --forward 500"
+    echo "$1 decode-sm80 nothing $TMP/latents WAN_CAPABILITY=80 $run/wan-vae-decode -m $model --dtype fp16"
+    lines $1 fp16
+    lines $1 bf16
+}
+lines() { # TOOL TYPE
+    echo "$1 forward-$2 nothing $TMP/forward - $run/wan-denoise -m $model --forward 500 --dtype $2"
+    echo "$1 denoise-$2 nothing $TMP/text - $run/wan-denoise -m $model -s 2 --dtype $2"
+    echo "$1 decode-$2 nothing $TMP/latents - $run/wan-vae-decode -m $model --dtype $2"
+    echo "$1 score-$2 nothing $TMP/frames - $run/clipscore -m $TMP/clip --dtype $2"
 }
 
-# What the tool says of one line: a file TOOL.NAME, whose last line is the exit status.
+# What the tool says of one line: a file TOOL.NAME, whose last line is the exit status. A poisoned run
+# must write what the program writes otherwise.
 cat >"$TMP/one" <<'END'
-tool=$1 name=$2 input=$4 environment=$(echo "$5" | tr , ' ')
+tool=$1 name=$2 wanted=$3 input=$4 environment=$(echo "$5" | tr , ' ')
+log=$TMP/$1.$2 since=$(date +%s)
 shift 5
 [ "$environment" = - ] || export $environment
-compute-sanitizer --tool $tool --log-file "$TMP/$tool.$name" "$@" <"$input" >/dev/null 2>"$TMP/$tool.$name.err"
-echo "status $?" >>"$TMP/$tool.$name"
+if [ $tool = poison ]; then
+    POISON=1 "$@" <"$input" >"$log.out" 2>"$log.err"
+    status=$? found=$((status != 0))
+    case $wanted,$1 in
+    nothing,*/sanitizer/wan-* | nothing,*/sanitizer/clipscore)
+        plain=$BUILD/${1##*/}
+        shift
+        "$plain" "$@" <"$input" 2>/dev/null | cmp - "$log.out" >>"$log.err" 2>&1 || found=1 ;;
+    esac
+    printf 'ERROR SUMMARY: %s errors\nstatus %s\n' $found $status >"$log"
+else
+    compute-sanitizer --tool $tool --log-file "$log" "$@" <"$input" >/dev/null 2>"$log.err"
+    echo "status $?" >>"$log"
+fi
+echo "# $tool $name: $(($(date +%s) - since)) s" >&2
 END
-export TMP
+export TMP BUILD
 runs >"$TMP/runs"
 xargs -P "$(nproc)" -L 1 sh "$TMP/one" <"$TMP/runs"
 

@@ -136,18 +136,13 @@ static tensor time_projection(const dit *m, tensor e)
 
 /* ---- the blocks ---- */
 
-/* x += gate * (W h + b), gate absent: 1. Where products are looked at, it is made in y first. */
+/* x += gate * (W h + b), gate absent: 1. To be looked at, the product is made once more, in y: what
+ * x gets is the same whether anybody looks or not. */
 static void add_product(tensor x, tensor gate, tensor h, const linear_weight *l, tensor y)
 {
-    if (!y.data) {
-        linear_add(x, h, l, gate);
-        return;
-    }
-    linear(y, h, l);
-    if (gate.data)
-        add_gated(x, y, gate);
-    else
-        add(x, y);
+    if (y.data)
+        linear(y, h, l);
+    linear_add(x, h, l, gate);
 }
 
 /* h = attention(rope(norm_q(Wq h)), rope(norm_k(Wk h)), Wv h) */
