@@ -13,6 +13,7 @@
 #   make demo                 an experiment with the small checkpoint in fixtures/
 #   make bench                seconds, rates and memory of each stage at the real model's size
 #   make bench-ops            the rate of each operation
+#   make profile              where a step goes, kernel by kernel (DEVICE=cuda)
 #   make install PREFIX=DIR   programs and man pages
 #
 # The rules that compose the programs into experiments are in pipelines/.
@@ -154,6 +155,10 @@ $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,jansson zlib) -lm
 
+$(O)/t/bench/profile.so: t/bench/profile.c
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -shared -I$(CUDA)/include -MF $@.d -o $@ $< -L$(CUDA)/lib64 -lcupti
+
 include t/checks.mk t/fuzz/fuzz.mk
 
 bench: all $(O)/t/bench/random-model $(if $(filter cuda,$(DEVICE)),$(O)/t/bench/ops)
@@ -163,16 +168,17 @@ bench: all $(O)/t/bench/random-model $(if $(filter cuda,$(DEVICE)),$(O)/t/bench/
 bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)
 	$<
 
+# Where a step goes, kernel by kernel, after `make bench`, whose models it takes.
+profile: all $(O)/t/bench/profile.so
+	BUILD=$(CURDIR)/$(O) t/bench/profile.sh
+
 # ---- experiments ----
 
 TOOLS = $(PROGRAMS:%=$(O)/%)
 include pipelines/t2v.mk pipelines/eval.mk pipelines/report.mk
 
-# The checkpoint that paints, once it is trained (fixtures/tiny); else the random one, whose videos are
-# noise.
-PAINTS := $(wildcard fixtures/tiny/Wan2.1_VAE.pth)
-DEMO    = $(if $(PAINTS),MODEL=fixtures/tiny CLIP=fixtures/tiny/clip FRAMES=13 STEPS=20, \
-              MODEL=fixtures/random FRAMES=9 STEPS=4)
+# The checkpoint that paints what its captions say (fixtures/tiny).
+DEMO = MODEL=fixtures/tiny CLIP=fixtures/tiny/clip FRAMES=13 STEPS=20
 
 demo: all
 	$(MAKE) experiment $(DEMO) PROMPTS=pipelines/demo.txt SEEDS=1 SIZE=128x80 KEEP_FRAMES=1 \
@@ -205,6 +211,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check check-sanitizer check-slurm bench bench-ops deps install demo clean
+.PHONY: all check check-sanitizer check-slurm bench bench-ops profile deps install demo clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

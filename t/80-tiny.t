@@ -3,10 +3,6 @@
 # tiny-look; W8A16 beside F16; flowmag and clipscore as they order what is known to differ.
 . "$(dirname "$0")/tap.sh"
 M=$ROOT/fixtures/tiny
-for file in config.json diffusion_pytorch_model.safetensors models_t5_umt5-xxl-enc-bf16.pth \
-    Wan2.1_VAE.pth google/umt5-xxl/spiece.model clip/model.safetensors drawn.safetensors.gz; do
-    [ -s "$M/$file" ] || skip_all "fixtures/tiny is not trained: it has no $file"
-done
 look() { "$BUILD/t/tools/tiny-look"; }
 tab=$(printf '\t')
 cd "$TMP" || exit 1
@@ -38,11 +34,11 @@ is "$(cut -f 10- seen | tail -n +2 | sort -u)" "1${tab}1${tab}1${tab}1${tab}1${t
 for i in 1 2 3 4; do
     tensor-pick -d $i drawn:latents | wan-vae-decode -m "$M" >trip
     tensor-pick -d $i drawn:frames >frames
-    psnr=$(framediff frames trip | column psnr)
-    awk "BEGIN { exit !($psnr >= 30) }"
-    ok $? "clip $i through encoder and decoder: 30 dB at least"
-    comment "$psnr dB"
-done
+    framediff frames trip | column psnr
+done >psnr
+awk '{ s += $1; worse += $1 < 27 } END { exit !(NR == 4 && s / NR >= 30 && !worse) }' psnr
+ok $? "four unseen clips through encoder and decoder: 30 dB in the mean, none below 27"
+comment "$(row <psnr) dB"
 
 # ---- words ----
 

@@ -51,6 +51,9 @@ def attention(q, k, v, q_lens=None, k_lens=None, **_):
     return y.transpose(1, 2).contiguous().to(was)
 
 
+M.flash_attention = attention
+
+
 def official():
     c = json.load(open(f"{MODELS}/config.json"))
     with torch.device("cuda"):
@@ -184,7 +187,7 @@ def main():
         with torch.amp.autocast("cuda", dtype=torch.bfloat16):
             official_time = seconds(lambda: vae.decode(z[None].cuda(), [0., 1.]), 2, 1)
         row(f"{frames} frames", f"{mine:.3f} s", f"{official_time:.3f} s", f"{mine / official_time:.2f}",
-            f"{runs[0]["counts"]["peak_device_bytes"] / 1e9:.2f}; {torch.cuda.max_memory_allocated() / 1e9:.2f} GB")
+            f"{runs[0]['counts']['peak_device_bytes'] / 1e9:.2f}; {torch.cuda.max_memory_allocated() / 1e9:.2f} GB")
 
 
 if __name__ == "__main__":
