@@ -147,23 +147,49 @@ static void end_result(writer *out, tensor latents)
     stats_add("documents", 1);
 }
 
-static void check_finite(const char *name, tensor x, int step)
+/* How many values of a step's velocities and latents are not finite. The host hears of it when the
+ * next step is under way, so the device waits for nobody. */
+typedef struct {
+    int step; /* that is being counted, or -1 */
+    int passes;
+    tensor count; /* I64: of each pass's velocity, then of the latents */
+    int64_t bad[GUIDANCE_PASSES + 1];
+} finite_check;
+
+static void check_begin(finite_check *c, int step, int passes, const tensor v[], tensor x)
 {
-    int64_t bad = count_nonfinite(x);
-    if (bad)
-        die("step %d of %lld: %lld values of %s are not finite%s", step + 1, (long long)steps,
-            (long long)bad, name, strcmp(dtype, "fp16") == 0 ? ": try --dtype bf16" : "");
+    for (int i = 0; i <= passes; i++)
+        nonfinite_count(slice(c->count, i, 1), i < passes ? v[i] : x);
+    download_start(tensor_of(c->bad, I64, passes + 1), slice(c->count, 0, passes + 1));
+    c->step = step;
+    c->passes = passes;
+}
+
+static void check_end(finite_check *c)
+{
+    static const char *const names[] = {"the velocity", "the velocity without the prompt"};
+    if (c->step < 0)
+        return;
+    download_finish();
+    for (int i = 0; i <= c->passes; i++)
+        if (c->bad[i])
+            die("step %d of %lld: %lld values of %s are not finite%s", c->step + 1,
+                (long long)steps, (long long)c->bad[i], i < c->passes ? names[i] : "latents",
+                strcmp(dtype, "fp16") == 0 ? ": try --dtype bf16" : "");
+    stats_add("steps", 1);
+    progress("step", c->step + 1, steps);
+    c->step = -1;
 }
 
 /* noise: host memory, which becomes the result */
 static void sample(writer *out, const request *q, const document *in, const dit_text text[],
                    tensor rope, tensor noise, uint64_t seed)
 {
-    static const char *const names[] = {"the velocity", "the velocity without the prompt"};
     int passes = request_passes(q);
     const double weight[] = {q->guidance, 1 - q->guidance}; /* v = u + g (c - u) */
     size_t mark = scratch_mark();
     tensor x = scratch_tensor(F32, noise.rank, noise.dim), v[GUIDANCE_PASSES];
+    finite_check check = {.step = -1, .count = scratch(I64, GUIDANCE_PASSES + 1)};
     solver s;
 
     stats_phase("steps");
@@ -175,14 +201,12 @@ static void sample(writer *out, const request *q, const document *in, const dit_
         if (trace || i == 0)
             begin_result(out, q, in, x, seed, i + 1);
         dit_forward(&model, passes, v, x, s.timestep[i], text, rope);
-        for (int p = 0; p < passes; p++)
-            check_finite(names[p], v[p], i);
         solver_step(&s, passes, v, weight);
-        check_finite("latents", x, i);
+        check_end(&check); /* of the step before */
+        check_begin(&check, i, passes, v, x);
         stats_set("steady_device_bytes", (double)scratch_mark());
-        stats_add("steps", 1);
-        progress("step", i + 1, s.steps);
         if (trace || i == s.steps - 1) {
+            check_end(&check);
             download(noise, x);
             end_result(out, noise);
         }

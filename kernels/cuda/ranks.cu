@@ -53,8 +53,14 @@ static void nccl_open(void)
     find(&nccl.receive, library, "ncclRecv");
 }
 
+/* NCCL says of a full card no more than that CUDA failed. */
 static void nccl_check(ncclResult_t r, const char *what)
 {
+    enum : size_t { LEAST = 256 << 20 };
+    size_t free_bytes, total;
+    if (r == ncclUnhandledCudaError && cudaMemGetInfo(&free_bytes, &total) == cudaSuccess &&
+        free_bytes < LEAST)
+        out_of_memory("what gpus say to each other (NCCL)", 0);
     if (r != ncclSuccess)
         die("cannot %s between gpus: %s", what, nccl.error_string(r));
 }
@@ -76,6 +82,26 @@ int ranks_card(int cards)
         die("%d gpus are needed, a rank on each, but there %s %d", ranks.count,
             cards == 1 ? "is" : "are", cards);
     return ranks.rank;
+}
+
+/* A word to everyone and from everyone: NCCL connects two cards when they first talk, and that takes
+ * too long to be a part of the first step. */
+static void greet(void)
+{
+    int n = 0, peer[MOST_RANKS];
+    tensor to[MOST_RANKS], from[MOST_RANKS];
+    size_t mark = scratch_mark();
+    for (int r = 0; r < ranks.count; r++)
+        if (r != ranks.rank) {
+            peer[n] = r;
+            to[n] = scratch(U8, 16);
+            from[n] = scratch(U8, 16);
+            zero(from[n++]);
+        }
+    exchange(n, peer, to, from);
+    exchange_wait();
+    device_wait();
+    scratch_reset(mark);
 }
 
 void ranks_connect(void)
@@ -100,6 +126,7 @@ void ranks_connect(void)
                "make a stream");
     cuda_check(cudaEventCreateWithFlags(&asked, cudaEventDisableTiming), "make an event");
     cuda_check(cudaEventCreateWithFlags(&arrived, cudaEventDisableTiming), "make an event");
+    greet();
 }
 
 void exchange(int n, const int peer[], const tensor y[], const tensor x[])
