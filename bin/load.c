@@ -7,6 +7,7 @@
 #include "load.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,35 @@ tensor load_vector(weights *w, const char *name, int64_t n)
     return v;
 }
 
+/* ---- channels ---- */
+
+int64_t load_channels(int64_t n) { return (n + 7) / 8 * 8; }
+
+/* Host t [n, m, ...] with zeros up to [N, M, ...]: t itself, or new memory. A vector has M = 1. */
+static tensor with_zeros(tensor t, int64_t N, int64_t M)
+{
+    int64_t n = t.dim[0], m = t.rank > 1 ? t.dim[1] : 1;
+    if (n == N && m == M)
+        return t;
+    size_t each = tensor_bytes(t) / (size_t)(n * m);
+    tensor y = t;
+    y.dim[0] = N;
+    if (t.rank > 1)
+        y.dim[1] = M;
+    y = tensor_make(new_bytes((size_t)(N * M) * each), t.type, t.rank, y.dim);
+    for (int64_t i = 0; i < n; i++)
+        memcpy((char *)y.data + (size_t)(i * M) * each, (char *)t.data + (size_t)(i * m) * each,
+               (size_t)m * each);
+    return y;
+}
+
+/* Gives back what with_zeros() made of t, unless the device uses it where it is (the CPU does). */
+static void done_with(tensor made, tensor t, tensor on_device)
+{
+    if (made.data != t.data && made.data != on_device.data)
+        free(made.data);
+}
+
 conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
 {
     char full[256];
@@ -164,14 +194,58 @@ conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, ten
             weights_path(w), (long long)out, (long long)in);
     snprintf(full, sizeof full, "%s.bias", name);
     tensor b = weights_tensor(w, full, t.dim[0]);
-    conv_weight c = conv_upload(t, b, type);
+    int64_t N = t.dim[0] < 8 ? t.dim[0] : load_channels(t.dim[0]), M = load_channels(t.dim[1]);
+    tensor weight = with_zeros(t, N, M), bias = with_zeros(b, N, 1);
+    conv_weight c = conv_upload(weight, bias, type);
     ask_finite(full, c.b);
     snprintf(full, sizeof full, "%s.weight", name);
     ask_finite(full, c.w);
     count_bytes(c.w);
     count_bytes(c.b);
+    done_with(weight, t, c.w);
+    done_with(bias, b, c.b);
     weights_done(t);
     return c;
+}
+
+linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t in,
+                             tensor_type type)
+{
+    char full[256];
+    snprintf(full, sizeof full, "%s.weight", name);
+    tensor t = as_matrix(w, full, out, in);
+    snprintf(full, sizeof full, "%s.bias", name);
+    tensor b = weights_tensor(w, full, t.dim[0]);
+    int64_t N = load_channels(t.dim[0]), M = load_channels(t.dim[1]);
+    tensor weight = with_zeros(t, N, M), bias = with_zeros(b, N, 1);
+    linear_weight l = linear_upload(1, &weight, NULL, &bias, type);
+    ask_finite(full, l.b);
+    snprintf(full, sizeof full, "%s.weight", name);
+    ask_finite(full, l.w);
+    count_bytes(l.w);
+    count_bytes(l.b);
+    done_with(weight, t, l.w);
+    done_with(bias, b, l.b);
+    return l;
+}
+
+tensor load_gains(weights *w, const char *name, int64_t n)
+{
+    int64_t N = load_channels(n);
+    if (n == N)
+        return load_vector(w, name, n);
+    tensor t = weights_any(w, name);
+    if (tensor_count(t) != n)
+        return load_vector(w, name, n); /* dies */
+    tensor gains = tensor_of(new_bytes((size_t)N * 4), F32, N);
+    host_convert(slice(gains, 0, n), reshape(t, n));
+    for (int64_t i = 0; i < n; i++)
+        ((float *)gains.data)[i] *= sqrtf((float)n / (float)N);
+    tensor v = upload(gains, F32);
+    ask_finite(name, v);
+    count_bytes(v);
+    done_with(gains, t, v);
+    return v;
 }
 
 tensor_type dtype_named(const char *dtype)

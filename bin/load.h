@@ -27,8 +27,19 @@ linear_weight load_joined(weights *w, const char *prefix, int n, const char *con
                           int64_t out, int64_t in, tensor_type type);
 /* F32 [n] of a parameter that has n elements in any shape (a norm's gamma, a modulation). */
 tensor load_vector(weights *w, const char *name, int64_t n);
-/* NAME.weight [out, in, kt, ky, kx] or [out, in, ky, kx], NAME.bias [out]. */
+
+/* ---- channels of pictures: with zeros up to multiples of eight, for tensor cores ---- */
+
+/* The multiple of eight that n channels take. */
+int64_t load_channels(int64_t n);
+/* NAME.weight [out, in, kt, ky, kx] or [out, in, ky, kx], NAME.bias [out]; fewer than eight
+** channels out stay as they are. */
 conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
+/* The same of a kernel of one pixel, as a product. */
+linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t in,
+                             tensor_type type);
+/* F32 gains of an RMS norm over n channels: as its mean is over zeros as well, they are smaller. */
+tensor load_gains(weights *w, const char *name, int64_t n);
 
 /* "fp32", "fp16", "bf16" as a type; usage error for others. */
 tensor_type dtype_named(const char *dtype);

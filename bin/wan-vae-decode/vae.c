@@ -56,33 +56,34 @@ static linear_weight product(weights *w, const char *name, int64_t out, int64_t 
     return load_linear(w, name, out, in, type);
 }
 
-/* A kernel of kt x k x k; out < 0 takes what the file has. */
-static conv_weight kernel(weights *w, const char *name, int64_t out, int64_t in, int kt, int k,
-                          tensor_type type)
+/* Channels out of a convolution, as the file has them; loaded they are load_channels() of that. */
+static int64_t channels_out(weights *w, const char *name)
 {
-    weights_tensor(w, joined(name, ".weight").text, out, in, kt, k, k);
-    return load_conv(w, name, out, in, type);
+    return weights_tensor(w, joined(name, ".bias").text, -1).dim[0];
 }
 
+/* A kernel of three frames, k x k; out < 0 takes what the file has. */
 static causal_conv causal(weights *w, const char *name, int64_t out, int64_t in, int k,
                           tensor_type type)
 {
-    causal_conv c = {.w = kernel(w, name, out, in, PAST + 1, k, type), .in = in};
+    weights_tensor(w, joined(name, ".weight").text, out, in, PAST + 1, k, k);
+    causal_conv c = {.w = load_conv(w, name, out, in, type), .in = load_channels(in)};
     c.out = tensor_count(c.w.b);
     return c;
 }
 
-static residual_block residual_load(weights *w, const char *prefix, int64_t in, tensor_type type)
+/* Returns the channels that go out. */
+static int64_t residual_load(residual_block *b, weights *w, const char *prefix, int64_t in,
+                             tensor_type type)
 {
-    residual_block b = {0};
-    b.gamma1 = load_vector(w, joined(prefix, "residual.0.gamma").text, in);
-    b.conv1 = causal(w, joined(prefix, "residual.2").text, -1, in, 3, type);
-    int64_t out = b.conv1.out;
-    b.gamma2 = load_vector(w, joined(prefix, "residual.3.gamma").text, out);
-    b.conv2 = causal(w, joined(prefix, "residual.6").text, out, out, 3, type);
+    *b = (residual_block){.gamma1 = load_gains(w, joined(prefix, "residual.0.gamma").text, in)};
+    int64_t out = channels_out(w, joined(prefix, "residual.2").text);
+    b->gamma2 = load_gains(w, joined(prefix, "residual.3.gamma").text, out);
+    b->conv1 = causal(w, joined(prefix, "residual.2").text, out, in, 3, type);
+    b->conv2 = causal(w, joined(prefix, "residual.6").text, out, out, 3, type);
     if (in != out)
-        b.shortcut = product(w, joined(prefix, "shortcut").text, out, in, type);
-    return b;
+        b->shortcut = load_pointwise(w, joined(prefix, "shortcut").text, out, in, type);
+    return out;
 }
 
 static attention_block attention_load(weights *w, const char *prefix, int64_t C, tensor_type type)
@@ -94,17 +95,21 @@ static attention_block attention_load(weights *w, const char *prefix, int64_t C,
     return b;
 }
 
-static upsample_block upsample_load(weights *w, const char *prefix, int64_t in, bool doubles,
-                                    tensor_type type)
+/* Returns the channels that go out. */
+static int64_t upsample_load(upsample_block *b, weights *w, const char *prefix, int64_t in,
+                             bool doubles, tensor_type type)
 {
-    upsample_block b = {.doubles = doubles};
+    *b = (upsample_block){.doubles = doubles};
     long_name conv = joined(prefix, "resample.1");
     weights_tensor(w, joined(conv.text, ".weight").text, -1, in, 3, 3);
-    b.conv = load_conv(w, conv.text, -1, in, type);
-    b.out = tensor_count(b.conv.b);
+    b->conv = load_conv(w, conv.text, -1, in, type);
+    b->out = tensor_count(b->conv.b);
+    if (doubles && in != load_channels(in))
+        die("%stime_conv in %s has %lld channels, but only multiples of 8 are doubled in time",
+            prefix, weights_path(w), (long long)in);
     if (doubles)
-        b.time_conv = causal(w, joined(prefix, "time_conv").text, 2 * in, in, 1, type);
-    return b;
+        b->time_conv = causal(w, joined(prefix, "time_conv").text, 2 * in, in, 1, type);
+    return channels_out(w, conv.text);
 }
 
 static bool has_any(const weights *w, const char *prefix)
@@ -137,14 +142,12 @@ static int64_t layer_load(vae *v, int i, weights *w, int64_t in, tensor_type typ
     snprintf(prefix, sizeof prefix, "decoder.upsamples.%d.", i);
     layer *l = &v->layer[i];
     l->is_upsample = has_any(w, joined(prefix, "resample.").text);
-    if (!l->is_upsample) {
-        l->residual = residual_load(w, prefix, in, type);
-        return l->residual.conv1.out;
-    }
-    l->upsample = upsample_load(w, prefix, in, has_any(w, joined(prefix, "time_conv.").text), type);
+    if (!l->is_upsample)
+        return residual_load(&l->residual, w, prefix, in, type);
+    bool doubles = has_any(w, joined(prefix, "time_conv.").text);
     v->space *= 2;
-    v->time *= l->upsample.doubles ? 2 : 1;
-    return l->upsample.out;
+    v->time *= doubles ? 2 : 1;
+    return upsample_load(&l->upsample, w, prefix, in, doubles, type);
 }
 
 /* Rows of halo that a level needs: one for each convolution of three rows until it is fetched
@@ -176,12 +179,12 @@ void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
     v->conv2 = product(w, "conv2", LATENT_CHANNELS, LATENT_CHANNELS, dtype);
     v->conv1 = causal(w, "decoder.conv1", -1, LATENT_CHANNELS, 3, dtype);
     int64_t C = v->conv1.out;
-    v->middle0 = residual_load(w, "decoder.middle.0.", C, dtype);
+    residual_load(&v->middle0, w, "decoder.middle.0.", C, dtype);
     v->middle1 = attention_load(w, "decoder.middle.1.", C, dtype);
-    v->middle2 = residual_load(w, "decoder.middle.2.", C, dtype);
+    residual_load(&v->middle2, w, "decoder.middle.2.", C, dtype);
     for (int i = 0; i < v->layers; i++)
         C = layer_load(v, i, w, C, dtype);
-    v->head_gamma = load_vector(w, "decoder.head.0.gamma", C);
+    v->head_gamma = load_gains(w, "decoder.head.0.gamma", C);
     v->head = causal(w, "decoder.head.2", 3, C, 3, dtype);
     load_end();
     count_halos(v);
@@ -264,14 +267,15 @@ static void convolve(tensor y, causal_conv *c, bool to_sum)
 /* shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x)))))); in place where the width stays */
 static tensor residual(vae *v, residual_block *b, tensor x)
 {
-    int64_t in = b->conv1.in, out = b->conv1.out;
-    tensor y = in == out ? x : like(x, F32, out);
+    int64_t out = b->conv1.out;
+    bool same = !b->shortcut.w.data;
+    tensor y = same ? x : like(x, F32, out);
     size_t mark = scratch_mark();
     tensor h = like(x, v->A, out);
     rms_norm_silu(*b->conv1.room, x, b->gamma1, norm_eps);
     convolve(h, &b->conv1, false);
     rms_norm_silu(*b->conv2.room, h, b->gamma2, norm_eps);
-    if (in != out)
+    if (!same)
         linear(y, x, &b->shortcut);
     convolve(y, &b->conv2, true);
     scratch_reset(mark);
