@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ours beside the official PyTorch model, on one card, in one run: a table for kernels/PERFORMANCE.md.
 
-    WAN_REFERENCE=DIR python3 t/bench/beside.py [BUILD]
+    WAN_REFERENCE=DIR python3 t/bench/beside.py [BUILD [dit] [vae]]
 
 DIR is the official repository. Needs a GPU and PyTorch; `make bench DEVICE=cuda` has made the random
 models in ${TMPDIR:-/tmp}/wan-bench, which both sides load. The official transformer is given the best
@@ -33,6 +33,7 @@ import wan.modules.vae as V
 torch.set_grad_enabled(False)
 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 BUILD = sys.argv[1] if len(sys.argv) > 1 else "build/cuda"
+PARTS = sys.argv[2:] or ("dit", "vae")
 MODELS = os.path.join(os.environ.get("TMPDIR", "/tmp"), "wan-bench")
 SIZES = {13: (4, 30, 52), 81: (21, 30, 52)}  # frames to latent frames, rows and columns of tokens
 half = torch.bfloat16  # the type that attention is given; None: F32
@@ -137,49 +138,50 @@ def row(*cells):
     print("| " + " | ".join(str(c) for c in cells) + " |", flush=True)
 
 
-def main():
-    torch.manual_seed(0)
-    driver = subprocess.check_output(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"])
-    print(f"{torch.cuda.get_device_name()}, driver {driver.decode().split()[0]}, PyTorch {torch.__version__}")
-    net, table = official(), {}
-    contexts = {k: torch.randn(n, 4096) for k, n in (("context", 20), ("context_null", 127))}
-    rel = lambda got, want: f"{((got - want).norm() / want.norm()).item():.3g}"
+def relative(got, want):
+    return ((got - want).norm() / want.norm()).item()
 
+
+def errors(net, contexts):
     row("forward at t 500, relative to F32", "ours", "official", "ours of official")
     for frames, (T, Y, X) in SIZES.items():
         latents = torch.randn(16, T, 2 * Y, 2 * X)
-        want = forward(net, latents.cuda(), contexts["context"].cuda(), 500, None).cpu()
+        both = latents.cuda(), contexts["context"].cuda()
+        want = forward(net, *both, 500, None).cpu()
         for name, dtype in (("fp16", torch.float16), ("bf16", torch.bfloat16)):
-            theirs = forward(net, latents.cuda(), contexts["context"].cuda(), 500, dtype).cpu()
+            theirs = relative(forward(net, *both, 500, dtype).cpu(), want)
             got, _ = ours("wan-denoise", dict(contexts, latents=latents), "--forward", "500",
                           "--dtype", name)
-            e = rel(load(got)["cond"], want), rel(theirs, want)
-            row(f"{frames} frames, {name}", *e, f"{float(e[0]) / float(e[1]):.2f}")
-    torch.cuda.empty_cache()
+            mine = relative(load(got)["cond"], want)
+            row(f"{frames} frames, {name}", f"{mine:.3g}", f"{theirs:.3g}", f"{mine / theirs:.2f}")
 
-    row("step of two forwards", "fp16", "w8a16", "official", "fp16 of official", "peak fp16, w8a16")
-    counts, w8a16 = {13: (3, 23), 81: (1, 4)}, f"{MODELS}/w8a16"
-    before = {f: [step(contexts, f, *counts[f], m) for m in (MODELS, w8a16)] for f in SIZES}
+
+def steps(net, contexts):
+    row("step of two forwards", "fp16", "w8a16", "official", "fp16 of official",
+        "peak: fp16, w8a16; official")
+    counts, models, table = {13: (3, 23), 81: (1, 4)}, (MODELS, f"{MODELS}/w8a16"), {}
+    our_steps = lambda f: [step(contexts, f, *counts[f], m) for m in models]
+    before = {f: our_steps(f) for f in SIZES}
     compiled(net, table)
-    theirs = {}
     others(False)  # compiled code asks for no backend: cuDNN's is left
+    theirs = {}
     for frames, (T, Y, X) in SIZES.items():
         table["now"] = rope_table(net, T, Y, X)
         latents, context = torch.randn(16, T, 2 * Y, 2 * X).cuda(), contexts["context"].cuda()
         torch.cuda.reset_peak_memory_stats()
-        theirs[frames] = (2 * seconds(lambda: forward(net, latents, context, 500, torch.bfloat16),
-                                      7 if frames == 13 else 3), torch.cuda.max_memory_allocated())
+        once = lambda: forward(net, latents, context, 500, torch.bfloat16)
+        theirs[frames] = 2 * seconds(once, 7 if frames == 13 else 3), torch.cuda.max_memory_allocated()
     others(True)  # the VAE's head is too wide for cuDNN's
-    del net
-    torch.cuda.empty_cache()
-    after = {f: [step(contexts, f, *counts[f], m) for m in (MODELS, w8a16)] for f in SIZES}
     for f in SIZES:
-        (a16, p16), (a8, p8), (b16, _), (b8, _) = *before[f], *after[f]
+        (a16, p16), (a8, p8), (b16, _), (b8, _) = *before[f], *our_steps(f)
         row(f"{f} frames, before and after the official", f"{a16 * 1e3:.1f} and {b16 * 1e3:.1f} ms",
             f"{a8 * 1e3:.1f} and {b8 * 1e3:.1f} ms", f"{theirs[f][0] * 1e3:.1f} ms",
-            f"{(a16 + b16) / 2 / theirs[f][0]:.2f}", f"{p16:.2f}, {p8:.2f} GB; {theirs[f][1] / 1e9:.2f}")
+            f"{(a16 + b16) / 2 / theirs[f][0]:.2f}",
+            f"{p16:.2f}, {p8:.2f}; {theirs[f][1] / 1e9:.2f} GB")
         row(f"{f} frames, w8a16 over fp16", f"{(a8 + b8) / (a16 + b16):.3f}")
 
+
+def decoder():
     with torch.device("cuda"):
         vae = V.WanVAE_(dim=96, z_dim=16, dim_mult=[1, 2, 4, 4], num_res_blocks=2, attn_scales=[],
                         temperal_downsample=[False, True, True]).eval()
@@ -190,9 +192,26 @@ def main():
         mine = statistics.median(r["seconds"]["decode"] for r in runs)
         torch.cuda.reset_peak_memory_stats()
         with torch.amp.autocast("cuda", dtype=torch.bfloat16):
-            official_time = seconds(lambda: vae.decode(z[None].cuda(), [0., 1.]), 2, 1)
-        row(f"{frames} frames", f"{mine:.3f} s", f"{official_time:.3f} s", f"{mine / official_time:.2f}",
-            f"{runs[0]['counts']['peak_device_bytes'] / 1e9:.2f}; {torch.cuda.max_memory_allocated() / 1e9:.2f} GB")
+            theirs = seconds(lambda: vae.decode(z[None].cuda(), [0.0, 1.0]), 2, 1)
+        row(f"{frames} frames", f"{mine:.3f} s", f"{theirs:.3f} s", f"{mine / theirs:.2f}",
+            f"{runs[0]['counts']['peak_device_bytes'] / 1e9:.2f}; "
+            f"{torch.cuda.max_memory_allocated() / 1e9:.2f} GB")
+
+
+def main():
+    torch.manual_seed(0)
+    driver = subprocess.check_output(["nvidia-smi", "--query-gpu=driver_version",
+                                      "--format=csv,noheader"]).decode().split()[0]
+    print(f"{torch.cuda.get_device_name()}, driver {driver}, PyTorch {torch.__version__}")
+    contexts = {k: torch.randn(n, 4096) for k, n in (("context", 20), ("context_null", 127))}
+    if "dit" in PARTS:
+        net = official()
+        errors(net, contexts)
+        steps(net, contexts)
+        del net
+        torch.cuda.empty_cache()
+    if "vae" in PARTS:
+        decoder()
 
 
 if __name__ == "__main__":
