@@ -176,11 +176,41 @@ static tensor with_zeros(tensor t, int64_t N, int64_t M)
     return y;
 }
 
+/* A kernel [out, in, ...] and its bias [out], as they are and as the device is to get them. */
+typedef struct {
+    tensor t, b, weight, bias;
+} channels;
+
+static channels channels_of(weights *w, const char *name, tensor t)
+{
+    char full[256];
+    snprintf(full, sizeof full, "%s.bias", name);
+    tensor b = weights_tensor(w, full, t.dim[0]);
+    int64_t N = t.dim[0] < 8 ? t.dim[0] : load_channels(t.dim[0]), M = load_channels(t.dim[1]);
+    return (channels){t, b, with_zeros(t, N, M), with_zeros(b, N, 1)};
+}
+
 /* Gives back what with_zeros() made of t, unless the device uses it where it is (the CPU does). */
 static void done_with(tensor made, tensor t, tensor on_device)
 {
     if (made.data != t.data && made.data != on_device.data)
         free(made.data);
+}
+
+/* They have become weight and bias on the device. */
+static void channels_done(const channels *c, const char *name, tensor weight, tensor bias)
+{
+    char full[256];
+    snprintf(full, sizeof full, "%s.bias", name);
+    ask_finite(full, bias);
+    snprintf(full, sizeof full, "%s.weight", name);
+    ask_finite(full, weight);
+    count_bytes(weight);
+    count_bytes(bias);
+    done_with(c->weight, c->t, weight);
+    done_with(c->bias, c->b, bias);
+    if (c->t.data != weight.data)
+        weights_done(c->t);
 }
 
 conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
@@ -192,20 +222,10 @@ conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, ten
         (in >= 0 && t.dim[1] != in))
         die("%s is %s in %s, but [%lld, %lld, ...] of rank 4 or 5 is needed", full, tensor_text(t),
             weights_path(w), (long long)out, (long long)in);
-    snprintf(full, sizeof full, "%s.bias", name);
-    tensor b = weights_tensor(w, full, t.dim[0]);
-    int64_t N = t.dim[0] < 8 ? t.dim[0] : load_channels(t.dim[0]), M = load_channels(t.dim[1]);
-    tensor weight = with_zeros(t, N, M), bias = with_zeros(b, N, 1);
-    conv_weight c = conv_upload(weight, bias, type);
-    ask_finite(full, c.b);
-    snprintf(full, sizeof full, "%s.weight", name);
-    ask_finite(full, c.w);
-    count_bytes(c.w);
-    count_bytes(c.b);
-    done_with(weight, t, c.w);
-    done_with(bias, b, c.b);
-    weights_done(t);
-    return c;
+    channels c = channels_of(w, name, t);
+    conv_weight conv = conv_upload(c.weight, c.bias, type);
+    channels_done(&c, name, conv.w, conv.b);
+    return conv;
 }
 
 linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t in,
@@ -213,19 +233,9 @@ linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t 
 {
     char full[256];
     snprintf(full, sizeof full, "%s.weight", name);
-    tensor t = as_matrix(w, full, out, in);
-    snprintf(full, sizeof full, "%s.bias", name);
-    tensor b = weights_tensor(w, full, t.dim[0]);
-    int64_t N = load_channels(t.dim[0]), M = load_channels(t.dim[1]);
-    tensor weight = with_zeros(t, N, M), bias = with_zeros(b, N, 1);
-    linear_weight l = linear_upload(1, &weight, NULL, &bias, type);
-    ask_finite(full, l.b);
-    snprintf(full, sizeof full, "%s.weight", name);
-    ask_finite(full, l.w);
-    count_bytes(l.w);
-    count_bytes(l.b);
-    done_with(weight, t, l.w);
-    done_with(bias, b, l.b);
+    channels c = channels_of(w, name, as_matrix(w, full, out, in));
+    linear_weight l = linear_upload(1, &c.weight, NULL, &c.bias, type);
+    channels_done(&c, name, l.w, l.b);
     return l;
 }
 
