@@ -22,7 +22,7 @@ enum { BUFFER = 8 << 20 };
 static struct kernel {
     uint64_t start, end;
     char *name;
-} *kernels;
+} * kernels;
 static size_t count, room;
 
 static void need(CUptiResult r, const char *what)

@@ -76,7 +76,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*call)(void);
-    } mistakes[] = {{"outside", outside}, {"uninitialised", uninitialised}, {"race", race}, {"engine", engine}};
+    } mistakes[] = {
+        {"outside", outside}, {"uninitialised", uninitialised}, {"race", race}, {"engine", engine}};
     program_name_set(argv[0]);
     device_open();
     for (auto &m : mistakes)
