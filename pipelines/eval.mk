@@ -54,7 +54,7 @@ $(call refuse,$(if $(NAMES),,none),there are no videos in $(VARIANTS:%=$(OUT)/%)
 
 # Thousands of names are too many for a line of the shell: they are in a file.
 $(shell mkdir -p $(EVAL))
-new := $(EVAL)/names.new.$(shell echo $$PPID)
+new := $(EVAL)/names.part.$(shell echo $$PPID)
 $(file >$(new),$(NAMES))
 $(call refuse,$(shell tr ' ' '\n' < $(new) | grep -vx '[A-Za-z0-9._+-]*'; \
     pipelines/write-if-changed $(EVAL)/names < $(new); rm $(new)),\
@@ -75,8 +75,9 @@ eval: $(VARIANTS:%=%.look) $(PAIRS:%=%.check) $(if $(CLIP),$(VARIANTS:%=%.clip),
 
 # Which CLIP it is that measures: for experiment.json.
 clip_record = [ $(EVAL)/clip -nt $(EVAL)/clip.options ] || { \
-                  printf 'clip\t%s\nfit\t%s\nclip_sha256\t' '$(notdir $(CLIP))' $(FIT); \
-                  sha256sum < '$(CLIP)/model.safetensors' | cut -d ' ' -f 1; } > $(EVAL)/clip
+                  { printf 'clip\t%s\nfit\t%s\nclip_sha256\t' '$(notdir $(CLIP))' $(FIT); \
+                    sha256sum < '$(CLIP)/model.safetensors' | cut -d ' ' -f 1; \
+                  } > $(EVAL)/clip.part.$$$$ && mv $(EVAL)/clip.part.$$$$ $(EVAL)/clip; }
 
 clipscore = $(CLIPSCORE) -m $(CLIP) --fit $(FIT) --per-frame
 
@@ -126,6 +127,7 @@ no-clip:
 	@echo 'eval: without CLIP=DIR, clip and temporal stay empty' >&2
 
 $(OUT)/model/clip:
+	@mkdir -p $(@D); $(call lock,$(@D)/); [ ! -d $@ ] || exit 0; echo $@; \
 	fixtures/clip/unpack.sh $@.part && mv $@.part $@
 
 # A table that says what it said before keeps its age.
