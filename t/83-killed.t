@@ -1,11 +1,13 @@
 #!/bin/bash
-# Whole experiments under kill -9, a full disk, a dead ffmpeg, and a second make in the same
-# directory: what has its final name is right, and make then finishes with the same bytes as an
-# undisturbed run. FAULTS=20 (make check-faults) kills at 20 moments, the tests at 2.
+# Whole experiments, their videos and then their evaluation, under kill -9, a full disk, a dead
+# ffmpeg, and a second make in the same directory: what has its final name is right, and make then
+# finishes with the same bytes as an undisturbed run. FAULTS=20 (make check-faults) kills at 20
+# moments, the tests at 2.
 . "$(dirname "$0")/tap.sh"
 cd "$ROOT" || exit 1
 command -v ffmpeg >/dev/null || skip_all "no ffmpeg"
 FAULTS=${FAULTS:-2}
+export TMP ROOT BUILD DEVICE # make reads BUILD: it is the same in all that follows
 printf 'a red circle\na blue square\n' >"$TMP/prompts.txt"
 
 # made OUT MAKE-ARGUMENTS...: in a session of its own, so that all of it can be killed
@@ -23,47 +25,65 @@ wrong() {
 }
 same() { [ "$(results "$1")" = "$(results "$TMP/right")" ] && [ -z "$(wrong "$1")" ]; }
 
-began=$(date +%s%N)
-made "$TMP/out" videos
-ok $? "an undisturbed run"
-comment "$(tail -3 "$TMP/make.err")"
-ms=$((($(date +%s%N) - began) / 1000000))
-mv "$TMP/out" "$TMP/right" # all of the others have its first name: it is in their options
-comment "$ms ms, $(results "$TMP/right" | wc -l) files"
+# undisturbed GOAL...: $TMP/right is what it makes, $ms how long it takes. All of the others have the
+# first name of $TMP/right: it is in their options.
+undisturbed() {
+    local began
+    began=$(date +%s%N)
+    made "$TMP/out" "$@"
+    ok $? "an undisturbed run of make $1"
+    comment "$(tail -3 "$TMP/make.err")"
+    ms=$((($(date +%s%N) - began) / 1000000))
+    mv "$TMP/out" "$TMP/right"
+    comment "$ms ms, $(results "$TMP/right" | wc -l) files"
+}
+
+# afresh: $TMP/out as it is before
+afresh() {
+    rm -rf "$TMP/out"
+    [ ! -d "$TMP/before" ] || cp -a "$TMP/before" "$TMP/out"
+}
 
 # ---- kill -9 ----
 
-bad='' n=1
-while [ $n -le "$FAULTS" ]; do
-    rm -rf "$TMP/out"
-    { made "$TMP/out" videos; } 2>/dev/null &
-    waiting=$!
-    sleep "$(awk "BEGIN { print $ms * $n / ($FAULTS + 1) / 1000 }")"
-    make=$(pgrep -f "OUT=$TMP/out " | head -n 1)
-    [ -z "$make" ] || kill -9 -- "-$(ps -o pgid= -p "$make" | tr -d ' ')" 2>/dev/null
-    wait $waiting 2>/dev/null
-    bad="$bad$(wrong "$TMP/out")"
-    made "$TMP/out" videos || bad="$bad make failed: $(tail -1 "$TMP/make.err")"
-    same "$TMP/out" ||
-        bad="$bad other files after moment $n: $(diff <(results "$TMP/right") <(results "$TMP/out") | grep '[<>]');"
-    n=$((n + 1))
-done
-is "$bad" "" "killed at $FAULTS moments, make goes on to the same files and cleans up"
+killed() { # GOAL...
+    local bad='' n=1 waiting make
+    while [ $n -le "$FAULTS" ]; do
+        afresh
+        { made "$TMP/out" "$@"; } 2>/dev/null &
+        waiting=$!
+        sleep "$(awk "BEGIN { print $ms * $n / ($FAULTS + 1) / 1000 }")"
+        make=$(pgrep -f "OUT=$TMP/out " | head -n 1)
+        [ -z "$make" ] || kill -9 -- "-$(ps -o pgid= -p "$make" | tr -d ' ')" 2>/dev/null
+        wait $waiting 2>/dev/null
+        bad="$bad$(wrong "$TMP/out")"
+        made "$TMP/out" "$@" || bad="$bad make failed: $(tail -1 "$TMP/make.err")"
+        same "$TMP/out" || bad="$bad after moment $n: $(wrong "$TMP/out") $(diff <(results "$TMP/right") \
+            <(results "$TMP/out") | grep '[<>]');"
+        n=$((n + 1))
+    done
+    is "$bad" "" "make $1, killed at $FAULTS moments, goes on to the same files and cleans up"
+}
+undisturbed videos
+killed videos
 
 # ---- two at once ----
 
-bad='' n=0
-while [ $n -lt "$FAULTS" ]; do
-    rm -rf "$TMP/out"
-    { made "$TMP/out" videos; } 2>/dev/null &
-    first=$!
-    sleep "0.$n"
-    made "$TMP/out" videos || bad="$bad the second failed: $(tail -1 "$TMP/make.err");"
-    wait $first || bad="$bad the first failed: $(tail -1 "$TMP/make.err");"
-    same "$TMP/out" || bad="$bad other files;"
-    n=$((n + 1))
-done
-is "$bad" "" "two makes at once make the same files"
+two_at_once() { # GOAL...
+    local bad='' n=0 first
+    while [ $n -lt "$FAULTS" ]; do
+        afresh
+        { made "$TMP/out" "$@"; } 2>/dev/null &
+        first=$!
+        sleep "0.$n"
+        made "$TMP/out" "$@" || bad="$bad the second failed: $(tail -1 "$TMP/make.err");"
+        wait $first || bad="$bad the first failed: $(tail -1 "$TMP/make.err");"
+        same "$TMP/out" || bad="$bad other files;"
+        n=$((n + 1))
+    done
+    is "$bad" "" "two of make $1 at once make the same files"
+}
+two_at_once videos
 
 # ---- ffmpeg killed ----
 
@@ -97,7 +117,6 @@ else
     while [ $n -le "$FAULTS" ]; do
         rm -rf "$TMP/out" && mkdir "$TMP/out"
         kb=$((need * n / (FAULTS + 1) + 16))
-        export TMP ROOT BUILD DEVICE
         said=$(unshare -rm bash -c "$(declare -f made results wrong same on_a_small_disk); on_a_small_disk $kb" 2>&1)
         [ -z "$said" ] || bad="$bad $kb kB: $said;"
         n=$((n + 1))
@@ -105,4 +124,13 @@ else
     is "$bad" "" "disks of $FAULTS sizes that are too small: nothing wrong is left, and what is whole stays"
     comment "it takes $need kB"
 fi
+
+# ---- the evaluation of videos that are there ----
+
+# Of half of the videos, that it is quick; SEEDS here comes behind made's.
+mv "$TMP/right" "$TMP/before"
+afresh
+undisturbed experiment SEEDS=1
+killed experiment SEEDS=1
+two_at_once experiment SEEDS=1
 done_testing
