@@ -128,22 +128,30 @@ static bool reread(text *t)
 
 enum { FIRST_OF_2 = 1, FIRST_OF_3 = 2, FIRST_OF_4 = 4, FOLLOWING = 8 };
 
+/* What a byte from 80 on is in UTF-8. */
+static int part_of_utf8(int byte)
+{
+    return byte < 0xc0                    ? FOLLOWING
+           : byte == 0xf0 || byte == 0xf3 ? FIRST_OF_4
+           : byte >= 0xf0 || byte < 0xc2  ? 0
+           : byte < 0xe0                  ? FIRST_OF_2
+                                          : FIRST_OF_3;
+}
+
 /* Which bytes of UTF-8 a character may have been, in latin-1 or a windows page. Blanks may have
  * been a0. */
 static int clues(int32_t c)
 {
-    int found = c == ' ' || (c >= 0x80 && c <= 0xbf) ? FOLLOWING : 0;
-    if (c < 0x80)
-        return found;
-    for (codepage p = LATIN_1; p <= WINDOWS_1257; p++)
-        for (int byte = 0x80; byte < 0xf4; byte++)
-            if (codepage_char(p, (unsigned char)byte) == c)
-                found |= byte < 0xc0                    ? FOLLOWING
-                         : byte == 0xf0 || byte == 0xf3 ? FIRST_OF_4
-                         : byte >= 0xf0 || byte < 0xc2  ? 0
-                         : byte < 0xe0                  ? FIRST_OF_2
-                                                        : FIRST_OF_3;
-    return found;
+    static unsigned char found[1 << 16]; /* no page has a character beyond; made once */
+    if (!found[' ']) {
+        for (codepage p = LATIN_1; p <= WINDOWS_1257; p++)
+            for (int byte = 0x80; byte < 0xf4; byte++)
+                found[codepage_char(p, (unsigned char)byte)] |= part_of_utf8(byte);
+        for (int byte = 0x80; byte < 0xc0; byte++)
+            found[byte] |= FOLLOWING;
+        found[' '] = FOLLOWING;
+    }
+    return c < (int32_t)sizeof found ? found[c] : 0;
 }
 
 /* A following byte that is not also honest punctuation. */

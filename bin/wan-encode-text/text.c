@@ -58,6 +58,7 @@ void text_become(text *t, text *from)
     free(t->s);
     *t = *from;
     *from = (text){0};
+    text_add(t, "", 0); /* of which all was dropped is empty, and not NULL */
 }
 
 bool text_same(const text *a, const text *b)
