@@ -2,7 +2,9 @@
 # the inputs that are kept: `make check` runs them through the same code without clang.
 #
 #   make fuzz [TARGET='stream pickle'] [SECONDS=60]   looks for new ones with libFuzzer (clang)
-#   make fuzz-minimize [TARGET=..]                    what was found becomes t/corpus, reduced
+#   make fuzz-keep [TARGET=..]                        what was found and reaches code that no kept
+#                                                     input does joins t/corpus
+#   make fuzz-minimize [TARGET=..]                    both become t/corpus, reduced
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
 FUZZ := stream weights pickle config prompts spiece clip-bpe probe csv record
@@ -33,6 +35,9 @@ $(O)/t/fuzz/%.o: t/fuzz/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' $(call flags,jansson) -c -o $@ $<
 
+# Not counted as reached: where a pointer falls in its table says nothing about an input.
+$(O)/t/fuzz/fuzz.o: override CFLAGS := $(filter-out -fsanitize=fuzzer-no-link,$(CFLAGS))
+
 fuzz-targets: $(FUZZ:%=$(O)/t/fuzz/%)
 
 # ---- libFuzzer: the same, built by clang in build/fuzz ----
@@ -61,6 +66,14 @@ fuzz:
 	    [ $$rc -eq 0 ] || exit 1; \
 	done
 
+# Without counters: another number of the same loop's turns is no reason to keep an input.
+fuzz-keep:
+	@for t in $(TARGET); do \
+	    $(FUZZASAN) build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -max_len=4096 -merge=1 -use_counters=0 \
+	        t/corpus/$$t build/fuzz/corpus/$$t > build/fuzz/$$t.merge.log 2>&1 || exit 1; \
+	    echo "$$t: $$(ls t/corpus/$$t | wc -l) files, $$(cat t/corpus/$$t/* | wc -c) bytes"; \
+	done
+
 # The least set of inputs with the same coverage; what is kept for a reason of its own has a name
 # with a letter beyond f, which no hash has.
 fuzz-minimize:
@@ -81,4 +94,4 @@ fuzz-coverage:
 	    gcov -n "$$f" 2>/dev/null | sed -n "/^File '\(common\|bin\)/{N;s/File '\(.*\)'\nLines executed:\(.*\)/\2  \1/p}"; \
 	done | grep -v "^0.00" | sort -u -k 4
 
-.PHONY: fuzz fuzz-targets fuzz-minimize fuzz-coverage
+.PHONY: fuzz fuzz-targets fuzz-keep fuzz-minimize fuzz-coverage
