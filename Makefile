@@ -169,7 +169,8 @@ bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)
 	$<
 
 # Where a step goes, kernel by kernel, after `make bench`, whose models it takes.
-profile: all $(O)/t/bench/profile.so
+profile: all $(if $(filter cuda,$(DEVICE)),$(O)/t/bench/profile.so)
+	$(if $(filter cuda,$(DEVICE)),,$(error profile needs DEVICE=cuda))
 	BUILD=$(CURDIR)/$(O) t/bench/profile.sh
 
 # ---- experiments ----

@@ -36,8 +36,15 @@ for i in 1 2 3 4; do
     tensor-pick -d $i drawn:frames >frames
     framediff frames trip | column psnr
 done >psnr
-awk '{ s += $1; worse += $1 < 27 } END { exit !(NR == 4 && s / NR >= 30 && !worse) }' psnr
-ok $? "four unseen clips through encoder and decoder: 30 dB in the mean, none below 27"
+awk '{ s += $1 } END { exit !(NR == 4 && s / NR >= 30) }' psnr
+ok $? "four unseen clips through encoder and decoder: 30 dB in the mean"
+i=0
+while read -r db; do
+    i=$((i + 1)) name="clip $i through encoder and decoder: 30 dB at least"
+    awk "BEGIN { exit !($db >= 30) }"
+    rc=$?
+    if [ $i = 4 ]; then todo $rc "it has 28.6 dB" "$name"; else ok $rc "$name"; fi
+done <psnr
 comment "$(row <psnr) dB"
 
 # ---- words ----
