@@ -34,6 +34,7 @@ deal = $(call lock,$(OUT)/$(1)/); \
        try() { \
            n=$$($(5) | pipelines/deal $(OUT)/$(1)/make.parts $(3) $(4)) || return; \
            [ "$$n" ] || return 0; \
+           pipelines/clear-runs $(OUT)/$(1); \
            $(call below,TASK=make $$(printf '$(1).$(2).%s ' $$n)); }; \
        $(call again,try); \
        code=$$?; rm -rf $(OUT)/$(1)/make.parts; exit $$code
@@ -57,7 +58,8 @@ task = -f pipelines/t2v.mk TASK=sweep BUILD='$(BUILD)' $(1)
 
 # $(call array,DIR,MOST,COMMAND,GOALS): submits an array for what COMMAND lists, if anything.
 array = n=$$($(3) | pipelines/deal $(OUT)/$(1)/sweep.parts 1 $(2) | tail -n 1); \
-        [ -z "$$n" ] || submit $(1) "$$after" $$n $(call task,$(4))
+        [ -z "$$n" ] || \
+            { pipelines/clear-runs $(OUT)/$(1); submit $(1) "$$after" $$n $(call task,$(4)); }
 
 ifneq ($(filter sweep,$(MAKECMDGOALS)),)
 

@@ -137,10 +137,9 @@ $(call record,$(OUT)/text/options,$(ENCODE) -m '$(MODEL)' $(text_files))
 
 endif # TASK
 
-# A run of STAGE, recorded in DIR/runs: $(call begin,DIR,STAGE,OPTIONS-FILE) sets run, the record's
-# directory; $(end), behind the line of programs, ends the recipe with their greatest exit status.
-begin = run=$$(pipelines/begin-run $(OUT)/$(1)/runs $(2) $(OUT)/$(1)/$(3) \
-            $(call dealt,$(1))) || exit
+# A run of STAGE, recorded in DIR/runs: $(call begin,DIR,STAGE) sets run, the record's directory;
+# $(end), behind the line of programs, ends the recipe with their greatest exit status.
+begin = run=$$(pipelines/begin-run $(OUT)/$(1)/runs $(2) $(call dealt,$(1))) || exit
 end   = pipelines/end-run $$run $${PIPESTATUS[@]}
 
 # All variants at one time, as far as -j goes.
@@ -158,7 +157,7 @@ text: | $(TOOLS)
 text.encode.%:
 	@$(call missing,$(OUT)/text/%n.safetensors,$(text_inputs),$(call dealt,text)); \
 	work() { \
-	    $(call begin,text,text,options); \
+	    $(call begin,text,text); \
 	    cat $$(printf '$(OUT)/text/%s.txt ' $$todo) \
 	    | $(ENCODE) -m '$(MODEL)' --negative-file '$(NEGATIVE)' --stats $$run/wan-encode-text.json \
 	    | $(SPLIT) $$(printf '$(OUT)/text/%s.safetensors ' $$todo); $(end); \
@@ -208,7 +207,7 @@ $(1).latents.%:
 	@$$(call missing,$$(OUT)/$(1)/%j.latents.safetensors,$$(latents_inputs.$(1)),$$(call \
 	    dealt,$(1))); \
 	work() { \
-	    $$(call begin,$(1),latents,options); \
+	    $$(call begin,$(1),latents); \
 	    for job in $$$$todo; do \
 	        $$(PICK) -k seed=$$$${job#*_seed} -k variant=$(1) \
 	            $$(OUT)/text/$$$${job%%_*}.safetensors || exit 1; \
@@ -219,7 +218,7 @@ $(1).latents.%:
 $(1).film.%: $(1).latents.%
 	@$$(call missing,$$(OUT)/$(1)/%j.mp4,$$(film_inputs.$(1)),$$(call dealt,$(1))); \
 	work() { \
-	    $$(call begin,$(1),film,film.options); \
+	    $$(call begin,$(1),film); \
 	    cat $$$$(printf '$$(OUT)/$(1)/%s.latents.safetensors ' $$$$todo) \
 	    | $$(DECODE) -m '$$(MODEL)' --stats $$$$run/wan-vae-decode.json \
 	    $$(if $$(KEEP_FRAMES),| $$(SPLIT) --pass \
