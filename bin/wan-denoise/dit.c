@@ -2,7 +2,8 @@
 ** dit.c: the forward pass of Wan's diffusion transformer, as equations over kernels.h.
 **
 ** Not a framework: text-to-video only, one batch, no training. The passes of guidance share latents
-** and time, so they are stacked as rows of one batch ([passes x L, D]) and differ only in the text.
+** and time, so they are stacked as rows of one batch ([passes x L, D]) and differ only in the text: until
+** the first block has read it they are the same rows, which are computed once.
 ** The hard idea is the text's padding: the reference pads the context with zero rows to text_len
 ** and attends to all of them without a mask. Those rows are all alike, so one key with + ln(count)
 ** on its logit does the work of all (dit_read_text). Several ranks make a forward pass together:
@@ -171,6 +172,14 @@ static void self_attention(const dit *m, const dit_block *b, int passes, tensor 
     scratch_reset(mark);
 }
 
+/* The first pass's rows of x for the others. */
+static void repeat(tensor x, int passes)
+{
+    int64_t L = tensor_rows(x) / passes;
+    for (int p = 1; p < passes; p++)
+        copy(rows(x, p * L, L), rows(x, 0, L));
+}
+
 /* h = attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text */
 static void cross_attention(const dit *m, int i, int passes, tensor h, const dit_text text[])
 {
@@ -209,7 +218,8 @@ static void ffn(const dit *m, const dit_block *b, tensor x, tensor gate, tensor 
 /* e = modulation + e6, six vectors: shift, scale, gate (e0 e1 e2), again for the ffn (e3 e4 e5)
  * x += e2 Wo self_attention((1 + e1) LN(x) + e0)
  * x += Wo cross_attention(LN3(x), text)
- * x += e5 ffn((1 + e4) LN(x) + e3) */
+ * x += e5 ffn((1 + e4) LN(x) + e3)
+ * To the first block x comes with the first pass's rows alone: the passes part at its text. */
 static void block(const dit *m, int i, int passes, tensor x, tensor e6, const dit_text text[],
                   tensor rope)
 {
@@ -220,10 +230,14 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
     tensor y = m->see ? scratch(m->A, N, m->dim) : absent; /* products, to be looked at */
     linear_combination(e, 2, (tensor[]){b->modulation, e6}, (double[]){1, 1});
 
-    modulated_norm(h, x, vector(e, 1), vector(e, 0), m->eps);
-    self_attention(m, b, passes, h, rope);
-    add_product(x, vector(e, 2), h, &b->o, y);
+    int alone = i > 0 ? passes : 1;
+    tensor x1 = rows(x, 0, alone * L), h1 = rows(h, 0, alone * L);
+    modulated_norm(h1, x1, vector(e, 1), vector(e, 0), m->eps);
+    self_attention(m, b, alone, h1, rope);
+    add_product(x1, vector(e, 2), h1, &b->o, y.data ? rows(y, 0, alone * L) : y);
     see(m, y, L, "blocks.%d.self_attn", i);
+    if (alone < passes)
+        repeat(x, passes);
 
     layer_norm(h, x, b->norm3_gamma, b->norm3_beta, m->eps);
     cross_attention(m, i, passes, h, text);
@@ -240,7 +254,7 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
 
 /* ---- first and last ---- */
 
-/* x = Wp patches + b, the same for every pass */
+/* x = Wp patches + b, of the first pass */
 static void embed(const dit *m, int passes, tensor x, tensor latents)
 {
     int64_t L = tensor_rows(x) / passes, width = m->patch_embedding.w.dim[1];
@@ -251,8 +265,6 @@ static void embed(const dit *m, int passes, tensor x, tensor latents)
     linear(rows(x, 0, L), rows(patches, share_begin(&m->share, all, m->share.part), L),
            &m->patch_embedding);
     see(m, x, L, "patch_embedding");
-    for (int p = 1; p < passes; p++)
-        copy(rows(x, p * L, L), rows(x, 0, L));
     scratch_reset(mark);
 }
 

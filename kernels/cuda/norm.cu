@@ -4,6 +4,8 @@
 ** A row is read once, held in registers as stored, and written once. `lanes` neighbouring threads share
 ** a row, K chunks of eight each: 32 or 64 for the DiT's 1536, 4 to 16 for the VAE's 96 to 384, up to
 ** 256 for what is wider, so every load is 16 bytes and all are in flight together.
+** Rows are taken from the last to the first: the second level cache still has the last that the op before
+** wrote, and will have the first, which are written last, when the op after this asks for them.
 ** The layer norm's variance is of the differences from the mean, not of squares: no cancellation.
 ** Floor: bytes of x and y over the copy rate; gamma, beta and the rotation's table stay in L1.
 */
@@ -56,7 +58,8 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
 {
     __shared__ float partial[WARPS];
     int lane = threadIdx.x % lanes;
-    int64_t row = blockIdx.x * (int64_t)(THREADS / lanes) + threadIdx.x / lanes;
+    int64_t block = gridDim.x - 1 - blockIdx.x; /* backwards: the last rows are still in the cache */
+    int64_t row = block * (THREADS / lanes) + threadIdx.x / lanes;
     bool live = row < rows; /* all threads take part in the sums */
     eight<X> in[K];         /* x, and zeros beyond the width */
     float v[8];
