@@ -59,7 +59,7 @@ static void apply(tensor y, tensor x, const norm_case *c)
     case RMS: rms_norm(y, x, gamma, c->eps); return;
     case RMS_SILU: rms_norm_silu(y, x, gamma, c->eps); return;
     case RMS_ROPE:
-        rms_norm_rope(y, x, gamma, c->eps,
+        rms_norm_rope(y, x, reshape(gamma, 1, c->D), c->eps,
                       upload(reshape(c->rope, c->positions, c->d / 2, 2), F32));
         return;
     case LAYER:
@@ -125,6 +125,29 @@ START_TEST(norms)
             }
             report(&t);
         }
+}
+END_TEST
+
+/* q and k side by side are normed as each is alone. */
+START_TEST(two_norms_in_one)
+{
+    enum { N = 21, D = 192, POSITIONS = 7 };
+    for (int type = 0; type < 3; type++) {
+        size_t mark = scratch_mark();
+        tensor_type A = operand_type(FLOATS[type]);
+        tensor x = placed(random_host(N, 2 * D, 2, A), A, 8), y = scratch(A, N, 2 * D);
+        tensor gamma = upload(random_host(2, D, 1, F32), F32);
+        tensor rope = upload(reshape(random_host(POSITIONS, 64, 1, F32), POSITIONS, 32, 2), F32);
+        for (int i = 0; i < 2; i++)
+            rms_norm_rope(columns(y, i * D, D), columns(x, i * D, D), rows(gamma, i, 1), 1e-6f,
+                          rope);
+        tensor want = fetched(y);
+        rms_norm_rope(x, x, gamma, 1e-6f, rope);
+        margins_untouched(x, 8, "rms_norm_rope");
+        tensor got = fetched(x);
+        ck_assert_mem_eq(got.data, want.data, tensor_bytes(want));
+        scratch_reset(mark);
+    }
 }
 END_TEST
 
@@ -307,6 +330,7 @@ int main(int argc, char **argv)
     TCase *cases = tcase_create("rows");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, norms);
+    tcase_add_test(cases, two_norms_in_one);
     tcase_add_test(cases, layer_norm_with_a_large_mean);
     tcase_add_test(cases, rows_of_zeros_stay_zeros);
     tcase_add_test(cases, gates);

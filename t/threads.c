@@ -57,7 +57,7 @@ static void run_rows(results *r, tensor_type A)
     tensor rope = upload(reshape(random_host(301, 128, 1, F32), 301, 64, 2), F32);
     copy(a, x);
     keep(r, "copy", a);
-    rms_norm_rope(y, a, g, 1e-6f, rope);
+    rms_norm_rope(y, a, reshape(g, 2, 768), 1e-6f, rope);
     keep(r, "rms_norm_rope", y);
     rms_norm_silu(y, a, g, 1e-6f);
     keep(r, "rms_norm_silu", y);

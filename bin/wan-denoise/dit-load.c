@@ -169,6 +169,17 @@ static linear_weight load_one(weights *w, const char *name, int64_t out, int64_t
     return load_biased(w, name, 1, (const char *const[]){""}, out, in, dtype);
 }
 
+/* The gains of q and k, one behind the other. */
+static tensor load_norms(weights *w, int i, int64_t D)
+{
+    tensor both = scratch(F32, 2, D);
+    size_t mark = scratch_mark();
+    copy(rows(both, 0, 1), load_vector(w, in_block(i, "self_attn.norm_q.weight"), D));
+    copy(rows(both, 1, 1), load_vector(w, in_block(i, "self_attn.norm_k.weight"), D));
+    scratch_reset(mark);
+    return both;
+}
+
 static void load_block(dit *m, int i, weights *w, tensor_type dtype)
 {
     static const char *const q_k_v[] = {"q", "k", "v"}, *const k_v[] = {"k", "v"};
@@ -176,8 +187,7 @@ static void load_block(dit *m, int i, weights *w, tensor_type dtype)
     int64_t D = m->dim;
     b->modulation = reshape(load_vector(w, in_block(i, "modulation"), 6 * D), 6, D);
     b->qkv = load_biased(w, in_block(i, "self_attn."), 3, q_k_v, D, D, dtype);
-    b->norm_q = load_vector(w, in_block(i, "self_attn.norm_q.weight"), D);
-    b->norm_k = load_vector(w, in_block(i, "self_attn.norm_k.weight"), D);
+    b->norm_qk = load_norms(w, i, D);
     b->o = load_one(w, in_block(i, "self_attn.o"), D, D, dtype);
     b->norm3_gamma = load_vector(w, in_block(i, "norm3.weight"), D);
     b->norm3_beta = load_vector(w, in_block(i, "norm3.bias"), D);

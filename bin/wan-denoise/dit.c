@@ -47,25 +47,29 @@ static tensor vector(tensor x, int64_t i) { return reshape(slice(x, i, 1), tenso
 /* ---- once a prompt, once a size ---- */
 
 /* c = W2 gelu(W0 [context; 0]);  for every block  k = norm_k(Wk c), v = Wv c */
-dit_text dit_read_text(const dit *m, tensor context)
+dit_text dit_read_text(const dit *m, int passes, const tensor context[])
 {
-    int64_t n = context.dim[0], D = m->dim, padding = m->text_len - n;
-    int64_t keys = padding > 0 ? n + 1 : n;
-    assert(padding >= 0 && context.dim[1] == m->text_dim);
-    dit_text text = {.alike = padding > 0 ? (float)padding : 1};
+    int64_t D = m->dim, longest = 0, seen = context[0].dim[0] + 1;
+    int here = passes / m->share.halves, first = m->share.half * here;
+    for (int p = 0; p < passes; p++) {
+        assert(context[p].dim[0] <= m->text_len && context[p].dim[1] == m->text_dim);
+        longest = context[p].dim[0] > longest ? context[p].dim[0] : longest;
+    }
+    int64_t keys = longest < m->text_len ? longest + 1 : longest, n = here * keys;
+    dit_text text = {.alike = (float)(m->text_len - keys + 1)};
     text.kv = new_bytes(sizeof *text.kv * (unsigned long)m->layers);
     for (int i = 0; i < m->layers; i++)
-        text.kv[i] = scratch(m->A, keys, 2 * D);
+        text.kv[i] = scratch(m->A, n, 2 * D);
 
     size_t mark = scratch_mark();
-    tensor padded = scratch(F32, keys, m->text_dim);
-    tensor h = scratch(m->A, keys, D), c = scratch(m->A, keys, D);
+    tensor padded = scratch(F32, n, m->text_dim), h = scratch(m->A, n, D), c = scratch(m->A, n, D);
     zero(padded);
-    if (n > 0)
-        upload_into(rows(padded, 0, n), context);
+    for (int p = 0; p < here; p++)
+        if (context[first + p].dim[0] > 0)
+            upload_into(rows(padded, p * keys, context[first + p].dim[0]), context[first + p]);
     linear_gelu(h, padded, &m->text_0);
     linear(c, h, &m->text_2);
-    see(m, c, keys, "text_embedding");
+    see(m, c, seen < keys ? seen : keys, "text_embedding");
     for (int i = 0; i < m->layers; i++) {
         tensor k = columns(text.kv[i], 0, D);
         linear(text.kv[i], c, &m->block[i].text_kv);
@@ -157,9 +161,9 @@ static void self_attention(const dit *m, const dit_block *b, int passes, tensor 
     tensor q = columns(qkv, 0, D), k = columns(qkv, D, D), v = columns(qkv, 2 * D, D);
     linear(qkv, h, &b->qkv);
     v = share_heads(s, passes, all, v); /* travels while q and k are normed */
-    rms_norm_rope(q, q, b->norm_q, m->eps, rope);
+    tensor qk = columns(qkv, 0, 2 * D);
+    rms_norm_rope(qk, qk, b->norm_qk, m->eps, rope);
     q = share_heads(s, passes, all, q);
-    rms_norm_rope(k, k, b->norm_k, m->eps, rope);
     k = share_heads(s, passes, all, k);
     tensor a = s->parts > 1 ? scratch(m->A, passes * all, D / s->parts) : h;
     if (s->parts > 1)
@@ -181,21 +185,19 @@ static void repeat(tensor x, int passes)
 }
 
 /* h = attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text */
-static void cross_attention(const dit *m, int i, int passes, tensor h, const dit_text text[])
+static void cross_attention(const dit *m, int i, int passes, tensor h, const dit_text *text)
 {
     const dit_block *b = &m->block[i];
-    int64_t L = tensor_rows(h) / passes, D = m->dim;
+    int64_t D = m->dim;
     size_t mark = scratch_mark();
-    tensor q = scratch(m->A, passes * L, D);
+    tensor q = scratch(m->A, tensor_rows(h), D);
     linear(q, h, &b->text_q);
     rms_norm(q, q, b->text_norm_q, m->eps);
-    for (int p = 0; p < passes; p++)
-        attention(rows(h, p * L, L), rows(q, p * L, L), columns(text[p].kv[i], 0, D),
-                  columns(text[p].kv[i], D, D),
-                  &(attention_spec){.batch = 1,
-                                    .heads = m->heads,
-                                    .scale = 1 / sqrtf((float)(D / m->heads)),
-                                    .last_key_count = text[p].alike});
+    attention(h, q, columns(text->kv[i], 0, D), columns(text->kv[i], D, D),
+              &(attention_spec){.batch = passes,
+                                .heads = m->heads,
+                                .scale = 1 / sqrtf((float)(D / m->heads)),
+                                .last_key_count = text->alike});
     scratch_reset(mark);
 }
 
@@ -220,7 +222,7 @@ static void ffn(const dit *m, const dit_block *b, tensor x, tensor gate, tensor 
  * x += Wo cross_attention(LN3(x), text)
  * x += e5 ffn((1 + e4) LN(x) + e3)
  * To the first block x comes with the first pass's rows alone: the passes part at its text. */
-static void block(const dit *m, int i, int passes, tensor x, tensor e6, const dit_text text[],
+static void block(const dit *m, int i, int passes, tensor x, tensor e6, const dit_text *text,
                   tensor rope)
 {
     const dit_block *b = &m->block[i];
@@ -290,11 +292,11 @@ static void head(const dit *m, int passes, const tensor v[], tensor x, tensor e,
 }
 
 void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int64_t t,
-                 const dit_text text[], tensor rope)
+                 const dit_text *text, tensor rope)
 {
     const dit_share *s = &m->share;
     int64_t all = rope.dim[0];
-    int here = passes / s->halves, first = s->half * here;
+    int here = passes / s->halves;
     assert(passes % s->halves == 0);
     size_t mark = scratch_mark();
     tensor x = scratch(F32, here * share_tokens(s, all), m->dim); /* the residual stream */
@@ -302,7 +304,7 @@ void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int
     tensor e6 = time_projection(m, e);
     embed(m, here, x, latents);
     for (int i = 0; i < m->layers; i++)
-        block(m, i, here, x, e6, text + first, rope);
+        block(m, i, here, x, e6, text, rope);
     head(m, here, v, x, e, all);
     scratch_reset(mark);
 }

@@ -17,7 +17,7 @@ enum { LATENT_CHANNELS = 16, GUIDANCE_PASSES = 2 };
 typedef struct {
     tensor modulation;               /* F32 [6, D]: shift, scale, gate of attention, then of ffn */
     linear_weight qkv, o;            /* self-attention: q, k, v as one product [3D, D]; [D, D] */
-    tensor norm_q, norm_k;           /* F32 [D]: over the whole width */
+    tensor norm_qk;                  /* F32 [2, D]: each over the whole width */
     tensor norm3_gamma, norm3_beta;  /* F32 [D] */
     linear_weight text_q, text_kv;   /* cross-attention: [D, D]; k, v as one product [2D, D] */
     linear_weight text_o;            /* [D, D] */
@@ -38,10 +38,11 @@ typedef struct {
     void (*see)(const char *name, tensor x);
 } dit;
 
-/* What cross-attention needs of one prompt: keys, normed, beside values, for every block. */
+/* What cross-attention needs of the texts of the passes made here, stacked: keys, normed, beside
+ * values, for every block. */
 typedef struct {
-    tensor *kv;  /* [layers] A [n + 1, 2D] */
-    float alike; /* how many rows of padding the last row stands for; 1 where there is none */
+    tensor *kv;  /* [layers] A [passes x keys, 2D] */
+    float alike; /* how many rows of padding each last row stands for; 1 where there is none */
 } dit_text;
 
 /* dit-load.c. path is the directory or file that -m names; on return the parameters are on the
@@ -49,15 +50,16 @@ typedef struct {
 weights *dit_find(const char *path);
 void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share);
 
-/* context: host F32 [n, text_dim], n <= text_len. The keys and values stay on the stack. */
-dit_text dit_read_text(const dit *m, tensor context);
+/* context: host F32 [n, text_dim], n <= text_len, of all `passes`, whoever makes them: all get as many
+ * keys as the longest needs. The keys and values stay on the stack. */
+dit_text dit_read_text(const dit *m, int passes, const tensor context[]);
 /* F32 [L, d/2, 2]: cos and sin of each token's place, for latents [16, T, Y, X]. Dies if there are
  * not as many tokens as ranks that share them. */
 tensor dit_rope(const dit *m, tensor latents);
 
 /* v[p] = the velocity of latents at timestep t given text[p], p < passes; all F32 [16, T, Y, X].
- * Every rank gets all of them, and reads the text of the passes it makes. */
+ * Every rank gets all of them. */
 void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int64_t t,
-                 const dit_text text[], tensor rope);
+                 const dit_text *text, tensor rope);
 
 #endif

@@ -98,26 +98,17 @@ static tensor context_of(const document *d, const char *name)
     return context;
 }
 
-/* The contexts of the passes that are made here; what is tapped is of the first. */
-static void read_text(const document *d, int passes, dit_text text[])
+/* The contexts of all passes; what is tapped is of the first. */
+static dit_text read_text(const document *d, int passes)
 {
     static const char *const names[] = {"context", "context_null"};
-    dit unseen = model;
-    unseen.see = NULL;
-    stats_phase("text");
     tensor context[GUIDANCE_PASSES];
+    stats_phase("text");
     for (int p = 0; p < passes; p++)
         context[p] = context_of(d, names[p]);
-    for (int p = 0; p < passes; p++)
-        if (share.halves == 1 || p == share.half)
-            text[p] = dit_read_text(p == 0 ? &model : &unseen, context[p]);
+    dit_text text = dit_read_text(&model, passes, context);
     device_wait();
-}
-
-static void free_text(int passes, dit_text text[])
-{
-    for (int p = 0; p < passes; p++)
-        free(text[p].kv);
+    return text;
 }
 
 /* ---- results ---- */
@@ -182,7 +173,7 @@ static void check_end(finite_check *c)
 }
 
 /* noise: host memory, which becomes the result */
-static void sample(writer *out, const request *q, const document *in, const dit_text text[],
+static void sample(writer *out, const request *q, const document *in, const dit_text *text,
                    tensor rope, tensor noise, uint64_t seed)
 {
     int passes = request_passes(q);
@@ -221,17 +212,16 @@ static void denoise(writer *out, const request *q, const document *in)
 {
     size_t mark = scratch_mark();
     int passes = request_passes(q);
-    dit_text text[GUIDANCE_PASSES] = {{0}};
     tensor shape = request_shape(q, in);
-    read_text(in, passes, text);
+    dit_text text = read_text(in, passes);
     tensor rope = dit_rope(&model, shape);
     for (int i = 0; i < q->seeds; i++) {
         tensor noise = shape;
         noise.data = request_noise(q, in, shape, q->seed[i]);
-        sample(out, q, in, text, rope, noise, q->seed[i]);
+        sample(out, q, in, &text, rope, noise, q->seed[i]);
         free(noise.data);
     }
-    free_text(passes, text);
+    free(text.kv);
     scratch_reset(mark);
 }
 
@@ -259,17 +249,16 @@ static tensor latents_of(const document *d)
 static void evaluate(writer *out, const document *in)
 {
     size_t mark = scratch_mark();
-    dit_text text[GUIDANCE_PASSES] = {{0}};
     tensor latents = latents_of(in);
     model.see = inspect_open(taps);
-    read_text(in, GUIDANCE_PASSES, text);
+    dit_text text = read_text(in, GUIDANCE_PASSES);
     tensor rope = dit_rope(&model, latents), x = scratch_tensor(F32, latents.rank, latents.dim);
     tensor v[GUIDANCE_PASSES];
     for (int p = 0; p < GUIDANCE_PASSES; p++)
         v[p] = scratch_tensor(F32, latents.rank, latents.dim);
     upload_into(x, latents);
     stats_phase("steps");
-    dit_forward(&model, GUIDANCE_PASSES, v, x, forward, text, rope);
+    dit_forward(&model, GUIDANCE_PASSES, v, x, forward, &text, rope);
     inspect_keep("cond", v[0]);
     inspect_keep("uncond", v[1]);
 
@@ -282,7 +271,7 @@ static void evaluate(writer *out, const document *in)
     inspect_write(out, &d, taps);
     document_free(&d);
     stats_add("documents", 1);
-    free_text(GUIDANCE_PASSES, text);
+    free(text.kv);
     scratch_reset(mark);
 }
 

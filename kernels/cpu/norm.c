@@ -110,19 +110,24 @@ void rms_norm_silu(tensor y, tensor x, tensor gamma, float eps)
 void rms_norm_rope(tensor y, tensor x, tensor gamma, float eps, tensor rope)
 {
     check_norm("rms_norm_rope", y, x);
-    check_vector("rms_norm_rope", gamma, x);
+    check_pair(gamma.type == F32 && gamma.rank == 2 && tensor_contiguous(gamma) &&
+                   tensor_count(gamma) == tensor_width(x),
+               "rms_norm_rope", gamma, x);
     check_one(rope.type == F32 && rope.rank == 3 && rope.dim[0] > 0 && rope.dim[1] > 0 &&
                   rope.dim[2] == 2 && tensor_contiguous(rope),
               "rms_norm_rope", rope, "F32 [positions, d/2, 2]");
-    int64_t N = tensor_rows(x), D = tensor_width(x), d = 2 * rope.dim[1];
+    int64_t N = tensor_rows(x), D = gamma.dim[1], d = 2 * rope.dim[1], parts = gamma.dim[0];
     check_pair(D % d == 0 && N % rope.dim[0] == 0, "rms_norm_rope", rope, x);
 #pragma omp parallel for if (N * D >= PARALLEL_FROM)
-    for (int64_t i = 0; i < N; i++) {
+    for (int64_t n = 0; n < N * parts; n++) {
+        int64_t i = n / parts, first = n % parts * D;
         const float *angles = (const float *)rope.data + i % rope.dim[0] * d;
-        affine_row(f32_row(y, i), f32_row(x, i), 0, inverse_rms(f32_row(x, i), D, eps), gamma.data,
-                   0, NULL, D);
+        const float *from = f32_row(x, i) + first;
+        float *to = f32_row(y, i) + first;
+        affine_row(to, from, 0, inverse_rms(from, D, eps), (const float *)gamma.data + first, 0,
+                   NULL, D);
         for (int64_t head = 0; head < D; head += d)
-            rotate_row(f32_row(y, i) + head, angles, d / 2);
+            rotate_row(to + head, angles, d / 2);
     }
 }
 

@@ -3,8 +3,8 @@
 ** the card.
 **
 **   F32                        attention_plain.cu
-**   F16, BF16, d = 128, sm_90  attention_hopper.cu, unless there is a bias or the causal mask, or
-**                              all keys are one tile of attention_mma.cu (0.21 ms for 0.29)
+**   F16, BF16, d = 128, sm_90  attention_hopper.cu, or of few keys attention_few.cu, unless there is a
+**                              bias or the causal mask
 **   F16, BF16, d = 64, 128     attention_mma.cu
 **   F16, BF16, d <= 512        attention_wide.cu
 */
@@ -14,8 +14,8 @@
 
 template <class T> static void choose(const attention_args &a)
 {
-    if (a.d == 128 && device_capability == 90 && !a.bias && !a.causal && a.lk > 64)
-        attention_hopper<T>(a);
+    if (a.d == 128 && device_capability == 90 && !a.bias && !a.causal)
+        a.lk <= MOST_FEW_KEYS ? attention_few<T>(a) : attention_hopper<T>(a);
     else if (a.d == 64 || a.d == 128)
         attention_mma<T>(a);
     else

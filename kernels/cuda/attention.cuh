@@ -46,6 +46,8 @@ __device__ __forceinline__ int keys_seen(const attention_args &a, int end)
 template <class T> void attention_mma(const attention_args &a);    /* d = 64 and 128, sm_80 */
 template <class T> void attention_wide(const attention_args &a);   /* d = 8..512, sm_80 */
 template <class T> void attention_hopper(const attention_args &a); /* d = 128, sm_90a */
-void attention_plain(const attention_args &a);                     /* F32, d = 1..512 */
+constexpr int MOST_FEW_KEYS = 128;
+template <class T> void attention_few(const attention_args &a); /* as many keys, d = 128, sm_90a */
+void attention_plain(const attention_args &a);                  /* F32, d = 1..512 */
 
 #endif

@@ -248,24 +248,12 @@ __device__ __forceinline__ float inverse_quick(float v)
     return y;
 }
 
-/* gelu(v) = v / 2 (1 + tanh u) = v / (1 + e^-2u) with u = sqrt(2/pi) (v + 0.044715 v^3). This is
-** e^-2u; beyond 2^60 it changes nothing. */
-__device__ __forceinline__ float gelu_power(float v)
-{
-    constexpr float c = -2.0f * 0.7978845608028654f * 1.4426950408889634f; /* 1 / ln 2 */
-    return exp2_quick(fminf(v * (v * v * (0.044715f * c) + c), 60.0f));
-}
-
+/* gelu(v) = v / 2 (1 + tanh u) = v / (1 + e^-2u) with u = sqrt(2/pi) (v + 0.044715 v^3). Where e^-2u is
+** infinite, so is what v is divided by: 0. */
 __device__ __forceinline__ float gelu_tanh(float v)
 {
-    return v * inverse_quick(1.0f + gelu_power(v));
-}
-
-/* Two at once, with one division: 1/a = b (1/(a b)). */
-__device__ __forceinline__ float2 gelu_tanh2(float v, float w)
-{
-    float a = 1.0f + gelu_power(v), b = 1.0f + gelu_power(w), r = inverse_quick(a * b);
-    return make_float2(v * (r * b), w * (r * a));
+    constexpr float c = -2.0f * 0.7978845608028654f * 1.4426950408889634f; /* 1 / ln 2 */
+    return v * inverse_quick(1.0f + exp2_quick(v * (v * v * (0.044715f * c) + c)));
 }
 
 __device__ __forceinline__ float silu_of(float v)

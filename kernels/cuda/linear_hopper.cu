@@ -153,7 +153,7 @@ __device__ __forceinline__ void multiply(float (&sum)[2][WIDTH / 2], layout<WIDT
 __device__ __forceinline__ float2 finished(const float *sum, float2 scale, float2 b, bool gelu)
 {
     float2 v = make_float2(sum[0] * scale.x + b.x, sum[1] * scale.y + b.y);
-    return gelu ? gelu_tanh2(v.x, v.y) : v;
+    return gelu ? make_float2(gelu_tanh(v.x), gelu_tanh(v.y)) : v;
 }
 
 /* Sums of 16 rows, 64 columns, to shared memory as 16 bits. Nothing orders the blocks of eight

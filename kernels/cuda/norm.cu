@@ -13,15 +13,16 @@
 
 enum { THREADS = 256, WARPS = THREADS / 32 };
 
-typedef struct {
+struct norm_spec {
     const float *gamma, *beta; /* [D] or NULL */
     const float *rope;         /* [positions, head] as cos, sin pairs, or NULL */
     int positions, head;
+    int parts = 1;    /* of a row, each with a norm and gammas of its own, [width] wide */
     float eps, least; /* the root mean square is no less than this */
     bool centre;      /* subtract the mean */
     bool modulation;  /* gamma is a scale: 1 + gamma */
     bool silu;
-} norm_spec;
+};
 
 /* The sum over the `lanes` threads of a row; partial: a word for each warp of the block. */
 __device__ __forceinline__ float row_sum(float v, int lanes, float *partial)
@@ -58,8 +59,9 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
 {
     __shared__ float partial[WARPS];
     int lane = threadIdx.x % lanes;
-    int64_t block = gridDim.x - 1 - blockIdx.x; /* backwards: the last rows are still in the cache */
-    int64_t row = block * (THREADS / lanes) + threadIdx.x / lanes;
+    int block = gridDim.x - 1 - blockIdx.x; /* backwards: the last rows are still in the cache */
+    int part = block % p.parts * width;
+    int64_t row = block / p.parts * (int64_t)(THREADS / lanes) + threadIdx.x / lanes;
     bool live = row < rows; /* all threads take part in the sums */
     eight<X> in[K];         /* x, and zeros beyond the width */
     float v[8];
@@ -70,7 +72,7 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
         int column = (k * lanes + lane) * 8;
         in[k] = {};
         if (live && column < width)
-            load8(in[k], x + row * x_stride + column);
+            load8(in[k], x + row * x_stride + part + column);
     }
 
     /* mean(x) */
@@ -121,7 +123,7 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
             v[i] = (v[i] - mean) * factor;
         if (p.gamma) {
             float g[8];
-            load8(g, p.gamma + column);
+            load8(g, p.gamma + part + column);
 #pragma unroll
             for (int i = 0; i < 8; i++)
                 v[i] *= p.modulation ? 1.0f + g[i] : g[i];
@@ -142,15 +144,15 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
 #pragma unroll
             for (int i = 0; i < 8; i++)
                 v[i] = silu_of(v[i]);
-        store8(y + row * y_stride + column, v);
+        store8(y + row * y_stride + part + column, v);
     }
 }
 
 static void run(const char *op, tensor y, tensor x, const norm_spec *p)
 {
     enum { SMALL = 3, LARGE = 6 };
-    int64_t width = tensor_width(x), n = tensor_rows(x), most = width / 8;
-    check_pair(width == tensor_width(y) && n == tensor_rows(y) && chunks(x) && chunks(y), op, y, x);
+    int64_t width = tensor_width(x) / p->parts, n = tensor_rows(x), most = width / 8;
+    check_pair(same_matrix(x, y) && chunks(x) && chunks(y), op, y, x);
     if (n == 0)
         return;
     /* Six chunks of F32 a thread are too many registers for enough threads: a row takes more of them,
@@ -161,7 +163,7 @@ static void run(const char *op, tensor y, tensor x, const norm_spec *p)
         lanes *= 2;
     if (lanes > THREADS)
         die("%s: rows of %lld are wider than %d", op, (long long)width, THREADS * LARGE * 8);
-    int64_t blocks = ceil_div(n, THREADS / lanes);
+    int64_t blocks = ceil_div(n, THREADS / lanes) * p->parts;
     dispatch(y.type, [&](auto *yt) {
         dispatch(x.type, [&](auto *xt) {
             using Y = ELEMENT(yt);
@@ -198,11 +200,13 @@ void rms_norm(tensor y, tensor x, tensor gamma, float eps)
 
 void rms_norm_rope(tensor y, tensor x, tensor gamma, float eps, tensor rope)
 {
+    check_pair(gamma.rank == 2 && gamma.dim[1] % 8 == 0, "rms_norm_rope", gamma, x);
     check_pair(rope.type == F32 && rope.rank == 3 && rope.dim[2] == 2 && rope.dim[1] % 4 == 0 &&
-                   tensor_width(x) % (2 * rope.dim[1]) == 0 && tensor_contiguous(rope),
+                   gamma.dim[1] % (2 * rope.dim[1]) == 0 && tensor_contiguous(rope),
                "rms_norm_rope", x, rope);
     norm_spec p = {};
     p.gamma = vector("rms_norm_rope", gamma, x);
+    p.parts = (int)gamma.dim[0];
     p.eps = eps;
     p.rope = (const float *)rope.data;
     p.positions = (int)rope.dim[0];

@@ -74,7 +74,7 @@ static linear_weight random_linear(tensor_type type, int64_t out, int64_t in)
 
 /* What is timed: one call with everything it may need. */
 typedef struct {
-    tensor x, y, z, f, wide, joined, gamma, beta, rope, latents, tokens;
+    tensor x, y, z, f, wide, joined, gamma, gammas, beta, rope, latents, tokens;
     linear_weight qkv, out, up, down;
     attention_spec spec;
     int64_t n;
@@ -131,7 +131,8 @@ static void run_modulated(stage *s) { modulated_norm(s->y, s->f, s->gamma, s->be
 static void run_layer(stage *s) { layer_norm(s->y, s->f, s->gamma, s->beta, 1e-6f); }
 static void run_rope(stage *s)
 {
-    rms_norm_rope(columns(s->joined, 0, D), columns(s->joined, 0, D), s->gamma, 1e-6f, s->rope);
+    tensor qk = columns(s->joined, 0, 2 * D);
+    rms_norm_rope(qk, qk, s->gammas, 1e-6f, s->rope);
 }
 static void run_rms(stage *s) { rms_norm(s->y, s->x, s->gamma, 1e-6f); }
 static void run_gated(stage *s) { add_gated(s->f, s->y, s->gamma); }
@@ -218,6 +219,7 @@ static void measure(int64_t n)
     s.wide = random_tensor(A, n, FFN, 1);
     s.joined = random_tensor(A, n, 3 * D, 1);
     s.gamma = reshape(random_tensor(F32, 1, D, 1), D);
+    s.gammas = random_tensor(F32, 2, D, 1);
     s.beta = reshape(random_tensor(F32, 1, D, 1), D);
     s.rope = reshape(random_tensor(F32, n / 2, HEAD, 1), n / 2, HEAD / 2, 2);
 
@@ -227,7 +229,7 @@ static void measure(int64_t n)
           2 * e * (double)n);
     print("modulated_norm, from F32", n, time_of(run_modulated, &s), e * (4 + a), 0);
     print("layer_norm, from F32", n, time_of(run_layer, &s), e * (4 + a), 0);
-    print("rms_norm_rope, in place, strided", n, time_of(run_rope, &s), e * 2 * a, 0);
+    print("rms_norm_rope of q and k, in place, strided", n, time_of(run_rope, &s), e * 4 * a, 0);
     print("rms_norm", n, time_of(run_rms, &s), e * 2 * a, 0);
     print("add_gated", n, time_of(run_gated, &s), e * (8 + a), 0);
     print("add", n, time_of(run_add, &s), e * (8 + a), 0);

@@ -147,6 +147,8 @@ static void run_attention(void)
     attend("attention", 128, L, L, (attention_spec){.batch = 2, .heads = HEADS});
     attend("attention.text", 128, L, 22,
            (attention_spec){.batch = 2, .heads = HEADS, .last_key_count = 491});
+    attend("attention.most_text", 128, L, 128,
+           (attention_spec){.batch = 2, .heads = HEADS, .last_key_count = 385});
     attend("attention.long_text", 128, L, 150,
            (attention_spec){.batch = 1, .heads = HEADS, .last_key_count = 363});
     attend("attention.bias", 64, 77, 77,
@@ -167,8 +169,10 @@ static void run_norms(void)
     keep("rms_norm", y);
     rms_norm(y, stream, gamma, 1e-6f);
     keep("rms_norm.stream", y);
-    rms_norm_rope(y, x, gamma, 1e-6f, rope);
+    rms_norm_rope(y, x, reshape(gamma, 1, D), 1e-6f, rope);
     keep("rms_norm_rope", y);
+    rms_norm_rope(y, x, reshape(gamma, 2, D / 2), 1e-6f, rope);
+    keep("rms_norm_rope.two", y);
     rms_norm_silu(y, stream, gamma, 1e-24f);
     keep("rms_norm_silu", y);
     layer_norm(y, stream, gamma, beta, 1e-6f);
