@@ -184,15 +184,19 @@ static void repeat(tensor x, int passes)
         copy(rows(x, p * L, L), rows(x, 0, L));
 }
 
-/* h = attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text */
-static void cross_attention(const dit *m, int i, int passes, tensor h, const dit_text *text)
+/* h = attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text; `distinct`: of
+ * how many passes h has rows yet */
+static void cross_attention(const dit *m, int i, int passes, int distinct, tensor h,
+                            const dit_text *text)
 {
     const dit_block *b = &m->block[i];
-    int64_t D = m->dim;
+    int64_t D = m->dim, n = tensor_rows(h) / passes * distinct;
     size_t mark = scratch_mark();
-    tensor q = scratch(m->A, tensor_rows(h), D);
-    linear(q, h, &b->text_q);
-    rms_norm(q, q, b->text_norm_q, m->eps);
+    tensor q = scratch(m->A, tensor_rows(h), D), some = rows(q, 0, n);
+    linear(some, rows(h, 0, n), &b->text_q);
+    rms_norm(some, some, b->text_norm_q, m->eps);
+    if (distinct < passes)
+        repeat(q, passes);
     attention(h, q, columns(text->kv[i], 0, D), columns(text->kv[i], D, D),
               &(attention_spec){.batch = passes,
                                 .heads = m->heads,
@@ -232,17 +236,17 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
     tensor y = m->see ? scratch(m->A, N, m->dim) : absent; /* products, to be looked at */
     linear_combination(e, 2, (tensor[]){b->modulation, e6}, (double[]){1, 1});
 
-    int alone = i > 0 ? passes : 1;
-    tensor x1 = rows(x, 0, alone * L), h1 = rows(h, 0, alone * L);
+    int distinct = i > 0 ? passes : 1;
+    tensor x1 = rows(x, 0, distinct * L), h1 = rows(h, 0, distinct * L);
     modulated_norm(h1, x1, vector(e, 1), vector(e, 0), m->eps);
-    self_attention(m, b, alone, h1, rope);
-    add_product(x1, vector(e, 2), h1, &b->o, y.data ? rows(y, 0, alone * L) : y);
+    self_attention(m, b, distinct, h1, rope);
+    add_product(x1, vector(e, 2), h1, &b->o, y.data ? rows(y, 0, distinct * L) : y);
     see(m, y, L, "blocks.%d.self_attn", i);
-    if (alone < passes)
-        repeat(x, passes);
 
-    layer_norm(h, x, b->norm3_gamma, b->norm3_beta, m->eps);
-    cross_attention(m, i, passes, h, text);
+    layer_norm(h1, x1, b->norm3_gamma, b->norm3_beta, m->eps);
+    if (distinct < passes)
+        repeat(x, passes);
+    cross_attention(m, i, passes, distinct, h, text);
     add_product(x, absent, h, &b->text_o, y);
     see(m, y, L, "blocks.%d.cross_attn", i);
 

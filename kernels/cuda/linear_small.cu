@@ -6,9 +6,9 @@
 ** a kernel is chosen and its library loaded: more than all of them together take in a run.
 **
 ** Few rows: a warp sums one result, along w. Bound: the bytes of w.
-** Few columns: a block makes ROWS rows of all columns; a thread 8 x 4 of these, from slices of x
-** and w in shared memory that lie K first, so that it reads its eight and four as vectors; the next
-** slice is on its way in registers meanwhile. Bound: 2 N in out over the rate of F32.
+** Few columns: a block makes ROWS rows of all columns; a thread 4 x 4 of these, from slices of x
+** and w in shared memory that lie K first, so that it reads its fours as vectors; the next slice is
+** on its way in registers meanwhile. Bound: 2 N in out over the rate of F32.
 */
 #include "linear.cuh"
 
@@ -17,7 +17,7 @@ namespace
 
 enum { MOST_ROWS = 8, MOST_COLUMNS = 64 };
 enum { WARPS = 4 };
-enum { ROWS = 64, DEPTH = 16, THREADS = 128, PAD = 4 };
+enum { ROWS = 32, DEPTH = 16, THREADS = 128, PAD = 4 };
 
 __device__ __forceinline__ float finish(float sum, const float *b, int64_t column, bool gelu)
 {
@@ -54,7 +54,8 @@ __device__ __forceinline__ float4 four(tensor t, int64_t row, int64_t rows, int6
                       : make_float4(0, 0, 0, 0);
 }
 
-__device__ __forceinline__ void put(float (*slice)[ROWS + PAD], int row, int k, float4 v)
+template <int N>
+__device__ __forceinline__ void put(float (&slice)[DEPTH][N], int row, int k, float4 v)
 {
     slice[k][row] = v.x, slice[k + 1][row] = v.y, slice[k + 2][row] = v.z, slice[k + 3][row] = v.w;
 }
@@ -62,46 +63,43 @@ __device__ __forceinline__ void put(float (*slice)[ROWS + PAD], int row, int k, 
 __global__ void __launch_bounds__(THREADS)
     few_columns(tensor y, tensor x, tensor w, const float *b, bool gelu, int64_t rows)
 {
-    __shared__ __align__(16) float xs[DEPTH][ROWS + PAD], ws[DEPTH][ROWS + PAD];
-    /* loading: rows r and r + 32, four along K; summing: eight rows and four columns */
+    __shared__ __align__(16) float xs[DEPTH][ROWS + PAD], ws[DEPTH][MOST_COLUMNS + PAD];
+    /* loading: row r of x, r and r + 32 of w, four along K; summing: four rows and four columns */
     int r = threadIdx.x / 4, k4 = threadIdx.x % 4 * 4;
-    int row8 = threadIdx.x / 16 * 8, column4 = threadIdx.x % 16 * 4;
+    int row4 = threadIdx.x / 16 * 4, column4 = threadIdx.x % 16 * 4;
     int64_t first = blockIdx.x * (int64_t)ROWS, in = w.dim[1], out = w.dim[0];
-    float sum[8][4] = {};
-    float4 a[2], c[2];
+    float sum[4][4] = {};
+    float4 a, c[2];
     auto fetch = [&](int64_t k) {
-        for (int i = 0; i < 2; i++) {
-            a[i] = four(x, first + r + 32 * i, rows, k + k4);
+        a = four(x, first + r, rows, k + k4);
+        for (int i = 0; i < 2; i++)
             c[i] = four(w, r + 32 * i, out, k + k4);
-        }
     };
     fetch(0);
     for (int64_t k = 0; k < in; k += DEPTH) {
         __syncthreads();
-        for (int i = 0; i < 2; i++) {
-            put(xs, r + 32 * i, k4, a[i]);
+        put(xs, r, k4, a);
+        for (int i = 0; i < 2; i++)
             put(ws, r + 32 * i, k4, c[i]);
-        }
         __syncthreads();
         if (k + DEPTH < in)
             fetch(k + DEPTH);
 #pragma unroll
         for (int d = 0; d < DEPTH; d++) {
-            float u[8], v[4];
-            *(float4 *)u = *(const float4 *)&xs[d][row8];
-            *(float4 *)(u + 4) = *(const float4 *)&xs[d][row8 + 4];
+            float u[4], v[4];
+            *(float4 *)u = *(const float4 *)&xs[d][row4];
             *(float4 *)v = *(const float4 *)&ws[d][column4];
 #pragma unroll
-            for (int i = 0; i < 8; i++)
+            for (int i = 0; i < 4; i++)
 #pragma unroll
                 for (int j = 0; j < 4; j++)
                     sum[i][j] += u[i] * v[j];
         }
     }
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 4; i++)
         for (int j = 0; j < 4; j++)
-            if (first + row8 + i < rows && column4 + j < out)
-                ((float *)y.data)[(first + row8 + i) * y.stride + column4 + j] =
+            if (first + row4 + i < rows && column4 + j < out)
+                ((float *)y.data)[(first + row4 + i) * y.stride + column4 + j] =
                     finish(sum[i][j], b, column4 + j, gelu);
 }
 
