@@ -150,9 +150,9 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
 
 /* y = x / sqrt(mean(x^2) + eps) * gamma;  y, x A or F32 [N, D]; gamma F32 [D] */
 void rms_norm(tensor y, tensor x, tensor gamma, float eps);
-/* y = rotate(rms_norm(x)) of q and k side by side: y, x [N, n D], gamma F32 [n, D]: each of the n parts
-** has a norm of its own, over its whole width D = H x d. rope F32 [P, d/2, 2]: cos and sin of each
-** position; row n has position n mod P. Neighbours (2i, 2i+1) are a pair. */
+/* y = rotate(rms_norm(x)) of q and k side by side: y, x [N, n D], gamma F32 [n, D]; each of the n
+** parts has a norm of its own, over its whole width D = H x d. rope F32 [P, d/2, 2]: cos and sin of
+** each position; row i has position i mod P. Neighbours (2i, 2i+1) are a pair. */
 void rms_norm_rope(tensor y, tensor x, tensor gamma, float eps, tensor rope);
 /* y = silu(rms_norm(x)) */
 void rms_norm_silu(tensor y, tensor x, tensor gamma, float eps);

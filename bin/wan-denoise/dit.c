@@ -2,8 +2,8 @@
 ** dit.c: the forward pass of Wan's diffusion transformer, as equations over kernels.h.
 **
 ** Not a framework: text-to-video only, one batch, no training. The passes of guidance share latents
-** and time, so they are stacked as rows of one batch ([passes x L, D]) and differ only in the text: until
-** the first block has read it they are the same rows, which are computed once.
+** and time, so they are stacked as rows of one batch ([passes x L, D]) and differ only in the text:
+** until the first block reads it their rows are the same, and are computed once.
 ** The hard idea is the text's padding: the reference pads the context with zero rows to text_len
 ** and attends to all of them without a mask. Those rows are all alike, so one key with + ln(count)
 ** on its logit does the work of all (dit_read_text). Several ranks make a forward pass together:
@@ -184,8 +184,8 @@ static void repeat(tensor x, int passes)
         copy(rows(x, p * L, L), rows(x, 0, L));
 }
 
-/* h = attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text; `distinct`: of
- * how many passes h has rows yet */
+/* h = attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text; h comes
+ * with the rows of `distinct` passes, which the others share */
 static void cross_attention(const dit *m, int i, int passes, int distinct, tensor h,
                             const dit_text *text)
 {

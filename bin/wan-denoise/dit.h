@@ -50,8 +50,8 @@ typedef struct {
 weights *dit_find(const char *path);
 void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share);
 
-/* context: host F32 [n, text_dim], n <= text_len, of all `passes`, whoever makes them: all get as many
- * keys as the longest needs. The keys and values stay on the stack. */
+/* context: host F32 [n, text_dim], n <= text_len, of all `passes`, whoever makes them: all get as
+ * many keys as the longest needs. The keys and values stay on the stack. */
 dit_text dit_read_text(const dit *m, int passes, const tensor context[]);
 /* F32 [L, d/2, 2]: cos and sin of each token's place, for latents [16, T, Y, X]. Dies if there are
  * not as many tokens as ranks that share them. */
