@@ -140,6 +140,25 @@ sed -i 's/^part.*/part\t1/; s/^clock.*/clock\t9/' "$runs/latents.3/run"
 experiment-record -o "$TMP/tables" "$TMP/record" fp16
 is "$(column "$TMP/tables/paper_table.csv" return_code)" 0 "and no more when it was made again"
 
+# Records are named by the part that was dealt, in numbers where there was one; those from before what
+# a stage is asked to do last changed are cleared, of that stage alone.
+part=$TMP/record/fp16/sweep.parts/7
+mkdir -p "${part%/*}"
+date >"${part%/*}/dealt"
+is "$(for i in 1 2 3; do pipelines/begin-run "$TMP/begun" latents "$part"; done | sed 's/.*begun.//' | lines)" \
+    "latents.7 latents.7.2 latents.7.3" "a part's runs"
+is "$(WAN_MACHINE='node	elsewhere' pipelines/begin-run "$TMP/begun" film "$part"; sed -n 's/^node.//p' "$TMP/begun/film.7/run")" \
+    "$TMP/begun/film.7
+elsewhere" "a machine that was asked before"
+: >"$TMP/file"
+pipelines/begin-run "$TMP/file/runs" latents "$part" >"$TMP/out" 2>"$TMP/err"
+is "$?:$(cat "$TMP/out")" "1:" "a record that cannot be made"
+mv "$TMP/begun" "$TMP/record/runs"
+touch -d '1 minute ago' "$TMP/record/film.options"
+touch -d '1 minute' "$TMP/record/options"
+pipelines/clear-runs "$TMP/record"
+is "$(ls "$TMP/record/runs" | lines)" film.7 "old records go, of the stage that has changed"
+
 # ---- what is wrong ----
 
 run "$TMP/x" fp16 GPUS='0 1'

@@ -222,17 +222,10 @@ __global__ void __launch_bounds__(THREADS, 1)
 
 template <class T> void attention_few(const attention_args &a)
 {
-    static bool allowed;
-    if (!allowed)
-        ALLOW_SHARED(attention_few_kernel<T>, SHARED_BYTES);
-    allowed = true;
     work w;
     w.across = (int)ceil_div(a.lq, QUERIES);
     w.tiles = w.across * a.heads * a.batch;
-    start("start attention", attention_few_kernel<T>,
-          (unsigned)(w.tiles < device_sms ? w.tiles : device_sms), THREADS, SHARED_BYTES, 1,
-          map_rows(a.q, a.q_stride, a.lq, a, QUERIES), map_rows(a.k, a.k_stride, a.lk, a, KEYS),
-          map_rows(a.v, a.v_stride, a.lk, a, KEYS), a, w);
+    start_tiles<attention_few_kernel<T>>(a, w, KEYS, THREADS, SHARED_BYTES);
 }
 
 template void attention_few<half_t>(const attention_args &a);

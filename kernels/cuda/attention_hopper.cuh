@@ -79,4 +79,18 @@ static inline CUtensorMap map_rows(const void *x, int64_t stride, int rows, cons
     return tile_map(F16, x, 3, dim, steps, box);
 }
 
+/* Starts blocks that stay, for w.tiles tiles; boxes of 64 queries and of `keys` keys. */
+template <auto KERNEL, class W>
+static void start_tiles(const attention_args &a, const W &w, int keys, unsigned threads,
+                        size_t shared)
+{
+    static bool allowed;
+    if (!allowed)
+        ALLOW_SHARED(KERNEL, shared);
+    allowed = true;
+    start("start attention", KERNEL, (unsigned)(w.tiles < device_sms ? w.tiles : device_sms),
+          threads, shared, 1, map_rows(a.q, a.q_stride, a.lq, a, 64),
+          map_rows(a.k, a.k_stride, a.lk, a, keys), map_rows(a.v, a.v_stride, a.lk, a, keys), a, w);
+}
+
 #endif
