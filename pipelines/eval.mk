@@ -132,7 +132,7 @@ $(OUT)/model/clip:
 
 # A table that says what it said before keeps its age.
 tables: | $(TOOLS)
-	@$(call lock,$(EVAL)/); T=$(EVAL)/tables; rm -rf $$T && mkdir -p $$T && \
+	@$(call lock,$(EVAL)/); T=$(EVAL)/tables.part; rm -rf $$T && mkdir -p $$T && \
 	$(BUILD)/pair-tables -m $(MEASURE) $(VARIANTS:%=-v %) -o $$T $(EVAL) $(names) && \
 	$(STATS) -c clip,temporal < $$T/$(if $(OTHERS),pairs,clip_temporal_per_video).csv \
 	    > $$T/clip_temporal_summary.csv && \
