@@ -77,7 +77,7 @@ $(O)/common/%.o: common/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(call flags,jansson zlib libutf8proc) -c -o $@ $<
 
-$(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c))
+$(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c common/checkpoint/*.c))
 	rm -f $@ && ar rcs $@ $^
 
 $(O)/kernels/cpu/%.o: kernels/cpu/%.c

@@ -10,7 +10,7 @@
 #ifndef LOAD_H
 #define LOAD_H
 
-#include "../common/weights.h"
+#include "../common/checkpoint/weights.h"
 #include "../kernels/kernels.h"
 
 /* Parameters of w are loaded between these two. load_end() waits, and dies naming the first one

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checkpoint/weights.h"
 #include "die.h"
 #include "program.h"
-#include "weights.h"
 
 struct source {
     char *name, *where;

@@ -13,7 +13,7 @@
 
 #include "../bin/wan-denoise/noise.h"
 #include "../common/die.h"
-#include "../common/weights.h"
+#include "../common/checkpoint/weights.h"
 
 static const double BOUND = 2e-6; /* absolute */
 static weights *fixture;

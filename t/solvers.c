@@ -14,7 +14,7 @@
 
 #include "../bin/wan-denoise/solver.h"
 #include "../common/die.h"
-#include "../common/weights.h"
+#include "../common/checkpoint/weights.h"
 
 static const double BOUND = 1e-5; /* absolute, in every state */
 

@@ -8,7 +8,7 @@
 #ifndef DIT_H
 #define DIT_H
 
-#include "../../common/weights.h"
+#include "../../common/checkpoint/weights.h"
 #include "../../kernels/kernels.h"
 #include "share.h"
 

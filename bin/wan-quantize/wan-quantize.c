@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../../common/checkpoint/weights.h"
 #include "../../common/die.h"
 #include "../../common/program.h"
-#include "../../common/weights.h"
 #include "codes.h"
 #include "report.h"
 #include "wan-quantize.h"

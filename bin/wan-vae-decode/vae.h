@@ -8,7 +8,7 @@
 #ifndef VAE_H
 #define VAE_H
 
-#include "../../common/weights.h"
+#include "../../common/checkpoint/weights.h"
 #include "../../kernels/kernels.h"
 #include "band.h"
 

@@ -7,8 +7,8 @@
 
 #include "../../bin/clipscore/clip.h"
 #include "../../bin/wan-denoise/dit.h"
+#include "../../common/checkpoint/weights.h"
 #include "../../common/stream.h"
-#include "../../common/weights.h"
 #include "../../kernels/kernels.h"
 #include "fuzz.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/pth.h"
+#include "../../common/checkpoint/pth.h"
 #include "../../common/values.h"
 #include "fuzz.h"
 

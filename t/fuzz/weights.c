@@ -2,7 +2,7 @@
 ** weights.c: a checkpoint's file, whatever it is: safetensors, an index of shards, a .pth. Every
 ** tensor is touched.
 */
-#include "../../common/weights.h"
+#include "../../common/checkpoint/weights.h"
 #include "../../common/values.h"
 #include "fuzz.h"
 

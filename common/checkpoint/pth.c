@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "die.h"
+#include "../die.h"
 #include "pickle.h"
 #include "zip.h"
 

@@ -10,7 +10,7 @@
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
 
-#include "tensor.h"
+#include "../tensor.h"
 
 typedef struct weights weights;
 

@@ -19,11 +19,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "die.h"
-#include "digest.h"
-#include "filemap.h"
+#include "../die.h"
+#include "../digest.h"
+#include "../filemap.h"
+#include "../stream.h"
 #include "pth.h"
-#include "stream.h"
 
 typedef struct {
     char *path;

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "die.h"
+#include "../die.h"
 
 enum { MOST_VALUES = 1 << 19, MOST_NODES = 1 << 18, ORDERED_DICT = -1 };
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "die.h"
+#include "../die.h"
 
 enum {
     LOCAL = 0x04034b50,

@@ -6,7 +6,7 @@
 #ifndef PTH_H
 #define PTH_H
 
-#include "tensor.h"
+#include "../tensor.h"
 
 typedef struct pth pth;
 
