@@ -52,20 +52,24 @@ static tensor parse_shape(const json_t *object, place p)
     tensor_type type;
     if (!json_is_string(dtype))
         REFUSE(p, "has no %s", "dtype");
-    if (!type_from_name(&type, json_string_value(dtype)))
+    if (!type_from_name(&type, json_string_value(dtype)) || !type_in_streams(type))
         REFUSE(p, "has the unknown type '%s'", json_string_value(dtype));
     if (!json_is_array(shape))
         REFUSE(p, "has no %s", "shape");
     if (json_array_size(shape) > TENSOR_MAX_RANK)
         REFUSE(p, "has %zu dimensions, more than %d", json_array_size(shape), TENSOR_MAX_RANK);
 
-    int64_t dim[TENSOR_MAX_RANK] = {0}, bytes = (int64_t)type_size(type);
+    int64_t dim[TENSOR_MAX_RANK] = {0}, bytes = (int64_t)type_size(type), count = 1;
     int rank = (int)json_array_size(shape);
     for (int i = 0; i < rank; i++) {
         dim[i] = natural(json_array_get(shape, (size_t)i), p, "dimension");
         if (__builtin_mul_overflow(bytes, dim[i], &bytes))
             REFUSE(p, "is too large: the product of %s overflows", shape_text(i + 1, dim));
+        count *= dim[i];
     }
+    if (count % type_block(type))
+        REFUSE(p, "has %s, no whole blocks of %" PRId64 " elements", shape_text(rank, dim),
+               type_block(type));
     return tensor_make(NULL, type, rank, dim);
 }
 

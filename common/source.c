@@ -37,8 +37,9 @@ static bool is_checkpoint(FILE *file)
     unsigned char b[9] = {0};
     size_t n = fread(b, 1, sizeof b, file);
     rewind(file);
-    return n == sizeof b && b[8] != '{' &&
-           (b[0] == '{' || memcmp(b, "PK\3\4", 4) == 0 || (b[0] == 0x80 && b[1] <= 5));
+    return n == sizeof b && (memcmp(b, "GGUF", 4) == 0 || b[8] != '{') &&
+           (b[0] == '{' || b[0] == 'G' || memcmp(b, "PK\3\4", 4) == 0 ||
+            (b[0] == 0x80 && b[1] <= 5));
 }
 
 source *source_open(const char *path)
@@ -114,7 +115,7 @@ tensor source_tensor(source *s, const entry *e)
         return s->r.d.entry[e - s->r.d.entry].t;
     }
     t.data = s->map + s->begin + e->begin;
-    if ((s->begin + e->begin) % type_size(t.type)) {
+    if (type_block(t.type) == 1 && (s->begin + e->begin) % type_size(t.type)) {
         void *copy = new_bytes(tensor_bytes(t));
         s->copies = realloc(s->copies, (size_t)(s->n_copies + 1) * sizeof *s->copies);
         if (!s->copies)

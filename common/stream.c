@@ -273,6 +273,10 @@ static json_t *entry_json(const entry *e)
 static char *header_json(const document *d, const char *name)
 {
     json_t *root = json_object();
+    for (int i = 0; i < d->entries; i++)
+        if (!type_in_streams(d->entry[i].t.type))
+            die("cannot write %s: '%s' is %s, which no stream holds (-t F32 expands it)", name,
+                d->entry[i].name, type_name(d->entry[i].t.type));
     if (d->keys) {
         json_t *keys = json_object();
         for (int i = 0; i < d->keys; i++)

@@ -1,5 +1,5 @@
 /*
-** tensor.c: shapes, views and host conversions. It never allocates.
+** tensor.c: types, shapes, views and host conversions. It never allocates.
 */
 #include "tensor.h"
 
@@ -8,17 +8,69 @@
 
 #include "die.h"
 
+/* Bytes and elements of a block; an element is the block of most types. */
 static const struct {
     const char *name;
     size_t size;
+    int64_t block;
 } types[TENSOR_TYPES] = {
-    [F64] = {"F64", 8}, [I64] = {"I64", 8}, [U64] = {"U64", 8},         [F32] = {"F32", 4},
-    [I32] = {"I32", 4}, [U32] = {"U32", 4}, [F16] = {"F16", 2},         [BF16] = {"BF16", 2},
-    [I16] = {"I16", 2}, [U16] = {"U16", 2}, [F8_E4M3] = {"F8_E4M3", 1}, [F8_E5M2] = {"F8_E5M2", 1},
-    [I8] = {"I8", 1},   [U8] = {"U8", 1},   [BOOL] = {"BOOL", 1},
+    [F64] = {"F64", 8, 1},
+    [I64] = {"I64", 8, 1},
+    [U64] = {"U64", 8, 1},
+    [F32] = {"F32", 4, 1},
+    [I32] = {"I32", 4, 1},
+    [U32] = {"U32", 4, 1},
+    [F16] = {"F16", 2, 1},
+    [BF16] = {"BF16", 2, 1},
+    [I16] = {"I16", 2, 1},
+    [U16] = {"U16", 2, 1},
+    [F8_E4M3] = {"F8_E4M3", 1, 1},
+    [F8_E5M2] = {"F8_E5M2", 1, 1},
+    [I8] = {"I8", 1, 1},
+    [U8] = {"U8", 1, 1},
+    [BOOL] = {"BOOL", 1, 1},
+    [C64] = {"C64", 8, 1},
+    [F8_E8M0] = {"F8_E8M0", 1, 1},
+    [F8_E4M3FNUZ] = {"F8_E4M3FNUZ", 1, 1},
+    [F8_E5M2FNUZ] = {"F8_E5M2FNUZ", 1, 1},
+    [F6_E2M3] = {"F6_E2M3", 3, 4},
+    [F6_E3M2] = {"F6_E3M2", 3, 4},
+    [F4] = {"F4", 1, 2},
+    [Q8_1] = {"Q8_1", 40, 32},
+    [Q2_K] = {"Q2_K", 84, 256},
+    [Q3_K] = {"Q3_K", 110, 256},
+    [Q8_K] = {"Q8_K", 292, 256},
+    [IQ2_XXS] = {"IQ2_XXS", 66, 256},
+    [IQ2_XS] = {"IQ2_XS", 74, 256},
+    [IQ3_XXS] = {"IQ3_XXS", 98, 256},
+    [IQ1_S] = {"IQ1_S", 50, 256},
+    [IQ4_NL] = {"IQ4_NL", 18, 32},
+    [IQ3_S] = {"IQ3_S", 110, 256},
+    [IQ2_S] = {"IQ2_S", 82, 256},
+    [IQ4_XS] = {"IQ4_XS", 136, 256},
+    [IQ1_M] = {"IQ1_M", 56, 256},
+    [TQ1_0] = {"TQ1_0", 54, 256},
+    [TQ2_0] = {"TQ2_0", 66, 256},
+    [MXFP4] = {"MXFP4", 17, 32},
+    [NVFP4] = {"NVFP4", 36, 64},
+    [Q1_0] = {"Q1_0", 18, 128},
+    [Q8_0] = {"Q8_0", 34, 32},
+    [Q4_0] = {"Q4_0", 18, 32},
+    [Q4_1] = {"Q4_1", 20, 32},
+    [Q5_0] = {"Q5_0", 22, 32},
+    [Q5_1] = {"Q5_1", 24, 32},
+    [Q4_K] = {"Q4_K", 144, 256},
+    [Q5_K] = {"Q5_K", 176, 256},
+    [Q6_K] = {"Q6_K", 210, 256},
 };
 
 size_t type_size(tensor_type t) { return types[t].size; }
+
+int64_t type_block(tensor_type t) { return types[t].block; }
+
+bool type_has_values(tensor_type t) { return t < C64 || t >= Q8_0; }
+
+bool type_in_streams(tensor_type t) { return t < Q8_1; }
 
 const char *type_name(tensor_type t) { return types[t].name; }
 
@@ -50,7 +102,14 @@ int64_t tensor_count(tensor t)
     return n;
 }
 
-size_t tensor_bytes(tensor t) { return (size_t)tensor_count(t) * type_size(t.type); }
+/* Of i elements, which are whole blocks. */
+static size_t bytes_of(tensor_type type, int64_t i)
+{
+    assert(i % type_block(type) == 0);
+    return (size_t)(i / type_block(type)) * type_size(type);
+}
+
+size_t tensor_bytes(tensor t) { return bytes_of(t.type, tensor_count(t)); }
 
 int64_t tensor_width(tensor t) { return t.rank ? t.dim[t.rank - 1] : 1; }
 
@@ -82,7 +141,7 @@ tensor tensor_reshape(tensor t, int rank, const int64_t *dim)
     return r;
 }
 
-static void *element(tensor t, int64_t i) { return (char *)t.data + (size_t)i * type_size(t.type); }
+static void *element(tensor t, int64_t i) { return (char *)t.data + bytes_of(t.type, i); }
 
 tensor columns(tensor t, int64_t first, int64_t n)
 {
@@ -137,34 +196,6 @@ const char *tensor_text(tensor t)
     return s;
 }
 
-/* One row: n values of type `from` at src become F32 at dst. */
-static void widen(float *dst, const void *src, tensor_type from, int64_t n)
-{
-#define LOOP(ctype, expression)                                                                    \
-    for (int64_t i = 0; i < n; i++) {                                                              \
-        ctype v = ((const ctype *)src)[i];                                                         \
-        dst[i] = expression;                                                                       \
-    }                                                                                              \
-    return
-    switch (from) {
-    case F64: LOOP(double, (float)v);
-    case F32: LOOP(float, v);
-    case F16: LOOP(uint16_t, f32_of_f16(v));
-    case BF16: LOOP(uint16_t, f32_of_bf16(v));
-    case I64: LOOP(int64_t, (float)v);
-    case I32: LOOP(int32_t, (float)v);
-    case I16: LOOP(int16_t, (float)v);
-    case I8: LOOP(int8_t, (float)v);
-    case U64: LOOP(uint64_t, (float)v);
-    case U32: LOOP(uint32_t, (float)v);
-    case U16: LOOP(uint16_t, (float)v);
-    case U8: LOOP(uint8_t, (float)v);
-    case BOOL: LOOP(uint8_t, v ? 1.0f : 0.0f);
-    default: die("no arithmetic for values of type %s", type_name(from));
-    }
-#undef LOOP
-}
-
 static void narrow(void *dst, tensor_type to, const float *src, int64_t n)
 {
     switch (to) {
@@ -197,7 +228,7 @@ void host_convert(tensor dst, tensor src)
     float block[1024];
     for (int64_t i = 0; i < count; i += 1024) {
         int64_t n = count - i < 1024 ? count - i : 1024;
-        widen(block, element(src, i), src.type, n);
+        host_widen(block, element(src, i), src.type, n);
         narrow(element(dst, i), dst.type, block, n);
     }
 }

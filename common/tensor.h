@@ -4,6 +4,9 @@
 ** Every op sees a tensor of any rank as a matrix: width is the last dimension, rows the product of
 ** the others. Rows may stand further apart than they are wide (stride > width): that is how q, k
 ** and v are read out of one product. Nothing else is strided.
+**
+** Some types store elements in blocks (32 of Q8_0 in 34 bytes): then all that is counted here is
+** still elements, and views begin and end where blocks do.
 */
 #ifndef TENSOR_H
 #define TENSOR_H
@@ -19,7 +22,8 @@ extern "C" {
 
 enum { TENSOR_MAX_RANK = 8 };
 
-/* The types of safetensors, widest first: streams are written in this order. */
+/* The types of safetensors, widest first: streams are written in this order. Then what else there is
+** in checkpoints. */
 typedef enum {
     F64,
     I64,
@@ -36,6 +40,39 @@ typedef enum {
     I8,
     U8,
     BOOL,
+    C64, /* from here on: told by name, never computed from */
+    F8_E8M0,
+    F8_E4M3FNUZ,
+    F8_E5M2FNUZ,
+    F6_E2M3,
+    F6_E3M2,
+    F4,
+    Q8_1, /* from here on: of ggml, which no stream holds */
+    Q2_K,
+    Q3_K,
+    Q8_K,
+    IQ2_XXS,
+    IQ2_XS,
+    IQ3_XXS,
+    IQ1_S,
+    IQ4_NL,
+    IQ3_S,
+    IQ2_S,
+    IQ4_XS,
+    IQ1_M,
+    TQ1_0,
+    TQ2_0,
+    MXFP4,
+    NVFP4,
+    Q1_0,
+    Q8_0, /* from here on: blocks whose values are read */
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q4_K,
+    Q5_K,
+    Q6_K,
     TENSOR_TYPES
 } tensor_type;
 
@@ -47,9 +84,12 @@ typedef struct {
     void *data;     /* host or device memory; NULL: absent (an optional parameter) */
 } tensor;
 
-size_t type_size(tensor_type t);      /* bytes an element */
-const char *type_name(tensor_type t); /* "F32", as in safetensors */
+size_t type_size(tensor_type t);      /* bytes an element, or a block */
+int64_t type_block(tensor_type t);    /* elements a block; 1 for most */
+const char *type_name(tensor_type t); /* "F32", as in safetensors, or "Q4_K", as in ggml */
 bool type_from_name(tensor_type *t, const char *name);
+bool type_has_values(tensor_type t); /* host_widen() knows it */
+bool type_in_streams(tensor_type t); /* safetensors has it */
 
 /* tensor_of(p, F32, 3, 4) is [3, 4] at p: the dimensions are the arguments behind the type. */
 #define tensor_of(data, type, ...)                                                                 \
@@ -78,8 +118,10 @@ tensor slice(tensor t, int64_t first,
 const char *tensor_text(tensor t);
 const char *shape_text(int rank, const int64_t *dim);
 
-/* Host memory: dst gets src's values in dst's type (F64 F32 F16 BF16 I8 ... to F32; F32 to F16 BF16
- * F64; same to same). */
+/* y = the n values at x, whole blocks: each exactly what its type says, as F32 (of F64 and 64-bit
+ * integers the nearest). */
+void host_widen(float *y, const void *x, tensor_type type, int64_t n);
+/* Host memory: dst gets src's values in dst's type (any to F32, F16, BF16, F64; same to same). */
 void host_convert(tensor dst, tensor src);
 
 /* ---- 16-bit floats, for loops that the compiler vectorises ---- */

@@ -1,8 +1,5 @@
 /*
 ** values.c: any element type to F64, and summaries in one pass.
-**
-** The 8-bit floats are decoded here and nowhere else: no model uses them, but checkpoints have them
-** and tensor-info should say what is in those.
 */
 #include "values.h"
 
@@ -10,22 +7,25 @@
 
 enum { BLOCK = 4096 };
 
-/* Sign, `bits` of mantissa, and the rest exponent with this bias. E4M3 (OCP "FN") has no infinity
- * and one NaN; E5M2 is the upper half of an F16. */
-static double f8_e4m3(uint8_t v)
+/* Of types that are exact in F32. Elements before and behind what is asked for may share a block. */
+static void widened(double *to, tensor t, int64_t first, int64_t n)
 {
-    int exponent = v >> 3 & 15, mantissa = v & 7;
-    double m = exponent ? ldexp(8 + mantissa, exponent - 10) : ldexp(mantissa, -9);
-    if ((v & 0x7f) == 0x7f)
-        return NAN;
-    return v & 0x80 ? -m : m;
+    enum { MOST = 512 };
+    float room[MOST];
+    int64_t block = type_block(t.type), skip = first % block;
+    const char *from = (const char *)t.data + (size_t)(first / block) * type_size(t.type);
+    for (int64_t done = 0; done < n; from += MOST / block * (int64_t)type_size(t.type), skip = 0) {
+        int64_t whole = (skip + n - done + block - 1) / block * block;
+        whole = whole < MOST ? whole : MOST;
+        host_widen(room, from, t.type, whole);
+        for (int64_t i = skip; i < whole && done < n; i++)
+            to[done++] = (double)room[i];
+    }
 }
-
-static double f8_e5m2(uint8_t v) { return (double)f32_of_f16((uint16_t)(v << 8)); }
 
 void values(double *to, tensor t, int64_t first, int64_t n)
 {
-    const void *from = (const char *)t.data + (size_t)first * type_size(t.type);
+    const void *from = (const char *)t.data + (size_t)first * type_size(t.type); /* if no blocks */
 #define LOOP(ctype, expression)                                                                    \
     for (int64_t i = 0; i < n; i++) {                                                              \
         ctype v = ((const ctype *)from)[i];                                                        \
@@ -43,12 +43,10 @@ void values(double *to, tensor t, int64_t first, int64_t n)
     case BF16: LOOP(uint16_t, f32_of_bf16(v));
     case I16: LOOP(int16_t, v);
     case U16: LOOP(uint16_t, v);
-    case F8_E4M3: LOOP(uint8_t, f8_e4m3(v));
-    case F8_E5M2: LOOP(uint8_t, f8_e5m2(v));
     case I8: LOOP(int8_t, v);
     case U8: LOOP(uint8_t, v);
     case BOOL: LOOP(uint8_t, v != 0);
-    case TENSOR_TYPES: break;
+    default: widened(to, t, first, n);
     }
 #undef LOOP
 }

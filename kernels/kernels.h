@@ -18,7 +18,7 @@
 #ifndef KERNELS_H
 #define KERNELS_H
 
-#include "../common/tensor.h"
+#include "formats.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,7 +42,7 @@ size_t device_peak_bytes(void);
 void device_wait(void);
 
 /* The type of activations that meet weights of this type: F32 on the CPU; on CUDA F16 and BF16 for
-** those, else F32. With I8 weights the caller decides. */
+** those, else F32. With codes the caller decides. */
 tensor_type operand_type(tensor_type stored);
 
 /* ---- memory: one stack; reset frees all that was taken since the mark ---- */
@@ -100,17 +100,19 @@ double ranks_greatest(double x);
 
 /* ---- parameters ---- */
 
-/* y = x w^T, times scale (if I8), plus b (if present). */
-typedef struct {
-    tensor w;     /* [out, in] F32 F16 BF16 I8 */
-    tensor scale; /* [out] F32, with I8 only */
-    tensor b;     /* [out] F32, or absent (data NULL) */
+/* y = x w^T, times scale, plus b (where these are present). Which types w may have, and which have
+** scales: formats.h. */
+typedef struct linear_weight {
+    tensor w;                          /* [out, in] F32 F16 BF16, or codes */
+    tensor scale;                      /* [out] F32, or absent (data NULL) */
+    tensor b;                          /* [out] F32, or absent */
+    const struct linear_weight *below; /* more rows, of another type, under these; or NULL */
 } linear_weight;
 
-/* The rows of n host weights joined into one (q, k and v as one product): w[i] [out_i, in];
-** scale[i] [out_i] (any rank) with I8, else absent; b[i] [out_i], or absent in all. Stored as
-** `type`, unless w is I8, which stays. On the CPU n = 1 copies nothing if the type is the stored
-** one. */
+/* The rows of n host weights joined into one (q, k and v as one product): w[i] [out_i, in], all of
+** one type if they are codes; scale[i] [out_i] (any rank), b[i] [out_i], or absent in all. Stored
+** as `type`, unless w are codes, which stay. On the CPU n = 1 copies nothing if the type is the
+** stored one. */
 linear_weight linear_upload(int n, const tensor w[], const tensor scale[], const tensor b[],
                             tensor_type type);
 
@@ -173,7 +175,7 @@ void silu(tensor y, tensor x);
 void quick_gelu(tensor y, tensor x);
 /* y = sum of c[i] * x[i] over n <= 8, all F32 and of one count. A solver's step is one of these. */
 void linear_combination(tensor y, int n, const tensor x[], const double c[]);
-/* How many values of x (F32 F16 BF16) are NaN or infinite; waits. */
+/* How many values of x (any that a weight may be stored as) are NaN or infinite; waits. */
 int64_t count_nonfinite(tensor x);
 /* n, one I64, is that. */
 void nonfinite_count(tensor n, tensor x);

@@ -24,13 +24,14 @@ comparison compare(tensor a, tensor b)
 {
     comparison c = {.count = tensor_count(a)};
     double x[BLOCK], y[BLOCK], differences = 0, squares = 0;
+    bool bits = a.type == b.type && type_block(a.type) == 1;
     assert(tensor_count(b) == c.count);
     for (int64_t first = 0; first < c.count; first += BLOCK) {
         int64_t n = c.count - first < BLOCK ? c.count - first : BLOCK;
         values(x, a, first, n);
         values(y, b, first, n);
         for (int64_t i = 0; i < n; i++) {
-            c.same += a.type == b.type ? same_bits(a, b, first + i) : x[i] == y[i];
+            c.same += bits ? same_bits(a, b, first + i) : x[i] == y[i];
             if (isnan(x[i]) || isnan(y[i])) {
                 c.nans++;
                 continue;

@@ -57,7 +57,7 @@ INLINE float gelu_f32(float x)
     return x / (1.0f + exp_f32(-2.0f * u));
 }
 
-/* Columns [k, k + n) of row `row` of w [.., ..] F32 F16 BF16 I8 as F32. */
+/* Columns [k, k + n) of row `row` of w [.., ..], whole blocks, as F32. */
 void widen_row(float *y, tensor w, int64_t row, int64_t k, int64_t n);
 
 /* Memory for each thread of the next parallel loop, on the scratch stack: thread i has

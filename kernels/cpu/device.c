@@ -65,7 +65,8 @@ float *thread_buffers(int64_t floats)
 
 tensor upload(tensor host, tensor_type type)
 {
-    if (host.type == type && tensor_contiguous(host) && (uintptr_t)host.data % type_size(type) == 0)
+    bool aligned = type_block(type) > 1 || (uintptr_t)host.data % type_size(type) == 0;
+    if (host.type == type && tensor_contiguous(host) && aligned)
         return host;
     tensor y = scratch_tensor(type, host.rank, host.dim);
     copy(y, host);
@@ -91,7 +92,7 @@ void download_finish(void) {}
 
 static void *row_of(tensor t, int64_t row)
 {
-    return (char *)t.data + (size_t)(row * t.stride) * type_size(t.type);
+    return (char *)t.data + (size_t)(row * t.stride / type_block(t.type)) * type_size(t.type);
 }
 
 VECTORISED static void to_bf16(uint16_t *y, const float *x, int64_t n)
@@ -106,7 +107,8 @@ static void copy_row(tensor y, tensor x, int64_t row)
 {
     int64_t n = tensor_width(x);
     if (y.type == x.type) {
-        memcpy(row_of(y, row), row_of(x, row), (size_t)n * type_size(y.type));
+        memcpy(row_of(y, row), row_of(x, row),
+               (size_t)(n / type_block(y.type)) * type_size(y.type));
         return;
     }
     if (y.type == F32 && (x.type == F16 || x.type == BF16 || x.type == I8)) {

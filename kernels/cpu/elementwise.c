@@ -138,9 +138,13 @@ static int64_t nonfinite_in_row(tensor x, int64_t row)
     int64_t count = 0, D = tensor_width(x), first = row * x.stride;
     for (int64_t at = 0; at < D; at += PIECE) {
         int32_t n = (int32_t)min_i64(PIECE, D - at);
-        if (x.type == F32)
+        if (x.type == F32) {
             count += nonfinite_f32((const float *)x.data + first + at, n);
-        else
+        } else if (is_codes(x.type)) {
+            float wide[PIECE];
+            widen_row(wide, x, row, at, n);
+            count += nonfinite_f32(wide, n);
+        } else
             count += nonfinite_16((const uint16_t *)x.data + first + at,
                                   x.type == F16 ? 0x7c00 : 0x7f80, n);
     }
@@ -150,8 +154,9 @@ static int64_t nonfinite_in_row(tensor x, int64_t row)
 int64_t count_nonfinite(tensor x)
 {
     int64_t count = 0, N = tensor_rows(x);
-    check_one(x.type == F32 || x.type == F16 || x.type == BF16, "count_nonfinite", x,
-              "F32, F16 or BF16");
+    check_one(format_of(x.type) != NULL, "count_nonfinite", x, "of a type that weights have");
+    if (x.type == I8)
+        return 0;
 #pragma omp parallel for reduction(+ : count) if (tensor_count(x) >= PARALLEL_FROM)
     for (int64_t i = 0; i < N; i++)
         count += nonfinite_in_row(x, i);

@@ -1,10 +1,10 @@
 /*
-** linear.c: y = x w^T, times the rows' scales if w is I8, plus b; and its gelu.
+** linear.c: y = x w^T, times the rows' scales, plus b; and its gelu.
 **
 ** Weights stay as they are stored. A tile of y is made by one thread: block by block along the
 ** inner dimension, a panel of w becomes F32 in the thread's memory and the BLAS adds its product
 ** to the tile; scale, bias and gelu follow while the tile is in the cache. F32 weights are used
-** where they lie. I8 codes are integers up to 127, exact as F32, so the scale meets only the sum.
+** where they lie. Codes are exact as F32, so their scales meet only the sum.
 **
 ** The tiles' sizes follow from the shapes, never from the number of threads: the same bytes with
 ** any number of them.
@@ -56,7 +56,7 @@ static void tile(tensor y, tensor x, const linear_weight *l, bool gelu, int64_t 
                     f32_row(x, r) + k, (int)x.stride, w, (int)ld, k ? 1.0f : 0.0f,
                     f32_row(y, r) + o, (int)y.stride);
     }
-    const float *scale = l->w.type == I8 ? (const float *)l->scale.data + o : NULL;
+    const float *scale = l->scale.data ? (const float *)l->scale.data + o : NULL;
     const float *b = l->b.data ? (const float *)l->b.data + o : NULL;
     for (int64_t i = r; i < r + m; i++) {
         finish_row(f32_row(y, i) + o, scale, b, n);
@@ -69,15 +69,13 @@ static void check(const char *op, tensor y, tensor x, tensor w, tensor scale, te
 {
     check_one(y.type == F32, op, y, "F32");
     check_one(x.type == F32, op, x, "F32");
-    check_one(w.rank == 2 && w.dim[1] > 0 &&
-                  (w.type == F32 || w.type == F16 || w.type == BF16 || w.type == I8),
-              op, w, "a matrix of F32, F16, BF16 or I8");
+    check_one(is_weight(w, scale.data != NULL) && w.dim[1] > 0, op, w,
+              "a matrix in a format of weights");
     check_pair(tensor_width(x) == w.dim[1], op, x, w);
     check_pair(tensor_width(y) == w.dim[0], op, y, w);
     check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
-    if (w.type == I8)
-        check_pair(scale.data && scale.type == F32 && tensor_count(scale) == w.dim[0], op, scale,
-                   w);
+    if (scale.data)
+        check_pair(scale.type == F32 && tensor_count(scale) == w.dim[0], op, scale, w);
     if (b.data)
         check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
 }
@@ -110,11 +108,24 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
     scratch_reset(mark);
 }
 
-void linear(tensor y, tensor x, const linear_weight *l) { product("linear", y, x, l, false); }
+/* The rows that are stored in one way make so many columns of y. */
+static void each_part(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
+{
+    int64_t at = 0;
+    if (!l->below) {
+        product(op, y, x, l, gelu);
+        return;
+    }
+    for (; l; at += l->w.dim[0], l = l->below)
+        product(op, columns(y, at, l->w.dim[0]), x, l, gelu);
+    check_one(at == tensor_width(y), op, y, "as wide as w has rows");
+}
+
+void linear(tensor y, tensor x, const linear_weight *l) { each_part("linear", y, x, l, false); }
 
 void linear_gelu(tensor y, tensor x, const linear_weight *l)
 {
-    product("linear_gelu", y, x, l, true);
+    each_part("linear_gelu", y, x, l, true);
 }
 
 void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate)
@@ -156,17 +167,19 @@ linear_weight linear_upload(int n, const tensor w[], const tensor scale[], const
 {
     const char *op = "linear_upload";
     int64_t out = 0, at = 0;
-    bool codes = w[0].type == I8;
+    bool codes = is_codes(w[0].type);
     check_one(w[0].rank == 2, op, w[0], "a matrix");
     for (int i = 0; i < n; i++) {
-        check_pair(w[i].rank == 2 && w[i].dim[1] == w[0].dim[1] && (w[i].type == I8) == codes, op,
-                   w[i], w[0]);
+        check_pair(w[i].rank == 2 && w[i].dim[1] == w[0].dim[1] &&
+                       (codes ? w[i].type == w[0].type : !is_codes(w[i].type)),
+                   op, w[i], w[0]);
         out += w[i].dim[0];
     }
-    if (codes && (!scale || !scale[0].data))
-        die("%s: w is %s, but has no scale", op, tensor_text(w[0]));
+    if (codes && !is_weight(w[0], scale && scale[0].data))
+        die("%s: w is %s, and has %s", op, tensor_text(w[0]),
+            scale && scale[0].data ? "scales" : "no scales");
     if (codes)
-        type = I8;
+        type = w[0].type;
     linear_weight l = {.b = join_vectors("b", n, b, w)};
     if (codes)
         l.scale = join_vectors("scale", n, scale, w);

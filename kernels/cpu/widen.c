@@ -1,5 +1,5 @@
 /*
-** widen.c: stored weights as F32: exact for every F16, BF16 and I8 value.
+** widen.c: stored weights as F32, exactly, whatever their format (common/blocks.c has the blocks).
 */
 #include "cpu.h"
 
@@ -51,12 +51,13 @@ VECTORISED static void widen_i8(float *y, const int8_t *x, int64_t n)
 
 void widen_row(float *y, tensor w, int64_t row, int64_t k, int64_t n)
 {
-    int64_t at = row * w.stride + k;
+    int64_t at = row * w.stride + k, block = type_block(w.type);
     switch (w.type) {
     case F32: memcpy(y, (const float *)w.data + at, (size_t)n * 4); return;
     case F16: widen_f16(y, (const uint16_t *)w.data + at, n); return;
     case BF16: widen_bf16(y, (const uint16_t *)w.data + at, n); return;
     case I8: widen_i8(y, (const int8_t *)w.data + at, n); return;
-    default: die("no weights of type %s", type_name(w.type));
+    default:
+        host_widen(y, (const char *)w.data + (size_t)(at / block) * type_size(w.type), w.type, n);
     }
 }

@@ -1,0 +1,177 @@
+/*
+** blocks.c: the values of every type as F32, exactly.
+**
+** ggml's blocks hold their scales inside. Their values are what gguf-py's dequantize() makes of
+** them, bit for bit: each product and sum below is one operation of F32, in that order, and none
+** are contracted (ISO C, no -ffast-math). Q4_K and its like are blocks of 256 in groups of 32 or 16,
+** whose scales are codes of 6 or 8 bits themselves.
+**
+** The layouts: ggml's ggml-common.h (MIT), block_q8_0 and following.
+*/
+#include "die.h"
+#include "tensor.h"
+
+static float f16_at(const uint8_t *p) { return f32_of_f16((uint16_t)(p[0] | p[1] << 8)); }
+
+/* ---- eight bits ---- */
+
+/* Sign, four bits of exponent (bias 7), three of mantissa; no infinity, one NaN (OCP "FN"). */
+static float f32_of_e4m3(uint8_t v)
+{
+    uint32_t sign = (uint32_t)(v & 0x80) << 24, rest = (uint32_t)(v & 0x7f) << 20;
+    if ((v & 0x7f) == 0x7f)
+        return f32_of_bits(sign | 0x7fc00000u);
+    return f32_of_bits(sign | bits_of_f32(f32_of_bits(rest) * 0x1p120f)); /* 7 to 127 */
+}
+
+/* ---- 32 elements, and an F16 scale d before them ---- */
+
+/* d q */
+static void q8_0(float *y, const uint8_t *b)
+{
+    float d = f16_at(b);
+    for (int i = 0; i < 32; i++)
+        y[i] = d * (float)(int8_t)b[2 + i];
+}
+
+/* q: four bits, the low halves of 16 bytes first, then the high ones */
+static int low_high(const uint8_t *q, int i) { return i < 16 ? q[i] & 15 : q[i - 16] >> 4; }
+
+/* d (q - 8) */
+static void q4_0(float *y, const uint8_t *b)
+{
+    float d = f16_at(b);
+    for (int i = 0; i < 32; i++)
+        y[i] = d * (float)(low_high(b + 2, i) - 8);
+}
+
+/* d q + m */
+static void q4_1(float *y, const uint8_t *b)
+{
+    float d = f16_at(b), m = f16_at(b + 2);
+    for (int i = 0; i < 32; i++)
+        y[i] = d * (float)low_high(b + 4, i) + m;
+}
+
+/* The fifth bits stand together before the others. */
+static int fifth(const uint8_t *h, int i) { return (h[i / 8] >> i % 8 & 1) << 4; }
+
+/* d (q - 16) */
+static void q5_0(float *y, const uint8_t *b)
+{
+    float d = f16_at(b);
+    for (int i = 0; i < 32; i++)
+        y[i] = d * (float)((low_high(b + 6, i) | fifth(b + 2, i)) - 16);
+}
+
+/* d q + m */
+static void q5_1(float *y, const uint8_t *b)
+{
+    float d = f16_at(b), m = f16_at(b + 2);
+    for (int i = 0; i < 32; i++)
+        y[i] = d * (float)(low_high(b + 8, i) | fifth(b + 4, i)) + m;
+}
+
+/* ---- 256 elements ---- */
+
+/* Scale and minimum of group j < 8: six bits each, of 12 bytes. The upper two bits of the last four
+ * of both lie above the first four. */
+static void group_scale(const uint8_t *s, int j, float *scale, float *least)
+{
+    int a, b;
+    if (j < 4) {
+        a = s[j] & 63;
+        b = s[j + 4] & 63;
+    } else {
+        a = (s[j + 4] & 15) | s[j - 4] >> 6 << 4;
+        b = s[j + 4] >> 4 | s[j] >> 6 << 4;
+    }
+    *scale = (float)a;
+    *least = (float)b;
+}
+
+/* (d scale) q - (dmin least), q of four bits, or five with the fifth in `high`: bit j of byte i. */
+static void q45_k(float *y, const uint8_t *b, const uint8_t *high, const uint8_t *q)
+{
+    float d = f16_at(b), dmin = f16_at(b + 2);
+    for (int j = 0; j < 8; j++) {
+        float scale, least;
+        group_scale(b + 4, j, &scale, &least);
+        scale *= d;
+        least *= dmin;
+        for (int i = 0; i < 32; i++) {
+            int code = q[j / 2 * 32 + i] >> 4 * (j % 2) & 15;
+            if (high)
+                code |= (high[i] >> j & 1) << 4;
+            y[32 * j + i] = scale * (float)code - least;
+        }
+    }
+}
+
+static void q4_k(float *y, const uint8_t *b) { q45_k(y, b, NULL, b + 16); }
+
+static void q5_k(float *y, const uint8_t *b) { q45_k(y, b, b + 16, b + 48); }
+
+/* (d scale) (q - 32): 128 low halves of bytes, 64 bytes of upper pairs of bits, 16 signed scales, d */
+static void q6_k(float *y, const uint8_t *b)
+{
+    const uint8_t *low = b, *high = b + 128;
+    const int8_t *scales = (const int8_t *)b + 192;
+    float d = f16_at(b + 208);
+    for (int i = 0; i < 256; i++) {
+        int half = i / 128, quarter = i / 32 % 4, k = i % 32;
+        int code = low[64 * half + 32 * (quarter % 2) + k] >> 4 * (quarter / 2) & 15;
+        code |= (high[32 * half + k] >> 2 * quarter & 3) << 4;
+        y[i] = d * (float)scales[i / 16] * (float)(code - 32);
+    }
+}
+
+/* ---- all ---- */
+
+static void widen_blocks(float *y, const uint8_t *x, tensor_type type, int64_t n)
+{
+    static void (*const one[TENSOR_TYPES])(float *, const uint8_t *) = {
+        [Q8_0] = q8_0, [Q4_0] = q4_0, [Q4_1] = q4_1, [Q5_0] = q5_0,
+        [Q5_1] = q5_1, [Q4_K] = q4_k, [Q5_K] = q5_k, [Q6_K] = q6_k,
+    };
+    size_t size = type_size(type);
+    for (int64_t i = 0, block = type_block(type); i < n; i += block, x += size)
+        one[type](y + i, x);
+}
+
+void host_widen(float *y, const void *x, tensor_type type, int64_t n)
+{
+#define LOOP(ctype, expression)                                                                    \
+    for (int64_t i = 0; i < n; i++) {                                                              \
+        ctype v = ((const ctype *)x)[i];                                                           \
+        y[i] = expression;                                                                         \
+    }                                                                                              \
+    return
+    switch (type) {
+    case F64: LOOP(double, (float)v);
+    case F32: memcpy(y, x, (size_t)n * 4); return;
+    case F16: LOOP(uint16_t, f32_of_f16(v));
+    case BF16: LOOP(uint16_t, f32_of_bf16(v));
+    case F8_E4M3: LOOP(uint8_t, f32_of_e4m3(v));
+    case F8_E5M2: LOOP(uint8_t, f32_of_f16((uint16_t)(v << 8)));
+    case I64: LOOP(int64_t, (float)v);
+    case I32: LOOP(int32_t, (float)v);
+    case I16: LOOP(int16_t, (float)v);
+    case I8: LOOP(int8_t, (float)v);
+    case U64: LOOP(uint64_t, (float)v);
+    case U32: LOOP(uint32_t, (float)v);
+    case U16: LOOP(uint16_t, (float)v);
+    case U8: LOOP(uint8_t, (float)v);
+    case BOOL: LOOP(uint8_t, v ? 1.0f : 0.0f);
+    case Q8_0:
+    case Q4_0:
+    case Q4_1:
+    case Q5_0:
+    case Q5_1:
+    case Q4_K:
+    case Q5_K:
+    case Q6_K: widen_blocks(y, x, type, n); return;
+    default: die("values of type %s are not read", type_name(type));
+    }
+#undef LOOP
+}
