@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/checkpoint/stored.h"
 #include "../common/die.h"
 #include "../common/program.h"
 
@@ -27,7 +28,7 @@ static void count_bytes(tensor t)
 /* Parameters whose values have been looked at, but not yet what was found. */
 enum { MOST_ASKED = 2048 };
 static struct {
-    const weights *w;
+    weights *w;
     tensor count; /* I64 [MOST_ASKED], on the device */
     int n;
     char *name[MOST_ASKED];
@@ -61,70 +62,97 @@ static void hear(void)
 void load_end(void)
 {
     hear();
+    weights_report_unused(asked.w);
     asked.w = NULL;
 }
 
 static void ask_finite(const char *name, tensor t)
 {
     assert(asked.w);
-    if (t.type != F32 && t.type != F16 && t.type != BF16)
+    if (t.type == I8)
         return;
     if (asked.n == MOST_ASKED)
         hear();
-    asked.name[asked.n] = new_format("%s", name);
+    asked.name[asked.n] = new_format("%s", weights_called(asked.w, name));
     asked.type[asked.n] = t.type;
     nonfinite_count(slice(asked.count, asked.n++, 1), t);
 }
 
 /* ---- parameters ---- */
 
-/* A convolution whose kernel is one pixel, or as large as its stride, is a product: [out, ...]. */
-static tensor as_matrix(weights *w, const char *name, int64_t out, int64_t in)
+/* NAME.weight as it is stored, [out, in]: a convolution whose kernel is one pixel, or as large as its
+ * stride, is a product, whatever its rank. */
+static stored as_matrix(weights *w, const char *name, int64_t out, int64_t in)
 {
-    tensor t = weights_any(w, name);
-    int64_t first = t.rank ? t.dim[0] : 0, rest = first ? tensor_count(t) / first : 0;
-    if (t.rank < 2 || (out >= 0 && first != out) || (in >= 0 && rest != in))
-        return weights_tensor(w, name, out, in); /* dies, naming both shapes */
-    return reshape(t, first, rest);
+    char full[256];
+    snprintf(full, sizeof full, "%s.weight", name);
+    stored s = weights_stored(w, name);
+    int64_t first = s.w.rank ? s.w.dim[0] : 1, rest = first ? tensor_count(s.w) / first : 0;
+    if (s.w.rank < 2 || (out >= 0 && first != out) || (in >= 0 && rest != in))
+        weights_tensor(w, full, out, in); /* dies, naming both shapes */
+    s.w = reshape(s.w, first, rest);
+    const weight_format *f = format_of(s.w.type);
+    if (f && rest % f->elements)
+        die("%s is %s in %s: its rows of %lld are no whole blocks of %d", weights_called(w, full),
+            type_name(s.w.type), weights_path(w), (long long)rest, f->elements);
+    return s;
 }
 
-/* Has each of the n weights that l joins finite values only? */
-static void ask_parts(const linear_weight *l, const char *prefix, int n, const char *const suffix[],
-                      const tensor weight[])
+/* One of several weights whose rows are joined. */
+typedef struct {
+    stored s;
+    tensor bias; /* or absent */
+    char name[256];
+} part;
+
+static part read_part(weights *w, const char *prefix, const char *suffix, int64_t out, int64_t in)
+{
+    part p;
+    char bias[300];
+    snprintf(p.name, sizeof p.name, "%s%s", prefix, suffix);
+    snprintf(bias, sizeof bias, "%s.bias", p.name);
+    p.s = as_matrix(w, p.name, out, in);
+    p.bias = weights_has(w, bias) ? weights_tensor(w, bias, p.s.w.dim[0]) : (tensor){0};
+    return p;
+}
+
+/* Can their rows be stored as one? Floats become one type; codes are as they are. */
+static bool alike(const part *a, const part *b)
+{
+    if (!a->bias.data != !b->bias.data)
+        return false;
+    if (!is_codes(a->s.w.type) && !is_codes(b->s.w.type))
+        return true;
+    return a->s.w.type == b->s.w.type && !a->s.scale.data == !b->s.scale.data;
+}
+
+/* Have the n parts that l joins finite values only? */
+static void ask_parts(const linear_weight *l, int n, const part p[])
 {
     static const char *const ends[] = {".weight", ".weight_scale", ".bias"};
-    const tensor parts[] = {l->w, l->scale, l->b};
-    char name[256];
+    const tensor whole[] = {l->w, l->scale, l->b};
+    char name[300];
     int64_t at = 0;
-    for (int i = 0; i < n; at += weight[i++].dim[0])
+    for (int i = 0; i < n; at += p[i++].s.w.dim[0])
         for (int k = 0; k < 3; k++) {
-            snprintf(name, sizeof name, "%s%s%s", prefix, suffix[i], ends[k]);
-            if (parts[k].data)
-                ask_finite(name, slice(parts[k], at, weight[i].dim[0]));
+            snprintf(name, sizeof name, "%s%s", p[i].name, ends[k]);
+            if (whole[k].data)
+                ask_finite(name, slice(whole[k], at, p[i].s.w.dim[0]));
         }
 }
 
-linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
-                          int64_t out, int64_t in, tensor_type type)
+/* The rows of n parts that are alike. */
+static linear_weight upload_parts(int n, const part p[], tensor_type type)
 {
     enum { MOST = 4 };
-    tensor weight[MOST], scale[MOST] = {{0}}, bias[MOST] = {{0}};
-    char name[256];
-    if (n < 1 || n > MOST)
-        die("cannot join %d weights", n);
+    tensor weight[MOST], scale[MOST], bias[MOST];
     for (int i = 0; i < n; i++) {
-        snprintf(name, sizeof name, "%s%s.weight", prefix, suffix[i]);
-        weight[i] = as_matrix(w, name, out, in);
-        if (weight[i].type == I8) {
-            snprintf(name, sizeof name, "%s%s.weight_scale", prefix, suffix[i]);
-            scale[i] = weights_tensor(w, name, weight[i].dim[0]);
-        }
-        snprintf(name, sizeof name, "%s%s.bias", prefix, suffix[i]);
-        if (weights_has(w, name))
-            bias[i] = weights_tensor(w, name, weight[i].dim[0]);
+        weight[i] = p[i].s.w;
+        scale[i] = p[i].s.scale;
+        bias[i] = p[i].bias;
     }
     linear_weight l = linear_upload(n, weight, scale, bias, type);
-    ask_parts(&l, prefix, n, suffix, weight);
+    ask_parts(&l, n, p);
     count_bytes(l.w);
     if (l.scale.data)
         count_bytes(l.scale);
@@ -134,6 +162,30 @@ linear_weight load_joined(weights *w, const char *prefix, int n, const char *con
         if (l.w.data != weight[i].data)
             weights_done(weight[i]);
     return l;
+}
+
+linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
+                          int64_t out, int64_t in, tensor_type type)
+{
+    enum { MOST = 4 };
+    part p[MOST];
+    linear_weight first = {.below = NULL}, *last = &first;
+    if (n < 1 || n > MOST)
+        die("cannot join %d weights", n);
+    for (int i = 0; i < n; i++)
+        p[i] = read_part(w, prefix, suffix[i], out, in);
+    for (int i = 0, k; i < n; i = k) {
+        for (k = i + 1; k < n && alike(p + i, p + k);)
+            k++;
+        linear_weight l = upload_parts(k - i, p + i, type);
+        if (i) {
+            linear_weight *below = weights_keep(w, new_bytes(sizeof *below));
+            last->below = below;
+            last = below;
+        }
+        *last = l;
+    }
+    return first;
 }
 
 linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
@@ -146,8 +198,11 @@ tensor load_vector(weights *w, const char *name, int64_t n)
 {
     tensor t = weights_any(w, name);
     if (tensor_count(t) != n)
-        die("%s is %s in %s, but %lld elements are needed", name, tensor_text(t), weights_path(w),
-            (long long)n);
+        die("%s is %s in %s, but %lld elements are needed", weights_called(w, name), tensor_text(t),
+            weights_path(w), (long long)n);
+    if (!type_has_values(t.type))
+        die("%s is %s in %s, a type that is not read", weights_called(w, name), tensor_text(t),
+            weights_path(w));
     tensor v = upload(reshape(t, n), F32);
     ask_finite(name, v);
     count_bytes(v);
@@ -213,15 +268,24 @@ static void channels_done(const channels *c, const char *name, tensor weight, te
         weights_done(c->t);
 }
 
+/* NAME.weight as floats: codes become F32, in memory that stays with w. */
+static tensor as_floats(weights *w, const char *name)
+{
+    stored s = weights_stored(w, name);
+    if (!is_codes(s.w.type))
+        return s.w;
+    tensor y = stored_expanded(&s);
+    weights_keep(w, y.data);
+    return y;
+}
+
 conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
 {
-    char full[256];
-    snprintf(full, sizeof full, "%s.weight", name);
-    tensor t = weights_any(w, full);
+    tensor t = as_floats(w, name);
     if ((t.rank != 4 && t.rank != 5) || (out >= 0 && t.dim[0] != out) ||
         (in >= 0 && t.dim[1] != in))
-        die("%s is %s in %s, but [%lld, %lld, ...] of rank 4 or 5 is needed", full, tensor_text(t),
-            weights_path(w), (long long)out, (long long)in);
+        die("%s.weight is %s in %s, but [%lld, %lld, ...] of rank 4 or 5 is needed", name,
+            tensor_text(t), weights_path(w), (long long)out, (long long)in);
     channels c = channels_of(w, name, t);
     conv_weight conv = conv_upload(c.weight, c.bias, type);
     channels_done(&c, name, conv.w, conv.b);
@@ -231,9 +295,10 @@ conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, ten
 linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t in,
                              tensor_type type)
 {
-    char full[256];
-    snprintf(full, sizeof full, "%s.weight", name);
-    channels c = channels_of(w, name, as_matrix(w, full, out, in));
+    tensor t = as_matrix(w, name, out, in).w;
+    if (is_codes(t.type))
+        t = reshape(as_floats(w, name), t.dim[0], t.dim[1]);
+    channels c = channels_of(w, name, t);
     linear_weight l = linear_upload(1, &c.weight, NULL, &c.bias, type);
     channels_done(&c, name, l.w, l.b);
     return l;

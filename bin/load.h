@@ -18,11 +18,11 @@
 void load_begin(weights *w);
 void load_end(void);
 
-/* NAME.weight [out, in] (or [out, ...] with as many elements), NAME.bias [out] if it is there,
-** NAME.weight_scale [out] if the weight is I8. */
+/* NAME.weight [out, in] (or [out, ...] with as many elements), its scales where it is codes
+** (checkpoint/stored.h), NAME.bias [out] if it is there. */
 linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
 /* The rows of n <= 4 such, one below the other: names are PREFIX + suffix. All have the same shape
-** [out, in]. */
+** [out, in]; what is stored in different types stays apart, as parts of one weight. */
 linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
                           int64_t out, int64_t in, tensor_type type);
 /* F32 [n] of a parameter that has n elements in any shape (a norm's gamma, a modulation). */

@@ -104,7 +104,7 @@ fails 1 "*huge: its header says it is 9223372036854775808 bytes long; at most *"
 : >empty
 fails 1 "*empty is empty" "an empty file" wan-quantize -t fp16 -m empty
 seq 1000 >text
-fails 1 "*text is neither safetensors, nor an index of shards, nor a .pth" "another file" \
+fails 1 "*text is neither safetensors, nor an index of shards, nor a .pth, nor GGUF" "another file" \
     wan-quantize -t fp16 -m text
 fails 1 "*/none/model: No such file or directory" "no such file" wan-quantize -t fp16 -m /none/model
 

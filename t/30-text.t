@@ -88,7 +88,7 @@ like "$(tensor-info "$TMP/n")" '*negative_prompt: installed*' "installed, it is 
 
 encode() { printf '%b' "$2" | wan-encode-text -m "$1"; }
 mkdir "$TMP/none" "$TMP/broken"
-fails 1 "*cannot read $TMP/none/google/umt5-xxl/spiece.model: No such file*" "no tokenizer" \
+fails 1 "*cannot find google/umt5-xxl/spiece.model, * in $TMP/none: --tokenizer *" "no tokenizer" \
     encode "$TMP/none" fox
 fails 1 "*cannot find models_t5*in $TMP/m" "no weights" encode "$TMP/m" fox
 cp -R "$TMP/m/google" "$TMP/broken"
@@ -115,7 +115,7 @@ full() { echo fox | wan-encode-text -m "$M" >/dev/full; }
 fails 1 "*cannot write standard output: No space left on device" "a full disk" full
 closed() { (trap '' PIPE; yes fox 2>/dev/null | head -n 2000 | wan-encode-text -q -m "$M") | head -c 10 >/dev/null; }
 like "$(closed 2>&1)" "wan-encode-text: *Broken pipe" "a closed pipe"
-fails 2 "*-m DIR is needed*" "no -m" wan-encode-text
+fails 2 "*-m DIR or -m FILE is needed*" "no -m" wan-encode-text
 fails 2 "*no operands are wanted*" "an operand" wan-encode-text -m "$M" prompts.txt
 fails 2 "*exclude each other*" "-n and --negative-file" \
     wan-encode-text -m "$M" -n a --negative-file b

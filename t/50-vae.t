@@ -112,7 +112,7 @@ fails 1 "wan-vae-decode: *nothing.pth*No such file*" "no such file" \
 mkdir "$TMP/empty"
 fails 1 "wan-vae-decode: *Wan2.1_VAE.pth*$TMP/empty*" "a directory without a VAE" \
     decode "$TMP/z" -m "$TMP/empty"
-fails 1 "*no tensor decoder.upsamples.0.residual.2.weight*" "a checkpoint of something else" \
+fails 1 "*is Wan's transformer, not Wan's video VAE" "a checkpoint of something else" \
     decode "$TMP/z" -m $MODEL/diffusion_pytorch_model.safetensors
 head -c 3000000 $VAE >"$TMP/short.pth"
 fails 1 "wan-vae-decode: *short.pth*" "a truncated .pth" decode "$TMP/z" -m "$TMP/short.pth"

@@ -200,13 +200,13 @@ static void load_patches(clip *m, tensor_type type)
         m->patches = load_linear(m->w, name, D, K, type);
         return;
     }
-    tensor stored = weights_tensor(m->w, "vision_model.embeddings.patch_embedding.weight", D, 3,
-                                   m->patch, m->patch);
+    tensor kept = weights_tensor(m->w, "vision_model.embeddings.patch_embedding.weight", D, 3,
+                                 m->patch, m->patch);
     m->padded = new_bytes((size_t)(D * wide) * 4);
     memset(m->padded, 0, (size_t)(D * wide) * 4);
     tensor matrix = tensor_of(m->padded, F32, D, wide), none = {0};
     for (int64_t i = 0; i < D; i++)
-        host_convert(columns(rows(matrix, i, 1), 0, K), rows(reshape(stored, D, K), i, 1));
+        host_convert(columns(rows(matrix, i, 1), 0, K), rows(reshape(kept, D, K), i, 1));
     m->patches = linear_upload(1, &matrix, &none, &none, type);
     if (count_nonfinite(m->patches.w))
         die("%s.weight in %s has values that are not finite", name, weights_path(m->w));
@@ -216,9 +216,9 @@ static void load_start(clip *m)
 {
     int64_t L = 1 + m->grid * m->grid, D = m->vision.width;
     tensor class = load_vector(m->w, "vision_model.embeddings.class_embedding", D);
-    tensor stored = weights_tensor(m->w, "vision_model.embeddings.position_embedding.weight", L, D);
+    tensor kept = weights_tensor(m->w, "vision_model.embeddings.position_embedding.weight", L, D);
     m->start = scratch(F32, L, D);
-    copy(m->start, upload(stored, F32));
+    copy(m->start, upload(kept, F32));
     add(rows(m->start, 0, 1), reshape(class, 1, D));
 }
 

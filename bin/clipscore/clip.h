@@ -43,8 +43,9 @@ typedef struct {
     void *padded; /* host memory under `patches`, or NULL */
 } clip;
 
-/* Sizes from config.json in the directory and from the weights; nothing is loaded. */
-void clip_open(clip *m, const char *directory);
+/* path: a directory, or the file of the weights. Sizes from config.json and the weights; nothing is
+ * loaded. */
+void clip_open(clip *m, const char *path);
 /* Onto the device, stored as `type`. */
 void clip_load(clip *m, tensor_type type);
 

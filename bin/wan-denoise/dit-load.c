@@ -4,15 +4,14 @@
 ** Sizes are the weights' own; config.json adds what weights cannot tell (heads, text_len, eps) and
 ** must agree with them in the rest. Refused by name: image-to-video models, latents that do not
 ** have 16 channels, heads that are not 64 or 128 wide. The time's linears and the head are kept as
-** F32, as the reference computes them; everything else has the type asked for, or I8 if it is I8.
+** F32, as the reference computes them; everything else has the type asked for, and codes stay codes.
 */
-#include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../common/checkpoint/config.h"
 #include "../../common/die.h"
 #include "../../common/program.h"
 #include "../load.h"
@@ -20,13 +19,7 @@
 
 enum { TEXT_LEN = 512, HEAD_WIDTH = 128 }; /* of all published models: without a config.json */
 
-weights *dit_find(const char *path)
-{
-    static const char *const patterns[] = {"diffusion_pytorch_model*.safetensors.index.json",
-                                           "diffusion_pytorch_model*.safetensors",
-                                           "*.safetensors.index.json", NULL};
-    return weights_find(path, patterns);
-}
+weights *dit_find(const char *path) { return model_find(path, PART_TRANSFORMER); }
 
 /* ---- config.json ---- */
 
@@ -36,69 +29,21 @@ static bool is_directory(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-/* The configuration that comes with the weights at path: their metadata's "config", else the
- * config.json in that directory, or beside that file. `from` gets where it was found; NULL if a
- * file has none. */
-static json_t *read_config(const weights *w, const char *path, char **from)
+static void check_config(dit *m, const config *c)
 {
-    json_error_t error;
-    json_t *config;
-    const char *text = weights_metadata(w, "config"), *slash = strrchr(path, '/');
-    if (text) {
-        *from = new_format("the config of %s", path);
-        config = json_loads(text, 0, &error);
-    } else {
-        bool directory = is_directory(path);
-        *from = directory ? new_format("%s/config.json", path)
-                : slash   ? new_format("%.*s/config.json", (int)(slash - path), path)
-                          : new_format("config.json");
-        FILE *f = fopen(*from, "r");
-        if (!f && errno == ENOENT && !directory)
-            return NULL;
-        if (!f)
-            die_errno("cannot read %s", *from);
-        config = json_loadf(f, 0, &error);
-        fclose(f);
-    }
-    if (!config)
-        die("cannot read %s: %s in line %d", *from, error.text, error.line);
-    if (!json_is_object(config))
-        die("cannot read %s: not a JSON object", *from);
-    return config;
-}
-
-/* config's number `key`, or `otherwise` where there is none. */
-static double number(const json_t *config, const char *from, const char *key, double otherwise)
-{
-    const json_t *value = json_object_get(config, key);
-    if (value && !json_is_number(value))
-        die("%s of %s is not a number", key, from);
-    return value ? json_number_value(value) : otherwise;
-}
-
-static void agree(const json_t *config, const char *from, const char *key, int64_t have)
-{
-    double said = number(config, from, key, (double)have);
-    if (said != (double)have)
-        die("%s says %s %.10g, but the weights have %lld", from, key, said, (long long)have);
-}
-
-static void check_config(dit *m, const json_t *config, const char *from)
-{
-    const json_t *type = json_object_get(config, "model_type");
-    if (type && (!json_is_string(type) || strcmp(json_string_value(type), "t2v") != 0))
-        die("%s is of a '%s' model: only text-to-video (t2v) is supported", from,
-            json_is_string(type) ? json_string_value(type) : "?");
-    agree(config, from, "dim", m->dim);
-    agree(config, from, "ffn_dim", m->ffn);
-    agree(config, from, "freq_dim", m->freq);
-    agree(config, from, "text_dim", m->text_dim);
-    agree(config, from, "num_layers", m->layers);
-    agree(config, from, "in_dim", LATENT_CHANNELS);
-    agree(config, from, "out_dim", LATENT_CHANNELS);
-    double heads = number(config, from, "num_heads", (double)(m->dim / HEAD_WIDTH));
-    double text_len = number(config, from, "text_len", TEXT_LEN);
-    double eps = number(config, from, "eps", 1e-6);
+    const char *type = config_text(c, "model_type"), *from = config_from(c);
+    if (type && strcmp(type, "t2v") != 0)
+        die("%s is of a '%s' model: only text-to-video (t2v) is supported", from, type);
+    config_agree(c, "dim", m->dim);
+    config_agree(c, "ffn_dim", m->ffn);
+    config_agree(c, "freq_dim", m->freq);
+    config_agree(c, "text_dim", m->text_dim);
+    config_agree(c, "num_layers", m->layers);
+    config_agree(c, "in_dim", LATENT_CHANNELS);
+    config_agree(c, "out_dim", LATENT_CHANNELS);
+    double heads = config_number(c, "num_heads", (double)(m->dim / HEAD_WIDTH));
+    double text_len = config_number(c, "text_len", TEXT_LEN);
+    double eps = config_number(c, "eps", 1e-6);
     if (!(heads >= 1 && heads <= (double)m->dim) || heads != (double)(int64_t)heads ||
         m->dim % (int64_t)heads != 0)
         die("%s says %g heads, which do not divide a width of %lld", from, heads,
@@ -108,6 +53,7 @@ static void check_config(dit *m, const json_t *config, const char *from)
     m->heads = (int)heads;
     m->text_len = (int64_t)text_len;
     m->eps = (float)eps;
+    config_agree(c, "head_dim", m->dim / m->heads);
 }
 
 /* ---- sizes ---- */
@@ -204,13 +150,12 @@ void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share
 {
     *m = (dit){.A = operand_type(dtype), .share = share, .text_len = TEXT_LEN, .eps = 1e-6f};
     read_sizes(m, w, path);
-    char *from;
-    json_t *config = read_config(w, path, &from);
-    if (!config)
-        warn("there is no %s: taking heads %d wide and text_len %d", from, HEAD_WIDTH, TEXT_LEN);
-    check_config(m, config, from);
-    json_decref(config);
-    free(from);
+    config *c = config_open(w, PART_TRANSFORMER, is_directory(path));
+    if (!config_there(c))
+        warn("there is no %s: taking heads %d wide and text_len %d", config_from(c), HEAD_WIDTH,
+             TEXT_LEN);
+    check_config(m, c);
+    config_close(c);
     int64_t D = m->dim, d = D / m->heads;
     if (d != 64 && d != 128)
         die("%s has attention heads %lld wide: only 64 and 128 are supported", path, (long long)d);

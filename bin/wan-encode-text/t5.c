@@ -19,12 +19,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../../common/checkpoint/config.h"
+#include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
 #include "../../common/program.h"
 
 static const float EPSILON = 1e-6f;
 
 /* ---- sizes ---- */
+
+/* Hugging Face's config.json; the official one is the transformer's. */
+static void check_config(const t5 *m)
+{
+    config *c = config_open(m->w, PART_TEXT, false);
+    const char *type = config_text(c, "model_type");
+    if (type && strcmp(type, "umt5") == 0) {
+        config_agree(c, "dim", m->width);
+        config_agree(c, "dim_ffn", m->ffn_width);
+        config_agree(c, "num_heads", m->heads);
+        config_agree(c, "num_layers", m->layers);
+        config_agree(c, "num_buckets", m->buckets);
+    }
+    config_close(c);
+}
 
 t5 t5_open(weights *w)
 {
@@ -50,7 +67,8 @@ t5 t5_open(weights *w)
         if (sscanf(weights_name(w, i), "blocks.%4d.", &block) == 1 && block >= m.layers)
             m.layers = block + 1; /* a gap is a missing tensor, which loading names */
     /* umT5's activations leave the range of F16, so where those are operands it becomes BF16. */
-    m.type = q.type == I8 || operand_type(q.type) == F16 ? BF16 : q.type;
+    m.type = is_codes(q.type) || operand_type(q.type) == F16 ? BF16 : q.type;
+    check_config(&m);
     return m;
 }
 
@@ -73,12 +91,12 @@ static int64_t bucket(int64_t offset, int64_t buckets)
 /* bias [H, 2L - 1]: column L - 1 + offset is the layer's learned number for that offset. */
 static tensor position_bias(const t5 *m, const char *name, int64_t L)
 {
-    tensor stored = weights_tensor(m->w, name, m->buckets, m->heads);
+    tensor table = weights_tensor(m->w, name, m->buckets, m->heads);
     tensor learned =
         tensor_of(new_bytes((size_t)(m->buckets * m->heads) * 4), F32, m->buckets, m->heads);
     tensor bias =
         tensor_of(new_bytes((size_t)(m->heads * (2 * L - 1)) * 4), F32, m->heads, 2 * L - 1);
-    host_convert(learned, stored);
+    host_convert(learned, table);
     const float *from = learned.data;
     for (int64_t i = 0; i < m->buckets * m->heads; i++)
         if (!isfinite(from[i]))
@@ -167,10 +185,10 @@ static void feed_forward(const t5 *m, const layer *l, tensor x)
 /* x F32 [N, D]: the table's row of each id, gathered on the host out of the mapped file. */
 static tensor embed(const t5 *m, const int32_t *ids, int64_t N)
 {
-    tensor table = weights_tensor(m->w, "token_embedding.weight", m->vocabulary, m->width);
+    stored table = weights_stored(m->w, "token_embedding");
     tensor host = tensor_of(new_bytes((size_t)(N * m->width) * 4), F32, N, m->width);
     for (int64_t i = 0; i < N; i++)
-        host_convert(rows(host, i, 1), rows(table, ids[i], 1));
+        stored_values(rows(host, i, 1).data, &table, ids[i] * m->width, m->width);
     tensor x = scratch(F32, N, m->width);
     upload_into(x, host);
     free(host.data);

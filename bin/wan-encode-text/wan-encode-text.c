@@ -5,13 +5,13 @@
 ** not twenty times.
 */
 #include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../common/checkpoint/config.h"
 #include "../../common/die.h"
 #include "../../common/filemap.h"
 #include "../../common/program.h"
@@ -24,11 +24,12 @@
  * weights, and long lists take no more memory than short ones. */
 enum { BATCH_TOKENS = 4096, BATCH_PROMPTS = 1024 };
 
-static const char *directory, *negative_text, *negative_file;
+static const char *model_path, *tokenizer_path, *negative_text, *negative_file;
 static bool token_ids, print_ids, print_text;
 
 static const option options[] = {
-    {'m', "model", OPTION_TEXT, &directory, 0, 0, true},
+    {'m', "model", OPTION_TEXT, &model_path, 0, 0, true},
+    {0, "tokenizer", OPTION_TEXT, &tokenizer_path, 0, 0, true},
     {'n', "negative", OPTION_TEXT, &negative_text, 0, 0, false},
     {0, "negative-file", OPTION_TEXT, &negative_file, 0, 0, true},
     {0, "token-ids", OPTION_FLAG, &token_ids, 0, 0, false},
@@ -37,47 +38,94 @@ static const option options[] = {
     OPTIONS_END,
 };
 
-/* ---- what the model's directory says ---- */
+/* ---- where the model's parts are ---- */
+
+static weights *checkpoint; /* once it is open */
+
+static weights *open_checkpoint(void)
+{
+    if (!checkpoint)
+        checkpoint = model_find(model_path, PART_TEXT);
+    return checkpoint;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+/* The directory that -m names, or that its file is in. */
+static char *model_directory(void)
+{
+    const char *slash = strrchr(model_path, '/');
+    if (is_directory(model_path))
+        return new_format("%s", model_path);
+    return slash ? new_format("%.*s", (int)(slash - model_path), model_path) : new_format(".");
+}
 
 /* text_len of config.json; 512 where there is none. */
 static int64_t longest_prompt(void)
 {
-    char *path = new_format("%s/config.json", directory);
-    int64_t most = 512;
-    if (access(path, F_OK) == 0) {
-        json_error_t error;
-        json_t *config = json_load_file(path, 0, &error);
-        if (!config)
-            die("cannot read %s: %s", path, error.text);
-        json_t *value = json_object_get(config, "text_len");
-        if (value && (!json_is_integer(value) || json_integer_value(value) < 2 ||
-                      json_integer_value(value) > 65536))
-            die("%s: text_len must be a whole number from 2 to 65536", path);
-        if (value)
-            most = json_integer_value(value);
-        json_decref(config);
-    }
-    free(path);
+    char *directory = model_directory();
+    config *c = config_in(directory, PART_TEXT);
+    int64_t most = config_whole(c, "text_len", 512, 2, 65536);
+    config_close(c);
+    free(directory);
     return most;
 }
 
-static tokenizer *open_tokenizer(void)
+static tokenizer *tokenizer_of(const void *bytes, size_t n, const char *path)
 {
     tokenizer *t;
+    const char *error = tokenizer_open(&t, bytes, n);
+    if (error)
+        die("cannot read %s: %s", path, error);
+    if (tokenizer_end(t) < 0)
+        die("%s has no end token", path);
+    return t;
+}
+
+static tokenizer *tokenizer_at(const char *path)
+{
     filemap file;
-    char *path = new_format("%s/google/umt5-xxl/spiece.model", directory);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         die_errno("cannot read %s", path);
     filemap_open(&file, fd, path);
     close(fd);
-    const char *error = tokenizer_open(&t, file.at, file.bytes);
-    if (error)
-        die("cannot read %s: %s", path, error);
+    tokenizer *t = tokenizer_of(file.at, file.bytes, path);
     filemap_close(&file);
-    if (tokenizer_end(t) < 0)
-        die("%s has no end token", path);
-    free(path);
+    return t;
+}
+
+/* The one that --tokenizer names; that the file of -m holds; that lies in or beside the directory. */
+static tokenizer *open_tokenizer(void)
+{
+    static const char *const places[] = {"google/umt5-xxl", "tokenizer", ".", "../tokenizer",
+                                         "../google/umt5-xxl"};
+    char *directory = model_directory();
+    tokenizer *t = NULL;
+    if (tokenizer_path && !is_directory(tokenizer_path)) {
+        t = tokenizer_at(tokenizer_path);
+    } else if (!tokenizer_path && !is_directory(model_path) &&
+               weights_has(open_checkpoint(), "spiece_model")) {
+        tensor inside = weights_any(checkpoint, "spiece_model");
+        t = tokenizer_of(inside.data, tensor_bytes(inside), model_path);
+    }
+    for (int i = tokenizer_path ? 2 : 0; !t && i < (tokenizer_path ? 3 : 5); i++) {
+        char *path = new_format("%s%s%s/spiece.model", tokenizer_path ? tokenizer_path : directory,
+                                *places[i] == '.' && !places[i][1] ? "" : "/",
+                                *places[i] == '.' && !places[i][1] ? "" : places[i]);
+        if (access(path, F_OK) == 0)
+            t = tokenizer_at(path);
+        free(path);
+    }
+    if (!t)
+        die("cannot find google/umt5-xxl/spiece.model, tokenizer/spiece.model or spiece.model in "
+            "%s: --tokenizer FILE names it",
+            tokenizer_path ? tokenizer_path : directory);
+    free(directory);
     return t;
 }
 
@@ -273,8 +321,8 @@ static void check_usage(int operands)
 {
     if (operands)
         usage_error("prompts are read from standard input: no operands are wanted");
-    if (!directory && !print_text)
-        usage_error("-m DIR is needed");
+    if (!model_path && !print_text)
+        usage_error("-m DIR or -m FILE is needed");
     if (print_ids && print_text)
         usage_error("--print-ids and --print-text exclude each other");
     if (negative_text && negative_file)
@@ -286,8 +334,6 @@ static void check_usage(int operands)
 
 int main(int argc, char **argv)
 {
-    static const char *const patterns[] = {"models_t5_umt5-xxl-enc-bf16.pth", "models_t5*.pth",
-                                           "*umt5*.safetensors", NULL};
     check_usage(argc - program_begin(argc, argv, options, usage));
     prompt_list list = {.file = program_waits() ? all_input() : stdin};
     if (print_text) {
@@ -300,11 +346,10 @@ int main(int argc, char **argv)
         tokenizer_close(rules.pieces);
         return program_end();
     }
-    weights *w = weights_find(directory, patterns);
-    t5 model = t5_open(w);
+    t5 model = t5_open(open_checkpoint());
     rules.vocabulary = model.vocabulary;
     encode_all(&model, &rules, &list);
-    weights_close(w);
+    weights_close(checkpoint);
     tokenizer_close(rules.pieces);
     return program_end();
 }

@@ -6,7 +6,8 @@
 **
 ** in F32 throughout, F16 and BF16 widened first. A row's greatest weight lies at 127.5
 ** steps or a bit below: a positive one becomes 127, a negative one -128 or -127. That bit is why
-** products with reciprocals stand here, where a quotient would differ.
+** products with reciprocals stand here, where a quotient would differ: PyTorch divides by a number
+** so on CUDA, and divides on a CPU. TorchAO's scales of F16 and BF16 weights are of that type.
 **
 ** The one trick: magnitudes of floats are ordered as their bits are, with infinity and NaN above
 ** all numbers; so the search for the greatest is in integers, and finds what is not finite too.
@@ -62,7 +63,17 @@ float absmax(tensor x)
     return most;
 }
 
-bool code_scales(float *scale, tensor w)
+static float scale_of(float m, tensor_type type, scale_rule rule)
+{
+    float s = rule.divide ? m / 127.5f : m * (1.0f / 127.5f);
+    if (rule.weight_type && type == F16)
+        s = f32_of_f16(f16_of_f32(s));
+    if (rule.weight_type && type == BF16)
+        s = f32_of_bf16(bf16_of_f32(s));
+    return fmaxf(s, 0x1p-23f);
+}
+
+bool code_scales(float *scale, tensor w, scale_rule rule)
 {
     assert(codes_readable(w.type));
     int bad = 0;
@@ -70,7 +81,7 @@ bool code_scales(float *scale, tensor w)
     for (int64_t row = 0; row < tensor_rows(w); row++) {
         float m = row_absmax(row_of(w, row), w.type, tensor_width(w));
         bad |= !isfinite(m);
-        scale[row] = fmaxf(m * (1.0f / 127.5f), 0x1p-23f);
+        scale[row] = scale_of(m, w.type, rule);
     }
     return !bad;
 }

@@ -21,8 +21,14 @@ double rounding_relative(rounding r); /* |error| / |weight|, L2 */
 bool codes_readable(tensor_type type);
 /* The greatest magnitude in x; infinity if any value is NaN or infinite. */
 float absmax(tensor x);
+/* How a row's scale is made of its greatest magnitude. */
+typedef struct {
+    bool divide;      /* by 127.5, as PyTorch does on a CPU; else multiplied by its reciprocal */
+    bool weight_type; /* rounded to the type of the weights, as TorchAO does; else F32 */
+} scale_rule;
+
 /* scale F32 [out] of w [out, in]; false if a value of w is not finite. */
-bool code_scales(float *scale, tensor w);
+bool code_scales(float *scale, tensor w, scale_rule rule);
 /* codes I8 [out, in] of w [out, in] with these scales. */
 rounding code_rows(int8_t *codes, tensor w, const float *scale);
 

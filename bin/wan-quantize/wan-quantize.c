@@ -1,214 +1,130 @@
 /*
 ** wan-quantize.c: a checkpoint with its linears as 8-bit codes, or stored in another float type.
 **
-** A checkpoint is a tensor stream of one document. All weights are looked at before the header is
-** written (the scales need that anyway, and a weight that is not finite ends the run with nothing
-** written); then rows stream from the map through one small buffer. What is not quantized passes
-** through as it is.
+** A checkpoint is a tensor stream of one document, whatever layout and format it was read from:
+** names come out as the official ones. plan.c says what becomes of each tensor; then rows stream
+** from the map through one small buffer. What is not changed passes through as it is.
 **
 ** It refuses a model that is quantized already, weights that are not finite, and models in which
 ** there is nothing to quantize.
 */
-#include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../../common/checkpoint/weights.h"
+#include "../../common/checkpoint/config.h"
+#include "../../common/checkpoint/layout.h"
 #include "../../common/die.h"
 #include "../../common/program.h"
-#include "codes.h"
+#include "plan.h"
 #include "report.h"
 #include "wan-quantize.h"
 
-enum { BUFFER = 4 << 20, MOST_CONFIG = 1 << 20 };
+enum { BUFFER = 4 << 20 };
 
-static const char *target, *model;
-static bool all_linears;
+static const char *type, *model, *layers, *scale_type = "f32";
+static bool all_linears, divide;
+static target wanted;
 static const option options[] = {
-    {'t', "type", OPTION_TEXT, &target, 0, 0, false},
+    {'t', "type", OPTION_TEXT, &type, 0, 0, false},
+    {'l', "layers", OPTION_TEXT, &layers, 0, 0, false},
     {0, "all-linears", OPTION_FLAG, &all_linears, 0, 0, false},
+    {0, "scale-type", OPTION_TEXT, &scale_type, 0, 0, false},
+    {0, "divide", OPTION_FLAG, &divide, 0, 0, false},
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
     OPTIONS_END,
 };
 
-static const char rule[] = "torchao int8 weight-only: per row, symmetric, scale = absmax/127.5";
-static const char *const patterns[] = {"diffusion_pytorch_model*.safetensors.index.json",
-                                       "diffusion_pytorch_model*.safetensors",
-                                       "*.safetensors.index.json", NULL};
-
-/* A tensor of the model and what becomes of it. */
-typedef struct {
-    const char *name;
-    tensor from;      /* shape and type in the model */
-    tensor_type to;   /* I8: codes, and a scale beside them */
-    char *scale_name; /* or NULL */
-    float *scale;     /* [out] or NULL */
-} plan;
-
-/* ---- what becomes of each tensor ---- */
-
-static bool ends_with(const char *s, size_t n, const char *end)
-{
-    size_t k = strlen(end);
-    return n >= k && memcmp(s + n - k, end, k) == 0;
-}
-
-/* The weight of an nn.Linear: 2-D, and not a table of embeddings. */
-static bool is_linear(const char *name, tensor t)
-{
-    static const char weight[] = ".weight";
-    size_t n = strlen(name), w = sizeof weight - 1;
-    if (t.rank != 2 || tensor_count(t) == 0 || !ends_with(name, n, weight))
-        return false;
-    return !ends_with(name, n - w, "embedding") &&
-           (all_linears || strncmp(name, "blocks.", 7) == 0);
-}
-
-static tensor_type target_type(const char *name, tensor t)
-{
-    bool is_float = t.type == F64 || codes_readable(t.type);
-    if (strcmp(target, "w8a16") == 0)
-        return is_linear(name, t) ? I8 : t.type;
-    if (!is_float)
-        return t.type;
-    return strcmp(target, "fp32") == 0 ? F32 : strcmp(target, "fp16") == 0 ? F16 : BF16;
-}
-
-static plan plan_tensor(weights *w, int i)
-{
-    plan p = {.name = weights_name(w, i), .from = weights_shape(w, i)};
-    size_t n = strlen(p.name);
-    if (p.from.type == I8 && ends_with(p.name, n, ".weight"))
-        die("%s is I8 in %s: the model is quantized already", p.name, weights_path(w));
-    p.to = target_type(p.name, p.from);
-    if (p.to == I8) {
-        if (!codes_readable(p.from.type))
-            die("%s is %s in %s; only F32, F16 and BF16 can be quantized", p.name,
-                type_name(p.from.type), weights_path(w));
-        p.scale_name = new_format("%s_scale", p.name);
-        p.scale = new_bytes((size_t)p.from.dim[0] * sizeof *p.scale);
-        if (weights_has(w, p.scale_name))
-            die("%s is in %s: the model is quantized already", p.scale_name, weights_path(w));
-    }
-    return p;
-}
-
-/* Reads the tensor once: its scales, and that all of it can be written. */
-static void survey(weights *w, plan *p)
-{
-    bool finite = true, fits = true;
-    tensor t = p->from;
-    if (codes_readable(t.type)) {
-        t = weights_any(w, p->name);
-        if (p->to == I8) {
-            finite = code_scales(p->scale, t);
-        } else {
-            float most = absmax(t);
-            finite = most <= 0x1.fffffep127f;
-            fits = p->to != F16 || most < 65520.0f; /* from there on F16 is infinite */
-        }
-        weights_done(t);
-    }
-    if (!finite)
-        die("%s in %s has values that are not finite", p->name, weights_path(w));
-    if (!fits)
-        die("%s in %s has values that fp16 cannot hold; bf16 can", p->name, weights_path(w));
-}
-
-static plan *plan_model(weights *w)
-{
-    int n = weights_count(w), changed = 0;
-    plan *p = new_bytes((size_t)n * sizeof *p);
-    for (int i = 0; i < n; i++) {
-        p[i] = plan_tensor(w, i);
-        changed += p[i].to != p[i].from.type;
-    }
-    if (!changed && strcmp(target, "w8a16") == 0)
-        die("nothing to quantize: %s has no linear layer%s", weights_path(w),
-            all_linears ? "" : " in blocks.*");
-    if (!changed)
-        die("nothing to convert: %s is stored as %s", weights_path(w), target);
-    for (int i = 0; i < n; i++) {
-        survey(w, &p[i]);
-        progress("reading", i + 1, n);
-    }
-    return p;
-}
-
 /* ---- the header ---- */
 
-/* config.json beside the checkpoint goes along: one file is then all that wan-denoise needs. A
- * checkpoint that brought its own keeps that. */
+/* The rule in words. */
+static const char *rule_text(void)
+{
+    static char text[160];
+    snprintf(
+        text, sizeof text, "torchao int8 weight-only: per row, symmetric, scale = absmax/127.5%s%s",
+        divide ? ", divided" : "", wanted.rule.weight_type ? ", rounded to the weights' type" : "");
+    return text;
+}
+
+/* What says how the file was laid out is not true of what is written. */
+static bool is_stale(const weights *w, const char *key)
+{
+    static const char *const stale[] = {"_quantization_metadata", "tensor_names", "quantization"};
+    const char *value = weights_metadata(w, key);
+    for (int i = 0; i < 3; i++)
+        if (strcmp(key, stale[i]) == 0)
+            return true;
+    return strncmp(key, "general.", 8) == 0 || strncmp(key, "tokenizer.", 10) == 0 ||
+           (value && strncmp(value, "{\"_type\":", 9) == 0);
+}
+
+/* config.json beside the checkpoint goes along, by official keys: one file is then all that
+ * wan-denoise needs. A checkpoint that brought its own keeps that. */
 static void add_config(document *d, const weights *w)
 {
-    const char *path = weights_path(w), *slash = strrchr(path, '/');
-    char *name = new_format("%.*sconfig.json", slash ? (int)(slash + 1 - path) : 0, path);
-    bool wanted = model && !metadata_get(d, "config");
-    FILE *f = wanted ? fopen(name, "r") : NULL;
-    if (f) {
-        char *text = new_bytes(MOST_CONFIG + 1);
-        size_t n = fread(text, 1, MOST_CONFIG, f);
-        json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
-        if (ferror(f) || !json_is_object(root) || strlen(text) != n)
-            die("%s is not a JSON object of less than 1 MB", name);
+    if (!model || metadata_get(d, "config") || !weights_what(w))
+        return;
+    config *c = config_open(w, PART_TRANSFORMER, false);
+    char *text = config_json(c);
+    if (text)
         metadata_set(d, "config", text);
-        json_decref(root);
-        free(text);
-        fclose(f);
-    } else if (wanted && errno != ENOENT) {
-        die_errno("cannot read %s", name);
-    }
-    free(name);
+    free(text);
+    config_close(c);
 }
 
 static void make_header(document *d, weights *w, const plan *p)
 {
     for (int i = 0; i < weights_keys(w); i++)
-        metadata_set(d, weights_key(w, i), weights_metadata(w, weights_key(w, i)));
+        if (!is_stale(w, weights_key(w, i)))
+            metadata_set(d, weights_key(w, i), weights_metadata(w, weights_key(w, i)));
     add_config(d, w);
-    if (strcmp(target, "w8a16") == 0)
-        metadata_set(d, "quantization", rule);
+    if (wanted.to == I8)
+        metadata_set(d, "quantization", rule_text());
     char *extra = new_format("{\"device\": \"cpu\", \"weights\": \"%s\"}", weights_digest(w));
     provenance_add(d, options, extra);
     free(extra);
     for (int i = 0; i < weights_count(w); i++) {
-        tensor t = p[i].from;
+        tensor t = p[i].from.w;
+        if (p[i].to == TENSOR_TYPES)
+            continue;
         if (p[i].scale)
             document_add(d, p[i].scale_name, tensor_of(NULL, F32, t.dim[0]));
-        t.type = p[i].to;
-        document_add(d, p[i].name, t);
+        document_add(d, p[i].name, tensor_make(NULL, p[i].to, t.rank, t.dim));
     }
 }
 
 /* ---- the data ---- */
 
-static rounding write_codes(writer *out, tensor t, const float *scale)
+static rounding write_codes(writer *out, const plan *p)
 {
-    int64_t width = tensor_width(t), most = width < BUFFER ? BUFFER / width : 1;
+    int64_t rows = p->from.w.dim[0], width = p->from.w.dim[1], most = plan_rows_in(p, BUFFER / 4);
     int8_t *codes = new_bytes((size_t)(most * width));
+    float *room = new_bytes((size_t)(most * width) * 4);
     rounding r = {0};
-    for (int64_t row = 0, n; row < tensor_rows(t); row += n) {
-        n = tensor_rows(t) - row < most ? tensor_rows(t) - row : most;
-        r = rounding_sum(r, code_rows(codes, rows(t, row, n), scale + row));
+    for (int64_t row = 0, n; row < rows; row += n) {
+        n = rows - row < most ? rows - row : most;
+        r = rounding_sum(r, code_rows(codes, plan_rows(p, row, n, room), p->scale + row));
         writer_bytes(out, codes, (size_t)(n * width));
     }
+    free(room);
     free(codes);
     return r;
 }
 
-static void write_converted(writer *out, tensor t, tensor_type to)
+static void write_converted(writer *out, const plan *p)
 {
-    int64_t count = tensor_count(t), most = BUFFER / 8;
-    void *buffer = new_bytes(BUFFER);
-    t = reshape(t, count);
-    for (int64_t i = 0, n; i < count; i += n) {
-        n = count - i < most ? count - i : most;
-        tensor part = tensor_of(buffer, to, n);
-        host_convert(part, slice(t, i, n));
+    int64_t most = plan_rows_in(p, BUFFER / 8), rows = p->from.w.rank ? p->from.w.dim[0] : 1;
+    int64_t width = rows ? tensor_count(p->from.w) / rows : 0;
+    void *buffer = new_bytes((size_t)(most * width) * 8);
+    float *room = new_bytes((size_t)(most * width) * 4);
+    for (int64_t row = 0, n; row < rows; row += n) {
+        n = rows - row < most ? rows - row : most;
+        tensor part = tensor_of(buffer, p->to, n * width);
+        host_convert(part, reshape(plan_rows(p, row, n, room), n * width));
         writer_tensor(out, part);
     }
+    free(room);
     free(buffer);
 }
 
@@ -230,10 +146,10 @@ static size_t write_entry(writer *out, const entry *e, weights *w, const plan *p
     }
     tensor t = weights_any(w, p->name);
     if (p->scale) {
-        rounding r = write_codes(out, t, p->scale);
+        rounding r = write_codes(out, p);
         report_add(p->name, tensor_bytes(t), tensor_bytes(e->t) + (size_t)t.dim[0] * 4, r);
     } else if (p->to != t.type) {
-        write_converted(out, t, p->to);
+        write_converted(out, p);
     } else {
         writer_tensor(out, t);
         same = tensor_bytes(t);
@@ -261,8 +177,8 @@ static void write_model(weights *w, const plan *p)
     }
     writer_end(&out);
     for (int i = 0; i < weights_count(w); i++)
-        before += tensor_bytes(p[i].from);
-    if (strcmp(target, "w8a16") == 0)
+        before += tensor_bytes(p[i].from.w);
+    if (wanted.to == I8)
         report_print(unchanged, unchanged_bytes);
     note("%zu bytes became %zu", before, after);
     stats_set("bytes_before", (double)before);
@@ -273,18 +189,43 @@ static void write_model(weights *w, const plan *p)
 
 /* ---- the program ---- */
 
+/* The place of `name` in a list; usage error if it is not there. */
+static int named(const char *option_name, const char *name, const char *const list[], int n)
+{
+    char all[128] = "";
+    for (int i = 0; i < n; i++) {
+        if (strcmp(name, list[i]) == 0)
+            return i;
+        size_t at = strlen(all);
+        snprintf(all + at, sizeof all - at, "%s%s",
+                 i == 0      ? ""
+                 : i + 1 < n ? ", "
+                             : " or ",
+                 list[i]);
+    }
+    usage_error("%s is %s, not '%s'", option_name, all, name);
+}
+
 static void check_options(int argc, int operands)
 {
-    static const char *const targets[] = {"w8a16", "fp16", "bf16", "fp32"};
-    int known = 0;
-    if (!target)
+    static const char *const types[] = {"w8a16", "fp16", "bf16", "fp32"};
+    static const char *const choices[] = {"blocks", "all", "diffusers"};
+    static const char *const scales[] = {"f32", "weight"};
+    static const tensor_type to[] = {I8, F16, BF16, F32};
+    if (!type)
         usage_error("-t is missing: w8a16, fp16, bf16 or fp32");
-    for (int i = 0; i < 4; i++)
-        known += strcmp(target, targets[i]) == 0;
-    if (!known)
-        usage_error("-t is w8a16, fp16, bf16 or fp32, not '%s'", target);
-    if (all_linears && strcmp(target, "w8a16") != 0)
+    wanted.to = to[named("-t", type, types, 4)];
+    if (all_linears && wanted.to != I8)
         usage_error("--all-linears goes with -t w8a16");
+    if ((layers || divide || strcmp(scale_type, "f32") != 0) && wanted.to != I8)
+        usage_error("--layers, --scale-type and --divide go with -t w8a16");
+    if (layers && all_linears)
+        usage_error("--all-linears is --layers all: give one of them");
+    if (!layers)
+        layers = all_linears ? "all" : "blocks";
+    wanted.layers = (layer_choice)named("--layers", layers, choices, 3);
+    wanted.rule.weight_type = named("--scale-type", scale_type, scales, 2);
+    wanted.rule.divide = divide;
     if (operands < argc)
         usage_error("a model is given by -m or on standard input");
     if (!model && isatty(STDIN_FILENO))
@@ -295,15 +236,11 @@ int main(int argc, char **argv)
 {
     check_options(argc, program_begin(argc, argv, options, usage));
     stats_phase("read");
-    weights *w = model ? weights_find(model, patterns) : weights_open_fd(0, "standard input");
-    plan *p = plan_model(w);
+    weights *w = model ? model_find_any(model) : model_any(weights_open_fd(0, "standard input"));
+    plan *p = plan_model(w, &wanted);
     stats_phase("write");
     write_model(w, p);
-    for (int i = 0; i < weights_count(w); i++) {
-        free(p[i].scale_name);
-        free(p[i].scale);
-    }
-    free(p);
+    plan_free(p, weights_count(w));
     weights_close(w);
     return program_end();
 }

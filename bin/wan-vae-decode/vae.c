@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../common/checkpoint/config.h"
 #include "../../common/die.h"
 #include "../load.h"
 
@@ -170,8 +171,25 @@ static void count_halos(vae *v)
         halo[0] = 3;
 }
 
+/* What diffusers says of it must be what is computed here. */
+static void check_config(const weights *w)
+{
+    config *c = config_open(w, PART_VAE, false);
+    double numbers[LATENT_CHANNELS];
+    config_agree(c, "z_dim", LATENT_CHANNELS);
+    for (int k = 0; k < 2; k++) {
+        const char *key = k ? "latents_std" : "latents_mean";
+        bool there = config_numbers(c, key, numbers, LATENT_CHANNELS);
+        for (int i = 0; there && i < LATENT_CHANNELS; i++)
+            if ((float)numbers[i] != (k ? latent_std : latent_mean)[i])
+                die("%s has other %s than Wan 2.1", config_from(c), key);
+    }
+    config_close(c);
+}
+
 void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
 {
+    check_config(w);
     *v = (vae){.A = operand_type(dtype), .space = 1, .time = 1, .band = ours};
     v->layers = count_layers(w);
     v->layer = new_bytes((unsigned long)v->layers * sizeof *v->layer);

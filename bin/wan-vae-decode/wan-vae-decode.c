@@ -9,6 +9,7 @@
 */
 #include <stdlib.h>
 
+#include "../../common/checkpoint/layout.h"
 #include "../../common/die.h"
 #include "../../common/program.h"
 #include "../../common/stream.h"
@@ -142,8 +143,6 @@ static void load_model(vae *v, weights *checkpoint, tensor_type type, band ours)
 
 int main(int argc, char **argv)
 {
-    static const char *const patterns[] = {"Wan2.1_VAE.pth", "*[vV][aA][eE]*.pth",
-                                           "*[vV][aA][eE]*.safetensors", NULL};
     int first = program_begin(argc, argv, options, usage);
     if (first < argc)
         usage_error("unwanted operand '%s'", argv[first]);
@@ -151,7 +150,7 @@ int main(int argc, char **argv)
         usage_error("-m is needed: a directory or a file with the VAE's weights");
     tensor_type type = dtype_named(dtype);
     band ours = band_of(ranks_start((int)gpus), (int)gpus);
-    weights *checkpoint = weights_find(model, patterns);
+    weights *checkpoint = model_find(model, PART_VAE);
     weights_digest(checkpoint);
     device_find();
     reader in;

@@ -6,8 +6,8 @@
 ** an opcode makes at most one value and one node, and their numbers are limited. Text is a view of
 ** the pickle. Nothing recurses; a value may hold itself, and freeing follows the list of nodes.
 **
-** It refuses opcodes of objects with classes (NEWOBJ, INST, OBJ, EXT), protocol 0's text numbers,
-** and every global name that is not listed.
+** It refuses opcodes of objects with classes (INST, OBJ, EXT; NEWOBJ but for classes that the list
+** allows by their beginnings), protocol 0's text numbers, and every global name that is not listed.
 **
 ** Opcodes: CPython's Lib/pickletools.py.
 */
@@ -211,11 +211,22 @@ static void push_global(machine *m, const char *module, uint64_t n, const char *
         push_kind(m, PICKLE_GLOBAL, ORDERED_DICT);
         return;
     }
-    for (int i = 0; m->allowed[i]; i++)
+    for (int i = 0; m->allowed[i]; i++) {
+        size_t length = strlen(m->allowed[i]) - 1;
+        bool begins = m->allowed[i][length] == '*' && strncmp(full, m->allowed[i], length) == 0;
+        if (begins) {
+            push(m, (pickle_value){.kind = PICKLE_CLASS, .n = (uint32_t)k, .u.text = name});
+            return;
+        }
         if (strcmp(full, m->allowed[i]) == 0) {
             push_kind(m, PICKLE_GLOBAL, i);
             return;
         }
+    }
+    if (strncmp(full, "torch.nn.", 9) == 0)
+        die("%s: its pickle is a whole module (%s), which needs its Python code: save its "
+            "state_dict()",
+            m->where, full);
     die("%s: its pickle asks for %s; only tensors are read", m->where, full);
 }
 
@@ -246,9 +257,10 @@ static void stack_global(machine *m)
 static void reduce(machine *m)
 {
     pickle_value arguments = pop(m), function = *top(m);
-    if (function.kind != PICKLE_GLOBAL || arguments.kind != PICKLE_TUPLE)
+    if ((function.kind != PICKLE_GLOBAL && function.kind != PICKLE_CLASS) ||
+        arguments.kind != PICKLE_TUPLE)
         broken(m, "it calls something that is no function");
-    if (function.u.i != ORDERED_DICT) {
+    if (function.kind == PICKLE_CLASS || function.u.i != ORDERED_DICT) {
         push(m, arguments);
         gather(m, PICKLE_CALL, 2, 0);
         return;
@@ -259,12 +271,31 @@ static void reduce(machine *m)
     gather(m, PICKLE_DICT, 0, 0);
 }
 
+static void unknown(const machine *m, int op) __attribute__((noreturn));
+static void unknown(const machine *m, int op)
+{
+    die("%s: its pickle has instruction 0x%02x at byte %lld, which no state dict needs", m->where,
+        op, (long long)(m->at - m->begin - 1));
+}
+
+/* NEWOBJ: an object of a class, which is a call of it. */
+static void new_object(machine *m)
+{
+    pickle_value arguments = pop(m);
+    if (top(m)->kind != PICKLE_CLASS || arguments.kind != PICKLE_TUPLE)
+        unknown(m, 0x81);
+    push(m, arguments);
+    gather(m, PICKLE_CALL, 2, 0);
+}
+
 /* Python would set the attributes of an object; a dict's (torch: _metadata) say nothing about
  * tensors. */
 static void build(machine *m)
 {
-    pop(m);
-    if (top(m)->kind != PICKLE_DICT)
+    pickle_value state = pop(m), *object = top(m);
+    if (object->kind == PICKLE_CALL)
+        node_add(m, object->u.node, &state, 1);
+    else if (object->kind != PICKLE_DICT)
         broken(m, "it sets attributes of something that is no dict");
 }
 
@@ -329,8 +360,10 @@ static bool step(machine *m)
     case 0x8a: push_long(m); break;
     case 'G': push_float(m); break;
     case 'X': /* BINUNICODE */
+    case 'B': /* BINBYTES */
     case 'T': push_text(m, number(m, 4)); break;
     case 0x8c: /* SHORT_BINUNICODE */
+    case 'C':  /* SHORT_BINBYTES */
     case 'U': push_text(m, number(m, 1)); break;
     case 0x8d: push_text(m, number(m, 8)); break;
     case ')': gather(m, PICKLE_TUPLE, 0, 0); break;
@@ -353,12 +386,11 @@ static bool step(machine *m)
     case 'c': global(m); break;
     case 0x93: stack_global(m); break;
     case 'R': reduce(m); break;
+    case 0x81: new_object(m); break;
     case 'b': build(m); break;
     case 'Q': gather(m, PICKLE_PERSISTENT, 1, 0); break;
     case '.': m->result->root = pop(m); return false;
-    default:
-        die("%s: its pickle has instruction 0x%02x at byte %lld, which no state dict needs",
-            m->where, op, (long long)(m->at - m->begin - 1));
+    default: unknown(m, op);
     }
     return true;
 }
@@ -376,6 +408,7 @@ void pickle_read(pickle *p, const void *bytes, size_t n, const char *const allow
     grow(&m, &m.stack, 1); /* so that it is an array even while it is empty */
     while (step(&m))
         ;
+    p->bytes = (size_t)(m.at - m.begin);
     free(m.stack.at);
     free(m.memo.at);
 }
@@ -394,15 +427,36 @@ void pickle_free(pickle *p)
 
 bool pickle_is_text(pickle_value v, const char *text)
 {
-    return v.kind == PICKLE_TEXT && v.n == strlen(text) && memcmp(v.u.text, text, v.n) == 0;
+    return (v.kind == PICKLE_TEXT || v.kind == PICKLE_CLASS) && v.n == strlen(text) &&
+           memcmp(v.u.text, text, v.n) == 0;
+}
+
+static pickle_value item_of(pickle_value v, int64_t i)
+{
+    bool there = v.kind == PICKLE_CALL || v.kind == PICKLE_TUPLE;
+    return there && i < v.u.node->n ? v.u.node->item[i] : (pickle_value){.kind = PICKLE_UNSET};
+}
+
+pickle_value pickle_function(pickle_value v)
+{
+    return v.kind == PICKLE_CALL ? item_of(v, 0) : (pickle_value){.kind = PICKLE_UNSET};
+}
+
+pickle_value pickle_argument(pickle_value v, int64_t i)
+{
+    return v.kind == PICKLE_CALL ? item_of(item_of(v, 1), i) : (pickle_value){.kind = PICKLE_UNSET};
+}
+
+pickle_value pickle_attributes(pickle_value v)
+{
+    return v.kind == PICKLE_CALL ? item_of(v, 2) : (pickle_value){.kind = PICKLE_UNSET};
 }
 
 int64_t pickle_length(pickle_value v)
 {
     switch (v.kind) {
     case PICKLE_TUPLE:
-    case PICKLE_LIST:
-    case PICKLE_CALL: return v.u.node->n;
+    case PICKLE_LIST: return v.u.node->n;
     case PICKLE_DICT: return v.u.node->n / 2;
     default: return 0;
     }

@@ -1,14 +1,16 @@
 /*
-** pth.c: a .pth is a zip of raw storages, NAME/data/KEY, and a pickle, NAME/data.pkl, whose tensors
-** are (storage, offset, sizes, strides).
+** pth.c: what torch.save writes: raw storages, and a pickle whose tensors are (storage, offset,
+** sizes, strides).
+**
+** Since PyTorch 1.6 it is a zip of NAME/data/KEY and NAME/data.pkl; a TorchScript archive is that
+** with code beside, which nobody looks at. Before, pickles followed each other in one file: a magic
+** number, a version, the machine, the tensors, the storages' keys; then the storages, each behind
+** its number of elements.
 **
 ** The pickle is interpreted, never executed (pickle.c). Every tensor is checked against its storage
-** when the file is opened, so later views need no checks. A stored, contiguous tensor is a view of
-** the file; deflated storages are unpacked and strided tensors gathered when first asked for.
-**
-** It refuses big-endian files, tensors that repeat elements of their storage (stride 0 and the
-** like), lazily conjugated or negated ones, and all globals but those below. A state dict may lie
-** under the key state_dict or model of a greater dict; what is no tensor in it is passed over.
+** when the file is opened (state.c), so later views need no checks. A stored, contiguous tensor is a
+** view of the file; deflated storages are unpacked and strided tensors gathered when first asked
+** for. It refuses big-endian files.
 */
 #include "pth.h"
 
@@ -16,249 +18,39 @@
 #include <stdlib.h>
 
 #include "../die.h"
-#include "pickle.h"
-#include "zip.h"
+#include "archive.h"
 
 enum { MOST_PICKLE_BYTES = 16 << 20, MOST_STRIDED = 4, MOST_INFLATED = 16 << 20, MOST_RATIO = 16 };
 
-/* The functions first, then classes of storages, then dtypes; UNTYPED takes its type from a dtype.
- */
-enum { TENSOR_V2, TENSOR_V3, PARAMETER, SIZE, FUNCTIONS, UNTYPED = TENSOR_TYPES };
+/* ---- storages ---- */
 
-static const char *const allowed[] = {
-    "torch._utils._rebuild_tensor_v2",
-    "torch._utils._rebuild_tensor_v3",
-    "torch._utils._rebuild_parameter",
-    "torch.Size",
-    "torch.DoubleStorage",
-    "torch.FloatStorage",
-    "torch.HalfStorage",
-    "torch.BFloat16Storage",
-    "torch.LongStorage",
-    "torch.IntStorage",
-    "torch.ShortStorage",
-    "torch.CharStorage",
-    "torch.ByteStorage",
-    "torch.BoolStorage",
-    "torch.storage.UntypedStorage",
-    "torch.uint16",
-    "torch.uint32",
-    "torch.uint64",
-    "torch.float8_e4m3fn",
-    "torch.float8_e5m2",
-    NULL,
-};
-enum { STORAGES = 11, DTYPES = 5 };
-static const int storage_types[STORAGES] = {F64, F32, F16, BF16, I64,    I32,
-                                            I16, I8,  U8,  BOOL, UNTYPED};
-static const tensor_type dtypes[DTYPES] = {U16, U32, U64, F8_E4M3, F8_E5M2};
-
-typedef struct {
-    const zip_entry *entry;
-    void *inflated; /* or NULL */
-} storage;
-
-typedef struct {
-    char *name;
-    tensor shape;
-    int storage;
-    uint64_t offset; /* bytes into the storage */
-    int64_t stride[TENSOR_MAX_RANK];
-    bool contiguous;
-    void *copy; /* or NULL */
-} item;
-
-struct pth {
-    const char *where;
-    zip z;
-    char *prefix; /* "NAME/" */
-    int items, storages;
-    item *item;
-    storage *storage; /* in the order of z.entry: index is the entry's */
-};
-
-/* ---- one tensor of the pickle ---- */
-
-static bool is_call(pickle_value v, int function)
+/* By length, then by bytes. */
+static int by_key(const void *a, const void *b)
 {
-    return v.kind == PICKLE_CALL && v.u.node->item[0].u.i == function;
+    pickle_value x = ((const storage *)a)->key, y = ((const storage *)b)->key;
+    return x.n != y.n ? (x.n > y.n) - (x.n < y.n) : memcmp(x.u.text, y.u.text, x.n);
 }
 
-static pickle_value argument(pickle_value call, int64_t i)
+int pth_storage(pth *p, const char *tensor_name, pickle_value key, uint64_t *bytes)
 {
-    pickle_value arguments = call.u.node->item[1];
-    if (i >= pickle_length(arguments))
-        return (pickle_value){.kind = PICKLE_UNSET};
-    return arguments.u.node->item[i];
-}
-
-static bool is_tensor(pickle_value v)
-{
-    return is_call(v, TENSOR_V2) || is_call(v, TENSOR_V3) || is_call(v, PARAMETER);
-}
-
-static void bad(const pth *p, const item *t, const char *what) __attribute__((noreturn));
-static void bad(const pth *p, const item *t, const char *what)
-{
-    die("%s: %s: %s", p->where, t->name, what);
-}
-
-/* ("storage", class, key, location, elements): sets t->storage; returns its type and bytes. */
-static int read_storage(pth *p, item *t, pickle_value v, uint64_t *bytes)
-{
-    if (v.kind != PICKLE_PERSISTENT || pickle_length(v.u.node->item[0]) != 5 ||
-        v.u.node->item[0].kind != PICKLE_TUPLE)
-        bad(p, t, "its storage is not named as torch.save does");
-    const pickle_value *id = v.u.node->item[0].u.node->item;
-    int type = id[1].kind == PICKLE_GLOBAL ? (int)id[1].u.i - FUNCTIONS : -1;
-    if (!pickle_is_text(id[0], "storage") || type < 0 || type >= STORAGES ||
-        id[2].kind != PICKLE_TEXT || id[2].n > 1000 || id[4].kind != PICKLE_INT || id[4].u.i < 0)
-        bad(p, t, "its storage is not named as torch.save does");
-    type = storage_types[type];
-    char *name = new_format("%sdata/%.*s", p->prefix, (int)id[2].n, id[2].u.text);
+    if (p->legacy) {
+        storage wanted = {.key = key};
+        storage *s = bsearch(&wanted, p->storage, (size_t)p->storages, sizeof *s, by_key);
+        if (!s)
+            die("%s: %s: its storage %.*s is not in the file", p->where, tensor_name, (int)key.n,
+                key.u.text);
+        *bytes = s->size;
+        return (int)(s - p->storage);
+    }
+    char *name = new_format("%sdata/%.*s", p->prefix, (int)key.n, key.u.text);
     const zip_entry *e = zip_find(&p->z, name);
     if (!e)
-        die("%s: %s: its storage %s is not in the file", p->where, t->name, name);
-    uint64_t size = type == UNTYPED ? 1 : type_size((tensor_type)type);
-    if (e->size / size != (uint64_t)id[4].u.i || e->size % size)
-        die("%s: %s: its storage %s has %llu bytes, not %lld elements of %llu", p->where, t->name,
-            name, (unsigned long long)e->size, (long long)id[4].u.i, (unsigned long long)size);
+        die("%s: %s: its storage %s is not in the file", p->where, tensor_name, name);
     free(name);
-    *bytes = e->size;
-    t->storage = (int)(e - p->z.entry);
-    p->storage[t->storage].entry = e;
-    return type;
-}
-
-static void read_numbers(const pth *p, const item *t, pickle_value v, int rank, int64_t *to)
-{
-    if (is_call(v, SIZE))
-        v = argument(v, 0);
-    if (v.kind != PICKLE_TUPLE || pickle_length(v) != rank)
-        bad(p, t, "its sizes and strides are not two tuples of one length");
-    for (int i = 0; i < rank; i++) {
-        pickle_value n = v.u.node->item[i];
-        if (n.kind != PICKLE_INT || n.u.i < 0)
-            bad(p, t, "a size or stride is not a natural number");
-        to[i] = n.u.i;
-    }
-}
-
-/* No elements at all; its other sizes must still make sense. */
-static bool is_empty(const pth *p, const item *t)
-{
-    int64_t others = 1;
-    bool empty = false;
-    for (int i = 0; i < t->shape.rank; i++)
-        if (t->shape.dim[i] == 0)
-            empty = true;
-        else if (__builtin_mul_overflow(others, t->shape.dim[i], &others))
-            others = INT64_MAX / 2;
-    if (empty && others > INT32_MAX)
-        bad(p, t, "it is empty, but its other sizes are beyond all measure");
-    return empty;
-}
-
-/* Every element lies in the storage, and there are no more of them than the storage has. */
-static void check_extent(const pth *p, item *t, int64_t offset, uint64_t stored)
-{
-    uint64_t count = 1, last = 0, expected = 1;
-    t->contiguous = true;
-    if (is_empty(p, t))
-        return;
-    for (int i = t->shape.rank; i-- > 0;) {
-        uint64_t n = (uint64_t)t->shape.dim[i], step;
-        if (__builtin_mul_overflow(count, n, &count) || count > stored)
-            die("%s: %s is %s, more than the %llu elements of its storage", p->where, t->name,
-                shape_text(t->shape.rank, t->shape.dim), (unsigned long long)stored);
-        if (__builtin_mul_overflow(n - 1, (uint64_t)t->stride[i], &step) ||
-            __builtin_add_overflow(last, step, &last))
-            bad(p, t, "its strides lead outside its storage");
-        t->contiguous &= n == 1 || (uint64_t)t->stride[i] == expected;
-        expected *= n;
-    }
-    if (last >= stored || (uint64_t)offset >= stored - last)
-        die("%s: %s: elements %lld to %llu are outside its storage of %llu", p->where, t->name,
-            (long long)offset, (unsigned long long)last + (unsigned long long)offset,
-            (unsigned long long)stored);
-}
-
-static void read_tensor(pth *p, item *t, pickle_value v)
-{
-    if (is_call(v, PARAMETER))
-        v = argument(v, 0);
-    bool v3 = is_call(v, TENSOR_V3);
-    if (!v3 && !is_call(v, TENSOR_V2))
-        bad(p, t, "a parameter that holds no tensor");
-    pickle_value offset = argument(v, 1), sizes = argument(v, 2);
-    pickle_value dtype = v3 ? argument(v, 6) : (pickle_value){.kind = PICKLE_UNSET};
-    if (pickle_length(argument(v, v3 ? 7 : 6)))
-        bad(p, t, "it is lazily conjugated or negated: save it resolved");
-    uint64_t bytes;
-    int type = read_storage(p, t, argument(v, 0), &bytes);
-    if (v3) {
-        int64_t i = dtype.kind == PICKLE_GLOBAL ? dtype.u.i - FUNCTIONS - STORAGES : -1;
-        if (i < 0 || i >= DTYPES || type != UNTYPED)
-            bad(p, t, "its dtype is not named as torch.save does");
-        type = (int)dtypes[i];
-    }
-    if (type == UNTYPED)
-        bad(p, t, "its storage has no type");
-    if (is_call(sizes, SIZE))
-        sizes = argument(sizes, 0);
-    if (pickle_length(sizes) > TENSOR_MAX_RANK)
-        die("%s: %s has %lld dimensions; at most %d are read", p->where, t->name,
-            (long long)pickle_length(sizes), TENSOR_MAX_RANK);
-    int64_t dim[TENSOR_MAX_RANK];
-    int rank = (int)pickle_length(sizes);
-    read_numbers(p, t, sizes, rank, dim);
-    read_numbers(p, t, argument(v, 3), rank, t->stride);
-    t->shape = tensor_make(NULL, (tensor_type)type, rank, dim);
-    if (offset.kind != PICKLE_INT || offset.u.i < 0)
-        bad(p, t, "its offset is not a natural number");
-    uint64_t size = type_size((tensor_type)type);
-    check_extent(p, t, offset.u.i, bytes / size);
-    t->offset = tensor_count(t->shape) ? (uint64_t)offset.u.i * size : 0;
-}
-
-/* ---- the state dict ---- */
-
-static int64_t tensors_in(pickle_value dict)
-{
-    int64_t n = 0;
-    if (dict.kind == PICKLE_DICT)
-        for (int64_t i = 0; i < pickle_length(dict); i++)
-            n += is_tensor(dict.u.node->item[2 * i + 1]);
-    return n;
-}
-
-static pickle_value find_state(const pth *p, pickle_value root)
-{
-    const char *const keys[] = {"state_dict", "model"};
-    for (int i = 0; i < 2 && tensors_in(root) == 0; i++) {
-        pickle_value inner = pickle_lookup(root, keys[i]);
-        if (tensors_in(inner))
-            return inner;
-    }
-    if (tensors_in(root) == 0)
-        die("%s: its pickle holds no dict of named tensors", p->where);
-    return root;
-}
-
-static void read_state(pth *p, pickle_value state)
-{
-    p->item = new_bytes((size_t)tensors_in(state) * sizeof *p->item);
-    for (int64_t i = 0; i < pickle_length(state); i++) {
-        pickle_value key = state.u.node->item[2 * i], value = state.u.node->item[2 * i + 1];
-        if (!is_tensor(value))
-            continue;
-        if (key.kind != PICKLE_TEXT || key.n == 0 || memchr(key.u.text, 0, key.n))
-            die("%s: a name in its state dict is no text", p->where);
-        item *t = p->item + p->items++;
-        t->name = new_bytes((unsigned long)key.n + 1);
-        memcpy(t->name, key.u.text, key.n);
-        read_tensor(p, t, value);
-    }
+    int i = (int)(e - p->z.entry);
+    p->storage[i].entry = e;
+    *bytes = p->storage[i].size = e->size;
+    return i;
 }
 
 /* Copies are bounded by what is in the file: many strided views of one storage would not be. */
@@ -266,8 +58,8 @@ static void check_copies(const pth *p)
 {
     uint64_t copied = 0, stored = 0;
     for (int i = 0; i < p->storages; i++)
-        if (p->storage[i].entry)
-            stored += p->storage[i].entry->size;
+        if (p->storage[i].entry || p->storage[i].at)
+            stored += p->storage[i].size;
     for (int i = 0; i < p->items; i++)
         if (!p->item[i].contiguous)
             copied += tensor_bytes(p->item[i].shape);
@@ -327,26 +119,134 @@ static void check_byte_order(const pth *p)
     free(inflated);
 }
 
-pth *pth_open(const void *bytes, size_t n, const char *where)
+static void open_zip(pth *p, const void *bytes, size_t n, const char *key)
 {
-    pth *p = new_bytes(sizeof *p);
-    p->where = where;
-    zip_open(&p->z, bytes, n, where);
+    zip_open(&p->z, bytes, n, p->where);
     p->storages = p->z.entries;
     p->storage = new_bytes((size_t)p->storages * sizeof *p->storage);
     const zip_entry *e = find_pickle(p);
     check_byte_order(p);
     if (e->size > MOST_PICKLE_BYTES)
-        die("%s: its data.pkl has %llu bytes; at most %d are read", where,
+        die("%s: its data.pkl has %llu bytes; at most %d are read", p->where,
             (unsigned long long)e->size, MOST_PICKLE_BYTES);
     void *inflated = e->method ? zip_inflate(&p->z, e) : NULL;
     pickle k;
-    pickle_read(&k, inflated ? inflated : zip_view(&p->z, e), e->size, allowed, where);
-    read_state(p, find_state(p, k.root));
+    pickle_read(&k, inflated ? inflated : zip_view(&p->z, e), e->size, state_names, p->where);
+    state_read(p, k.root, key);
     check_inflated(p);
-    check_copies(p);
     pickle_free(&k);
     free(inflated);
+}
+
+/* ---- before the zips ---- */
+
+/* The pickle of 0x1950a86a20f9469cfc6c, which is longer than 64 bits. */
+static const unsigned char magic[] = {0x80, 2,    0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
+                                      0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+
+bool pth_is_legacy(const void *bytes, size_t n)
+{
+    return n >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
+}
+
+typedef struct {
+    const unsigned char *at, *end;
+} view;
+
+static void next_pickle(const pth *p, pickle *k, view *v)
+{
+    size_t left = (size_t)(v->end - v->at);
+    pickle_read(k, v->at, left < MOST_PICKLE_BYTES ? left : MOST_PICKLE_BYTES, state_names,
+                p->where);
+    v->at += k->bytes;
+}
+
+/* The storages that tensors of the pickle name, by key: their types. */
+static void list_storages(pth *p, const pickle *k)
+{
+    int n = 0;
+    for (const pickle_node *node = k->nodes; node; node = node->next)
+        n++;
+    p->storage = new_bytes((size_t)n * sizeof *p->storage);
+    for (const pickle_node *node = k->nodes; node; node = node->next) {
+        const pickle_value *v = node->item;
+        int type = node->n >= 5 && pickle_is_text(v[0], "storage") ? state_storage_type(v[1]) : -1;
+        if (type >= 0 && v[2].kind == PICKLE_TEXT)
+            p->storage[p->storages++] = (storage){.key = v[2], .type = type};
+    }
+    qsort(p->storage, (size_t)p->storages, sizeof *p->storage, by_key);
+    int kept = 0;
+    for (int i = 0; i < p->storages; i++)
+        if (kept == 0 || by_key(p->storage + kept - 1, p->storage + i) != 0)
+            p->storage[kept++] = p->storage[i];
+        else if (p->storage[kept - 1].type != p->storage[i].type)
+            die("%s: storage %.*s has two types", p->where, (int)p->storage[i].key.n,
+                p->storage[i].key.u.text);
+    p->storages = kept;
+}
+
+/* Storage by storage, in the order of the keys: how many elements, then these. */
+static void place_storages(pth *p, pickle_value keys, view v)
+{
+    if (keys.kind != PICKLE_LIST)
+        die("%s: it has no list of storages", p->where);
+    for (int64_t i = 0; i < pickle_length(keys); i++) {
+        storage wanted = {.key = keys.u.node->item[i]};
+        if (wanted.key.kind != PICKLE_TEXT)
+            die("%s: a name of its storages is no text", p->where);
+        storage *s = bsearch(&wanted, p->storage, (size_t)p->storages, sizeof *s, by_key);
+        if (!s || s->at)
+            die("%s: storage %.*s is %s", p->where, wanted.key.n < 100 ? (int)wanted.key.n : 100,
+                wanted.key.u.text, s ? "there twice" : "of no tensor, so its size is not known");
+        uint64_t left = (uint64_t)(v.end - v.at), n = 0;
+        uint64_t size = s->type == UNTYPED ? 1 : type_size((tensor_type)s->type);
+        if (left >= 8)
+            memcpy(&n, v.at, 8);
+        if (left < 8 || n > (left - 8) / size)
+            die("%s is cut short: its storage %lld of %lld ends behind it", p->where,
+                (long long)i + 1, (long long)pickle_length(keys));
+        s->at = (const char *)v.at + 8;
+        s->size = n * size;
+        v.at += 8 + s->size;
+    }
+    for (int i = 0; i < p->storages; i++)
+        if (!p->storage[i].at)
+            die("%s: its storage %.*s is not in the file", p->where, (int)p->storage[i].key.n,
+                p->storage[i].key.u.text);
+}
+
+static void open_legacy(pth *p, const void *bytes, size_t n, const char *key)
+{
+    view v = {(const unsigned char *)bytes + sizeof magic, (const unsigned char *)bytes + n};
+    pickle version, machine, state, keys;
+    p->legacy = true;
+    next_pickle(p, &version, &v);
+    next_pickle(p, &machine, &v);
+    pickle_value little = pickle_lookup(machine.root, "little_endian");
+    if (version.root.kind != PICKLE_INT || version.root.u.i != 1001)
+        die("%s: torch.save's format of before 1.6, but not its version 1001", p->where);
+    if (little.kind == PICKLE_BOOL && !little.u.i)
+        die("%s: its byte order is 'big'; only little is read", p->where);
+    next_pickle(p, &state, &v);
+    next_pickle(p, &keys, &v);
+    list_storages(p, &state);
+    place_storages(p, keys.root, v);
+    state_read(p, state.root, key);
+    pickle_free(&version);
+    pickle_free(&machine);
+    pickle_free(&state);
+    pickle_free(&keys);
+}
+
+pth *pth_open(const void *bytes, size_t n, const char *where, const char *key)
+{
+    pth *p = new_bytes(sizeof *p);
+    p->where = where;
+    if (pth_is_legacy(bytes, n))
+        open_legacy(p, bytes, n, key);
+    else
+        open_zip(p, bytes, n, key);
+    check_copies(p);
     return p;
 }
 
@@ -359,15 +259,17 @@ tensor pth_shape(const pth *p, int i) { return p->item[i].shape; }
 static const char *storage_bytes(pth *p, int i)
 {
     storage *s = p->storage + i;
-    const void *view = s->inflated ? s->inflated : zip_view(&p->z, s->entry);
-    if (!view)
-        view = s->inflated = zip_inflate(&p->z, s->entry);
-    return view;
+    if (s->at)
+        return s->at;
+    const void *in_place = s->inflated ? s->inflated : zip_view(&p->z, s->entry);
+    if (!in_place)
+        in_place = s->inflated = zip_inflate(&p->z, s->entry);
+    return in_place;
 }
 
 /* y[i0, i1, ...] = x[i0 stride0 + i1 stride1 + ...], an odometer over all but the last dimension.
  */
-static void gather(char *y, const char *x, const item *t)
+static void gather(char *y, const char *x, const pth_item *t)
 {
     int rank = t->shape.rank;
     size_t size = type_size(t->shape.type);
@@ -386,7 +288,7 @@ static void gather(char *y, const char *x, const item *t)
 
 tensor pth_tensor(pth *p, int i)
 {
-    item *t = p->item + i;
+    pth_item *t = p->item + i;
     tensor y = t->shape;
     if (!t->copy) {
         const char *x = storage_bytes(p, t->storage) + t->offset;

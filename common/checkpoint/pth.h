@@ -1,7 +1,8 @@
 /*
-** pth.h: the tensors of a .pth as torch.save writes it (since PyTorch 1.6), in memory.
+** pth.h: the tensors of a .pth as torch.save writes it, in memory: a zip since PyTorch 1.6, a row
+** of pickles before; and those of a TorchScript archive.
 **
-** For weights.c, which maps the file. Nothing outside the given bytes is read.
+** For files.c, which maps the file. Nothing outside the given bytes is read.
 */
 #ifndef PTH_H
 #define PTH_H
@@ -10,8 +11,11 @@
 
 typedef struct pth pth;
 
-/* bytes and where must outlive the result. Dies, naming `where`, for what is no state dict. */
-pth *pth_open(const void *bytes, size_t n, const char *where);
+/* Do the bytes begin as torch.save's did before PyTorch 1.6? */
+bool pth_is_legacy(const void *bytes, size_t n);
+/* bytes and where must outlive the result. key: of one of several models, or NULL. Dies, naming
+ * `where`, for what is no state dict. */
+pth *pth_open(const void *bytes, size_t n, const char *where, const char *key);
 int pth_count(const pth *p);
 const char *pth_name(const pth *p, int i);
 tensor pth_shape(const pth *p, int i); /* without data */

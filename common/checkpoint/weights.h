@@ -1,11 +1,10 @@
 /*
-** weights.h: checkpoints as users have them, mapped: one .safetensors, several with an index.json,
-** or a .pth.
+** weights.h: checkpoints as users have them, mapped: safetensors, one or several with an index.json,
+** a .pth of any age, GGUF. Names are the files' own; layout.h opens models by official names.
 **
-** Nothing is read but headers until a tensor is touched. Names may carry the prefix
-** "model.diffusion_model.", which is removed. A tensor that is contiguous in its file is a view of
-** the map; one that is not (a strided view in a .pth, a deflated entry) is copied when asked for,
-** and kept.
+** Nothing is read but headers until a tensor is touched. A tensor that is contiguous in its file is
+** a view of the map; one that is not (a strided view in a .pth, a deflated entry) is copied when
+** asked for, and kept.
 */
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
@@ -14,15 +13,16 @@
 
 typedef struct weights weights;
 
-/* path: a file by itself (.safetensors, .safetensors.index.json, .pth), told by its content. */
+/* path: a file by itself (.safetensors, .safetensors.index.json, .pth, .gguf), told by its content;
+** or FILE:KEY, a dict of tensors within a .pth that has several. */
 weights *weights_open(const char *path);
 /* As weights_open, of what fd gives: a file is mapped, a pipe is read into memory. */
 weights *weights_open_fd(int fd, const char *name);
 /* path: a file, or a directory in which the first of the NULL-terminated patterns that matches is
 ** opened; a pattern is a glob relative to the directory, and its matches are one checkpoint
-** together (shards). Dies naming both: "cannot find diffusion_pytorch_model*.safetensors in DIR".
-*/
-weights *weights_find(const char *path, const char *const patterns[]);
+** together if they are numbered shards. Dies, with what it is that was looked for: "cannot find
+** models_t5_umt5-xxl-enc-bf16.pth or another file of umT5's encoder in DIR". */
+weights *weights_find(const char *path, const char *const patterns[], const char *what);
 void weights_close(weights *w);
 
 int weights_count(const weights *w);
@@ -30,6 +30,8 @@ const char *weights_name(const weights *w, int i);
 /* The i-th tensor's shape and type without touching its data. */
 tensor weights_shape(const weights *w, int i);
 bool weights_has(const weights *w, const char *name);
+/* What the file calls the tensor: for messages. */
+const char *weights_called(const weights *w, const char *name);
 /* Dies "FILE has no tensor NAME". The result is contiguous, aligned to its type, in host memory; it
 ** lives as long as w. */
 tensor weights_any(weights *w, const char *name);
@@ -43,7 +45,14 @@ tensor weights_get(weights *w, const char *name, int rank, const int64_t *dim);
 ** then). Does nothing to copies. */
 void weights_done(tensor t);
 
+/* Memory that goes with w; returned. */
+void *weights_keep(weights *w, void *memory);
+/* Once: a warning that counts and names the tensors that nobody asked for. */
+void weights_report_unused(weights *w);
+
 const char *weights_path(const weights *w); /* as opened: for messages */
+const char *weights_file(const weights *w); /* the first file of it */
+const char *weights_what(const weights *w); /* what layout.c found it to be; NULL: not asked */
 /* Metadata of the (first) safetensors file: NULL if absent; how many keys there are, and which. */
 const char *weights_metadata(const weights *w, const char *key);
 int weights_keys(const weights *w);

@@ -73,7 +73,7 @@ static buffer zipped(const uint8_t *pickle, size_t n)
 void fuzz_target(const uint8_t *bytes, size_t n)
 {
     buffer b = zipped(bytes, n);
-    pth *p = pth_open(b.at, b.n, "input");
+    pth *p = pth_open(b.at, b.n, "input", NULL);
     for (int i = 0; i < pth_count(p); i++)
         summarize(pth_tensor(p, i));
     pth_close(p);

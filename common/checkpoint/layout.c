@@ -1,0 +1,369 @@
+/*
+** layout.c: which layout a checkpoint has, and its tensors under official names.
+**
+** Names are freed of what training and packing put around them, the layout with most matches among
+** the rest is taken, and every tensor it knows gets its official name; rows of fused matrices become
+** tensors of their own, which are views. What no layout knows keeps its name: it is reported when
+** the model has been loaded and nobody asked for it. Tensors that make another model are refused.
+*/
+#include "layout.h"
+
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../die.h"
+#include "layouts.h"
+#include "table.h"
+
+enum { MOST_NUMBERS = 4, LONGEST = 512 };
+
+/* ---- names ---- */
+
+/* What # and * of a pattern stood for. */
+typedef struct {
+    int n;
+    long number[MOST_NUMBERS];
+    const char *rest;
+} matched;
+
+static bool match(const char *pattern, const char *name, matched *m)
+{
+    *m = (matched){.rest = ""};
+    for (; *pattern; pattern++) {
+        if (pattern[0] == '*' && !pattern[1]) {
+            m->rest = name;
+            return *name != 0;
+        }
+        if (*pattern == '#') {
+            char *end;
+            if (!isdigit((unsigned char)*name) || m->n == MOST_NUMBERS)
+                return false;
+            m->number[m->n++] = strtol(name, &end, 10);
+            name = end;
+        } else if (*pattern != *name++) {
+            return false;
+        }
+    }
+    return *name == 0;
+}
+
+/* The official name that a pattern's match stands for. per_stage: layers of a stage, with the one
+ * that ends it. */
+static char *written(const char *ours, size_t n, const matched *m, long per_stage)
+{
+    char name[LONGEST], *to = name, *end = name + sizeof name - 32;
+    int next = 0;
+    for (size_t i = 0; i < n && to < end; i++) {
+        if (ours[i] == '#' && next < m->n)
+            to += sprintf(to, "%ld", m->number[next++]);
+        else if (ours[i] == '@')
+            to += sprintf(to, "%ld",
+                          m->number[0] * per_stage + (m->n > 1 ? m->number[1] : per_stage - 1));
+        else if (ours[i] == '*')
+            to += snprintf(to, (size_t)(end - to), "%s", m->rest);
+        else
+            *to++ = ours[i];
+        to = to < end ? to : end;
+    }
+    *to = 0;
+    return new_format("%s", name);
+}
+
+static bool listed(const char *const list[], int most, const char *s, size_t n)
+{
+    for (int i = 0; i < most && list[i]; i++)
+        if (strlen(list[i]) == n && memcmp(list[i], s, n) == 0)
+            return true;
+    return false;
+}
+
+/* The name without components that hold a model: PyTorch's anywhere, others before all that is no
+ * such component. */
+static void unwrap(char *to, const char *name, model_part part)
+{
+    bool begun = false;
+    char *begin = to;
+    for (const char *next; *name; name = next) {
+        size_t n = strcspn(name, ".");
+        next = name[n] ? name + n + 1 : name + n;
+        bool wrapper = listed(wrappers, 16, name, n) && (!begun || *name == '_');
+        if (!begun && part < PARTS)
+            wrapper |= listed(part_wrappers[part], 6, name, n);
+        if (wrapper && *next)
+            continue;
+        if (begun)
+            *to++ = '.';
+        memcpy(to, name, n);
+        to += n;
+        begun = true;
+    }
+    *to = 0;
+    for (const renaming *r = companions; r->theirs; r++) {
+        size_t n = strlen(r->theirs), have = (size_t)(to - begin);
+        if (*r->ours && have > n && strcmp(to - n, r->theirs) == 0) {
+            memcpy(to - n, r->ours, strlen(r->ours) + 1);
+            return;
+        }
+    }
+}
+
+/* A name that is much longer than any official one is left as it is. */
+static const char *bare(char room[LONGEST + 64], const char *raw, model_part part)
+{
+    if (strlen(raw) >= LONGEST)
+        return raw;
+    unwrap(room, raw, part);
+    return room;
+}
+
+static bool passed_over(const char *name)
+{
+    size_t n = strlen(name);
+    for (const renaming *r = companions; r->theirs; r++) {
+        size_t k = strlen(r->theirs);
+        if (!*r->ours && n > k && strcmp(name + n - k, r->theirs) == 0)
+            return true;
+    }
+    return strcmp(name, "scaled_fp8") == 0 || (n > 12 && !strcmp(name + n - 12, ".comfy_quant"));
+}
+
+static const renaming *renaming_of(const layout *l, const char *name, matched *m)
+{
+    for (const renaming *r = l->names; r->theirs; r++)
+        if (match(r->theirs, name, m))
+            return r;
+    return NULL;
+}
+
+/* ---- which layout ---- */
+
+static int votes(const weights *w, const layout *l)
+{
+    char room[LONGEST + 64];
+    int n = 0;
+    matched m;
+    for (int i = 0; i < w->items; i++) {
+        const renaming *r = renaming_of(l, bare(room, w->item[i].raw, l->part), &m);
+        n += r && !(r->ours && !*r->ours);
+    }
+    return n;
+}
+
+/* The layout of this part (PARTS: of any) that knows most of the names; NULL if none knows any. */
+static const layout *best_layout(const weights *w, model_part part)
+{
+    const layout *best = NULL;
+    int most = 0;
+    for (const layout *l = layouts; l->part != PARTS; l++) {
+        int n = part == PARTS || part == l->part ? votes(w, l) : 0;
+        if (n > most) {
+            best = l;
+            most = n;
+        }
+    }
+    return best;
+}
+
+static const stranger *stranger_of(const weights *w, const stranger *all, const char **name)
+{
+    for (const stranger *s = all; s->pattern; s++)
+        for (int i = 0; i < w->items; i++)
+            if (fnmatch(s->pattern, w->item[i].raw, 0) == 0) {
+                *name = w->item[i].raw;
+                return s;
+            }
+    return NULL;
+}
+
+const char *part_name(model_part part)
+{
+    static const char *const names[PARTS] = {"Wan's transformer", "umT5's encoder",
+                                             "Wan's video VAE", "CLIP"};
+    return names[part];
+}
+
+/* It is not this part: what is it? */
+static void refuse(const weights *w, model_part part) __attribute__((noreturn));
+static void refuse(const weights *w, model_part part)
+{
+    const char *name, *arch = weights_metadata(w, "general.architecture");
+    const stranger *s = stranger_of(w, strangers, &name);
+    const layout *l = best_layout(w, PARTS);
+    if (s)
+        die("%s has %s: it is %s", w->path, name, s->what);
+    if (l && l->part != part)
+        die("%s is %s, not %s", w->path, l->what, part_name(part));
+    if (arch)
+        die("%s is GGUF of arch %s, not %s", w->path, arch, part_name(part));
+    s = stranger_of(w, others, &name);
+    if (s)
+        die("%s has %s: it is %s, not %s", w->path, name, s->what, part_name(part));
+    die("%s has no tensor %s: it is not %s%s%s", w->path, landmarks[part], part_name(part),
+        w->items ? "; what it has begins with " : ", and has no tensors",
+        w->items ? w->item[0].raw : "");
+}
+
+/* ---- official names ---- */
+
+/* Layers of a stage of the decoder: as many residual blocks as its first has, and what doubles. */
+static long layers_per_stage(const weights *w, const layout *l)
+{
+    char room[LONGEST + 64];
+    long most = 0;
+    matched m;
+    for (int i = 0; i < w->items; i++)
+        if (match("decoder.up_blocks.#.resnets.#.*", bare(room, w->item[i].raw, l->part), &m) &&
+            m.number[1] < 1000 && m.number[1] >= most)
+            most = m.number[1] + 1;
+    return most + 1;
+}
+
+static item *add_item(weights *w, const item *like)
+{
+    item *t = w->item + w->items++;
+    *t = *like;
+    return t;
+}
+
+/* "A|B|C": the item becomes its first part, and others are added. */
+static void split(weights *w, int index, const renaming *r, const matched *m)
+{
+    int parts = 1;
+    for (const char *p = r->ours; *p; p++)
+        parts += *p == '|';
+    item *t = w->item + index;
+    if (t->shape.rank < 1 || t->shape.dim[0] % parts)
+        die("%s is %s in %s: its rows are not those of %d matrices", t->raw, tensor_text(t->shape),
+            w->file[t->file].path, parts);
+    t->shape.dim[0] /= parts;
+    t->shape = tensor_make(NULL, t->shape.type, t->shape.rank, t->shape.dim);
+    t->parts = parts;
+    t->renamed = true;
+    const char *ours = r->ours;
+    for (int part = 0; part < parts; part++) {
+        size_t n = strcspn(ours, "|");
+        item *to = part ? add_item(w, w->item + index) : t;
+        to->part = part;
+        to->name = weights_keep(w, written(ours, n, m, 1));
+        ours += n + 1;
+    }
+}
+
+static void transpose(const weights *w, item *t)
+{
+    if (t->shape.rank != 2 || type_block(t->shape.type) > 1)
+        die("%s is %s in %s, but a matrix is needed", t->raw, tensor_text(t->shape),
+            w->file[t->file].path);
+    t->transposed = true;
+    t->shape = tensor_of(NULL, t->shape.type, t->shape.dim[1], t->shape.dim[0]);
+}
+
+static bool is_beside(model_part part, const char *name)
+{
+    for (int i = 0; i < 4 && beside[part][i]; i++)
+        if (fnmatch(beside[part][i], name, 0) == 0)
+            return true;
+    return false;
+}
+
+static void rename_item(weights *w, int i, const layout *l, long per_stage)
+{
+    char room[LONGEST + 64];
+    item *t = w->item + i;
+    matched m;
+    const char *name = bare(room, t->raw, l->part);
+    const renaming *r = renaming_of(l, name, &m);
+    t->used = passed_over(name);
+    if (!r) {
+        t->name = weights_keep(w, new_format("%s", name));
+        return;
+    }
+    const char *ours = r->ours ? r->ours : r->theirs;
+    if (!*ours) {
+        t->used = true;
+        t->name = weights_keep(w, new_format("%s", name));
+        return;
+    }
+    if (strchr(ours, '|')) {
+        split(w, i, r, &m);
+        return;
+    }
+    if (*ours == '^')
+        transpose(w, t);
+    bool spare = *ours == '?';
+    ours += *ours == '^' || spare;
+    t->renamed = !spare;
+    t->name = weights_keep(w, written(ours, strlen(ours), &m, per_stage));
+    t->used |= is_beside(l->part, t->name);
+}
+
+/* What may stand in for another tensor ("?NAME") does if that is not there; else it is not needed. */
+static void settle_spares(weights *w, const layout *l)
+{
+    char room[LONGEST + 64];
+    matched m;
+    for (int i = 0; i < w->items; i++) {
+        item *t = w->item + i;
+        const renaming *r = renaming_of(l, bare(room, t->raw, l->part), &m);
+        if (!r || !r->ours || *r->ours != '?')
+            continue;
+        bool taken = false;
+        for (int k = 0; k < w->items && !taken; k++)
+            taken = k != i && w->item[k].renamed && strcmp(w->item[k].name, t->name) == 0;
+        t->renamed = !taken;
+        if (taken) {
+            t->name = t->raw;
+            t->used = true;
+        }
+    }
+}
+
+static void rename_all(weights *w, const layout *l)
+{
+    enum { MOST_PARTS = 3 };
+    int n = w->items;
+    long per_stage = layers_per_stage(w, l);
+    w->item = realloc(w->item, (size_t)(MOST_PARTS * n + 1) * sizeof *w->item);
+    if (!w->item)
+        die("out of memory");
+    for (int i = 0; i < n; i++)
+        rename_item(w, i, l, per_stage);
+    settle_spares(w, l);
+    w->what = l->what;
+    weights_sort(w);
+}
+
+weights *model_any(weights *w)
+{
+    const layout *l = best_layout(w, PARTS);
+    if (l)
+        rename_all(w, l);
+    return w;
+}
+
+static weights *model_of(weights *w, model_part part)
+{
+    const layout *l = best_layout(w, part), *other = best_layout(w, PARTS);
+    const char *name;
+    if (!l)
+        refuse(w, part);
+    rename_all(w, l);
+    const stranger *s = stranger_of(w, strangers, &name);
+    if (s)
+        die("%s has %s: it is %s", w->path, name, s->what);
+    if (other->part != part && !weights_has(w, landmarks[part]))
+        die("%s is %s, not %s", w->path, other->what, part_name(part));
+    return w;
+}
+
+weights *model_find(const char *path, model_part part)
+{
+    return model_of(weights_find(path, places[part], part_name(part)), part);
+}
+
+weights *model_find_any(const char *path)
+{
+    return model_any(weights_find(path, places[PART_TRANSFORMER], part_name(PART_TRANSFORMER)));
+}

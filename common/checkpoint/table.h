@@ -1,0 +1,56 @@
+/*
+** table.h: the inside of `weights`, for the files of this directory: the files of a checkpoint and
+** one table of their tensors. files.c fills it, layout.c renames, weights.c looks up.
+*/
+#ifndef TABLE_H
+#define TABLE_H
+
+#include "../filemap.h"
+#include "../stream.h"
+#include "pth.h"
+#include "weights.h"
+
+typedef enum { SAFETENSORS, PTH, GGUF, INDEX } file_kind;
+
+typedef struct {
+    char *path;
+    file_kind kind;
+    filemap m;
+    document d; /* of safetensors and GGUF: entries with data in the map */
+    pth *p;     /* of a .pth, else NULL */
+} file;
+
+typedef struct {
+    const char *name; /* what it is asked for by */
+    const char *raw;  /* what its file calls it */
+    tensor shape;
+    int file, index; /* index: in d.entry or in p */
+    int part, parts; /* its rows are one of so many parts of what is in the file; parts 0: all */
+    bool transposed; /* [m, n] of an [n, m] */
+    bool used;       /* somebody asked for it, or it is known to be of no use */
+    bool renamed;    /* a layout knows it */
+    void *copy;      /* of what is no view of the file, or NULL */
+    float *scales;   /* of scales: F32, one a row of their weight, or NULL */
+} item;
+
+struct weights {
+    char *path;
+    int files, items;
+    file *file;
+    item *item;       /* in the order of the files */
+    int *order;       /* items by name */
+    const char *what; /* the layout, in words; NULL: names are the files' own */
+    int kept;         /* memory that goes with this */
+    void **keep;
+    bool reported; /* what is not used was told */
+    char digest[17];
+};
+
+/* files.c */
+const char *file_name(const file *f, int i); /* of its i-th tensor */
+/* weights.c */
+item *weights_item(const weights *w, const char *name); /* NULL if there is none */
+int weights_first(const weights *w, const char *name);  /* in order[]: the first not before name */
+void weights_sort(weights *w); /* after names have changed; dies for a name that is there twice */
+
+#endif
