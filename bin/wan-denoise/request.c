@@ -141,19 +141,19 @@ float *request_noise(const request *q, const document *d, tensor shape, uint64_t
 static const char *context_digest(const document *in)
 {
     static const char *const names[] = {"context", "context_null"};
-    static char text[17];
-    uint64_t h = DIGEST_START;
+    static digest d;
+    digester *g = digester_new();
     bool any = false;
     for (int i = 0; i < 2; i++) {
         const entry *e = document_find(in, names[i]);
         if (!e)
             continue;
         any = true;
-        h = digest_bytes(h, names[i], strlen(names[i]) + 1);
-        h = digest_bytes(h, e->t.data, tensor_bytes(e->t));
+        digester_add(g, names[i], strlen(names[i]) + 1);
+        digester_add(g, e->t.data, tensor_bytes(e->t));
     }
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)h);
-    return any ? text : NULL;
+    d = digester_end(g);
+    return any ? d.hex : NULL;
 }
 
 char *request_stamp(const request *q, const document *in, document *out, tensor shape,

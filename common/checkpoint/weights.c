@@ -20,13 +20,14 @@
 #include <unistd.h>
 
 #include "../die.h"
-#include "../digest.h"
 #include "../filemap.h"
 #include "../stream.h"
+#include "content.h"
 #include "pth.h"
 
 typedef struct {
     char *path;
+    int fd;
     filemap m;
     document d; /* of safetensors */
     pth *p;     /* of a .pth, else NULL */
@@ -43,9 +44,9 @@ struct weights {
     char *path;
     int files, items;
     file *file;
-    item *item; /* in the order of the files */
-    int *order; /* items by name */
-    char digest[17];
+    item *item;       /* in the order of the files */
+    int *order;       /* items by name */
+    content *content; /* the digest and what computes it; NULL: not begun */
 };
 
 /* ---- what a file is ---- */
@@ -121,7 +122,9 @@ static void add_file(weights *w, char *path, int fd, bool may_be_index)
         die("out of memory");
     int i = w->files++;
     file *f = w->file + i;
-    *f = (file){.path = path};
+    *f = (file){.path = path, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+    if (f->fd < 0)
+        die_errno("cannot open %s", path);
     filemap_open(&f->m, fd, path);
     switch (kind_of(f)) {
     case SAFETENSORS: read_header(f); break;
@@ -337,11 +340,14 @@ static void close_file(file *f)
         pth_close(f->p);
     document_free(&f->d);
     filemap_close(&f->m);
+    close(f->fd);
     free(f->path);
 }
 
 void weights_close(weights *w)
 {
+    if (w->content)
+        content_free(w->content); /* its threads read what goes now */
     for (int i = 0; i < w->items; i++)
         free(w->item[i].copy);
     for (int i = 0; i < w->files; i++)
@@ -443,35 +449,31 @@ int weights_keys(const weights *w)
 
 const char *weights_key(const weights *w, int i) { return first_document(w)->key[i].key; }
 
-/* ---- the digest ---- */
+/* ---- the digest: content.c ---- */
 
-static uint64_t digest_data(uint64_t h, tensor t)
+int weights_files(const weights *w) { return w->files; }
+int weights_fd(const weights *w, int i) { return w->file[i].fd; }
+
+tensor weights_place(weights *w, int i, int *fd, uint64_t *at)
 {
-    enum { PIECE = 4096 };
-    const char *p = t.data;
-    size_t n = tensor_bytes(t);
-    if (n <= 3 * PIECE)
-        return digest_bytes(h, p, n);
-    h = digest_bytes(h, p, PIECE);
-    h = digest_bytes(h, p + n / 2 - PIECE / 2, PIECE);
-    return digest_bytes(h, p + n - PIECE, PIECE);
+    const item *t = w->item + i;
+    const file *f = w->file + t->file;
+    tensor data = f->p ? pth_tensor(f->p, t->index) : f->d.entry[t->index].t;
+    const unsigned char *bytes = data.data;
+    bool in_file = f->m.mapped && bytes >= f->m.at && bytes < f->m.at + f->m.bytes;
+    *fd = in_file ? f->fd : -1;
+    *at = in_file ? (uint64_t)(bytes - f->m.at) : 0;
+    return data;
 }
 
-/* In the order of names, so that it does not depend on how a model is cut into files. */
+void weights_digest_begin(weights *w)
+{
+    if (!w->content)
+        w->content = content_begin(w);
+}
+
 const char *weights_digest(weights *w)
 {
-    if (w->digest[0])
-        return w->digest;
-    uint64_t h = DIGEST_START;
-    for (int i = 0; i < w->items; i++) {
-        item *t = w->item + w->order[i];
-        const char *shape = tensor_text(t->shape);
-        h = digest_bytes(h, t->name, strlen(t->name) + 1);
-        h = digest_bytes(h, shape, strlen(shape) + 1);
-        tensor data = data_of(w, t);
-        h = digest_data(h, data);
-        weights_done(data);
-    }
-    snprintf(w->digest, sizeof w->digest, "%016llx", (unsigned long long)h);
-    return w->digest;
+    weights_digest_begin(w);
+    return content_digest(w->content);
 }
