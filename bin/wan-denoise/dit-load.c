@@ -200,9 +200,13 @@ static void load_block(dit *m, int i, weights *w, tensor_type dtype)
     b->down = load_one(w, in_block(i, "ffn.2"), D, m->ffn, dtype);
 }
 
-void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share)
+void dit_open(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share)
 {
-    *m = (dit){.A = operand_type(dtype), .share = share, .text_len = TEXT_LEN, .eps = 1e-6f};
+    *m = (dit){.type = dtype,
+               .A = operand_type(dtype),
+               .share = share,
+               .text_len = TEXT_LEN,
+               .eps = 1e-6f};
     read_sizes(m, w, path);
     char *from;
     json_t *config = read_config(w, path, &from);
@@ -217,7 +221,24 @@ void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share
     if (m->heads % share.parts != 0)
         die("%s has %d attention heads: they cannot be shared by %d gpus", path, m->heads,
             share.parts);
+}
 
+const char *dit_format(const weights *w, tensor_type dtype)
+{
+    bool codes = false;
+    for (int i = 0; i < weights_count(w); i++)
+        codes = codes || (weights_shape(w, i).type == I8 && strstr(weights_name(w, i), ".weight"));
+    switch (dtype) {
+    case F32: return codes ? "w8a32" : "fp32";
+    case F16: return codes ? "w8a16" : "fp16";
+    default: return codes ? "w8a16" : "bf16";
+    }
+}
+
+void dit_load(dit *m, weights *w)
+{
+    int64_t D = m->dim;
+    tensor_type dtype = m->type;
     load_begin(w);
     int64_t volume = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
     /* a convolution whose stride is its kernel: a product with patches [D, C x pt x py x px] */

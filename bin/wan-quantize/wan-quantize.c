@@ -17,7 +17,8 @@
 
 #include "../../common/checkpoint/weights.h"
 #include "../../common/die.h"
-#include "../../common/program.h"
+#include "../../common/recipe.h"
+#include "../../common/seal.h"
 #include "codes.h"
 #include "report.h"
 #include "wan-quantize.h"
@@ -25,11 +26,13 @@
 enum { BUFFER = 4 << 20, MOST_CONFIG = 1 << 20 };
 
 static const char *target, *model;
-static bool all_linears;
+static bool all_linears, dry;
+enum { NUMERICS = 1 };
 static const option options[] = {
     {'t', "type", OPTION_TEXT, &target, 0, 0, false},
     {0, "all-linears", OPTION_FLAG, &all_linears, 0, 0, false},
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -163,16 +166,26 @@ static void add_config(document *d, const weights *w)
     free(name);
 }
 
-static void make_header(document *d, weights *w, const plan *p)
+/* The metadata; with --recipe they are all that is written. */
+static void describe(document *d, weights *w)
 {
     for (int i = 0; i < weights_keys(w); i++)
-        metadata_set(d, weights_key(w, i), weights_metadata(w, weights_key(w, i)));
+        if (strcmp(weights_key(w, i), SEAL_KEY) != 0) /* of that file */
+            metadata_set(d, weights_key(w, i), weights_metadata(w, weights_key(w, i)));
     add_config(d, w);
     if (strcmp(target, "w8a16") == 0)
         metadata_set(d, "quantization", rule);
-    char *extra = new_format("{\"device\": \"cpu\", \"weights\": \"%s\"}", weights_digest(w));
-    provenance_add(d, options, extra);
-    free(extra);
+    json_t *stamp = json_pack("{s:s, s:s}", "device", "cpu", "weights", weights_digest(w));
+    json_object_set_new(stamp, "input", json_sprintf("weights:%s", weights_digest(w)));
+    const char *config = metadata_get(d, "config");
+    json_object_set_new(stamp, "config",
+                        config ? json_string(digest_of_text(config).hex) : json_null());
+    provenance_add(d, options, NUMERICS, stamp);
+}
+
+static void make_header(document *d, weights *w, const plan *p)
+{
+    describe(d, w);
     for (int i = 0; i < weights_count(w); i++) {
         tensor t = p[i].from;
         if (p[i].scale)
@@ -296,6 +309,17 @@ int main(int argc, char **argv)
     check_options(argc, program_begin(argc, argv, options, usage));
     stats_phase("read");
     weights *w = model ? weights_find(model, patterns) : weights_open_fd(0, "standard input");
+    weights_digest_begin(w);
+    if (dry) {
+        document d = {0};
+        writer out;
+        writer_open(&out, stdout, "standard output");
+        describe(&d, w);
+        recipe_write(&out, &d);
+        document_free(&d);
+        weights_close(w);
+        return program_end();
+    }
     plan *p = plan_model(w);
     stats_phase("write");
     write_model(w, p);

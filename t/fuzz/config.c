@@ -72,6 +72,6 @@ void fuzz_target(const uint8_t *bytes, size_t n)
         clip_open(&m, "model");
     } else {
         dit m;
-        dit_load(&m, checkpoint, "model/w.safetensors", F32, (dit_share){.parts = 1});
+        dit_open(&m, checkpoint, "model/w.safetensors", F32, (dit_share){.parts = 1});
     }
 }
