@@ -42,6 +42,8 @@ COMPILE   = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP
 # Asked when used, not when this file is read: `make deps check` installs them in between.
 flags = $(shell pkg-config --cflags $(1))
 libs  = $(shell pkg-config --libs $(1))
+# What common needs, behind everything that is linked with it.
+COMMONLIBS = $(call libs,jansson zlib libxxhash) -pthread -lm
 
 PROGRAMS := $(patsubst bin/%/,%,$(wildcard bin/*/))
 # Programs that run a model link the kernels; the others are the same on every device.
@@ -75,7 +77,7 @@ endif
 
 $(O)/common/%.o: common/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(call flags,jansson zlib libutf8proc) -c -o $@ $<
+	$(COMPILE) $(call flags,jansson zlib libutf8proc libxxhash) -c -o $@ $<
 
 $(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c common/checkpoint/*.c))
 	rm -f $@ && ar rcs $@ $^
@@ -128,7 +130,7 @@ $$(O)/usage/$(1).h: bin/$(1)/$(1).1
 $$(O)/$(1): $$(OBJECTS_$(1)) $$(if $$(filter $(1),$$(MODELS)),$$(LOAD) $$(KERNELS)) $$(COMMON)
 	$$(LINK_$(1))
 LINK_$(1) = $$(CC) $$(CFLAGS) -o $$@ $$^ $$(LDFLAGS) $$(LIBS_$(1)) \
-	    $$(if $$(filter $(1),$$(MODELS)),$$(KERNELLIBS)) $$(call libs,jansson zlib) -lm
+	    $$(if $$(filter $(1),$$(MODELS)),$$(KERNELLIBS)) $$(COMMONLIBS)
 # For compute-sanitizer: the same with another stack.
 $$(O)/sanitizer/$(1): $$(OBJECTS_$(1)) $$(LOAD) $$(APART) $$(COMMON)
 	@mkdir -p $$(@D)
@@ -145,15 +147,15 @@ UNIT_OBJECTS := $(O)/bin/wan-denoise/solver.o $(O)/bin/wan-denoise/noise.o
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
-	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) $(call libs,check jansson zlib) -lm
+	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) $(call libs,check) $(COMMONLIBS)
 
 $(O)/t/bench/random-model: t/bench/random-model.c $(COMMON)
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(call libs,jansson zlib) -lm
+	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(COMMONLIBS)
 
 $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(call libs,jansson zlib) -lm
+	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(COMMONLIBS)
 
 $(O)/t/bench/profile.so: t/bench/profile.c
 	@mkdir -p $(@D)
@@ -189,7 +191,7 @@ demo: all
 
 # ---- installation ----
 
-APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libsentencepiece-dev \
+APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libxxhash-dev libsentencepiece-dev \
       libpcre2-dev libutf8proc-dev libopenblas-dev check
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -334,10 +334,13 @@ tensor_type dtype_named(const char *dtype)
     usage_error("--dtype is fp32, fp16 or bf16, not '%s'", dtype);
 }
 
-const char *load_provenance(weights *w)
+json_t *load_provenance(weights *w, bool dry)
 {
-    static char text[256];
-    snprintf(text, sizeof text, "{\"device\": \"%s\", \"weights\": \"%s\"}", device_name(),
-             weights_digest(w));
-    return text;
+    json_t *all = json_object();
+    if (!dry)
+        json_object_set_new(all, "device", json_string(device_name()));
+    json_object_set_new(all, "backend", json_string(device_kind()));
+    if (w)
+        json_object_set_new(all, "weights", json_string(weights_digest(w)));
+    return all;
 }

@@ -10,6 +10,8 @@
 #ifndef LOAD_H
 #define LOAD_H
 
+#include <jansson.h>
+
 #include "../common/checkpoint/weights.h"
 #include "../kernels/kernels.h"
 
@@ -43,7 +45,8 @@ tensor load_gains(weights *w, const char *name, int64_t n);
 
 /* "fp32", "fp16", "bf16" as a type; usage error for others. */
 tensor_type dtype_named(const char *dtype);
-/* The JSON for provenance_add: {"device": ..., "weights": digest}. Static memory. */
-const char *load_provenance(weights *w);
+/* For provenance_add: the device and its kind, and the weights' digest if there are any. dry: what
+** is known without looking for the device. */
+json_t *load_provenance(weights *w, bool dry);
 
 #endif

@@ -1,16 +1,29 @@
 /*
-** digest.h: a short name for what bytes say: FNV-1a, 64 bits. It tells files apart; it is no proof
-** against anyone who wants two alike.
+** digest.h: a short name for what bytes say: XXH3, 128 bits, as xxh128sum prints it.
+**
+** Equal digests mean equal bytes as far as mistakes go; it is no proof against anyone who wants two
+** alike.
 */
 #ifndef DIGEST_H
 #define DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#define DIGEST_START 0xcbf29ce484222325u
+enum { DIGEST_DIGITS = 32 };
 
-/* The digest of what made h, and n bytes behind it. */
-uint64_t digest_bytes(uint64_t h, const void *bytes, size_t n);
+typedef struct {
+    char hex[DIGEST_DIGITS + 1];
+} digest;
+
+digest digest_of(const void *bytes, size_t n);
+digest digest_of_text(const char *text);
+bool is_digest(const char *text); /* 32 hex digits, lower case; NULL is none */
+
+/* The same of bytes that come piece by piece. */
+typedef struct digester digester;
+digester *digester_new(void);
+void digester_add(digester *g, const void *bytes, size_t n);
+digest digester_end(digester *g); /* frees it */
 
 #endif

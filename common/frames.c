@@ -33,8 +33,10 @@ const char *document_variant(const document *d)
     if (variant || !denoise)
         return variant;
     json_t *options = json_loads(denoise, 0, NULL);
-    const char *dtype = json_string_value(json_object_get(options, "dtype"));
-    snprintf(text, sizeof text, "%s", dtype ? dtype : "");
+    const char *format = json_string_value(json_object_get(options, "format"));
+    if (!format) /* versions before 0.2 */
+        format = json_string_value(json_object_get(options, "dtype"));
+    snprintf(text, sizeof text, "%s", format ? format : "");
     json_decref(options);
     return *text ? text : NULL;
 }

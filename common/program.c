@@ -1,5 +1,5 @@
 /*
-** program.c: the options, the statistics and the provenance that all filters have in common.
+** program.c: the options, the statistics and the progress that all filters have in common.
 **
 ** The option table is the one description of a program's options: it drives getopt_long, holds the
 ** defaults, and is written into the stream's metadata as what was in effect.
@@ -145,56 +145,6 @@ void program_mute(void)
     quiet_set(true);
     show_progress = false;
     stats_file = NULL;
-}
-
-/* ---- provenance ---- */
-
-static json_t *option_json(const option *o)
-{
-    switch (o->kind) {
-    case OPTION_FLAG: return json_boolean(*(bool *)o->value);
-    case OPTION_INT: return json_integer(*(int64_t *)o->value);
-    case OPTION_FLOAT: return json_real(*(double *)o->value);
-    case OPTION_TEXT: {
-        const char *text = *(const char **)o->value;
-        return text ? json_string(text) : json_null();
-    }
-    case OPTION_LIST: {
-        const option_list *list = o->value;
-        json_t *all = json_array();
-        for (int i = 0; i < list->n; i++)
-            if (json_array_append_new(all, json_string(list->text[i])) != 0)
-                return NULL;
-        return all;
-    }
-    }
-    return NULL;
-}
-
-void provenance_add(document *d, const option *table, const char *extra)
-{
-    json_t *all = json_object();
-    json_object_set_new(all, "version", json_string(PROGRAM_VERSION));
-    for (const option *o = table; o->value; o++)
-        if (!o->hidden) {
-            char letter[2] = {o->letter, 0};
-            json_t *value = option_json(o); /* NULL: text that is not UTF-8 cannot be JSON */
-            if (!value)
-                die("the value of %s is not UTF-8", o->name ? o->name : letter);
-            json_object_set_new(all, o->name ? o->name : letter, value);
-        }
-    if (extra) {
-        json_t *more = json_loads(extra, 0, NULL);
-        if (!more || json_object_update(all, more) != 0)
-            die("cannot record provenance '%s'", extra);
-        json_decref(more);
-    }
-    char *text = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    if (!text)
-        die("out of memory");
-    metadata_set(d, program_name(), text);
-    free(text);
-    json_decref(all);
 }
 
 /* ---- statistics ---- */

@@ -1,5 +1,5 @@
 /*
-** program.h: what every filter has: options, --stats, --progress, its line of provenance.
+** program.h: what every filter has: options, --stats, --progress.
 **
 ** A program has one table of its own options and calls program_begin(); that handles the common
 ** ones (-h --version -q --progress --stats --wait). usage[] is made from the SYNOPSIS of the man
@@ -48,10 +48,6 @@ int program_end(void);
 bool program_waits(void); /* --wait was given */
 /* No warnings, notes, --progress or --stats from here on: another process gives them (launch.h). */
 void program_mute(void);
-
-/* Adds the key program_name() to d: {"version": ..., options by long name (or letter), extra}.
-** extra is a JSON object's text or NULL: `{"device": "cpu", "weights": "0123456789abcdef"}`. */
-void provenance_add(document *d, const option *table, const char *extra);
 
 /* ---- --stats FILE: {"program": .., "seconds": {phase: s, .., "total": s}, "counts": {..}} ---- */
 

@@ -1,8 +1,9 @@
 /*
 ** record.c: a video's shape and metadata from the JSON that tensor-info makes of its stream.
 **
-** The metadata of a program are a JSON object in a text: its members become keys of their own, so
-** that two videos can be compared, and a difference named, option by option.
+** The record of a program is a JSON object in a text: its members become keys of their own, so that
+** two videos can be compared, and a difference named, option by option. A prompt stays a text, also
+** if it looks like one.
 */
 #include "record.h"
 
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "recipe.h"
 
 char *last_component(const char *path)
 {
@@ -25,25 +27,25 @@ char *last_component(const char *path)
     return new_format("%.*s", (int)(n - from), path + from);
 }
 
-static void add_key(record *r, char *key, char *value)
+static void add_key(record *r, char *key, char *value, bool member)
 {
     r->key = realloc(r->key, (size_t)(r->keys + 1) * sizeof *r->key);
     if (!r->key || !key || !value)
         die("out of memory");
-    r->key[r->keys++] = (record_key){key, value};
+    r->key[r->keys++] = (record_key){key, value, member};
 }
 
-/* One text of the metadata, or the members of the object that it is. */
+/* One text of the metadata, or the members of the record that it is. */
 static void add_metadata(record *r, const char *key, const char *text)
 {
     const char *member;
-    json_t *value, *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_object(object))
+    json_t *value, *object = record_of(key, text);
+    if (object)
         json_object_foreach(object, member, value)
             add_key(r, new_format("%s.%s", key, member),
-                    json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS));
+                    json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS), true);
     else
-        add_key(r, new_format("%s", key), new_format("%s", text));
+        add_key(r, new_format("%s", key), new_format("%s", text), false);
     json_decref(object);
 }
 
@@ -136,7 +138,7 @@ void record_free(record *r)
 
 const char *record_get(const record *r, const char *key)
 {
-    record_key wanted = {(char *)key, NULL};
+    record_key wanted = {.key = (char *)key};
     const record_key *k =
         r->keys ? bsearch(&wanted, r->key, (size_t)r->keys, sizeof wanted, by_key) : NULL;
     return k ? k->value : NULL;

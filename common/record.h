@@ -10,6 +10,7 @@
 typedef struct {
     char *key;   /* "prompt", "wan-denoise.steps" */
     char *value; /* as JSON, but for texts that are no member: 50, "unipc" with quotes; a cat */
+    bool member; /* of a program's record */
 } record_key;
 
 typedef struct {

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "die.h"
+#include "digest.h"
 #include "stream.h"
 
 /* Room for one more element behind n: the array doubles whenever n is a power of two. */
@@ -238,10 +239,22 @@ void metadata_set(document *d, const char *key, const char *value)
     d->key[d->keys++] = (metadata){new_text(key), text};
 }
 
+void metadata_remove(document *d, const char *key)
+{
+    for (int i = 0; i < d->keys; i++)
+        if (strcmp(d->key[i].key, key) == 0) {
+            free(d->key[i].key);
+            free(d->key[i].value);
+            memmove(d->key + i, d->key + i + 1, (size_t)(--d->keys - i) * sizeof *d->key);
+            return;
+        }
+}
+
 void metadata_copy(document *d, const document *from)
 {
     for (int i = 0; i < from->keys; i++)
-        metadata_set(d, from->key[i].key, from->key[i].value);
+        if (strcmp(from->key[i].key, "digest") != 0)
+            metadata_set(d, from->key[i].key, from->key[i].value);
 }
 
 void document_add(document *d, const char *name, tensor shape)
@@ -262,5 +275,7 @@ void document_free(document *d)
     free(d->entry);
     free(d->key);
     free(d->memory);
+    if (d->seal)
+        digester_end(d->seal);
     *d = (document){0};
 }

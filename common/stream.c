@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "seal.h"
 
 enum { ALIGNMENT = 64, LEAST_CHUNK = 1 << 20 };
 
@@ -83,6 +84,19 @@ static void __attribute__((noreturn)) ends_short(reader *r)
     abort();
 }
 
+/* All of the document has come: is it what it says? */
+static void check_seal(reader *r)
+{
+    if (!r->d.seal)
+        return;
+    digest d = digester_end(r->d.seal);
+    r->d.seal = NULL;
+    if (strcmp(d.hex, seal_of(&r->d)) != 0)
+        die("%s is not as it was made: its digest is %s, not %s (if it was changed on purpose, "
+            "take the metadata digest and recipe out of it)",
+            where(r, r->documents), d.hex, seal_of(&r->d));
+}
+
 void reader_bytes(reader *r, void *to, size_t n)
 {
     assert(n <= r->length - r->position);
@@ -90,6 +104,10 @@ void reader_bytes(reader *r, void *to, size_t n)
     r->position += got;
     if (got < n)
         ends_short(r);
+    if (r->d.seal)
+        digester_add(r->d.seal, to, n);
+    if (r->position == r->length)
+        check_seal(r);
 }
 
 /* A file shows at once that it is too short; a pipe, when it ends. */
@@ -112,8 +130,12 @@ static void skip_rest(reader *r)
     struct stat s;
     char block[1 << 16];
     if (r->position < r->length && is_file(r->file, &s) &&
-        fseeko(r->file, (off_t)(r->length - r->position), SEEK_CUR) == 0)
+        fseeko(r->file, (off_t)(r->length - r->position), SEEK_CUR) == 0) {
         r->position = r->length;
+        if (r->d.seal) /* not all of it was seen */
+            digester_end(r->d.seal);
+        r->d.seal = NULL;
+    }
     while (r->position < r->length) {
         uint64_t n = r->length - r->position;
         reader_bytes(r, block, n < sizeof block ? (size_t)n : sizeof block);
@@ -170,6 +192,10 @@ bool reader_next(reader *r)
     r->documents++;
     r->length = r->d.entries ? r->d.entry[r->d.entries - 1].end : 0;
     check_length(r);
+    if (seal_of(&r->d))
+        r->d.seal = seal_begin(&r->d);
+    if (r->length == 0)
+        check_seal(r);
     return true;
 }
 
@@ -294,11 +320,39 @@ static char *header_json(const document *d, const char *name)
     return json;
 }
 
+void writer_seal(writer *w)
+{
+    struct stat s;
+    assert(w->left == 0 && is_file(w->file, &s));
+    w->seal = digester_new(); /* stands for the one of the header to come */
+}
+
+/* The header gets room for the digest, which is begun. */
+static void open_seal(writer *w, document *d)
+{
+    digester_end(w->seal);
+    char zeros[DIGEST_DIGITS + 1];
+    memset(zeros, '0', DIGEST_DIGITS);
+    zeros[DIGEST_DIGITS] = 0;
+    metadata_set(d, SEAL_KEY, zeros);
+    w->seal = seal_begin(d);
+}
+
+/* Where in the header's text the digits of the digest are. */
+static size_t place_of_seal(const char *json)
+{
+    const char *at = strstr(json, "\"" SEAL_KEY "\":\"0000");
+    assert(at);
+    return (size_t)(at - json) + sizeof SEAL_KEY + 3;
+}
+
 void writer_header(writer *w, document *d)
 {
     struct stat s;
     assert(w->left == 0);
     place_entries(d);
+    if (w->seal)
+        open_seal(w, d);
     char *json = header_json(d, w->name);
     size_t n = strlen(json), limit = is_file(w->file, &s) ? HEADER_LIMIT_FILE : HEADER_LIMIT_PIPE;
     size_t all = (8 + n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -312,6 +366,8 @@ void writer_header(writer *w, document *d)
     memset(bytes + 8 + n, ' ', all - 8 - n);
     if (fflush(w->file))
         die_errno("cannot write %s", w->name);
+    if (w->seal)
+        w->seal_at = lseek(fileno(w->file), 0, SEEK_CUR) + 8 + (off_t)place_of_seal(json);
     write_all(w, bytes, all);
     w->left = d->entries ? d->entry[d->entries - 1].end : 0;
     free(bytes);
@@ -322,6 +378,8 @@ void writer_bytes(writer *w, const void *from, size_t n)
 {
     assert(n <= w->left);
     write_all(w, from, n);
+    if (w->seal)
+        digester_add(w->seal, from, n);
     w->left -= n;
 }
 
@@ -331,7 +389,16 @@ void writer_tensor(writer *w, tensor t)
     writer_bytes(w, t.data, tensor_bytes(t));
 }
 
-void writer_end(writer *w) { assert(w->left == 0); }
+void writer_end(writer *w)
+{
+    assert(w->left == 0);
+    if (!w->seal)
+        return;
+    digest d = digester_end(w->seal);
+    w->seal = NULL;
+    if (pwrite(fileno(w->file), d.hex, DIGEST_DIGITS, w->seal_at) != DIGEST_DIGITS)
+        die_errno("cannot write %s", w->name);
+}
 
 void writer_close(writer *w)
 {

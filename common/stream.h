@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "tensor.h"
 
@@ -35,6 +36,7 @@ typedef struct {
     metadata *key; /* in the order of the file */
     void *memory;  /* what document_load read; document_free frees it */
     size_t memory_bytes;
+    struct digester *seal; /* of what was read so far, if it says its digest (seal.h) */
 } document;
 
 /* ---- the document in memory ---- */
@@ -54,7 +56,9 @@ tensor document_tensor(const document *d, const char *name, const char *where, t
                        int rank, const int64_t *dim);
 const char *metadata_get(const document *d, const char *key);       /* NULL if absent */
 void metadata_set(document *d, const char *key, const char *value); /* replaces or appends */
-void metadata_copy(document *d, const document *from);              /* all keys */
+void metadata_remove(document *d, const char *key);
+/* All keys that hold for what is made of a document; its `digest` (seal.h) is its own. */
+void metadata_copy(document *d, const document *from);
 void document_add(document *d, const char *name,
                   tensor shape); /* declares; places are given by write_header */
 void document_free(document *d);
@@ -79,7 +83,8 @@ void reader_wait(reader *r);
 /* Reads the next header (and first skips what is left of the current document). False at a clean
  * end. */
 bool reader_next(reader *r);
-/* The next n bytes of data, or dies "short stream". */
+/* The next n bytes of data, or dies "short stream". With the last ones a document that says its own
+ * digest is compared with it: dies "is not as it was made". */
 void reader_bytes(reader *r, void *to, size_t n);
 /* The rest of the data into memory (grown as the bytes arrive: a lying header costs nothing);
 *entries' t.data are set.
@@ -92,9 +97,14 @@ typedef struct {
     FILE *file;
     const char *name;
     uint64_t left; /* bytes of the current document not yet written */
+    struct digester *seal;
+    off_t seal_at; /* where in the file its digits go; 0: nowhere */
 } writer;
 
 void writer_open(writer *w, FILE *file, const char *name);
+/* The document gets a digest of its own (seal.h), which is put into its header when it ends: for a
+ * regular file. Before writer_header. */
+void writer_seal(writer *w);
 /* Sorts d's entries wide before narrow (else in the order added), gives them their places, writes
 *the header, padded with
 ** spaces so that data start at a multiple of 64 counted from the start of the document, and
@@ -102,7 +112,7 @@ void writer_open(writer *w, FILE *file, const char *name);
 void writer_header(writer *w, document *d);
 void writer_bytes(writer *w, const void *from, size_t n);
 void writer_tensor(writer *w, tensor t); /* contiguous host tensor */
-/* Flushes; asserts that the document is whole. */
+/* Asserts that the document is whole. */
 void writer_end(writer *w);
 /* Flushes, and closes the file unless it is standard output, which program_end() closes. Dies if
 ** anything could not be written (full disk, closed pipe). */

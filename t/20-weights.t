@@ -7,7 +7,7 @@ weights=$model/diffusion_pytorch_model.safetensors
 cd "$TMP" || exit 1
 
 read_all() { wan-quantize -q -t fp32 -m "$1"; }
-digest() { tensor-info "$1" | grep -o 'weights[^0-9a-f]*[0-9a-f]\{16\}'; }
+digest() { tensor-info "$1" | grep -o 'weights[^0-9a-f]*[0-9a-f]\{32\}'; }
 same() { # NAME A B
     tensor-diff -s 1 "$2" "$3" >same 2>&1
     ok $? "$1"

@@ -150,7 +150,7 @@ grep -q "$model" plain
 is $? 1 "and no path of this machine"
 
 # ---- the text's digest, and the memory that stays ----
-context() { wan-denoise -s 0 $small < "$1" 2>/dev/null | tensor-info | sed -n 's/^ *context: "\([0-9a-f]\{16\}\)"$/\1/p'; }
+context() { wan-denoise -s 0 $small < "$1" 2>/dev/null | tensor-info | sed -n 's/^ *context: "\([0-9a-f]\{32\}\)"$/\1/p'; }
 tensor-pick "$GOLDEN:t5.prompt.context=context" "$GOLDEN:t5.prompt.context=context_null" > text-other
 is "$(context text)" "$(context text-noise)" "the same text has the same digest"
 [ -n "$(context text)" ] && [ "$(context text)" != "$(context text-other)" ]

@@ -159,7 +159,10 @@ fails 1 "mp42frames: ffmpeg: *" "a file cut short whose index comes first" mp42f
 is "$(wc -c <"$TMP/.out")" 0 "nothing was written"
 cp "$TMP/good.mp4" "$TMP/broken.mp4"
 head -c 9000 /dev/zero | tr '\0' '\377' | dd of="$TMP/broken.mp4" bs=1 seek=15000 conv=notrunc 2>/dev/null
-fails 1 "mp42frames: ffmpeg: *" "a file that is broken in the middle" mp42frames "$TMP/broken.mp4"
+fails 1 "mp42frames: $TMP/broken.mp4 is not as it was made: its digest is *" "a file that is broken in the middle" \
+    mp42frames "$TMP/broken.mp4"
+truncate -s -20 "$TMP/broken.mp4"
+fails 1 "mp42frames: ffmpeg: *" "one that says no digest" mp42frames "$TMP/broken.mp4"
 is "$(wc -c <"$TMP/.out")" 0 "nothing was written"
 fails 1 "mp42frames: *standard output*No space left*" "a full disk" \
     sh -c "mp42frames '$TMP/good.mp4' >/dev/full"

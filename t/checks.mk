@@ -9,7 +9,7 @@ $(O)/t/tools/%: t/tools/%.c
 
 $(O)/t/tools/tiny-look: t/tools/tiny-look.c $(COMMON)
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(call libs,jansson zlib) -lm
+	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(COMMONLIBS)
 
 # PROVE='prove -j8' runs eight at a time. CK_FORK=no: a CUDA context does not survive fork.
 PROVE ?= prove
@@ -36,7 +36,7 @@ endif
 $(O)/t/devices/%: t/devices/%.c $(COMMON) $(KERNELS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d $(call flags,check) -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) \
-	    $(call libs,check jansson zlib) -lm
+	    $(call libs,check) $(COMMONLIBS)
 
 $(O)/t/faults/preload.so: t/faults/preload.c
 	@mkdir -p $(@D)
@@ -74,7 +74,7 @@ $(O)/t/sanitizer/%.o: t/sanitizer/%.cu
 $(O)/sanitizer/%: t/%.c $(COMMON) $(APART) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
-	    $(UNIT_OBJECTS) $(COMMON) $(APART) $(KERNELLIBS) $(call libs,check jansson zlib) -lm
+	    $(UNIT_OBJECTS) $(COMMON) $(APART) $(KERNELLIBS) $(call libs,check) $(COMMONLIBS)
 
 $(O)/sanitizer/planted: $(O)/t/sanitizer/planted.o $(APART) $(COMMON)
 	@mkdir -p $(@D)

@@ -11,6 +11,8 @@ export PATH LC_ALL=C.UTF-8
 # Threads that spin while they wait slow each other down twentyfold where tests share the cores.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/tap.XXXXXX")
+# Digests that a test computes are kept for it alone.
+export WAN_CACHE=$TMP/cache
 trap 'rm -rf "$TMP"' EXIT
 trap 'exit 1' INT TERM
 tests=0 failures=0

@@ -26,6 +26,7 @@
 #include <utf8proc.h>
 
 #include "../../common/die.h"
+#include "../../common/filedigest.h"
 
 /* Unicode's White_Space, which PCRE2's \s is not quite. */
 #define SPACE                                                                                      \
@@ -321,4 +322,16 @@ int bpe_encode(const bpe *b, int32_t *ids, int most, const char *s, size_t n, in
         ids[most - 1] = b->end;
     }
     return list.n;
+}
+
+digest bpe_digest(const char *directory)
+{
+    char *vocab = new_format("%s/vocab.json", directory);
+    char *merges = new_format("%s/merges.txt", directory);
+    char *both = new_format("%s %s", file_digest(vocab).hex, file_digest(merges).hex);
+    digest d = digest_of_text(both);
+    free(vocab);
+    free(merges);
+    free(both);
+    return d;
 }

@@ -9,7 +9,8 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
-#include "../../common/program.h"
+#include "../../common/line.h"
+#include "../../common/recipe.h"
 #include "../../common/utf8.h"
 #include "bpe.h"
 #include "clip.h"
@@ -20,7 +21,8 @@
 enum { BATCH = 16 }; /* frames */
 
 static const char *directory, *prompt, *fit_name = "crop", *dtype = "fp32";
-static bool per_frame, print_ids, pixels, embeds;
+static bool per_frame, print_ids, pixels, embeds, dry;
+enum { NUMERICS = 1 };
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &directory, 0, 0, true},
     {'p', "prompt", OPTION_TEXT, &prompt, 0, 0, false},
@@ -30,6 +32,7 @@ static const option options[] = {
     {0, "pixels", OPTION_FLAG, &pixels, 0, 0, true},
     {0, "embeds", OPTION_FLAG, &embeds, 0, 0, true},
     {0, "print-ids", OPTION_FLAG, &print_ids, 0, 0, true},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -124,12 +127,28 @@ static void write_batch(session *s, tensor pictures, int64_t first, void *data)
 
 /* ---- documents ---- */
 
+/* What a record says of the model: all that numbers depend on. */
+static json_t *stamp_of(const clip *m)
+{
+    json_t *stamp = load_provenance(m->w, dry);
+    json_object_set_new(stamp, "tokenizer", json_string(bpe_digest(directory).hex));
+    json_object_set_new(stamp, "side", json_integer(m->side));
+    json_object_set_new(
+        stamp, "heads",
+        json_pack("[I, I]", (json_int_t)m->vision.heads, (json_int_t)m->text.heads));
+    json_object_set_new(stamp, "eps", json_pack("[f, f]", m->vision.epsilon, m->text.epsilon));
+    json_object_set_new(stamp, "end", json_integer(m->end));
+    return stamp;
+}
+
 static void write_pixels(session *s, reader *r)
 {
     document d = {0};
     tensor frames = frames_shape(r);
     metadata_copy(&d, &r->d);
-    provenance_add(&d, options, NULL);
+    json_t *stamp = json_pack("{s:s}", "made", "pixels");
+    recipe_input(stamp, &r->d);
+    provenance_add(&d, options, NUMERICS, stamp);
     document_add(&d, "frames", tensor_of(NULL, U8, frames.dim[0], s->model.side, s->model.side, 3));
     writer_header(&s->out, &d);
     each_batch(s, r, frames, write_batch, NULL);
@@ -141,7 +160,10 @@ static void write_embeds(session *s, const reader *r, const video *v)
 {
     document d = {0};
     metadata_copy(&d, &r->d);
-    provenance_add(&d, options, load_provenance(s->model.w));
+    json_t *stamp = stamp_of(&s->model);
+    json_object_set_new(stamp, "made", json_string("embeds"));
+    recipe_input(stamp, &r->d);
+    provenance_add(&d, options, NUMERICS, stamp);
     document_add(&d, "image_embeds", v->pictures);
     if (v->text.data)
         document_add(&d, "text_embeds", v->text);
@@ -213,11 +235,11 @@ static void print_all_ids(const bpe *b)
     ssize_t n;
     int32_t ids[POSITIONS];
     for (long number = 1; (n = getline(&line, &room, stdin)) >= 0; number++) {
-        if (n && line[n - 1] == '\n')
-            n--;
-        if (!is_utf8(line, (size_t)n))
+        size_t bytes = (size_t)n;
+        const char *text = line_text(line, &bytes);
+        if (!is_utf8(text, bytes))
             die("line %ld is not UTF-8", number);
-        int count = bpe_encode(b, ids, POSITIONS, line, (size_t)n, NULL);
+        int count = bpe_encode(b, ids, POSITIONS, text, bytes, NULL);
         for (int i = 0; i < count; i++)
             printf("%s%d", i ? " " : "", ids[i]);
         printf("\n");
@@ -244,6 +266,8 @@ static void check_usage(int argc, char **argv, int first)
         usage_error("-m DIR is needed: a CLIP as Hugging Face lays it out");
     if (per_frame + print_ids + pixels + embeds > 1)
         usage_error("--per-frame, --print-ids, --pixels and --embeds exclude each other");
+    if (dry && (print_ids || pixels || embeds))
+        usage_error("--recipe is for the table");
     dtype_named(dtype);
 }
 
@@ -258,7 +282,11 @@ int main(int argc, char **argv)
         print_all_ids(s.tokenizer);
     } else {
         clip_open(&s.model, directory);
-        all_documents(&s);
+        weights_digest_begin(s.model.w);
+        if (dry)
+            recipe_print(options, NUMERICS, stamp_of(&s.model));
+        else
+            all_documents(&s);
         clip_close(&s.model);
     }
     if (s.tokenizer)

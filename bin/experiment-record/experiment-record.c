@@ -78,7 +78,7 @@ static json_t *metadata_of(const variant *v)
     json_t *all = json_object();
     for (int i = 0; v->videos && i < v->about[0].keys; i++) {
         const record_key *k = &v->about[0].key[i];
-        const char *dot = strchr(k->key, '.');
+        const char *dot = k->member ? strchr(k->key, '.') : NULL;
         json_t *value = dot ? json_loads(k->value, JSON_DECODE_ANY, NULL) : NULL;
         if (!said_by_all(v, k)) {
             json_decref(value);

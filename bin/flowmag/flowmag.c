@@ -12,15 +12,16 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
-#include "../../common/program.h"
-#include "../../common/stream.h"
+#include "../../common/recipe.h"
 #include "farneback.h"
 #include "flowmag.h"
 
-static bool per_pair, as_flow;
+static bool per_pair, as_flow, dry;
+enum { NUMERICS = 1 };
 static const option options[] = {
     {0, "per-pair", OPTION_FLAG, &per_pair, 0, 0, false},
     {0, "flow", OPTION_FLAG, &as_flow, 0, 0, false},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -54,7 +55,9 @@ static void write_header(writer *w, const document *in, tensor frames)
 {
     document d = {0};
     metadata_copy(&d, in);
-    provenance_add(&d, options, NULL);
+    json_t *stamp = json_object();
+    recipe_input(stamp, in);
+    provenance_add(&d, options, NUMERICS, stamp);
     document_add(&d, "flow",
                  tensor_of(NULL, F32, frames.dim[0] - 1, frames.dim[1], frames.dim[2], 2));
     writer_header(w, &d);
@@ -128,6 +131,10 @@ int main(int argc, char **argv)
         usage_error("unwanted operand '%s'", argv[first]);
     if (per_pair && as_flow)
         usage_error("either --per-pair or --flow");
+    if (dry) {
+        recipe_print(options, NUMERICS, NULL);
+        return program_end();
+    }
     reader_open(&in, stdin, "standard input");
     if (program_waits())
         reader_wait(&in);

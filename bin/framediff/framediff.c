@@ -13,14 +13,15 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
-#include "../../common/program.h"
-#include "../../common/stream.h"
+#include "../../common/recipe.h"
 #include "difference.h"
 #include "framediff.h"
 
-static bool per_frame;
+static bool per_frame, dry;
+enum { NUMERICS = 1 };
 static const option options[] = {
     {0, "per-frame", OPTION_FLAG, &per_frame, 0, 0, false},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -125,6 +126,10 @@ int main(int argc, char **argv)
 {
     reader a, b;
     int first = program_begin(argc, argv, options, usage);
+    if (dry) {
+        recipe_print(options, NUMERICS, NULL);
+        return program_end();
+    }
     if (argc - first != 2)
         usage_error("two operands are needed, not %d", argc - first);
     if (strcmp(argv[first], "-") == 0 && strcmp(argv[first + 1], "-") == 0)

@@ -8,18 +8,22 @@
 #include <stdlib.h>
 
 #include "../../common/die.h"
-#include "../../common/program.h"
-#include "../../common/stream.h"
+#include "../../common/ffmpeg.h"
+#include "../../common/recipe.h"
 #include "frames2mp4.h"
 #include "mp4.h"
 #include "names.h"
 
-static const char *pattern;
+static const char *pattern, *by_recipe;
+static bool dry;
+enum { NUMERICS = 1 };
 static double fps, quality = 8; /* fps 0: the document's */
 static const option options[] = {
     {'o', "output", OPTION_TEXT, &pattern, 0, 0, true},
     {'r', "fps", OPTION_FLOAT, &fps, 0.01, 1000, false},
     {'Q', "quality", OPTION_FLOAT, &quality, 0, 10, false},
+    {0, "by-recipe", OPTION_TEXT, &by_recipe, 0, 0, true},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -63,11 +67,14 @@ static void describe(document *d, const document *in, double rate)
     snprintf(text, sizeof text, "%.9g", rate);
     metadata_set(d, "fps", text);
     fps = rate;
-    provenance_add(d, options, NULL);
+    json_t *stamp =
+        json_pack("{s:s, s:s}", "ffmpeg", ffmpeg_version(), "encoder", ffmpeg_encoder());
+    recipe_input(stamp, in);
+    provenance_add(d, options, NUMERICS, stamp);
     fps = asked;
 }
 
-static void encode(reader *r, const char *name)
+static void encode(reader *r, names *files)
 {
     tensor frames = frames_of(r);
     int64_t N = frames.dim[0];
@@ -77,6 +84,7 @@ static void encode(reader *r, const char *name)
     mp4 file;
     char *frame = new_bytes(bytes);
     describe(&about, &r->d, rate);
+    const char *name = names_next(files, r->documents, &about);
     mp4_open(&file, name, frames.dim[1], frames.dim[2], rate, quality, &about);
     for (uint64_t left = document_find(&r->d, "frames")->begin, n; left; left -= n)
         reader_bytes(r, frame, n = left < bytes ? left : bytes);
@@ -85,11 +93,25 @@ static void encode(reader *r, const char *name)
         mp4_write(&file, frame, bytes);
         progress(name, i + 1, N);
     }
-    mp4_close(&file);
+    mp4_close(&file, &about);
     document_free(&about);
     free(frame);
     stats_add("documents", 1);
     stats_add("frames", (double)N);
+}
+
+/* --recipe */
+static void write_recipes(reader *r)
+{
+    writer out;
+    writer_open(&out, stdout, "standard output");
+    while (reader_next(r)) {
+        document about;
+        describe(&about, &r->d, rate_of(r));
+        recipe_write(&out, &about);
+        document_free(&about);
+    }
+    writer_close(&out);
 }
 
 int main(int argc, char **argv)
@@ -97,13 +119,17 @@ int main(int argc, char **argv)
     reader in;
     names files;
     int first = program_begin(argc, argv, options, usage);
-    names_open(&files, pattern, argv + first, argc - first);
     reader_open(&in, stdin, "standard input");
     if (program_waits())
         reader_wait(&in);
+    if (dry) {
+        write_recipes(&in);
+        return program_end();
+    }
+    names_open(&files, by_recipe, pattern, argv + first, argc - first);
     stats_phase("encode");
     while (reader_next(&in))
-        encode(&in, names_next(&files, in.documents, &in.d));
+        encode(&in, &files);
     if (in.documents == 0)
         die("standard input has no document");
     names_end(&files, in.documents);

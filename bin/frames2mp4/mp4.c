@@ -7,8 +7,9 @@
 ** the number of threads and all flags are fixed, so that equal frames give equal bytes.
 **
 ** The hard idea is the metadata: mp4 has no place for arbitrary keys that every tool keeps, but all
-** keep the comment. So it holds all of them, as one JSON object, which mp42frames takes apart.
-** ffmpeg gets it as a file in its own metadata format: an argument could be too long.
+** keep the comment. So it holds all of them, as one JSON object. ffmpeg gets it as a file in its
+** own metadata format: an argument could be too long. But a comment proves nothing, since it stays
+** when a video is coded anew; what vouches for the file is a box at its end (box.h).
 */
 #include "mp4.h"
 
@@ -22,21 +23,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../common/box.h"
 #include "../../common/die.h"
 
 static void remove_part(void *part) { unlink(part); }
 
-/* All metadata of d as the text of a JSON object. */
-static char *metadata_json(const document *d)
+/* All metadata of d as a JSON object. */
+static json_t *metadata_json(const document *d)
 {
     json_t *all = json_object();
     for (int i = 0; i < d->keys; i++)
         json_object_set_new(all, d->key[i].key, json_string(d->key[i].value));
-    char *text = json_dumps(all, JSON_COMPACT);
-    if (!text)
-        die("out of memory");
-    json_decref(all);
-    return text;
+    return all;
 }
 
 /* A file in memory with d's metadata for ffmpeg's ffmetadata reader, in which = ; # \ and the end
@@ -47,7 +45,11 @@ static int metadata_file(const document *d)
     FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
     if (!f)
         die_errno("cannot make a file in memory");
-    char *json = metadata_json(d);
+    json_t *all = metadata_json(d);
+    char *json = json_dumps(all, JSON_COMPACT);
+    if (!json)
+        die("out of memory");
+    json_decref(all);
     fputs(";FFMETADATA1\ncomment=", f);
     for (const char *p = json; *p; p++) {
         if (strchr("=;#\\\n", *p))
@@ -92,8 +94,11 @@ void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double
         /* frames on stdin, metadata in memory */
         "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", size, "-framerate", rate, "-i",
         "pipe:0", "-f", "ffmetadata", "-i", about, "-map", "0:v", "-map_metadata", "1",
-        /* sRGB to YUV */
-        "-vf", "scale=out_color_matrix=bt601:out_range=tv:flags=bicubic+accurate_rnd+bitexact",
+        /* sRGB to YUV: `format` ends the filters, or FFmpeg 8 leaves scale in RGB and converts by a
+         * scaler of its own, without our flags */
+        "-vf",
+        "scale=out_color_matrix=bt601:out_range=tv:flags=bicubic+accurate_rnd+bitexact,"
+        "format=yuv420p",
         "-pix_fmt", "yuv420p", "-colorspace", "smpte170m", "-color_range", "tv",
         /* H.264; x264's choices depend on the number of threads, so it is not the machine's */
         "-c:v", "libx264", "-crf", crf, "-threads", "4", "-flags:v", "+bitexact",
@@ -106,12 +111,15 @@ void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double
 
 void mp4_write(mp4 *m, const void *pixels, size_t n) { process_write(&m->ffmpeg, pixels, n); }
 
-void mp4_close(mp4 *m)
+void mp4_close(mp4 *m, const document *d)
 {
     struct stat s;
     process_finish(&m->ffmpeg);
     if (stat(m->part, &s) != 0 || s.st_size == 0)
         die("ffmpeg wrote nothing to %s", m->part);
+    json_t *all = metadata_json(d);
+    box_append(m->part, all);
+    json_decref(all);
     if (rename(m->part, m->name) != 0)
         die_errno("cannot rename %s to %s", m->part, m->name);
     at_death(NULL, m->part);

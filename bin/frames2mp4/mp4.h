@@ -19,11 +19,12 @@ typedef struct {
 } mp4;
 
 /* Starts it: pictures of H x W, fps a second; quality 0 to 10 as imageio's. All of d's metadata
-** are kept as a JSON object in the file's comment. */
+** are kept as a JSON object in the file's comment, for other programs. */
 void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double quality,
               const document *d);
 /* n bytes: rows of RGB. */
 void mp4_write(mp4 *m, const void *pixels, size_t n);
-void mp4_close(mp4 *m);
+/* d's metadata and the digest of the file are put at its end (box.h). */
+void mp4_close(mp4 *m, const document *d);
 
 #endif

@@ -32,14 +32,18 @@ static const char *parse(conversion *c, const char *p)
     return p + 1;
 }
 
-void names_open(names *n, const char *pattern, char **operand, int operands)
+void names_open(names *n, const char *list, const char *pattern, char **operand, int operands)
 {
     *n = (names){.pattern = pattern, .operand = operand, .operands = operands};
     conversion c;
     if (pattern && operands)
         usage_error("either -o PATTERN or FILE...: there is '%s', too", operand[0]);
-    if (!pattern && !operands)
+    if (list && (pattern || operands))
+        usage_error("--by-recipe excludes -o PATTERN and FILE...");
+    if (!list && !pattern && !operands)
         usage_error("-o PATTERN or FILE... is needed");
+    if (list)
+        n->routes = routes_open(list);
     for (const char *p = pattern; p && (p = strchr(p, '%'));)
         p = parse(&c, p + 1);
     if (pattern && !*pattern)
@@ -86,6 +90,8 @@ static char *from_pattern(const char *pattern, int number, const document *d)
 
 const char *names_next(names *n, int number, const document *d)
 {
+    if (n->routes)
+        return routes_take(n->routes, d, number);
     if (!n->pattern && n->used == n->operands)
         die("document %d has no file: %d named", number, n->operands);
     char *name = n->pattern ? from_pattern(n->pattern, number, d) : n->operand[n->used];
@@ -101,7 +107,9 @@ const char *names_next(names *n, int number, const document *d)
 
 void names_end(names *n, int documents)
 {
-    if (!n->pattern && documents < n->operands)
+    if (n->routes)
+        routes_close(n->routes);
+    else if (!n->pattern && documents < n->operands)
         die("%d files are named but there are only %d documents: %s is not written", n->operands,
             documents, n->operand[documents]);
     for (int i = 0; n->pattern && i < n->used; i++)

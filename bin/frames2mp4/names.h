@@ -1,5 +1,5 @@
 /*
-** names.h: which file each document goes to: FILE operands in turn, or a pattern.
+** names.h: which file each document goes to: FILE operands in turn, a pattern, or by its recipe.
 **
 ** In a pattern %n is the document's number from 1 (%02n: two digits at least), %s the metadata
 ** `seed`, %v the variant, %% a percent sign. What metadata put into a name may hold letters,
@@ -8,9 +8,10 @@
 #ifndef NAMES_H
 #define NAMES_H
 
-#include "../../common/stream.h"
+#include "../../common/routes.h"
 
 typedef struct {
+    routes *routes;      /* by recipe; NULL: not so */
     const char *pattern; /* NULL: the operands */
     char **operand;
     int operands;
@@ -18,8 +19,9 @@ typedef struct {
     char **name; /* all that were given out: none may come twice */
 } names;
 
-/* Usage error for a pattern that it does not understand. */
-void names_open(names *n, const char *pattern, char **operand, int operands);
+/* Usage error for a pattern that it does not understand. list: of files by recipe (routes.h). Of
+** list, pattern and operands there must be one. */
+void names_open(names *n, const char *list, const char *pattern, char **operand, int operands);
 /* The name of document `number`; dies if it had been given out before, or if there is none left. */
 const char *names_next(names *n, int number, const document *d);
 /* Dies if operands are left; the names given out end here. */

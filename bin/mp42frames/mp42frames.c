@@ -11,14 +11,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../common/box.h"
 #include "../../common/die.h"
+#include "../../common/ffmpeg.h"
+#include "../../common/filedigest.h"
 #include "../../common/process.h"
-#include "../../common/program.h"
-#include "../../common/stream.h"
+#include "../../common/recipe.h"
+#include "byname.h"
 #include "mp42frames.h"
 #include "probe.h"
 
-static const option options[] = {OPTIONS_END};
+static const char *prompts;
+static bool dry;
+enum { NUMERICS = 1 };
+static const option options[] = {
+    {0, "prompts", OPTION_TEXT, &prompts, 0, 0, true},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
+    OPTIONS_END,
+};
 
 enum { BLOCK = 1 << 20 };
 
@@ -95,15 +105,44 @@ static FILE *decoded(const char *name, const char *url, const video *v, int64_t 
     return file;
 }
 
+/* What the file says of itself at its end, which it must then be; NULL: nothing. To be freed. */
+static json_t *sealed_metadata(const char *name)
+{
+    box b;
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        die_errno("cannot read %s", name);
+    bool found = box_read(&b, fd);
+    if (found) {
+        digest now = box_digest(&b, fd, name);
+        if (strcmp(now.hex, b.said.hex) != 0)
+            die("%s is not as it was made: its digest is %s, not %s", name, now.hex, b.said.hex);
+    }
+    close(fd);
+    return found ? b.metadata : NULL;
+}
+
+/* All metadata: the file's own, a prompt by its name if it says none, and this program's. */
+static void describe(document *d, const video *v, const char *name, const json_t *sealed)
+{
+    video_metadata(d, v, sealed);
+    const char *prompt = byname_prompt(name);
+    if (prompt && !metadata_get(d, "prompt"))
+        metadata_set(d, "prompt", prompt);
+    json_t *stamp = json_pack("{s:s, s:b}", "ffmpeg", ffmpeg_version(), "sealed", sealed != NULL);
+    json_object_set_new(stamp, "input", json_sprintf("file:%s", file_digest(name).hex));
+    provenance_add(d, options, NUMERICS, stamp);
+}
+
 static void write_document(writer *w, const char *name)
 {
     int64_t N;
     document d = {0};
     char *url = new_format("file:%s", name), *block = new_bytes(BLOCK); /* no name is an option */
+    json_t *sealed = sealed_metadata(name);
     video v = probe(name, url);
     FILE *frames = decoded(name, url, &v, &N);
-    video_metadata(&d, &v);
-    provenance_add(&d, options, NULL);
+    describe(&d, &v, name, sealed);
     document_add(&d, "frames", tensor_of(NULL, U8, N, v.H, v.W, 3));
     writer_header(w, &d);
     for (size_t n; (n = fread(block, 1, BLOCK, frames)) > 0;)
@@ -114,6 +153,7 @@ static void write_document(writer *w, const char *name)
     fclose(frames);
     document_free(&d);
     video_free(&v);
+    json_decref(sealed);
     free(url);
     free(block);
     stats_add("documents", 1);
@@ -124,8 +164,14 @@ int main(int argc, char **argv)
 {
     writer out;
     int first = program_begin(argc, argv, options, usage);
+    if (dry) {
+        recipe_print(options, NUMERICS, json_pack("{s:s}", "ffmpeg", ffmpeg_version()));
+        return program_end();
+    }
     if (first == argc)
         usage_error("FILE... is needed");
+    if (prompts)
+        byname_open(prompts);
     writer_open(&out, stdout, "standard output");
     stats_phase("decode");
     for (int i = first; i < argc; i++) {

@@ -8,6 +8,7 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
+#include "../../common/recipe.h"
 
 static int64_t side(const json_t *stream, const char *key)
 {
@@ -50,24 +51,47 @@ int64_t video_frames(const video *v, int64_t bytes, const char *name)
     return bytes / frame;
 }
 
-static void add_comment(document *d, const char *comment)
+/* The comment that frames2mp4 writes: an object of texts, its own record among them. */
+static json_t *our_comment(const char *comment)
 {
     const char *key;
-    json_t *value, *all = comment ? json_loads(comment, 0, NULL) : NULL;
+    json_t *value, *all = comment ? json_loads(comment, JSON_REJECT_DUPLICATES, NULL) : NULL;
     bool ours = json_is_object(all);
     json_object_foreach(all, key, value) ours = ours && json_is_string(value);
-    if (comment && !ours)
+    const char *record = ours ? json_string_value(json_object_get(all, "frames2mp4")) : NULL;
+    json_t *made = record ? record_of("frames2mp4", record) : NULL;
+    if (!made) {
+        json_decref(all);
+        return NULL;
+    }
+    json_decref(made);
+    return all;
+}
+
+static void add_texts(document *d, const json_t *texts)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)texts, key, value) metadata_set(d, key, json_string_value(value));
+}
+
+static void add_comment(document *d, const char *comment)
+{
+    json_t *all = our_comment(comment);
+    if (comment && !all)
         metadata_set(d, "comment", comment);
-    if (ours)
-        json_object_foreach(all, key, value) metadata_set(d, key, json_string_value(value));
+    add_texts(d, all);
     json_decref(all);
 }
 
-void video_metadata(document *d, const video *v)
+void video_metadata(document *d, const video *v, const json_t *sealed)
 {
     double seconds, frames;
     char text[32];
-    add_comment(d, v->comment);
+    if (sealed)
+        add_texts(d, sealed);
+    else
+        add_comment(d, v->comment);
     if (!v->rate || sscanf(v->rate, "%lf/%lf", &frames, &seconds) != 2 || frames <= 0 ||
         seconds <= 0)
         return;

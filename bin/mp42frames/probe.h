@@ -21,8 +21,9 @@ video video_of(const char *text, const char *name);
 void video_free(video *v);
 /* How many frames are in so many bytes of RGB; dies unless they are whole and at least one. */
 int64_t video_frames(const video *v, int64_t bytes, const char *name);
-/* Into d: the comment's metadata if it is ours, a JSON object of texts; any other is kept as
- * `comment`. And fps as the file plays; one that does not know keeps what its comment said. */
-void video_metadata(document *d, const video *v);
+/* Into d: `sealed`, what the file's box says (box.h), or if that is NULL the comment's metadata if
+ * frames2mp4 wrote it; any other comment is kept as `comment`. And fps as the file plays; one that
+ * does not know keeps what it says. */
+void video_metadata(document *d, const video *v, const json_t *sealed);
 
 #endif

@@ -140,11 +140,24 @@ void pick_declare(const pick_list *list, tensor_type type, document *d)
     for (int i = 0; i < list->sources; i++) {
         const document *from = source_document(list->source[i].s);
         for (int k = 0; k < from->keys; k++)
-            if (!metadata_get(d, from->key[k].key))
+            if (!metadata_get(d, from->key[k].key) && strcmp(from->key[k].key, "digest") != 0)
                 metadata_set(d, from->key[k].key, from->key[k].value);
     }
     for (int i = 0; i < list->picks; i++)
         document_add(d, list->pick[i].name, picked_shape(&list->pick[i], type));
+}
+
+bool pick_is_whole(const pick_list *list, tensor_type type)
+{
+    if (list->sources != 1 || list->picks != source_document(list->source[0].s)->entries)
+        return false;
+    for (int i = 0; i < list->picks; i++) {
+        const pick *p = &list->pick[i];
+        if (p->cut || strcmp(p->name, p->e->name) != 0 ||
+            (type != TENSOR_TYPES && type != p->e->t.type))
+            return false;
+    }
+    return true;
 }
 
 const pick *pick_named(const pick_list *list, const char *name)

@@ -29,6 +29,8 @@ void pick_operand(pick_list *list, const char *operand, int document);
 /* Metadata of all files (the first with a key wins), and the tensors; in `type` unless that is
  * TENSOR_TYPES. */
 void pick_declare(const pick_list *list, tensor_type type, document *d);
+/* Is it all of one document, with the names and values that it has there? */
+bool pick_is_whole(const pick_list *list, tensor_type type);
 const pick *pick_named(const pick_list *list, const char *name);
 /* Its values in the type of `shape`, block by block. */
 void pick_write(writer *w, tensor shape, const pick *p);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "../../common/die.h"
-#include "../../common/program.h"
+#include "../../common/recipe.h"
 #include "../../common/source.h"
 #include "../../common/values.h"
 #include "pick.h"
@@ -16,6 +16,7 @@
 
 static option_list keys;
 static const char *type_wanted;
+enum { NUMERICS = 1 };
 static int64_t document_number = 1;
 
 static const option options[] = {
@@ -35,6 +36,18 @@ static void set_keys(document *d)
         metadata_set(d, key, equals + 1);
         free(key);
     }
+}
+
+/* A document that is another but for its metadata keeps that one's recipe. What was put together or
+ * changed has none: it is named by its content (recipe.h). */
+static void note_provenance(document *d, const pick_list *list, tensor_type type)
+{
+    const char *recipe = metadata_get(d, RECIPE_KEY);
+    char *kept = recipe && pick_is_whole(list, type) ? new_format("%s", recipe) : NULL;
+    provenance_add(d, options, NUMERICS, NULL);
+    if (kept)
+        metadata_set(d, RECIPE_KEY, kept);
+    free(kept);
 }
 
 static void write_document(document *d, const pick_list *list)
@@ -63,7 +76,7 @@ int main(int argc, char **argv)
         pick_operand(&list, argv[i], (int)document_number);
     pick_declare(&list, type, &d);
     set_keys(&d);
-    provenance_add(&d, options, NULL);
+    note_provenance(&d, &list, type);
     write_document(&d, &list);
     document_free(&d);
     pick_free(&list);

@@ -3,7 +3,8 @@
 **
 ** A file appears under its name only when its document is whole: it is written beside it and
 ** renamed. So a batch that is interrupted leaves what was finished, and nothing else. It refuses a
-** stream with more or fewer documents than names.
+** stream with more or fewer documents than names. With --by-recipe it is not their order that
+** counts, but what they are.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +12,16 @@
 
 #include "../../common/die.h"
 #include "../../common/program.h"
+#include "../../common/routes.h"
+#include "../../common/seal.h"
 #include "tensor-split.h"
 
 static bool pass;
+static const char *by_recipe;
 
 static const option options[] = {
     {'p', "pass", OPTION_FLAG, &pass, 0, 0, true},
+    {0, "by-recipe", OPTION_TEXT, &by_recipe, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -35,11 +40,13 @@ static void split_document(reader *r, const char *name, writer *out)
 
     writer w;
     writer_open(&w, file, part);
+    writer_seal(&w);
     document d = {0};
     metadata_copy(&d, &r->d);
     for (int i = 0; i < r->d.entries; i++)
         document_add(&d, r->d.entry[i].name, r->d.entry[i].t);
     writer_header(&w, &d);
+    metadata_remove(&d, SEAL_KEY); /* what goes on has none */
     if (out)
         writer_header(out, &d);
     for (uint64_t left = r->length, n; left; left -= n) {
@@ -60,24 +67,38 @@ static void split_document(reader *r, const char *name, writer *out)
     free(part);
 }
 
+static void split_by_recipe(reader *in, writer *out)
+{
+    routes *files = routes_open(by_recipe);
+    while (reader_next(in)) {
+        split_document(in, routes_take(files, &in->d, in->documents), out);
+        stats_add("documents", 1);
+    }
+    routes_close(files);
+}
+
 int main(int argc, char **argv)
 {
     int first = program_begin(argc, argv, options, usage);
-    if (first == argc)
+    if (first == argc && !by_recipe)
         usage_error("no file is named");
+    if (first < argc && by_recipe)
+        usage_error("--by-recipe LIST and FILE... exclude each other");
     reader in;
     writer out;
     reader_open(&in, stdin, "standard input");
     if (program_waits())
         reader_wait(&in);
     writer_open(&out, stdout, "standard output");
+    if (by_recipe)
+        split_by_recipe(&in, pass ? &out : NULL);
     for (int i = first; i < argc; i++) {
         if (!reader_next(&in))
             die("%d documents for %d files", in.documents, argc - first);
         split_document(&in, argv[i], pass ? &out : NULL);
         stats_add("documents", 1);
     }
-    if (reader_next(&in))
+    if (!by_recipe && reader_next(&in))
         die("more documents than the %d files", argc - first);
     return program_end();
 }

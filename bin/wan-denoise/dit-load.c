@@ -6,6 +6,7 @@
 ** have 16 channels, heads that are not 64 or 128 wide. The time's linears and the head are kept as
 ** F32, as the reference computes them; everything else has the type asked for, and codes stay codes.
 */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,9 +147,13 @@ static void load_block(dit *m, int i, weights *w, tensor_type dtype)
     b->down = load_one(w, in_block(i, "ffn.2"), D, m->ffn, dtype);
 }
 
-void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share)
+void dit_open(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share)
 {
-    *m = (dit){.A = operand_type(dtype), .share = share, .text_len = TEXT_LEN, .eps = 1e-6f};
+    *m = (dit){.type = dtype,
+               .A = operand_type(dtype),
+               .share = share,
+               .text_len = TEXT_LEN,
+               .eps = 1e-6f};
     read_sizes(m, w, path);
     config *c = config_open(w, PART_TRANSFORMER, is_directory(path));
     if (!config_there(c))
@@ -162,7 +167,41 @@ void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share
     if (m->heads % share.parts != 0)
         die("%s has %d attention heads: they cannot be shared by %d gpus", path, m->heads,
             share.parts);
+}
 
+/* The codes that most weights are: TENSOR_TYPES if all are floats. */
+static tensor_type most_codes(const weights *w)
+{
+    int count[TENSOR_TYPES] = {0};
+    tensor_type most = TENSOR_TYPES;
+    for (int i = 0; i < weights_count(w); i++) {
+        tensor_type type = weights_shape(w, i).type;
+        if (!is_codes(type) || !strstr(weights_name(w, i), ".weight"))
+            continue;
+        count[type]++;
+        most = most == TENSOR_TYPES || count[type] > count[most] ? type : most;
+    }
+    return most;
+}
+
+const char *dit_format(const weights *w, tensor_type dtype)
+{
+    static char name[16];
+    tensor_type codes = most_codes(w);
+    if (codes == I8)
+        return dtype == F32 ? "w8a32" : "w8a16";
+    if (codes == TENSOR_TYPES)
+        return dtype == F32 ? "fp32" : dtype == F16 ? "fp16" : "bf16";
+    snprintf(name, sizeof name, "%s", type_name(codes));
+    for (char *c = name; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return name;
+}
+
+void dit_load(dit *m, weights *w)
+{
+    int64_t D = m->dim;
+    tensor_type dtype = m->type;
     load_begin(w);
     int64_t volume = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
     /* a convolution whose stride is its kernel: a product with patches [D, C x pt x py x px] */

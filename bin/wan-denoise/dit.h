@@ -29,8 +29,8 @@ typedef struct {
     int64_t dim, ffn, freq, text_dim, text_len;
     int layers, heads, patch[3];
     float eps;
-    tensor_type A;   /* of activations */
-    dit_share share; /* what of a forward pass is made by this rank */
+    tensor_type type, A; /* of weights that are floats; of activations */
+    dit_share share;     /* what of a forward pass is made by this rank */
     linear_weight patch_embedding, text_0, text_2, time_0, time_2, time_projection, head;
     tensor head_modulation; /* F32 [2, D] */
     dit_block *block;
@@ -45,10 +45,14 @@ typedef struct {
     float alike; /* how many rows of padding each last row stands for; 1 where there is none */
 } dit_text;
 
-/* dit-load.c. path is the directory or file that -m names; on return the parameters are on the
- * device: all of them on every rank. Dies if the heads cannot be shared so. */
+/* dit-load.c. path is the directory or file that -m names. dit_open: sizes from headers and
+ * config.json alone; nothing is loaded. Dies if the heads cannot be shared so. */
 weights *dit_find(const char *path);
-void dit_load(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share);
+void dit_open(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share);
+/* Onto the device: all parameters on every rank. */
+void dit_load(dit *m, weights *w);
+/* What kind of weights they are, for people: "fp16", "w8a16". Static memory. */
+const char *dit_format(const weights *w, tensor_type dtype);
 
 /* context: host F32 [n, text_dim], n <= text_len, of all `passes`, whoever makes them: all get as
  * many keys as the longest needs. The keys and values stay on the stack. */

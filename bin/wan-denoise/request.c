@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
-#include "../../common/digest.h"
+#include "../../common/recipe.h"
 #include "dit.h"
 
 /* Of the VAE: a latent is 8 x 8 pixels of 4 frames, but for the first, which is one frame. */
@@ -141,23 +141,23 @@ float *request_noise(const request *q, const document *d, tensor shape, uint64_t
 static const char *context_digest(const document *in)
 {
     static const char *const names[] = {"context", "context_null"};
-    static char text[17];
-    uint64_t h = DIGEST_START;
+    static digest d;
+    digester *g = digester_new();
     bool any = false;
     for (int i = 0; i < 2; i++) {
         const entry *e = document_find(in, names[i]);
-        if (!e)
+        if (!e || !e->t.data)
             continue;
         any = true;
-        h = digest_bytes(h, names[i], strlen(names[i]) + 1);
-        h = digest_bytes(h, e->t.data, tensor_bytes(e->t));
+        digester_add(g, names[i], strlen(names[i]) + 1);
+        digester_add(g, e->t.data, tensor_bytes(e->t));
     }
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)h);
-    return any ? text : NULL;
+    d = digester_end(g);
+    return any ? d.hex : NULL;
 }
 
-char *request_stamp(const request *q, const document *in, document *out, tensor shape,
-                    uint64_t seed, const char *model)
+json_t *request_stamp(const request *q, const document *in, document *out, tensor shape,
+                      uint64_t seed, json_t *stamp)
 {
     char number[32];
     metadata_copy(out, in);
@@ -165,7 +165,6 @@ char *request_stamp(const request *q, const document *in, document *out, tensor 
     if (!metadata_get(out, "fps"))
         metadata_set(out, "fps", number);
 
-    json_t *stamp = model ? json_loads(model, 0, NULL) : json_object();
     if (document_find(in, "noise")) {
         json_object_set_new(stamp, "rng", json_string("stored noise"));
     } else {
@@ -182,9 +181,6 @@ char *request_stamp(const request *q, const document *in, document *out, tensor 
                         json_sprintf("%lldx%lld", (long long)(shape.dim[3] * PIXELS),
                                      (long long)(shape.dim[2] * PIXELS)));
     json_object_set_new(stamp, "frames", json_integer((shape.dim[1] - 1) * FRAMES + 1));
-    char *text = json_dumps(stamp, JSON_COMPACT);
-    if (!text)
-        die("out of memory");
-    json_decref(stamp);
-    return text;
+    recipe_input(stamp, in);
+    return stamp;
 }

@@ -4,6 +4,8 @@
 #ifndef REQUEST_H
 #define REQUEST_H
 
+#include <jansson.h>
+
 #include "../../common/stream.h"
 #include "noise.h"
 #include "solver.h"
@@ -41,9 +43,9 @@ tensor request_shape(const request *q, const document *d);
 /* F32 of that shape: the document's noise, or drawn with the seed. To be freed. */
 float *request_noise(const request *q, const document *d, tensor shape, uint64_t seed);
 
-/* Adds what belongs to one result to its metadata: seed (if it was drawn), fps. Returns the JSON
- * for provenance_add, to be freed; model: JSON of the model, or NULL. */
-char *request_stamp(const request *q, const document *in, document *out, tensor shape,
-                    uint64_t seed, const char *model);
+/* Adds what belongs to one result to its metadata: seed (if it was drawn), fps. Returns stamp, what
+ * is said of the model, with what is said of the request: for provenance_add. */
+json_t *request_stamp(const request *q, const document *in, document *out, tensor shape,
+                      uint64_t seed, json_t *stamp);
 
 #endif

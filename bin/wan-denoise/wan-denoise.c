@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
-#include "../../common/program.h"
+#include "../../common/recipe.h"
 #include "../load.h"
 #include "../ranks.h"
 #include "dit.h"
@@ -23,7 +23,8 @@ static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc"
 static const char *dtype = "fp16", *rng = "torch-cuda", *taps;
 static int64_t steps = 50, frames = 81, forward = -1, gpus = 1;
 static double guidance = 5, shift = 5;
-static bool trace, strict;
+static bool trace, strict, dry;
+enum { NUMERICS = 1 };
 static tensor_type weight_type; /* --dtype */
 
 static const option options[] = {
@@ -42,6 +43,7 @@ static const option options[] = {
     {0, "trace", OPTION_FLAG, &trace, 0, 0, true},
     {0, "forward", OPTION_INT, &forward, 0, 1000, true},
     {0, "tap", OPTION_TEXT, &taps, 0, 0, true},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -59,6 +61,8 @@ static request read_options(void)
         usage_error("--tap is for --forward");
     if (forward >= 0 && (trace || steps == 0))
         usage_error("--forward excludes --trace and -s 0");
+    if (forward >= 0 && dry)
+        usage_error("--recipe is for what is sampled, not for --forward");
     if (forward >= 0 && gpus > 1)
         usage_error("--forward is for one gpu: -G %lld is too many", (long long)gpus);
     if (steps > 0 && !model_path)
@@ -76,8 +80,10 @@ static dit_share share;
 static void find_model(void)
 {
     checkpoint = dit_find(model_path);
-    weights_digest(checkpoint);
-    device_find();
+    dit_open(&model, checkpoint, model_path, weight_type, share);
+    weights_digest_begin(checkpoint);
+    if (!dry)
+        device_find();
 }
 
 static void load_model(void)
@@ -85,7 +91,7 @@ static void load_model(void)
     stats_phase("load");
     device_advice("fewer --frames, a smaller --size or w8a16 weights (wan-quantize) need less");
     device_open();
-    dit_load(&model, checkpoint, model_path, weight_type, share);
+    dit_load(&model, checkpoint);
     stats_add("weight_loads", 1);
 }
 
@@ -113,22 +119,41 @@ static dit_text read_text(const document *d, int passes)
 
 /* ---- results ---- */
 
+/* What a record says of the model and the device. */
+static json_t *model_stamp(void)
+{
+    json_t *stamp = load_provenance(checkpoint, dry || !checkpoint);
+    if (!checkpoint)
+        return stamp;
+    json_object_set_new(stamp, "format", json_string(dit_format(checkpoint, weight_type)));
+    json_object_set_new(stamp, "heads", json_integer(model.heads));
+    json_object_set_new(stamp, "text_len", json_integer(model.text_len));
+    json_object_set_new(stamp, "eps", json_real(model.eps));
+    return stamp;
+}
+
+/* The result's metadata. step: after which the latents are as they are; 0: noise */
+static void describe(document *d, const request *q, const document *in, tensor shape, uint64_t seed,
+                     int step)
+{
+    json_t *stamp = request_stamp(q, in, d, shape, seed, model_stamp());
+    if (trace) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", step);
+        metadata_set(d, "step", number);
+        json_object_set_new(stamp, "step", json_integer(step));
+    }
+    provenance_add(d, options, NUMERICS, stamp);
+}
+
 static void begin_result(writer *out, const request *q, const document *in, tensor shape,
                          uint64_t seed, int step)
 {
     document d = {0};
-    char *stamp =
-        request_stamp(q, in, &d, shape, seed, checkpoint ? load_provenance(checkpoint) : NULL);
-    if (trace) {
-        char number[16];
-        snprintf(number, sizeof number, "%d", step);
-        metadata_set(&d, "step", number);
-    }
-    provenance_add(&d, options, stamp);
+    describe(&d, q, in, shape, seed, step);
     document_add(&d, "latents", shape);
     writer_header(out, &d);
     document_free(&d);
-    free(stamp);
 }
 
 static void end_result(writer *out, tensor latents)
@@ -238,6 +263,20 @@ static void write_noise(writer *out, const request *q, const document *in)
     }
 }
 
+/* --recipe: what would be written of a document. */
+static void write_recipes(writer *out, const request *q, const document *in)
+{
+    tensor shape = request_shape(q, in);
+    int first = trace && q->steps ? 1 : q->steps;
+    for (int i = 0; i < q->seeds; i++)
+        for (int step = first; step <= q->steps; step++) {
+            document d = {0};
+            describe(&d, q, in, shape, q->seed[i], step);
+            recipe_write(out, &d);
+            document_free(&d);
+        }
+}
+
 static tensor latents_of(const document *d)
 {
     if (!document_find(d, "latents") && !document_find(d, "noise"))
@@ -267,7 +306,11 @@ static void evaluate(writer *out, const document *in)
     snprintf(timestep, sizeof timestep, "%lld", (long long)forward);
     metadata_copy(&d, in);
     metadata_set(&d, "timestep", timestep);
-    provenance_add(&d, options, load_provenance(checkpoint));
+    json_t *stamp = model_stamp();
+    json_object_set_new(stamp, "forward", json_integer(forward));
+    json_object_set_new(stamp, "tap", taps ? json_string(taps) : json_null());
+    recipe_input(stamp, in);
+    provenance_add(&d, options, NUMERICS, stamp);
     inspect_write(out, &d, taps);
     document_free(&d);
     stats_add("documents", 1);
@@ -296,7 +339,7 @@ int main(int argc, char **argv)
         usage_error("documents are read from standard input: unwanted operand '%s'",
                     argv[argc - 1]);
     request q = read_options();
-    int ranks = steps > 0 ? (int)gpus : 1; /* noise alone needs no gpu */
+    int ranks = steps > 0 && !dry ? (int)gpus : 1; /* noise alone needs no gpu */
     share = share_of(ranks_start(ranks), ranks, request_passes(&q));
     if (q.steps > 0)
         find_model();
@@ -305,6 +348,12 @@ int main(int argc, char **argv)
     if (program_waits())
         reader_wait(&in);
     for (; stats_phase("read"), reader_next(&in);) {
+        if (dry) {
+            recipe_load(&in);
+            request its = request_of(&q, &in.d);
+            write_recipes(&out, &its, &in.d);
+            continue;
+        }
         reader_load(&in);
         request its = request_of(&q, &in.d);
         check_document(&its, &in.d);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/line.h"
 #include "../../common/utf8.h"
 #include "clean.h"
 
@@ -97,12 +98,9 @@ char *prompt_line(prompt_list *list, size_t *bytes)
     ssize_t n;
     while ((n = getline(&s, &room, list->file)) >= 0) {
         snprintf(where, sizeof where, "line %zu", ++list->line);
-        if (n && s[n - 1] == '\n')
-            n--;
-        if (n && s[n - 1] == '\r')
-            n--;
-        s[n] = 0;
         *bytes = (size_t)n;
+        memmove(s, line_text(s, bytes), *bytes);
+        s[*bytes] = 0;
         check_text(s, *bytes, where);
         if (!is_blank(s, *bytes)) {
             list->given++;

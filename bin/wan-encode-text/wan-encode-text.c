@@ -13,8 +13,10 @@
 
 #include "../../common/checkpoint/config.h"
 #include "../../common/die.h"
+#include "../../common/filedigest.h"
 #include "../../common/filemap.h"
-#include "../../common/program.h"
+#include "../../common/line.h"
+#include "../../common/recipe.h"
 #include "clean.h"
 #include "prompts.h"
 #include "t5.h"
@@ -25,22 +27,26 @@
 enum { BATCH_TOKENS = 4096, BATCH_PROMPTS = 1024 };
 
 static const char *model_path, *tokenizer_path, *negative_text, *negative_file;
-static bool token_ids, print_ids, print_text;
+static bool token_ids, print_ids, print_text, print_prompts, dry;
+enum { NUMERICS = 1 };
 
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model_path, 0, 0, true},
     {0, "tokenizer", OPTION_TEXT, &tokenizer_path, 0, 0, true},
-    {'n', "negative", OPTION_TEXT, &negative_text, 0, 0, false},
+    {'n', "negative", OPTION_TEXT, &negative_text, 0, 0, true},
     {0, "negative-file", OPTION_TEXT, &negative_file, 0, 0, true},
     {0, "token-ids", OPTION_FLAG, &token_ids, 0, 0, false},
     {0, "print-ids", OPTION_FLAG, &print_ids, 0, 0, true},
     {0, "print-text", OPTION_FLAG, &print_text, 0, 0, true},
+    {0, "print-prompts", OPTION_FLAG, &print_prompts, 0, 0, true},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
 /* ---- where the model's parts are ---- */
 
 static weights *checkpoint; /* once it is open */
+static digest pieces;       /* of the tokenizer that is open */
 
 static weights *open_checkpoint(void)
 {
@@ -79,6 +85,7 @@ static tokenizer *tokenizer_of(const void *bytes, size_t n, const char *path)
 {
     tokenizer *t;
     const char *error = tokenizer_open(&t, bytes, n);
+    pieces = digest_of(bytes, n);
     if (error)
         die("cannot read %s: %s", path, error);
     if (tokenizer_end(t) < 0)
@@ -140,12 +147,13 @@ static char *file_text(const char *path, size_t *n)
     ssize_t got = f ? getdelim(&s, &room, EOF, f) : -1;
     if (!f || ferror(f))
         die_errno("cannot read %s", path);
-    while (got > 0 && (s[got - 1] == '\n' || s[got - 1] == '\r'))
-        s[--got] = 0;
-    if (got <= 0)
+    *n = got > 0 ? (size_t)got : 0;
+    if (got > 0)
+        memmove(s, line_text(s, n), *n);
+    if (*n == 0)
         die("%s is empty (-n ' ' is an empty negative prompt)", path);
+    s[*n] = 0;
     fclose(f);
-    *n = (size_t)got;
     return s;
 }
 
@@ -168,21 +176,27 @@ static char *default_file(void)
     return new_format("%s/negative.txt", DATADIR);
 }
 
-/* As the reference has it, an empty negative prompt is the default one. */
+/* As the reference has it, an empty negative prompt is the default one. To be freed. */
+static char *negative_line(size_t *n)
+{
+    char *s, *path;
+    if (negative_text && *negative_text) {
+        s = new_format("%s", negative_text);
+        *n = strlen(s);
+    } else if (negative_file) {
+        s = file_text(negative_file, n);
+    } else {
+        path = default_file();
+        s = file_text(path, n);
+        free(path);
+    }
+    return s;
+}
+
 static prompt negative_prompt(const prompt_rules *rules)
 {
     size_t n;
-    char *s;
-    if (negative_text && *negative_text) {
-        s = new_format("%s", negative_text);
-        n = strlen(s);
-    } else if (negative_file) {
-        s = file_text(negative_file, &n);
-    } else {
-        char *path = default_file();
-        s = file_text(path, &n);
-        free(path);
-    }
+    char *s = negative_line(&n);
     return prompt_of(rules, s, n, "the negative prompt");
 }
 
@@ -226,13 +240,24 @@ static tensor batch_encode(const batch *b, const t5 *m)
     return context;
 }
 
-static void write_document(writer *out, const t5 *m, const prompt *p, tensor context,
+/* The metadata of a prompt's document; with --recipe they are all that there is. */
+static void describe(document *d, weights *w, int64_t most, const char *line, const char *negative)
+{
+    json_t *extra = load_provenance(w, dry);
+    json_object_set_new(extra, "text_len", json_integer(most));
+    json_object_set_new(extra, "tokenizer", json_string(pieces.hex));
+    json_object_set_new(extra, "negative", json_string(digest_of_text(negative).hex));
+    json_object_set_new(extra, "input", json_string(digest_of_text(line).hex));
+    metadata_set(d, "prompt", line);
+    metadata_set(d, "negative_prompt", negative);
+    provenance_add(d, options, NUMERICS, extra);
+}
+
+static void write_document(writer *out, const t5 *m, int64_t most, const prompt *p, tensor context,
                            const prompt *negative, tensor context_null)
 {
     document d = {0};
-    metadata_set(&d, "prompt", p->text);
-    metadata_set(&d, "negative_prompt", negative->text);
-    provenance_add(&d, options, load_provenance(m->w));
+    describe(&d, m->w, most, p->text, negative->text);
     document_add(&d, "context", context);
     document_add(&d, "context_null", context_null);
     writer_header(out, &d);
@@ -266,8 +291,8 @@ static void encode_all(const t5 *m, const prompt_rules *rules, prompt_list *list
         }
         int64_t row = first ? negative.n : 0;
         for (int i = first; i < b.n; row += b.length[i++]) {
-            write_document(&out, m, &b.prompt[i], slice(context, row, b.length[i]), &negative,
-                           context_null);
+            write_document(&out, m, rules->most, &b.prompt[i], slice(context, row, b.length[i]),
+                           &negative, context_null);
             prompt_free(&b.prompt[i]);
         }
         free(context.data);
@@ -276,6 +301,24 @@ static void encode_all(const t5 *m, const prompt_rules *rules, prompt_list *list
     free(context_null.data);
     prompt_free(&negative);
     stats_set("peak_device_bytes", (double)device_peak_bytes());
+    writer_close(&out);
+}
+
+/* ---- --recipe ---- */
+
+static void write_recipes(weights *w, int64_t most, prompt_list *list)
+{
+    writer out;
+    size_t n;
+    char *negative = negative_line(&n);
+    writer_open(&out, stdout, "standard output");
+    for (char *s; (s = prompt_line(list, &n)); free(s)) {
+        document d = {0};
+        describe(&d, w, most, s, negative);
+        recipe_write(&out, &d);
+        document_free(&d);
+    }
+    free(negative);
     writer_close(&out);
 }
 
@@ -295,7 +338,8 @@ static void print_all_text(prompt_list *list)
     size_t n;
     for (char *s; (s = prompt_line(list, &n)); free(s)) {
         text t = text_of(s, n);
-        clean(&t);
+        if (print_text)
+            clean(&t);
         printf("%s\n", t.s);
         text_free(&t);
     }
@@ -321,10 +365,10 @@ static void check_usage(int operands)
 {
     if (operands)
         usage_error("prompts are read from standard input: no operands are wanted");
-    if (!model_path && !print_text)
+    if (!model_path && !print_text && !print_prompts)
         usage_error("-m DIR or -m FILE is needed");
-    if (print_ids && print_text)
-        usage_error("--print-ids and --print-text exclude each other");
+    if (print_ids + print_text + print_prompts + dry > 1)
+        usage_error("--print-ids, --print-text, --print-prompts and --recipe exclude each other");
     if (negative_text && negative_file)
         usage_error("-n and --negative-file exclude each other");
     bool negative = (negative_text && *negative_text) || negative_file;
@@ -336,20 +380,28 @@ int main(int argc, char **argv)
 {
     check_usage(argc - program_begin(argc, argv, options, usage));
     prompt_list list = {.file = program_waits() ? all_input() : stdin};
-    if (print_text) {
+    if (print_text || print_prompts) {
         print_all_text(&list);
         return program_end();
     }
-    prompt_rules rules = {.pieces = token_ids ? NULL : open_tokenizer(), .most = longest_prompt()};
+    prompt_rules rules = {.most = longest_prompt()};
+    if (!token_ids)
+        rules.pieces = open_tokenizer();
     if (print_ids) {
         print_all_ids(&rules, &list);
         tokenizer_close(rules.pieces);
         return program_end();
     }
-    t5 model = t5_open(open_checkpoint());
+    weights *w = open_checkpoint();
+    weights_digest_begin(w);
+    t5 model = t5_open(w);
     rules.vocabulary = model.vocabulary;
-    encode_all(&model, &rules, &list);
-    weights_close(checkpoint);
-    tokenizer_close(rules.pieces);
+    if (dry)
+        write_recipes(w, rules.most, &list);
+    else
+        encode_all(&model, &rules, &list);
+    weights_close(w);
+    if (rules.pieces)
+        tokenizer_close(rules.pieces);
     return program_end();
 }

@@ -15,7 +15,8 @@
 #include "../../common/checkpoint/config.h"
 #include "../../common/checkpoint/layout.h"
 #include "../../common/die.h"
-#include "../../common/program.h"
+#include "../../common/recipe.h"
+#include "../../common/seal.h"
 #include "plan.h"
 #include "report.h"
 #include "wan-quantize.h"
@@ -23,8 +24,9 @@
 enum { BUFFER = 4 << 20 };
 
 static const char *type, *model, *layers, *scale_type = "f32";
-static bool all_linears, divide;
+static bool all_linears, divide, dry;
 static target wanted;
+enum { NUMERICS = 1 };
 static const option options[] = {
     {'t', "type", OPTION_TEXT, &type, 0, 0, false},
     {'l', "layers", OPTION_TEXT, &layers, 0, 0, false},
@@ -32,6 +34,7 @@ static const option options[] = {
     {0, "scale-type", OPTION_TEXT, &scale_type, 0, 0, false},
     {0, "divide", OPTION_FLAG, &divide, 0, 0, false},
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -50,9 +53,10 @@ static const char *rule_text(void)
 /* What says how the file was laid out is not true of what is written. */
 static bool is_stale(const weights *w, const char *key)
 {
-    static const char *const stale[] = {"_quantization_metadata", "tensor_names", "quantization"};
+    static const char *const stale[] = {"_quantization_metadata", "tensor_names", "quantization",
+                                        SEAL_KEY};
     const char *value = weights_metadata(w, key);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (strcmp(key, stale[i]) == 0)
             return true;
     return strncmp(key, "general.", 8) == 0 || strncmp(key, "tokenizer.", 10) == 0 ||
@@ -73,7 +77,8 @@ static void add_config(document *d, const weights *w)
     config_close(c);
 }
 
-static void make_header(document *d, weights *w, const plan *p)
+/* The metadata; with --recipe they are all that is written. */
+static void describe(document *d, weights *w)
 {
     for (int i = 0; i < weights_keys(w); i++)
         if (!is_stale(w, weights_key(w, i)))
@@ -81,9 +86,17 @@ static void make_header(document *d, weights *w, const plan *p)
     add_config(d, w);
     if (wanted.to == I8)
         metadata_set(d, "quantization", rule_text());
-    char *extra = new_format("{\"device\": \"cpu\", \"weights\": \"%s\"}", weights_digest(w));
-    provenance_add(d, options, extra);
-    free(extra);
+    json_t *stamp = json_pack("{s:s, s:s}", "device", "cpu", "weights", weights_digest(w));
+    json_object_set_new(stamp, "input", json_sprintf("weights:%s", weights_digest(w)));
+    const char *said = metadata_get(d, "config");
+    json_object_set_new(stamp, "config",
+                        said ? json_string(digest_of_text(said).hex) : json_null());
+    provenance_add(d, options, NUMERICS, stamp);
+}
+
+static void make_header(document *d, weights *w, const plan *p)
+{
+    describe(d, w);
     for (int i = 0; i < weights_count(w); i++) {
         tensor t = p[i].from.w;
         if (p[i].to == TENSOR_TYPES)
@@ -237,6 +250,17 @@ int main(int argc, char **argv)
     check_options(argc, program_begin(argc, argv, options, usage));
     stats_phase("read");
     weights *w = model ? model_find_any(model) : model_any(weights_open_fd(0, "standard input"));
+    weights_digest_begin(w);
+    if (dry) {
+        document d = {0};
+        writer out;
+        writer_open(&out, stdout, "standard output");
+        describe(&d, w);
+        recipe_write(&out, &d);
+        document_free(&d);
+        weights_close(w);
+        return program_end();
+    }
     plan *p = plan_model(w, &wanted);
     stats_phase("write");
     write_model(w, p);

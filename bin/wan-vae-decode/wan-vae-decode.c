@@ -11,21 +11,22 @@
 
 #include "../../common/checkpoint/layout.h"
 #include "../../common/die.h"
-#include "../../common/program.h"
-#include "../../common/stream.h"
+#include "../../common/recipe.h"
 #include "../load.h"
 #include "../ranks.h"
 #include "vae.h"
 #include "wan-vae-decode.h"
 
 static const char *model, *dtype = "fp32";
-static bool raw;
+static bool raw, dry;
+enum { NUMERICS = 1 };
 static int64_t gpus = 1;
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
     {0, "dtype", OPTION_TEXT, &dtype, 0, 0, false},
     {'G', "gpus", OPTION_INT, &gpus, 1, MOST_RANKS, false},
     {0, "raw", OPTION_FLAG, &raw, 0, 0, false},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -42,14 +43,21 @@ static tensor read_latents(reader *r)
     return latents;
 }
 
-/* The header: what came in, and what this program adds. */
+/* What came in, and what this program adds. */
+static void describe(document *d, const document *in, weights *checkpoint)
+{
+    json_t *stamp = load_provenance(checkpoint, dry);
+    metadata_copy(d, in);
+    if (!metadata_get(d, "fps"))
+        metadata_set(d, "fps", "16");
+    recipe_input(stamp, in);
+    provenance_add(d, options, NUMERICS, stamp);
+}
+
 static void write_header(writer *w, const document *in, weights *checkpoint, const int64_t dim[3])
 {
     document d = {0};
-    metadata_copy(&d, in);
-    if (!metadata_get(&d, "fps"))
-        metadata_set(&d, "fps", "16");
-    provenance_add(&d, options, load_provenance(checkpoint));
+    describe(&d, in, checkpoint);
     document_add(&d, raw ? "video" : "frames",
                  raw ? tensor_of(NULL, F32, 3, dim[0], dim[1], dim[2])
                      : tensor_of(NULL, U8, dim[0], dim[1], dim[2], 3));
@@ -141,6 +149,16 @@ static void load_model(vae *v, weights *checkpoint, tensor_type type, band ours)
     stats_add("weight_loads", 1);
 }
 
+/* --recipe */
+static void write_recipe(reader *r, weights *checkpoint, writer *w)
+{
+    document d = {0};
+    recipe_load(r);
+    describe(&d, &r->d, checkpoint);
+    recipe_write(w, &d);
+    document_free(&d);
+}
+
 int main(int argc, char **argv)
 {
     int first = program_begin(argc, argv, options, usage);
@@ -149,10 +167,12 @@ int main(int argc, char **argv)
     if (!model)
         usage_error("-m is needed: a directory or a file with the VAE's weights");
     tensor_type type = dtype_named(dtype);
-    band ours = band_of(ranks_start((int)gpus), (int)gpus);
+    int ranks = dry ? 1 : (int)gpus;
+    band ours = band_of(ranks_start(ranks), ranks);
     weights *checkpoint = model_find(model, PART_VAE);
-    weights_digest(checkpoint);
-    device_find();
+    weights_digest_begin(checkpoint);
+    if (!dry)
+        device_find();
     reader in;
     writer out;
     reader_open(&in, stdin, "standard input");
@@ -161,6 +181,10 @@ int main(int argc, char **argv)
         reader_wait(&in);
     static vae v;
     for (; stats_phase("read"), reader_next(&in);) {
+        if (dry) {
+            write_recipe(&in, checkpoint, &out);
+            continue;
+        }
         tensor latents = read_latents(&in); /* all are here before the device is claimed */
         if (!v.layer)
             load_model(&v, checkpoint, type, ours);

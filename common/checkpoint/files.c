@@ -141,7 +141,9 @@ static void add_file(weights *w, char *path, int fd, bool may_be_index, const ch
         die("out of memory");
     int i = w->files++;
     file *f = w->file + i;
-    *f = (file){.path = path};
+    *f = (file){.path = path, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+    if (f->fd < 0)
+        die_errno("cannot open %s", path);
     filemap_open(&f->m, fd, path);
     f->kind = kind_of(f);
     if (key && f->kind != PTH)
@@ -287,6 +289,7 @@ weights *weights_open(const char *path)
     const char *key = NULL;
     char *name = split_key(path, &key);
     add_path(w, name ? name : new_format("%s", path), true, "", key);
+    w->key = key ? w->path + (key - path) : NULL;
     return finished(w);
 }
 
@@ -356,11 +359,14 @@ static void close_file(file *f)
         pth_close(f->p);
     document_free(&f->d);
     filemap_close(&f->m);
+    close(f->fd);
     free(f->path);
 }
 
 void weights_close(weights *w)
 {
+    if (w->content)
+        content_free(w->content); /* its threads read what goes now */
     for (int i = 0; i < w->items; i++) {
         free(w->item[i].copy);
         free(w->item[i].scales);

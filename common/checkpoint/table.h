@@ -7,6 +7,7 @@
 
 #include "../filemap.h"
 #include "../stream.h"
+#include "content.h"
 #include "pth.h"
 #include "weights.h"
 
@@ -14,6 +15,7 @@ typedef enum { SAFETENSORS, PTH, GGUF, INDEX } file_kind;
 
 typedef struct {
     char *path;
+    int fd;
     file_kind kind;
     filemap m;
     document d; /* of safetensors and GGUF: entries with data in the map */
@@ -35,6 +37,7 @@ typedef struct {
 
 struct weights {
     char *path;
+    const char *key; /* of a model within a .pth; a part of path, or NULL */
     int files, items;
     file *file;
     item *item;       /* in the order of the files */
@@ -42,8 +45,8 @@ struct weights {
     const char *what; /* the layout, in words; NULL: names are the files' own */
     int kept;         /* memory that goes with this */
     void **keep;
-    bool reported; /* what is not used was told */
-    char digest[17];
+    bool reported;    /* what is not used was told */
+    content *content; /* the digest and what computes it; NULL: not begun */
 };
 
 /* files.c */

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "../die.h"
-#include "../digest.h"
 #include "table.h"
 
 /* ---- order ---- */
@@ -188,35 +187,38 @@ int weights_keys(const weights *w)
 
 const char *weights_key(const weights *w, int i) { return first_document(w)->key[i].key; }
 
-/* ---- the digest ---- */
+/* ---- the digest: content.c ---- */
 
-static uint64_t digest_data(uint64_t h, tensor t)
+int weights_files(const weights *w) { return w->files; }
+int weights_fd(const weights *w, int i) { return w->file[i].fd; }
+const char *weights_chosen(const weights *w) { return w->key ? w->key : ""; }
+
+tensor weights_place(weights *w, int i, int *fd, uint64_t *at)
 {
-    enum { PIECE = 4096 };
-    const char *p = t.data;
-    size_t n = tensor_bytes(t);
-    if (n <= 3 * PIECE)
-        return digest_bytes(h, p, n);
-    h = digest_bytes(h, p, PIECE);
-    h = digest_bytes(h, p + n / 2 - PIECE / 2, PIECE);
-    return digest_bytes(h, p + n - PIECE, PIECE);
+    item *t = w->item + i;
+    const file *f = w->file + t->file;
+    tensor y = t->shape;
+    if (t->transposed) {
+        y = data_of(w, t);
+    } else {
+        char *from = file_data(w, t).data;
+        y.data = from + (t->parts ? (size_t)t->part * tensor_bytes(y) : 0);
+    }
+    const unsigned char *bytes = y.data;
+    bool in_file = f->m.mapped && bytes >= f->m.at && bytes < f->m.at + f->m.bytes;
+    *fd = in_file ? f->fd : -1;
+    *at = in_file ? (uint64_t)(bytes - f->m.at) : 0;
+    return y;
 }
 
-/* In the order of names, so that it does not depend on how a model is cut into files. */
+void weights_digest_begin(weights *w)
+{
+    if (!w->content)
+        w->content = content_begin(w);
+}
+
 const char *weights_digest(weights *w)
 {
-    if (w->digest[0])
-        return w->digest;
-    uint64_t h = DIGEST_START;
-    for (int i = 0; i < w->items; i++) {
-        item *t = w->item + w->order[i];
-        const char *shape = tensor_text(t->shape);
-        h = digest_bytes(h, t->name, strlen(t->name) + 1);
-        h = digest_bytes(h, shape, strlen(shape) + 1);
-        tensor data = data_of(w, t);
-        h = digest_data(h, data);
-        weights_done(data);
-    }
-    snprintf(w->digest, sizeof w->digest, "%016llx", (unsigned long long)h);
-    return w->digest;
+    weights_digest_begin(w);
+    return content_digest(w->content);
 }

@@ -57,9 +57,17 @@ const char *weights_what(const weights *w); /* what layout.c found it to be; NUL
 const char *weights_metadata(const weights *w, const char *key);
 int weights_keys(const weights *w);
 const char *weights_key(const weights *w, int i);
-/* 16 hex digits over all names, types, shapes and the first, middle and last 4 KB of each tensor:
-** tells checkpoints apart in milliseconds, however they are cut into files; it is no protection
-** against someone who wants two to look alike. */
+/* The digest of every byte of every tensor, with names, types and shapes (content.h): the same
+** however a model is cut into files, another for any change. It is computed once as long as the
+** files stay what they are (filedigest.h); begin starts that in threads of its own. */
+void weights_digest_begin(weights *w);
 const char *weights_digest(weights *w);
+
+/* What content.c needs for it: the files, and where the i-th tensor's bytes are: from *at on in the
+** open file *fd, or (*fd < 0) in memory. */
+int weights_files(const weights *w);
+int weights_fd(const weights *w, int i);
+const char *weights_chosen(const weights *w); /* KEY of FILE:KEY, or "" */
+tensor weights_place(weights *w, int i, int *fd, uint64_t *at);
 
 #endif

@@ -45,6 +45,7 @@ void device_open(void)
 }
 
 const char *device_name(void) { return "cpu"; }
+const char *device_kind(void) { return "cpu"; }
 
 void device_wait(void) {}
 

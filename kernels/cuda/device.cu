@@ -155,6 +155,8 @@ void device_open(void)
     ranks_connect();
 }
 
+const char *device_kind(void) { return "cuda"; }
+
 const char *device_name(void)
 {
     device_open();

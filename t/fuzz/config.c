@@ -75,7 +75,7 @@ void fuzz_target(const uint8_t *bytes, size_t n)
     } else {
         dit m;
         weights *w = dit_find("model");
-        dit_load(&m, w, "model/w.safetensors", F32, (dit_share){.parts = 1});
+        dit_open(&m, w, "model/w.safetensors", F32, (dit_share){.parts = 1});
         weights_close(w);
     }
 }

@@ -22,7 +22,7 @@ WRAPPED        = malloc calloc realloc free mmap munmap fopen fclose getline get
 WRAPPED_config = weights_find
 # fuzz.o first: its die() stands in for common's.
 FUZZMAIN = $(O)/t/fuzz/replay.o
-FUZZLIBS = $(call libs,jansson zlib libpcre2-8 libutf8proc sentencepiece) -lstdc++ $(KERNELLIBS) -lm
+FUZZLIBS = $(call libs,libpcre2-8 libutf8proc sentencepiece) -lstdc++ $(KERNELLIBS) $(COMMONLIBS)
 
 define fuzz_target
 $(O)/t/fuzz/$(1): $(O)/t/fuzz/$(1).o $(O)/t/fuzz/fuzz.o $$(FUZZMAIN) $$(FUZZED_$(1)) $$(COMMON)

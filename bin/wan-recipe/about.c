@@ -1,0 +1,167 @@
+/*
+** about.c: records of videos, each as good as its file is what it was.
+*/
+#include "about.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../common/die.h"
+#include "../../common/filedigest.h"
+
+char *about_path(const char *pattern, const char *name)
+{
+    const char *at = strstr(pattern, "%j");
+    if (!at)
+        usage_error("%s has no %%j for the name", pattern);
+    return new_format("%.*s%s%s", (int)(at - pattern), pattern, name, at + 2);
+}
+
+/* The first size of the tensor `frames`. */
+static int64_t count_frames(const json_t *all)
+{
+    size_t i;
+    json_t *t;
+    json_array_foreach(json_object_get(all, "tensors"), i, t)
+    {
+        const char *name = json_string_value(json_object_get(t, "name"));
+        if (name && strcmp(name, "frames") == 0)
+            return json_integer_value(json_array_get(json_object_get(t, "shape"), 0));
+    }
+    return 0;
+}
+
+about about_read(const char *path)
+{
+    about a = {0};
+    json_t *all = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    const char *content = json_string_value(json_object_get(all, "content"));
+    a.frames = count_frames(all);
+    a.there = is_digest(content) && a.frames > 0;
+    a.content = a.there ? new_format("%s", content) : NULL;
+    json_decref(all);
+    return a;
+}
+
+void about_free(about *a)
+{
+    free(a->content);
+    *a = (about){0};
+}
+
+/* What a file says, as a text; "" for NULL. To be freed. */
+static char *text_of(const char *path)
+{
+    char *text = NULL;
+    size_t room = 0;
+    FILE *f = path ? fopen(path, "r") : NULL;
+    if (!path)
+        return new_format("%s", "");
+    if (!f)
+        die_errno("cannot read %s", path);
+    if (getdelim(&text, &room, 0, f) < 0)
+        die("%s is empty", path);
+    fclose(f);
+    return text;
+}
+
+void about_keep(const char *to, const char *file, const char *record)
+{
+    json_error_t error;
+    json_t *all = json_loadf(stdin, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(all))
+        die("standard input is no line of tensor-info --json: %s", error.text);
+    char *reader = text_of(record), *part = new_format("%s.part", to);
+    json_object_set_new(all, "content", json_string(file_digest(file).hex));
+    json_object_set_new(all, "reader", json_string(reader));
+    FILE *f = fopen(part, "w");
+    if (!f || json_dumpf(all, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0 ||
+        fputc('\n', f) < 0 || fclose(f) != 0 || rename(part, to) != 0)
+        die_errno("cannot write %s", to);
+    free(reader);
+    free(part);
+    json_decref(all);
+}
+
+/* ---- videos that are not known yet ---- */
+
+/* Is the record about the file as it is, and by this reader? */
+static bool is_known(const char *record, const char *file, const char *reader)
+{
+    json_t *all = json_load_file(record, JSON_REJECT_DUPLICATES, NULL);
+    const char *content = json_string_value(json_object_get(all, "content"));
+    const char *its = json_string_value(json_object_get(all, "reader"));
+    bool known =
+        content && its && strcmp(its, reader) == 0 && strcmp(content, file_digest(file).hex) == 0;
+    json_decref(all);
+    return known;
+}
+
+/* Names that are refused, and why: an object. */
+static json_t *read_refused(const char *path)
+{
+    char *line = NULL;
+    size_t room = 0;
+    json_t *all = json_object();
+    FILE *f = path ? fopen(path, "r") : NULL;
+    if (path && !f)
+        die_errno("cannot read %s", path);
+    while (f && getline(&line, &room, f) >= 0) {
+        line[strcspn(line, "\n")] = 0;
+        char *tab = strchr(line, '\t');
+        if (!tab)
+            die("%s has a line without a tab", path);
+        *tab = 0;
+        json_object_set_new(all, line, json_string(tab + 1));
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return all;
+}
+
+/* The name of the fault that stands in place of this record. To be freed. */
+static char *fault_path(const char *record)
+{
+    size_t n = strlen(record), end = strlen(".json");
+    bool json = n > end && strcmp(record + n - end, ".json") == 0;
+    return new_format("%.*s.fault", (int)(json ? n - end : n), record);
+}
+
+static void write_fault(const char *path, const char *why)
+{
+    FILE *f = fopen(path, "w");
+    if (!f || fprintf(f, "%s\n", why) < 0 || fclose(f) != 0)
+        die_errno("cannot write %s", path);
+}
+
+void unknown_print(const videos *v)
+{
+    char *name = NULL, *reader = text_of(v->record);
+    size_t room = 0;
+    json_t *refused = read_refused(v->refused);
+    while (getline(&name, &room, stdin) >= 0) {
+        name[strcspn(name, "\n")] = 0;
+        char *file = about_path(v->file, name), *its = about_path(v->about, name);
+        char *fault = fault_path(its);
+        const char *why = json_string_value(json_object_get(refused, name));
+        bool there = access(file, F_OK) == 0;
+        if (!there || why || !is_known(its, file, reader)) {
+            unlink(its);
+            unlink(fault);
+            if (there && why)
+                write_fault(fault, why);
+            else if (there)
+                puts(name);
+        }
+        free(file);
+        free(its);
+        free(fault);
+    }
+    json_decref(refused);
+    free(reader);
+    free(name);
+}
