@@ -84,10 +84,62 @@ echo installed >"$TMP/prefix/share/wan/negative.txt"
 echo fox | "$TMP/prefix/bin/wan-encode-text" -m "$M" >"$TMP/n"
 like "$(tensor-info "$TMP/n")" '*negative_prompt: installed*' "installed, it is in share/wan"
 
+# ---- a tokenizer.json beside spiece.model decides (fixtures/spm/bytes) ----
+
+H=$ROOT/fixtures/spm/bytes
+mkdir -p "$TMP/json"
+cp "$H/spiece.model" "$H/tokenizer.json" "$TMP/json"
+ids_by() { # NAME FILE: the ids of the hard lines, with the tokenizer.json that stands there
+    wan-encode-text -m "$TMP/json" --print-ids <"$H/hard.txt" >"$TMP/ids" 2>"$TMP/err"
+    is "$(diff "$TMP/ids" "$H/$2" | grep -c '^<')$(cat "$TMP/err")" 0 "$1: as the fast tokenizer's, all $(wc -l <"$H/hard.txt") lines"
+}
+ids_by "no byte fallback: <unk>" ids.none.txt
+sed 's/"byte_fallback": false/"byte_fallback": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
+ids_by "byte fallback" ids.bytes.txt
+sed 's/"prepend_scheme": "always"/"prepend_scheme": "first"/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
+ids_by "a blank before the first word alone" ids.first.txt
+sed 's/"[lr]strip": false/"rstrip": true, "lstrip": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
+ids_by "added tokens that take white space along" ids.strip.txt
+sed 's/"single_word": false/"single_word": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
+ids_by "added tokens that are whole words" ids.word.txt
+cp "$H/tokenizer.json" "$TMP/json"
+rm "$TMP/json/spiece.model"
+ids_by "a tokenizer.json alone" ids.none.txt
+rm "$TMP/json/tokenizer.json"
+cp "$H/spiece.model" "$TMP/json"
+wan-encode-text -m "$TMP/json" --print-ids <"$H/hard.txt" >"$TMP/ids"
+different=$(diff "$TMP/ids" "$H/ids.none.txt" | grep -c '^<')
+[ "$different" -gt 20 ]
+ok $? "without it sentencepiece decides: $different lines differ"
+# Both ways are told apart, and the record says which it was.
+record() { echo fox | wan-encode-text -q -m "$TMP/m" -n a | tensor-info | grep -e 'tokenizer: ' -e 'ids_by: '; }
+cp "$M/models_t5_umt5-xxl-enc-bf16.pth" "$TMP/json"
+[ -d "$TMP/m/google" ] && cp -R "$TMP/m" "$TMP/m.kept" && rm -rf "$TMP/m/google"
+mkdir -p "$TMP/m/google/umt5-xxl" && cp "$H/spiece.model" "$TMP/m/google/umt5-xxl"
+cp "$M/models_t5_umt5-xxl-enc-bf16.pth" "$TMP/m"
+like "$(record)" '*ids_by: "sentencepiece"*' "the record says that sentencepiece decided"
+record >"$TMP/one"
+cp "$H/tokenizer.json" "$TMP/m/google/umt5-xxl"
+like "$(record)" '*ids_by: "tokenizer.json, no byte fallback, 9 added"*' "or tokenizer.json"
+record >"$TMP/two"
+! cmp -s "$TMP/one" "$TMP/two"
+ok $? "and their digests differ"
+rm -rf "$TMP/m" && mv "$TMP/m.kept" "$TMP/m"
+bad_json() { # NAME SED PATTERN
+    sed "$2" "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
+    fails 1 "wan-encode-text: *tokenizer.json$3" "$1" sh -c "echo fox | wan-encode-text -m '$TMP/json' --print-ids"
+}
+bad_json "another kind of tokenizer" 's/"Unigram"/"BPE"/' " is of a tokenizer of type 'BPE', not Unigram"
+bad_json "an unknown normalizer" 's/"normalizer": null/"normalizer": {"type": "BertNormalizer"}/' " has a normalizer of type BertNormalizer, which is not read"
+bad_json "an unknown pre-tokenizer" 's/WhitespaceSplit/ByteLevel/' " has a pre-tokenizer of type ByteLevel, which is not read"
+bad_json "no unk_id" 's/"unk_id": 3/"unk_id": null/' ": its vocabulary of * pieces has no unk_id, or is none"
+bad_json "no JSON" 's/{//' ": line *"
+
 # ---- what is refused ----
 
 encode() { printf '%b' "$2" | wan-encode-text -m "$1"; }
 mkdir "$TMP/none" "$TMP/broken"
+cp "$M/models_t5_umt5-xxl-enc-bf16.pth" "$TMP/none"
 fails 1 "*cannot find google/umt5-xxl/spiece.model, * in $TMP/none: --tokenizer *" "no tokenizer" \
     encode "$TMP/none" fox
 fails 1 "*cannot find models_t5*in $TMP/m" "no weights" encode "$TMP/m" fox

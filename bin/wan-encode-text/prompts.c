@@ -60,7 +60,7 @@ static void ids_of_text(prompt *p, const prompt_rules *rules, size_t bytes, cons
     text t = text_of(p->text, bytes);
     clean(&t);
     size_t n;
-    const char *error = tokenizer_encode(rules->pieces, t.s, t.n, &p->ids, &n);
+    const char *error = tokens_encode(rules->pieces, t.s, t.n, &p->ids, &n);
     if (error)
         die("cannot cut %s into pieces: %s", where, error);
     text_free(&t);
@@ -69,7 +69,7 @@ static void ids_of_text(prompt *p, const prompt_rules *rules, size_t bytes, cons
         warn("%s has %lld tokens, cut to %lld", where, (long long)p->n, (long long)rules->most);
         p->n = rules->most;
     }
-    p->ids[p->n - 1] = tokenizer_end(rules->pieces);
+    p->ids[p->n - 1] = tokens_end(rules->pieces);
 }
 
 prompt prompt_of(const prompt_rules *rules, char *s, size_t bytes, const char *where)

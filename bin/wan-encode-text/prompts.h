@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "tokenizer.h"
+#include "tokens.h"
 
 typedef struct {
     char *text; /* as given */
@@ -18,7 +18,7 @@ typedef struct {
 
 /* How text becomes ids. */
 typedef struct {
-    tokenizer *pieces;  /* NULL: the text is ids, separated by blanks */
+    tokens *pieces;     /* NULL: the text is ids, separated by blanks */
     int64_t most;       /* text_len: a longer prompt is cut, keeping its end token */
     int64_t vocabulary; /* every id must be below it; 0: any */
 } prompt_rules;

@@ -17,7 +17,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "../../common/die.h"
 
 typedef struct {
     const uint8_t *at, *end;
@@ -138,4 +141,86 @@ const char *spiece_fault(const void *bytes, size_t n)
             fault = normalizer_fault(f.bytes);
     }
     return fault;
+}
+
+/* ---- what is in it ---- */
+
+enum { PIECES = 1, PIECE_TEXT = 1, PIECE_SCORE = 2 };
+
+const void *spiece_map(const void *bytes, size_t n, size_t *length)
+{
+    view v = {bytes, (const uint8_t *)bytes + n}, map = {0};
+    for (field f; v.at < v.end && read_field(&v, &f);)
+        for (field g; f.number == NORMALIZER && f.wire == BYTES && f.bytes.at < f.bytes.end &&
+                      read_field(&f.bytes, &g);)
+            if (g.number == CHARSMAP && g.wire == BYTES)
+                map = g.bytes;
+    *length = (size_t)(map.end - map.at);
+    return *length ? map.at : NULL;
+}
+
+void spiece_pieces(const void *bytes, size_t n,
+                   void (*take)(void *data, int32_t i, const char *text, size_t length,
+                                float score),
+                   void *data)
+{
+    view v = {bytes, (const uint8_t *)bytes + n};
+    int32_t i = 0;
+    for (field f; v.at < v.end && read_field(&v, &f);) {
+        view chars = {0};
+        uint32_t score = 0;
+        if (f.number != PIECES || f.wire != BYTES)
+            continue;
+        for (field g; f.bytes.at < f.bytes.end && read_field(&f.bytes, &g);) {
+            if (g.number == PIECE_TEXT && g.wire == BYTES)
+                chars = g.bytes;
+            if (g.number == PIECE_SCORE && g.wire == FIXED32)
+                score = u32(f.bytes.at - 4);
+        }
+        float value;
+        memcpy(&value, &score, 4);
+        take(data, i++, (const char *)chars.at, (size_t)(chars.end - chars.at), value);
+    }
+}
+
+/* ---- writing ---- */
+
+static uint8_t *put_varint(uint8_t *to, uint64_t v)
+{
+    for (; v > 127; v >>= 7)
+        *to++ = (uint8_t)(v | 0x80);
+    *to++ = (uint8_t)v;
+    return to;
+}
+
+static uint8_t *put_bytes(uint8_t *to, int field_number, const void *bytes, size_t n)
+{
+    to = put_varint(to, (uint64_t)field_number << 3 | BYTES);
+    to = put_varint(to, n);
+    if (n)
+        memcpy(to, bytes, n);
+    return to + n;
+}
+
+void *spiece_of_map(const void *map, size_t n, size_t *made)
+{
+    /* SentencePiece: its text (1), its score (2), its kind (3): UNKNOWN, NORMAL. TrainerSpec: a
+     * unigram model (3). NormalizerSpec: no blank before a text (3), none removed (4), kept as they
+     * are (5). */
+    static const uint8_t unknown[] = {10, 5, '<', 'u', 'n', 'k', '>', 21, 0, 0, 0, 0, 24, 2};
+    static const uint8_t zero[] = {10, 1, '0', 21, 0, 0, 0x80, 0xbf, 24, 1};
+    static const uint8_t trainer[] = {24, 1}, flags[] = {24, 0, 32, 0, 40, 0};
+    uint8_t *spec = new_bytes(n + 64), *to = spec;
+    if (n)
+        to = put_bytes(to, CHARSMAP, map, n);
+    memcpy(to, flags, sizeof flags);
+    size_t spec_bytes = (size_t)(to - spec) + sizeof flags;
+    uint8_t *model = new_bytes(spec_bytes + 128);
+    to = put_bytes(model, 1, unknown, sizeof unknown);
+    to = put_bytes(to, 1, zero, sizeof zero);
+    to = put_bytes(to, 2, trainer, sizeof trainer);
+    to = put_bytes(to, NORMALIZER, spec, spec_bytes);
+    *made = (size_t)(to - model);
+    free(spec);
+    return model;
 }

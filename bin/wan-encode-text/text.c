@@ -83,6 +83,12 @@ bool is_space(int32_t c)
            c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
+bool is_word_char(int32_t c)
+{
+    utf8proc_category_t k = utf8proc_category(c);
+    return c == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NO);
+}
+
 /* ---- regular expressions ---- */
 
 static void compile(regex *r)

@@ -29,6 +29,8 @@ bool text_same(const text *a, const text *b);
 int32_t next_char(const char **p, const char *end);
 /* Python's and Unicode's white space. */
 bool is_space(int32_t c);
+/* A letter, mark, digit or underscore. */
+bool is_word_char(int32_t c);
 
 /* A pattern of PCRE2, compiled when it is first used: `static regex r = {"[a-z]", true}`. */
 typedef struct {

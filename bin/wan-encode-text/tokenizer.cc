@@ -68,6 +68,29 @@ const char *tokenizer_encode(const tokenizer *t, const char *s, size_t n, int32_
     }
 }
 
+const char *tokenizer_normalize(const tokenizer *t, const char *s, size_t n, char **text,
+                                size_t *length)
+{
+    try {
+        std::vector<std::string> pieces;
+        sentencepiece::util::Status status =
+            t->processor.Encode(absl::string_view(s, n), &pieces);
+        if (!status.ok())
+            return told(status.message());
+        std::string all;
+        for (const std::string &piece : pieces)
+            all += piece;
+        *length = all.size();
+        *text = static_cast<char *>(std::malloc(all.size() + 1));
+        if (!*text)
+            return told("out of memory");
+        std::memcpy(*text, all.c_str(), all.size() + 1);
+        return nullptr;
+    } catch (const std::exception &e) {
+        return told(e.what());
+    }
+}
+
 int32_t tokenizer_end(const tokenizer *t) { return t->processor.eos_id(); }
 
 void tokenizer_close(tokenizer *t) { delete t; }

@@ -4,20 +4,18 @@
 ** The weights are read layer by layer for as many prompts as make a batch: once for twenty prompts,
 ** not twenty times.
 */
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../common/checkpoint/config.h"
+#include "../../common/checkpoint/layout.h"
 #include "../../common/die.h"
 #include "../../common/filedigest.h"
-#include "../../common/filemap.h"
 #include "../../common/line.h"
 #include "../../common/recipe.h"
 #include "clean.h"
+#include "places.h"
 #include "prompts.h"
 #include "t5.h"
 #include "wan-encode-text.h"
@@ -43,97 +41,13 @@ static const option options[] = {
     OPTIONS_END,
 };
 
-/* ---- where the model's parts are ---- */
-
 static weights *checkpoint; /* once it is open */
-static digest pieces;       /* of the tokenizer that is open */
 
 static weights *open_checkpoint(void)
 {
     if (!checkpoint)
         checkpoint = model_find(model_path, PART_TEXT);
     return checkpoint;
-}
-
-static bool is_directory(const char *path)
-{
-    struct stat s;
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
-/* The directory that -m names, or that its file is in. */
-static char *model_directory(void)
-{
-    const char *slash = strrchr(model_path, '/');
-    if (is_directory(model_path))
-        return new_format("%s", model_path);
-    return slash ? new_format("%.*s", (int)(slash - model_path), model_path) : new_format(".");
-}
-
-/* text_len of config.json; 512 where there is none. */
-static int64_t longest_prompt(void)
-{
-    char *directory = model_directory();
-    config *c = config_in(directory, PART_TEXT);
-    int64_t most = config_whole(c, "text_len", 512, 2, 65536);
-    config_close(c);
-    free(directory);
-    return most;
-}
-
-static tokenizer *tokenizer_of(const void *bytes, size_t n, const char *path)
-{
-    tokenizer *t;
-    const char *error = tokenizer_open(&t, bytes, n);
-    pieces = digest_of(bytes, n);
-    if (error)
-        die("cannot read %s: %s", path, error);
-    if (tokenizer_end(t) < 0)
-        die("%s has no end token", path);
-    return t;
-}
-
-static tokenizer *tokenizer_at(const char *path)
-{
-    filemap file;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        die_errno("cannot read %s", path);
-    filemap_open(&file, fd, path);
-    close(fd);
-    tokenizer *t = tokenizer_of(file.at, file.bytes, path);
-    filemap_close(&file);
-    return t;
-}
-
-/* The one that --tokenizer names; that the file of -m holds; that lies in or beside the directory. */
-static tokenizer *open_tokenizer(void)
-{
-    static const char *const places[] = {"google/umt5-xxl", "tokenizer", ".", "../tokenizer",
-                                         "../google/umt5-xxl"};
-    char *directory = model_directory();
-    tokenizer *t = NULL;
-    if (tokenizer_path && !is_directory(tokenizer_path)) {
-        t = tokenizer_at(tokenizer_path);
-    } else if (!tokenizer_path && !is_directory(model_path) &&
-               weights_has(open_checkpoint(), "spiece_model")) {
-        tensor inside = weights_any(checkpoint, "spiece_model");
-        t = tokenizer_of(inside.data, tensor_bytes(inside), model_path);
-    }
-    for (int i = tokenizer_path ? 2 : 0; !t && i < (tokenizer_path ? 3 : 5); i++) {
-        char *path = new_format("%s%s%s/spiece.model", tokenizer_path ? tokenizer_path : directory,
-                                *places[i] == '.' && !places[i][1] ? "" : "/",
-                                *places[i] == '.' && !places[i][1] ? "" : places[i]);
-        if (access(path, F_OK) == 0)
-            t = tokenizer_at(path);
-        free(path);
-    }
-    if (!t)
-        die("cannot find google/umt5-xxl/spiece.model, tokenizer/spiece.model or spiece.model in "
-            "%s: --tokenizer FILE names it",
-            tokenizer_path ? tokenizer_path : directory);
-    free(directory);
-    return t;
 }
 
 /* ---- the negative prompt ---- */
@@ -241,11 +155,15 @@ static tensor batch_encode(const batch *b, const t5 *m)
 }
 
 /* The metadata of a prompt's document; with --recipe they are all that there is. */
-static void describe(document *d, weights *w, int64_t most, const char *line, const char *negative)
+static void describe(document *d, weights *w, const prompt_rules *rules, const char *line,
+                     const char *negative)
 {
     json_t *extra = load_provenance(w, dry);
-    json_object_set_new(extra, "text_len", json_integer(most));
-    json_object_set_new(extra, "tokenizer", json_string(pieces.hex));
+    json_object_set_new(extra, "text_len", json_integer(rules->most));
+    json_object_set_new(extra, "tokenizer",
+                        json_string(rules->pieces ? tokens_digest(rules->pieces).hex : ""));
+    if (rules->pieces)
+        json_object_set_new(extra, "ids_by", json_string(tokens_rule(rules->pieces)));
     json_object_set_new(extra, "negative", json_string(digest_of_text(negative).hex));
     json_object_set_new(extra, "input", json_string(digest_of_text(line).hex));
     metadata_set(d, "prompt", line);
@@ -253,11 +171,11 @@ static void describe(document *d, weights *w, int64_t most, const char *line, co
     provenance_add(d, options, NUMERICS, extra);
 }
 
-static void write_document(writer *out, const t5 *m, int64_t most, const prompt *p, tensor context,
-                           const prompt *negative, tensor context_null)
+static void write_document(writer *out, const t5 *m, const prompt_rules *rules, const prompt *p,
+                           tensor context, const prompt *negative, tensor context_null)
 {
     document d = {0};
-    describe(&d, m->w, most, p->text, negative->text);
+    describe(&d, m->w, rules, p->text, negative->text);
     document_add(&d, "context", context);
     document_add(&d, "context_null", context_null);
     writer_header(out, &d);
@@ -291,7 +209,7 @@ static void encode_all(const t5 *m, const prompt_rules *rules, prompt_list *list
         }
         int64_t row = first ? negative.n : 0;
         for (int i = first; i < b.n; row += b.length[i++]) {
-            write_document(&out, m, rules->most, &b.prompt[i], slice(context, row, b.length[i]),
+            write_document(&out, m, rules, &b.prompt[i], slice(context, row, b.length[i]),
                            &negative, context_null);
             prompt_free(&b.prompt[i]);
         }
@@ -306,7 +224,7 @@ static void encode_all(const t5 *m, const prompt_rules *rules, prompt_list *list
 
 /* ---- --recipe ---- */
 
-static void write_recipes(weights *w, int64_t most, prompt_list *list)
+static void write_recipes(weights *w, const prompt_rules *rules, prompt_list *list)
 {
     writer out;
     size_t n;
@@ -314,7 +232,7 @@ static void write_recipes(weights *w, int64_t most, prompt_list *list)
     writer_open(&out, stdout, "standard output");
     for (char *s; (s = prompt_line(list, &n)); free(s)) {
         document d = {0};
-        describe(&d, w, most, s, negative);
+        describe(&d, w, rules, s, negative);
         recipe_write(&out, &d);
         document_free(&d);
     }
@@ -384,12 +302,12 @@ int main(int argc, char **argv)
         print_all_text(&list);
         return program_end();
     }
-    prompt_rules rules = {.most = longest_prompt()};
+    prompt_rules rules = {.most = text_len_of(model_path)};
     if (!token_ids)
-        rules.pieces = open_tokenizer();
+        rules.pieces = tokens_find(model_path, tokenizer_path, open_checkpoint);
     if (print_ids) {
         print_all_ids(&rules, &list);
-        tokenizer_close(rules.pieces);
+        tokens_close(rules.pieces);
         return program_end();
     }
     weights *w = open_checkpoint();
@@ -397,11 +315,11 @@ int main(int argc, char **argv)
     t5 model = t5_open(w);
     rules.vocabulary = model.vocabulary;
     if (dry)
-        write_recipes(w, rules.most, &list);
+        write_recipes(w, &rules, &list);
     else
         encode_all(&model, &rules, &list);
     weights_close(w);
     if (rules.pieces)
-        tokenizer_close(rules.pieces);
+        tokens_close(rules.pieces);
     return program_end();
 }

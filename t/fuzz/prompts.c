@@ -9,15 +9,16 @@
 #include "../../common/utf8.h"
 #include "fuzz.h"
 
-static tokenizer *pieces;
+static tokens *pieces;
 
 void fuzz_begin(void)
 {
     static char model[1 << 20];
     FILE *f = fopen(SOURCEDIR "/fixtures/random/google/umt5-xxl/spiece.model", "rb");
     size_t n = f ? fread(model, 1, sizeof model, f) : 0;
-    if (!n || tokenizer_open(&pieces, model, n))
+    if (!n)
         fuzz_broken("there is a tokenizer");
+    pieces = tokens_open(model, n, "the fixture", NULL);
     fclose(f);
 }
 
