@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -48,6 +49,16 @@ struct bpe {
 
 /* ---- the tables ---- */
 
+/* The path of a file in the model's directory, or in that of the model's file. */
+static char *beside(const char *model, const char *name)
+{
+    struct stat s;
+    const char *slash = strrchr(model, '/');
+    if (stat(model, &s) != 0 || S_ISDIR(s.st_mode))
+        return new_format("%s/%s", model, name);
+    return new_format("%.*s%s", slash ? (int)(slash + 1 - model) : 0, model, name);
+}
+
 /* Printable bytes of Latin-1 are themselves, the others follow from U+0100 in their order. */
 static void name_bytes(bpe *b)
 {
@@ -65,9 +76,9 @@ static int32_t id_of(const bpe *b, const char *token)
     return id ? (int32_t)json_integer_value(id) : -1;
 }
 
-static void read_vocabulary(bpe *b, const char *directory)
+static void read_vocabulary(bpe *b, const char *model)
 {
-    char *path = new_format("%s/vocab.json", directory), token[16];
+    char *path = beside(model, "vocab.json"), token[16];
     FILE *f = fopen(path, "r");
     if (!f)
         die_errno("cannot read %s", path);
@@ -98,9 +109,9 @@ static void read_vocabulary(bpe *b, const char *directory)
     free(path);
 }
 
-static void read_merges(bpe *b, const char *directory)
+static void read_merges(bpe *b, const char *model)
 {
-    char *path = new_format("%s/merges.txt", directory), *line = NULL;
+    char *path = beside(model, "merges.txt"), *line = NULL;
     FILE *f = fopen(path, "r");
     if (!f)
         die_errno("cannot read %s", path);
@@ -137,13 +148,13 @@ static pcre2_code *compiled(const char *pattern)
     return code;
 }
 
-bpe *bpe_open(const char *directory)
+bpe *bpe_open(const char *model)
 {
     bpe *b = new_bytes(sizeof *b);
     memset(b, 0, sizeof *b);
     name_bytes(b);
-    read_vocabulary(b, directory);
-    read_merges(b, directory);
+    read_vocabulary(b, model);
+    read_merges(b, model);
     b->words = compiled(WORDS);
     b->specials = compiled(SPECIALS);
     return b;
@@ -324,10 +335,10 @@ int bpe_encode(const bpe *b, int32_t *ids, int most, const char *s, size_t n, in
     return list.n;
 }
 
-digest bpe_digest(const char *directory)
+digest bpe_digest(const char *model)
 {
-    char *vocab = new_format("%s/vocab.json", directory);
-    char *merges = new_format("%s/merges.txt", directory);
+    char *vocab = beside(model, "vocab.json");
+    char *merges = beside(model, "merges.txt");
     char *both = new_format("%s %s", file_digest(vocab).hex, file_digest(merges).hex);
     digest d = digest_of_text(both);
     free(vocab);

@@ -320,6 +320,18 @@ static void settle_spares(weights *w, const layout *l)
     }
 }
 
+/* GGUF's own tools know four dimensions, so the patches' kernel [D, C, 1, 2, 2] may be stored as a
+ * matrix, as [D C, 1, 2, 2], or in any other shape with as many elements: they lie in one order. */
+static void shape_patches(weights *w)
+{
+    item *t = weights_item(w, "patch_embedding.weight");
+    const item *b = weights_item(w, "patch_embedding.bias");
+    int64_t D = b ? tensor_count(b->shape) : 0, count = t ? tensor_count(t->shape) : 0;
+    if (!t || D < 1 || count % (4 * D) || (t->shape.rank == 5 && t->shape.dim[0] == D))
+        return;
+    t->shape = tensor_of(NULL, t->shape.type, D, count / D / 4, 1, 2, 2);
+}
+
 static void rename_all(weights *w, const layout *l)
 {
     enum { MOST_PARTS = 3 };
@@ -333,6 +345,8 @@ static void rename_all(weights *w, const layout *l)
     settle_spares(w, l);
     w->what = l->what;
     weights_sort(w);
+    if (l->part == PART_TRANSFORMER)
+        shape_patches(w);
 }
 
 weights *model_any(weights *w)
