@@ -139,6 +139,15 @@ static void read_table(csv *t, FILE *f, const char *name, char separator)
         die("%s has a zero byte: it is no text", name);
     if (strncmp(s.at, "\xef\xbb\xbf", 3) == 0) /* the mark that spreadsheets begin UTF-8 with */
         s.at += 3;
+    if (separator == '\t' && strncmp(s.at, "# ", 2) == 0) {
+        char *end = strchr(s.at, '\n');
+        if (!end)
+            die("%s has no line of columns", name);
+        t->head = s.at + 2;
+        *end = 0;
+        s.at = end + 1;
+        s.line = 2;
+    }
     header(t, &s);
     while (s.at < s.end)
         record(t, &s, &room);

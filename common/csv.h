@@ -17,13 +17,15 @@ typedef struct {
     char **cell;   /* [rows][columns], without their quotes; UTF-8 is not checked */
     int *line;     /* [rows]: where the record begins, from 1 */
     char *text;    /* what they point into */
+    char *head;    /* of a table with tabs: what its first line says behind "# ", or NULL */
 } csv;
 
 /* Reads f to its end. name must live as long as the table. */
 void csv_read(csv *t, FILE *f, const char *name);
 /* Opens, reads and closes the file. */
 void csv_open(csv *t, const char *path);
-/* The same of a table as filters print it: tabs between fields, and nothing is quoted. */
+/* The same of a table as filters print it: tabs between fields, and nothing is quoted. A first line
+ * that begins with "# " says of what the table is. */
 void csv_open_tabs(csv *t, const char *path);
 void csv_close(csv *t);
 

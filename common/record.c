@@ -88,6 +88,8 @@ static void read_json(record *r, const char *path)
             die("%s: the metadata '%s' is not a text", path, key);
         add_metadata(r, key, json_string_value(value));
     }
+    const char *content = json_string_value(json_object_get(all, "content"));
+    r->content = content ? new_format("%s", content) : NULL;
     if (!read_shape(r, json_object_get(all, "tensors")))
         die("%s is not what tensor-info --json says of a video: it has no shape of frames", path);
     if (r->keys)
@@ -133,6 +135,7 @@ void record_free(record *r)
     }
     free(r->key);
     free(r->fault);
+    free(r->content);
     *r = (record){0};
 }
 

@@ -14,7 +14,8 @@ typedef struct {
 } record_key;
 
 typedef struct {
-    char *fault; /* why there is no such video, a line; NULL: there is one */
+    char *fault;   /* why there is no such video, a line; NULL: there is one */
+    char *content; /* the digest of its file; NULL: not said */
     int64_t frames, height, width;
     int keys;
     record_key *key; /* sorted */

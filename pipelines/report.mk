@@ -9,24 +9,15 @@
 # `make -k` a report is made of what could be measured, and says what was refused.
 
 REPORT ?= $(BUILD)/evalreport
+export REPORT
 
 ifneq ($(filter report experiment,$(MAKECMDGOALS)),)
 
 experiment: report
 report: eval pages
 
-$(call record,$(EVAL)/report.options,$(REPORT))
-
-pages: tables | $(TOOLS)
-	@$(call lock,$(OUT)/); \
-	for f in html tex md; do \
-	    r=$(OUT)/report.$$f; \
-	    [ "$$(echo $$f | pipelines/missing $(OUT)/report.%j $(OUT)/*.csv $(OUT)/experiment.json \
-	        $(EVAL)/report.options; find -L $(VARIANTS:%=$(OUT)/%) -maxdepth 1 -name '*.mp4' \
-	        -newer $$r -print -quit 2>/dev/null)" ] || continue; \
-	    echo report.$$f; \
-	    $(REPORT) -f $$f $(OUT) > $$r.part && mv $$r.part $$r || exit; \
-	done
+pages: tables
+	@pipelines/stage/report $(VARIANTS)
 
 .PHONY: report pages
 

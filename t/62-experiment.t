@@ -10,7 +10,7 @@ run() {
     local out=$1
     shift
     make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL=fixtures/random PROMPTS="$TMP/prompts.txt" SIZE=64x48 \
-        FRAMES=5 STEPS=2 SEEDS=1 "$@" >"$TMP/out" 2>"$TMP/err"
+        FRAMES=5 STEPS=2 SEEDS=1 CLIP="$clip" "$@" >"$TMP/out" 2>"$TMP/err"
 }
 # column FILE NAME...: these columns of a table, without the header; no field here has a comma
 column() {
@@ -26,6 +26,8 @@ film() { ffmpeg -nostdin -v error -f lavfi -i "testsrc=s=${3-64x48}:r=8" -frames
 
 # ---- an experiment ----
 
+clip=$TMP/clip
+fixtures/clip/unpack.sh "$clip" >/dev/null || exit 1
 printf 'a red circle moves right\na blue square stands still\n' >"$TMP/prompts.txt"
 out=$TMP/dataset
 run "$out" experiment
@@ -49,7 +51,7 @@ is $? 1 "nothing is nan"
 # The tables say what the filters say by themselves.
 mp42frames "$out/fp16/02_seed1.mp4" >"$TMP/a"
 mp42frames "$out/w8a16/02_seed1.mp4" >"$TMP/b"
-{ clipscore -m "$out/model/clip" <"$TMP/a" | sed -n 2p | cut -f 4,6; flowmag <"$TMP/a" | sed -n 2p | cut -f 6
+{ clipscore -m "$clip" <"$TMP/a" | sed -n 2p | cut -f 4,6; flowmag <"$TMP/a" | sed -n 2p | cut -f 6
     framediff "$TMP/a" "$TMP/b" | sed -n 2p | cut -f 7-9; } | tr '\t' '\n' >"$TMP/wanted"
 error=$(column "$out/pairs.csv" clip_a temporal_a motion_a psnr ssim mad | sed -n 2p | tr , '\n' | paste - "$TMP/wanted" |
     awk '{ e = $1 / $2 - 1; e = e < 0 ? -e : e; if (e > most) most = e } END { print NR == 6 ? most + 0 : "fields: " NR }')
@@ -96,12 +98,15 @@ ok $? "interrupted three times, the same numbers"
 
 run "$out" experiment VARIANTS='fp16 dpm20' MEASURE=mp4
 ok $? "another solver, other steps: a variant by itself"
-is "$(column "$out/pairs.csv" variant_b differs | sort -u)" "dpm20,wan-denoise.solver wan-denoise.steps" "the pairs differ in what it declares"
+is "$(column "$out/fp16_vs_dpm20/pairs.csv" variant_b differs | sort -u)" "dpm20,wan-denoise.solver wan-denoise.steps" "the pairs differ in what it declares"
+is "$(column "$out/pairs.csv" variant_b | sort -u):$(column "$out/fp16_vs_dpm20/pairs.csv" file_b | head -n 1)" \
+    "w8a16:../dpm20/01_seed1.mp4" "whose tables have a directory of their own"
+like "$(cat "$TMP/err")" "*the tables in $out are of other variants: these are in $out/fp16_vs_dpm20*" "which is said"
 run "$out" eval VARIANTS='fp16 dpm20' differs.dpm20=steps
 is "$?" 2 "in nothing else"
 like "$(cat "$TMP/err")" '*01_seed1 is no pair: differs in wan-denoise.solver: "unipc" and "dpm++"*' "and the key is named"
 run "$out" eval VARIANTS=fp16
-is "$(column "$out/clip_temporal_summary.csv" metric variant_a variant_b n | lines)" "clip,fp16,,2 temporal,fp16,,2" "one variant alone"
+is "$(column "$out/fp16/clip_temporal_summary.csv" metric variant_a variant_b n | lines)" "clip,fp16,,2 temporal,fp16,,2" "one variant alone"
 
 # ---- frames instead of mp4 ----
 
@@ -112,26 +117,35 @@ is "$?:$(column "$TMP/kept/pairs.csv" measured file_a | lines)" "0:frames,fp16/0
 
 rm "$out/fp16/01_seed1.mp4" "$out/eval/fp16/01_seed1.json"
 head -c 3000 "$out/w8a16/02_seed1.mp4" >"$TMP/cut"
+cp "$out/w8a16/02_seed1.mp4" "$TMP/whole"
 cp "$TMP/cut" "$out/w8a16/02_seed1.mp4"
 cp "$out/fp16/02_seed1.mp4" "$out/fp16/03_seed1.mp4"
 cp "$out/fp16/02_seed1.mp4" "$out/w8a16/03_seed1.mp4"
 run "$out" eval
 is $? 2 "a broken video stops make"
-like "$(cat "$TMP/err")" "*w8a16/02_seed1.mp4: mp42frames: ff*" "which says why"
-run "$out" -k eval
-is "$?:$(column "$out/pairs.csv" name)" "2:03_seed1" "make -k goes on with the pair that is left"
-like "$(cat "$TMP/err")" "*01_seed1 is no pair: fp16/01_seed1 is missing*02_seed1 is no pair: w8a16/02_seed1: mp42frames:*" \
+like "$(cat "$TMP/err")" "*01_seed1 is no pair: fp16/01_seed1 is missing*02_seed1 is no pair: w8a16/02_seed1: not what this experiment wants: cut short or broken*" \
     "all that is no pair is listed"
-like "$(column "$out/pairs_refused.csv" name reason | lines)" "01_seed1,fp16/01_seed1 is missing 02_seed1,w8a16/02_seed1: *" "also in a table"
-is "$(column "$out/pairs.csv" psnr)" inf "equal videos have an infinite PSNR"
-cp -r "$out/model/clip" "$TMP/clip"
-rm "$TMP/clip/merges.txt"
-rm "$out"/eval/*/03_seed1.motion.tsv
-run "$out" -k eval CLIP="$TMP/clip"
-is "$?:$(column "$out/pairs.csv" clip_a temporal_b)" "2:," "a CLIP without merges.txt: empty cells"
-[ "$(column "$out/pairs.csv" motion_a)" ]
-ok $? "but motion is measured"
-is "$(grep -c "clipscore: cannot read .*/clip/merges.txt: No such file" "$TMP/err")" 2 "and it is said, once a variant"
+like "$(cat "$TMP/err")" "*left out, since this experiment does not name them: fp16/03_seed1.mp4 w8a16/03_seed1.mp4*" "and what is there besides"
+cp "$TMP/whole" "$out/w8a16/02_seed1.mp4"
+run "$out" -k eval
+is "$?:$(column "$out/pairs.csv" name)" "2:02_seed1" "make -k goes on with the pair that is left"
+like "$(column "$out/pairs_refused.csv" name reason | lines)" "01_seed1,fp16/01_seed1 is missing" "what is none is in a table"
+cp "$out/fp16/02_seed1.mp4" "$out/w8a16/02_seed1.mp4"
+run "$out" -k eval
+like "$(cat "$TMP/err")" "*02_seed1 is no pair: w8a16/02_seed1: not what this experiment wants: weights.w8a16 changed*" "a video of the other variant is not taken for it"
+cp "$TMP/whole" "$out/w8a16/02_seed1.mp4"
+cp -r "$clip" "$TMP/half"
+rm "$TMP/half/merges.txt"
+rm "$out"/eval/*/02_seed1.motion.tsv
+run "$out" -k eval CLIP="$TMP/half"
+is "$?:$(column "$out/pairs.csv" motion_a | grep -c .)" "2:1" "a CLIP without merges.txt: motion is measured all the same"
+is "$(grep -c "clipscore: cannot read .*/half/merges.txt: No such file" "$TMP/err")" 2 "and it is said, once a variant"
+run "$TMP/same" -k eval VARIANTS='x y' MODEL=
+mkdir -p "$TMP/same/x" "$TMP/same/y"
+cp "$out/fp16/02_seed1.mp4" "$TMP/same/x"
+cp "$out/fp16/02_seed1.mp4" "$TMP/same/y"
+run "$TMP/same" eval VARIANTS='x y' MODEL=
+is "$?:$(column "$TMP/same/pairs.csv" psnr)" 0:inf "equal videos have an infinite PSNR"
 printf '#!/bin/sh\nexit 7\n' >"$TMP/fails"
 chmod +x "$TMP/fails"
 run "$TMP/failed" -k experiment DENOISE="$TMP/fails" VARIANTS=fp16
@@ -158,9 +172,20 @@ like "$?:$(cat "$TMP/err")" "2:*x has 3 frames of 64x48, z 4 of 64x48*x has 1 fr
 mv "$TMP/else/z/one.mp4" "$TMP/else/z/two.mp4"
 run "$TMP/else" eval VARIANTS='x z' MEASURE=frames
 like "$(cat "$TMP/err")" "*there are no videos in $TMP/else/x $TMP/else/z*" "no video"
-mv "$TMP/else/z/two.mp4" "$TMP/else/z/a b.mp4"
-run "$TMP/else" eval VARIANTS='x z'
-like "$(cat "$TMP/err")" "*names may have letters*" "a name with a blank is refused"
+mkdir -p "$TMP/names/x" "$TMP/names/z"
+for v in x z; do
+    cp "$TMP/else/z/two.mp4" "$TMP/names/$v/a b.mp4"
+    cp "$TMP/else/z/two.mp4" "$TMP/names/$v/-q.mp4"
+    cp "$TMP/else/z/two.mp4" "$TMP/names/$v/-dsteps.mp4"
+done
+printf '\357\273\277a b\ta cat\r\n-q.mp4\ta dog\r\n' >"$TMP/names/prompts-by-name.tsv"
+run "$TMP/names" eval VARIANTS='x z'
+is "$?:$(column "$TMP/names/pairs.csv" name prompt psnr | lines)" "0:-dsteps,,inf -q,a dog,inf a b,a cat,inf" \
+    "names may have blanks and begin with -, and a list gives their prompts"
+is "$(column "$TMP/names/clip_temporal_per_video.csv" clip | grep -c .)" 4 "those with a prompt have a score"
+printf x >"$TMP/names/x/$(printf 'a\nb').mp4"
+run "$TMP/names" eval VARIANTS='x z'
+like "$(cat "$TMP/err")" "*has a line break or a tab in its name*" "a line break in a name is refused"
 
 # ---- files that are not what they should be ----
 

@@ -86,6 +86,8 @@ is "$(find "$TMP/cards.out" -newer "$TMP/now" -type f):$(cat "$TMP/out")" ":" "a
 
 # ---- behind RUN ----
 
+fixtures/clip/unpack.sh "$TMP/clip" >/dev/null
+
 # A stand-in for srun: says where it was, and fails on the second call.
 cat >"$TMP/far" <<'END'
 #!/bin/bash
@@ -98,12 +100,12 @@ exec 9>&-
 SLURMD_NODENAME=node$n exec "$@"
 END
 chmod +x "$TMP/far"
-run "$TMP/far.out" -j2 RUN="$TMP/far" CHUNK=3 experiment VARIANTS=fp16
+run "$TMP/far.out" -j2 RUN="$TMP/far" CHUNK=3 experiment VARIANTS=fp16 CLIP="$TMP/clip"
 ok $? "make RUN=... experiment"
 comment "$(tail -3 "$TMP/err")"
 is "$(wc -l <"$TMP/calls")" 6 "all that claims a device ran behind RUN: text, two of three videos each, twice, CLIP"
 is "$(column "$TMP/far.out/paper_table.csv" node | tr ' ' '\n' | sort | lines)" "node2 node3 node4 node5" "on these nodes"
-run "$TMP/far.out" -j2 RUN="$TMP/far" CHUNK=3 experiment VARIANTS=fp16
+run "$TMP/far.out" -j2 RUN="$TMP/far" CHUNK=3 experiment VARIANTS=fp16 CLIP="$TMP/clip"
 is "$(wc -l <"$TMP/calls")" 6 "a second make claims nothing"
 
 rm "$TMP/calls"
@@ -140,24 +142,26 @@ sed -i 's/^part.*/part\t1/; s/^clock.*/clock\t9/' "$runs/latents.3/run"
 experiment-record -o "$TMP/tables" "$TMP/record" fp16
 is "$(column "$TMP/tables/paper_table.csv" return_code)" 0 "and no more when it was made again"
 
-# Records are named by the part that was dealt, in numbers where there was one; those from before what
-# a stage is asked to do last changed are cleared, of that stage alone.
+# Records are named by the part that was dealt, in numbers where there was one; those of which no file is
+# wanted any more are cleared.
 part=$TMP/record/fp16/sweep.parts/7
 mkdir -p "${part%/*}"
 date >"${part%/*}/dealt"
-is "$(for i in 1 2 3; do pipelines/begin-run "$TMP/begun" latents "$part"; done | sed 's/.*begun.//' | lines)" \
+is "$(for i in 1 2 3; do pipelines/run begin "$TMP/begun" latents "$part"; done | sed 's/.*begun.//' | lines)" \
     "latents.7 latents.7.2 latents.7.3" "a part's runs"
-is "$(WAN_MACHINE='node	elsewhere' pipelines/begin-run "$TMP/begun" film "$part"; sed -n 's/^node.//p' "$TMP/begun/film.7/run")" \
+is "$(WAN_MACHINE='node	elsewhere' pipelines/run begin "$TMP/begun" film "$part"; sed -n 's/^node.//p' "$TMP/begun/film.7/run")" \
     "$TMP/begun/film.7
 elsewhere" "a machine that was asked before"
 : >"$TMP/file"
-pipelines/begin-run "$TMP/file/runs" latents "$part" >"$TMP/out" 2>"$TMP/err"
+pipelines/run begin "$TMP/file/runs" latents "$part" >"$TMP/out" 2>"$TMP/err"
 is "$?:$(cat "$TMP/out")" "1:" "a record that cannot be made"
-mv "$TMP/begun" "$TMP/record/runs"
-touch -d '1 minute ago' "$TMP/record/film.options"
-touch -d '1 minute' "$TMP/record/options"
-pipelines/clear-runs "$TMP/record"
-is "$(ls "$TMP/record/runs" | lines)" film.7 "old records go, of the stage that has changed"
+printf 'a\tx\nb\ty\n' >"$TMP/begun/latents.7/files"
+printf 'c\tx\n' >"$TMP/begun/latents.7.2/files"
+printf 'b\tx.mp4\n' >"$TMP/begun/film.7/files"
+printf 'b\nd\n' >"$TMP/wanted"
+pipelines/run clear "$TMP/begun" "$TMP/wanted"
+is "$(ls "$TMP/begun" | lines)" "film.7 latents.7" "records go of which no file is wanted any more"
+fails 2 "run: there is no verb 'start'" "run with another verb" pipelines/run start
 
 # ---- what is wrong ----
 

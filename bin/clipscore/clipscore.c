@@ -141,6 +141,14 @@ static json_t *stamp_of(const clip *m)
     return stamp;
 }
 
+/* Which file it is, for --recipe; a pattern if it is several. */
+static json_t *with_file(json_t *stamp, const weights *w)
+{
+    const char *slash = strrchr(weights_path(w), '/');
+    json_object_set_new(stamp, "file", json_string(slash ? slash + 1 : weights_path(w)));
+    return stamp;
+}
+
 static void write_pixels(session *s, reader *r)
 {
     document d = {0};
@@ -284,7 +292,7 @@ int main(int argc, char **argv)
         clip_open(&s.model, directory);
         weights_digest_begin(s.model.w);
         if (dry)
-            recipe_print(options, NUMERICS, stamp_of(&s.model));
+            recipe_print(options, NUMERICS, with_file(stamp_of(&s.model), s.model.w));
         else
             all_documents(&s);
         clip_close(&s.model);

@@ -13,10 +13,12 @@
 #include "page.h"
 
 static const char *format = "html";
+static const char *films = ".";
 static bool linked;
 static const option options[] = {
     {'f', "format", OPTION_TEXT, &format, 0, 0, false},
     {0, "link", OPTION_FLAG, &linked, 0, 0, false},
+    {0, "videos", OPTION_TEXT, &films, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -30,7 +32,7 @@ int main(int argc, char **argv)
     if (!html && !tex && strcmp(format, "md") != 0)
         usage_error("--format is html, tex or md, not '%s'", format);
     stats_phase("read");
-    evaluation_open(&e, argv[first]);
+    evaluation_open(&e, argv[first], films);
     stats_phase("write");
     if (html)
         write_html(&e, linked);

@@ -133,9 +133,9 @@ static void find_who(evaluation *e)
         die("%s has no video", videos->name);
 }
 
-void evaluation_open(evaluation *e, const char *directory)
+void evaluation_open(evaluation *e, const char *directory, const char *videos)
 {
-    *e = (evaluation){.directory = directory};
+    *e = (evaluation){.directory = directory, .videos = videos};
     for (int i = 0; i < TABLES; i++)
         open_table(e, (table_name)i);
     open_record(e);

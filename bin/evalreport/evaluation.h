@@ -33,6 +33,7 @@ typedef struct {
 
 typedef struct {
     const char *directory;
+    const char *videos; /* where the variants are, from the directory */
     csv table[TABLES];
     json_t *record; /* experiment.json */
     int variants, subjects;
@@ -41,7 +42,7 @@ typedef struct {
 } evaluation;
 
 /* Dies, naming file and line, if a file is missing or broken. */
-void evaluation_open(evaluation *e, const char *directory);
+void evaluation_open(evaluation *e, const char *directory, const char *videos);
 void evaluation_close(evaluation *e);
 
 /* ---- what is measured ---- */

@@ -35,17 +35,19 @@ static void put_path(FILE *f, const char *path)
     }
 }
 
-int64_t put_video(FILE *f, const char *directory, const char *variant, const char *name,
-                  bool linked)
+int64_t put_video(FILE *f, const char *directory, const char *videos, const char *variant,
+                  const char *name, bool linked)
 {
     filemap m;
-    char *path = new_format("%s/%s/%s.mp4", directory, variant, name);
+    char *link = strcmp(videos, ".") == 0 ? new_format("%s/%s.mp4", variant, name)
+                                          : new_format("%s/%s/%s.mp4", videos, variant, name);
+    char *path = new_format("%s/%s", directory, link);
     FILE *film = fopen(path, "rb");
     if (!film)
         die_errno("cannot read %s", path);
     filemap_open(&m, fileno(film), path);
     if (linked) {
-        put_path(f, path + strlen(directory) + 1);
+        put_path(f, link);
     } else {
         fputs("data:video/mp4;base64,", f);
         put_base64(f, m.at, m.bytes);
@@ -54,5 +56,6 @@ int64_t put_video(FILE *f, const char *directory, const char *variant, const cha
     filemap_close(&m);
     fclose(film);
     free(path);
+    free(link);
     return bytes;
 }

@@ -197,8 +197,8 @@ static void write_film(const evaluation *e, int v, int i, bool linked)
     fputs(": ", out);
     text(e->subject[i].prompt);
     fputs("\" src=\"", out);
-    stats_add("video_bytes",
-              (double)put_video(out, e->directory, e->variant[v], e->subject[i].name, linked));
+    stats_add("video_bytes", (double)put_video(out, e->directory, e->videos, e->variant[v],
+                                               e->subject[i].name, linked));
     fputs("\"></video><figcaption>", out);
     text(e->variant[v]);
     fputs("</figcaption></figure>\n", out);

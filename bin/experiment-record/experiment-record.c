@@ -5,8 +5,8 @@
 ** Everything here was written down when it happened, by the programs and by the record of their
 ** runs. Nothing is asked of the machine that this runs on, which may be another.
 */
+#include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,14 +14,16 @@
 
 #include "../../common/csv.h"
 #include "../../common/die.h"
+#include "../../common/namelist.h"
 #include "../../common/program.h"
 #include "../../common/record.h"
 #include "experiment-record.h"
 #include "runs.h"
 
-static const char *output = ".";
+static const char *output = ".", *names_file;
 static const option options[] = {
     {'o', "output", OPTION_TEXT, &output, 0, 0, true},
+    {0, "names", OPTION_TEXT, &names_file, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -34,29 +36,45 @@ typedef struct {
     json_t *runs;
 } variant;
 
+/* The names of all records in the directory. */
+static void add_records(name_list *list, const char *home)
+{
+    DIR *d = opendir(home);
+    if (!d && errno != ENOENT)
+        die_errno("cannot read %s", home);
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        size_t n = strlen(e->d_name), end = strlen(".json");
+        if (n <= end || strcmp(e->d_name + n - end, ".json") != 0)
+            continue;
+        char *name = new_format("%.*s", (int)(n - end), e->d_name);
+        names_add(list, name);
+        free(name);
+    }
+    if (d)
+        closedir(d);
+}
+
 static variant variant_read(const char *directory, const char *name)
 {
-    glob_t found;
+    name_list list = {0};
     variant v = {.name = name};
-    char *home = new_format("%s/eval/%s", directory, name);
-    char *pattern = new_format("%s/*.json", home), *own = new_format("%s/%s", directory, name);
-    int failed = glob(pattern, GLOB_NOCHECK, NULL, &found);
-    if (failed)
-        die("cannot look for %s", pattern);
-    v.about = new_bytes(found.gl_pathc * sizeof *v.about);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *file = found.gl_pathv[i] + strlen(home) + 1;
-        char *video = new_format("%.*s", (int)(strlen(file) - strlen(".json")), file);
-        v.about[v.videos] = record_read(home, video);
+    char *home = new_format("%s/eval/%s", directory, name),
+         *own = new_format("%s/%s", directory, name);
+    if (names_file)
+        names_read(&list, names_file);
+    else
+        add_records(&list, home);
+    names_sort(&list);
+    v.about = new_bytes((size_t)list.n * sizeof *v.about);
+    for (int i = 0; i < list.n; i++) {
+        v.about[v.videos] = record_read(home, list.name[i]);
         if (v.about[v.videos].fault)
             record_free(&v.about[v.videos]);
         else
             v.videos++;
-        free(video);
     }
     v.runs = runs_read(own);
-    globfree(&found);
-    free(pattern);
+    names_free(&list);
     free(home);
     free(own);
     return v;
@@ -261,6 +279,10 @@ static double weight_bytes(const json_t *runs, const char *type)
 /* "fp16"; with int8 codes "w8a16", the operands' bits; "" if not known. To be freed. */
 static char *precision_of(const variant *v)
 {
+    char *format = values_of(v, "wan-denoise.format");
+    if (*format)
+        return format;
+    free(format);
     char *dtype = values_of(v, "wan-denoise.dtype");
     if (!*dtype || !(weight_bytes(v->runs, "I8") > 0))
         return dtype;
@@ -366,9 +388,9 @@ static void write_table(const variant *v, int n, const json_t *text)
 
 static json_t *evaluation_of(const char *directory)
 {
-    static const char *const files[] = {"options", "clip"};
+    static const char *const files[] = {"options", "clip", "recipe"};
     json_t *all = json_object();
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         char *path = new_format("%s/eval/%s", directory, files[i]);
         json_t *lines = lines_read(path);
         json_object_update(all, lines);

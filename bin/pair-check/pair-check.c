@@ -14,13 +14,16 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
+#include "../../common/namelist.h"
 #include "../../common/program.h"
 #include "../../common/record.h"
 #include "pair-check.h"
 
 static option_list may_differ;
+static const char *names_file;
 static const option options[] = {
     {'d', "differ", OPTION_LIST, &may_differ, 0, 0, false},
+    {0, "names", OPTION_TEXT, &names_file, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -219,29 +222,6 @@ static void print_pair(const pair *p)
 
 /* ---- all of them ---- */
 
-typedef struct {
-    int n;
-    char **name;
-} name_list;
-
-static int alphabetical(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void add_name(name_list *list, char *name)
-{
-    for (int i = 0; i < list->n; i++)
-        if (strcmp(list->name[i], name) == 0) {
-            free(name);
-            return;
-        }
-    list->name = realloc(list->name, (size_t)(list->n + 1) * sizeof *list->name);
-    if (!list->name)
-        die("out of memory");
-    list->name[list->n++] = name;
-}
-
 /* The names of all NAME.json and NAME.fault in the directory. */
 static void add_directory(name_list *list, const char *directory)
 {
@@ -252,8 +232,11 @@ static void add_directory(name_list *list, const char *directory)
     for (const struct dirent *e; (e = readdir(d));)
         for (int i = 0; i < 2; i++) {
             size_t n = strlen(e->d_name), ending = strlen(endings[i]);
-            if (n > ending && strcmp(e->d_name + n - ending, endings[i]) == 0)
-                add_name(list, new_format("%.*s", (int)(n - ending), e->d_name));
+            if (n > ending && strcmp(e->d_name + n - ending, endings[i]) == 0) {
+                char *name = new_format("%.*s", (int)(n - ending), e->d_name);
+                names_add(list, name);
+                free(name);
+            }
         }
     closedir(d);
 }
@@ -262,13 +245,14 @@ static name_list names_of(const char *a, const char *b, char **operand, int n)
 {
     name_list list = {0};
     for (int i = 0; i < n; i++)
-        add_name(&list, new_format("%s", operand[i]));
-    if (n == 0) {
+        names_add(&list, operand[i]);
+    if (names_file)
+        names_read(&list, names_file);
+    if (n == 0 && !names_file) {
         add_directory(&list, a);
         add_directory(&list, b);
     }
-    if (list.n)
-        qsort(list.name, (size_t)list.n, sizeof *list.name, alphabetical);
+    names_sort(&list);
     return list;
 }
 
@@ -327,16 +311,15 @@ int main(int argc, char **argv)
         stats_add("documents", 1);
     }
     int good = judge(p, names.n);
-    for (int i = 0; i < names.n; i++) {
+    int n = names.n;
+    for (int i = 0; i < n; i++)
         pair_free(&p[i]);
-        free(names.name[i]);
-    }
     free(p);
-    free(names.name);
+    names_free(&names);
     int status = program_end();
     if (good == 0)
         die("%s and %s have no pair in common", a, b);
-    if (good < names.n)
-        die("%d of %d are no pairs", names.n - good, names.n);
+    if (good < n)
+        die("%d of %d are no pairs", n - good, n);
     return status;
 }

@@ -10,16 +10,19 @@
 
 #include "../../common/csv.h"
 #include "../../common/die.h"
+#include "../../common/namelist.h"
 #include "../../common/program.h"
 #include "pair-tables.h"
 #include "video.h"
 
-static const char *output = ".", *measured = "mp4";
+static const char *output = ".", *measured = "mp4", *names, *prefix = "";
 static option_list variants;
 static const option options[] = {
     {'o', "output", OPTION_TEXT, &output, 0, 0, true},
     {'m', "measured", OPTION_TEXT, &measured, 0, 0, false},
     {'v', "variant", OPTION_LIST, &variants, 0, 0, false},
+    {0, "names", OPTION_TEXT, &names, 0, 0, true},
+    {0, "prefix", OPTION_TEXT, &prefix, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -86,7 +89,7 @@ static void put_pair(csv_writer *w, const video *a, const video *b)
 static void put_file(csv_writer *w, const video *v)
 {
     const char *ending = strcmp(measured, "frames") == 0 ? "frames.safetensors" : "mp4";
-    char *file = new_format("%s/%s.%s", v->variant, v->name, ending);
+    char *file = new_format("%s%s/%s.%s", prefix, v->variant, v->name, ending);
     csv_put(w, file);
     free(file);
 }
@@ -126,12 +129,15 @@ static void put_measurements(session *s, const video *a, const video *b, const d
     }
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static const video *video_named(const session *s, int variant, const char *name)
 {
-    for (int i = 0; i < s->names; i++)
-        if (strcmp(s->name[i], name) == 0)
-            return &s->video[variant * s->names + i];
-    return NULL;
+    char **found = bsearch(&name, s->name, (size_t)s->names, sizeof *s->name, by_name);
+    return found ? &s->video[variant * s->names + (found - s->name)] : NULL;
 }
 
 /* The pairs of the first variant and another, as pair-check's table has them. */
@@ -156,7 +162,7 @@ static void put_pairs(session *s, int other)
         if (a->about.fault || b->about.fault)
             csv_die(&t, row, "%s is a pair here, but %s", text,
                     a->about.fault ? a->about.fault : b->about.fault);
-        difference d = difference_read(s->directory, pair, text, a->about.frames);
+        difference d = difference_read(s->directory, pair, a, b);
         put_measurements(s, a, b, &d, csv_text(&t, row, pairing), csv_text(&t, row, differs));
         difference_free(&d);
     }
@@ -219,16 +225,20 @@ static void read_videos(session *s)
 int main(int argc, char **argv)
 {
     int first = program_begin(argc, argv, options, usage);
-    if (argc - first < 2)
+    if (argc == first || (argc - first == 1 && !names))
         usage_error("a directory and names are needed");
     if (variants.n == 0)
         usage_error("-v VARIANT is needed");
     if (strcmp(measured, "mp4") != 0 && strcmp(measured, "frames") != 0)
         usage_error("-m is mp4 or frames, not '%s'", measured);
-    session s = {.directory = argv[first],
-                 .names = argc - first - 1,
-                 .variants = variants.n,
-                 .name = argv + first + 1};
+    name_list list = {0};
+    for (int i = first + 1; i < argc; i++)
+        names_add(&list, argv[i]);
+    if (names)
+        names_read(&list, names);
+    names_sort(&list);
+    session s = {
+        .directory = argv[first], .names = list.n, .variants = variants.n, .name = list.name};
     read_videos(&s);
     create_all(&s);
     for (int i = 0; i < s.variants * s.names; i++)
@@ -240,5 +250,6 @@ int main(int argc, char **argv)
     for (int i = 0; i < s.variants * s.names; i++)
         video_free(&s.video[i]);
     free(s.video);
+    names_free(&list);
     return program_end();
 }

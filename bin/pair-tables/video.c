@@ -7,19 +7,39 @@
 #include "video.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../../common/csv.h"
 #include "../../common/die.h"
 
-/* PATH's table of `rows` rows; false if there is no such file. */
-static bool open_rows(csv *t, const char *path, int64_t rows)
+/* Does the table say that it is of these contents (b NULL: of one)? One that says nothing is taken
+ * for what its name says. */
+static bool is_of(const csv *t, const char *a, const char *b)
+{
+    json_t *head = t->head ? json_loads(t->head, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *inputs = json_object_get(head, "inputs");
+    const char *x = json_string_value(json_array_get(inputs, 0));
+    const char *y = json_string_value(json_array_get(inputs, 1));
+    bool is = !t->head || (a && x && strcmp(a, x) == 0 && !b == !y && (!b || strcmp(b, y) == 0));
+    json_decref(head);
+    return is;
+}
+
+/* PATH's table of `rows` rows, of these contents; false if there is no such file, or it is of what
+ * the videos were before. */
+static bool open_rows(csv *t, const char *path, int64_t rows, const char *a, const char *b)
 {
     if (access(path, F_OK) != 0)
         return false;
     csv_open_tabs(t, path);
+    if (!is_of(t, a, b)) {
+        csv_close(t);
+        return false;
+    }
     if (t->rows != rows)
         die("%s has %d rows, but %" PRId64 " are expected: remove it", path, t->rows, rows);
     return true;
@@ -46,13 +66,14 @@ video video_read(const char *directory, const char *variant, const char *name)
     char *motion = new_format("%s/%s.motion.tsv", home, name);
     v.about = record_read(home, name);
     int64_t frames = v.about.frames;
-    if (!v.about.fault && open_rows(&t, clip, frames)) {
+    if (!v.about.fault && open_rows(&t, clip, frames, v.about.content, NULL)) {
         v.clip = column_of(&t, "clip", 0);
         v.temporal = column_of(&t, "temporal", 0);
         csv_close(&t);
     }
     /* flowmag has a row for each pair of neighbours, and one without a number if there is none */
-    if (!v.about.fault && open_rows(&t, motion, frames > 1 ? frames - 1 : 1)) {
+    if (!v.about.fault &&
+        open_rows(&t, motion, frames > 1 ? frames - 1 : 1, v.about.content, NULL)) {
         v.motion = column_of(&t, "magnitude", frames > 1);
         csv_close(&t);
     }
@@ -70,13 +91,12 @@ void video_free(video *v)
     free(v->motion);
 }
 
-difference difference_read(const char *directory, const char *pair, const char *name,
-                           int64_t frames)
+difference difference_read(const char *directory, const char *pair, const video *a, const video *b)
 {
     csv t;
     difference d = {0};
-    char *path = new_format("%s/%s/%s.diff.tsv", directory, pair, name);
-    if (open_rows(&t, path, frames)) {
+    char *path = new_format("%s/%s/%s.diff.tsv", directory, pair, a->name);
+    if (open_rows(&t, path, a->about.frames, a->about.content, b->about.content)) {
         d.psnr = column_of(&t, "psnr", 0);
         d.ssim = column_of(&t, "ssim", 0);
         d.mad = column_of(&t, "mad", 0);

@@ -16,7 +16,7 @@ typedef struct {
 } video;
 
 /* From DIRECTORY/VARIANT/NAME.json, .clip.tsv and .motion.tsv. Dies if a table has not a row for
- * each frame. */
+ * each frame; one that says it is of another content counts as not measured. */
 video video_read(const char *directory, const char *variant, const char *name);
 void video_free(video *v);
 
@@ -25,8 +25,7 @@ typedef struct {
 } difference;
 
 /* From DIRECTORY/PAIR/NAME.diff.tsv. */
-difference difference_read(const char *directory, const char *pair, const char *name,
-                           int64_t frames);
+difference difference_read(const char *directory, const char *pair, const video *a, const video *b);
 void difference_free(difference *d);
 
 /* The mean of x[from .. n - 1]; NAN if x is NULL, from is n, or one of them is NAN. */

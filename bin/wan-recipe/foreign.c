@@ -120,6 +120,14 @@ static json_t *record_of_command(const foreign *f)
     return json_pack("{s:s, s:o}", "version", "?", "command", words);
 }
 
+void foreign_print(const foreign *f)
+{
+    json_t *record = record_of_command(f);
+    json_dumpf(record, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+    putchar('\n');
+    json_decref(record);
+}
+
 /* ---- documents ---- */
 
 /* The record with the input and, if it has one, the seed of d; into d, with the recipe. */

@@ -19,6 +19,9 @@ typedef struct {
         *prompts; /* a file whose i-th line is the prompt of the i-th row, for the stage text */
 } foreign;
 
+/* The record as a line of JSON. */
+void foreign_print(const foreign *f);
+
 /* Lines, as wan-encode-text --print-prompts writes them, to documents for foreign_recipes. */
 void prompts_recipes(void);
 

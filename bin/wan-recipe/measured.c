@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../common/die.h"
@@ -25,8 +26,9 @@ static json_t *read_record(const char *path)
     if (!f)
         die_errno("cannot read %s", path);
     for (json_t *line; (line = json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL));) {
-        json_object_del(line, "version"); /* its numerics count */
+        json_object_del(line, "version"); /* its numerics count, and what is in the file */
         json_object_del(line, "device");
+        json_object_del(line, "file");
         json_array_append_new(all, line);
     }
     if (ferror(f) || !json_array_size(all))
@@ -102,10 +104,10 @@ static json_t *read_table(const char *path)
 {
     filemap m;
     const char *rest;
+    struct stat s;
     FILE *f = fopen(path, "rb");
     json_t *head = NULL;
-    if (f && fseek(f, 0, SEEK_END) == 0 && ftell(f) > 0) {
-        rewind(f);
+    if (f && fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0) {
         filemap_open(&m, fileno(f), path);
         const char *bytes = (const char *)m.at;
         head = parse_head(bytes, m.bytes, &rest);

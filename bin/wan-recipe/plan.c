@@ -19,7 +19,7 @@ static char *last_number;
 static void say(stage s, const char *why, const row *r)
 {
     printf("%s\t%s\t", STAGE_NAME[s], why);
-    row_print(r);
+    row_print(r, stdout);
 }
 
 /* Is this file of the row as it is wanted? If not, says why. */
@@ -41,6 +41,10 @@ static bool current(const row *r, stage s, const wanted *w, const document *d,
 
 static void plan_row(const row *r, const wanted *w, const document *d, const plan_options *o)
 {
+    if (o->alone < STAGES) {
+        current(r, o->alone, w, d, o, true);
+        return;
+    }
     bool film = o->latents || (current(r, FILM, w, d, o, true) &&
                                (!o->frames || current(r, FRAMES, w, d, o, true)));
     if (film && !o->latents)
@@ -52,7 +56,7 @@ static void plan_row(const row *r, const wanted *w, const document *d, const pla
     last_number = new_format("%s", r->number);
 }
 
-/* The seeds, and how many they are. */
+/* The seeds, and how many they are; 0: none were given. */
 static int split_seeds(char **seed, char *list, int most)
 {
     int n = 0;
@@ -61,9 +65,49 @@ static int split_seeds(char **seed, char *list, int most)
             die("there are more than %d seeds", most);
         seed[n++] = s;
     }
-    if (n == 0)
-        usage_error("-S SEEDS is needed");
     return n;
+}
+
+static row row_of(const char *name, const char *number, const char *seed, const wanted *w)
+{
+    row r = {new_format("%s", name), new_format("%s", number), new_format("%s", seed), {0}};
+    for (int s = 0; s < STAGES; s++)
+        r.recipe[s] = new_format("%s", w->recipe[s]);
+    return r;
+}
+
+/* Document i of those that are in the order of prompts and seeds. */
+static row numbered_row(const document *d, const wanted *w, int i, char **seed, int seeds)
+{
+    const char *its = metadata_get(d, "seed"), *expected = seed[i % seeds];
+    if (!its || strcmp(its, expected) != 0)
+        die("document %d has seed %s, not %s", i + 1, its ? its : "none", expected);
+    char *number = new_format("%02d", i / seeds + 1);
+    char *name = new_format("%s_seed%s", number, expected);
+    row r = row_of(name, number, expected, w);
+    free(name);
+    free(number);
+    return r;
+}
+
+/* One that was kept says its name. */
+static row kept_row(const document *d, const wanted *w)
+{
+    const char *name = metadata_get(d, "name"), *seed = metadata_get(d, "seed");
+    if (!name || !seed)
+        usage_error("-S SEEDS is needed: the documents have no names");
+    char *number = new_format("%.*s", (int)strcspn(name, "_"), name);
+    row r = row_of(name, number, seed, w);
+    free(number);
+    return r;
+}
+
+static FILE *created(const char *path)
+{
+    FILE *f = path ? fopen(path, "wb") : NULL;
+    if (path && !f)
+        die_errno("cannot create %s", path);
+    return f;
 }
 
 void plan_print(const plan_options *o)
@@ -72,34 +116,32 @@ void plan_print(const plan_options *o)
     static char *seed[MOST_SEEDS];
     char *list = new_format("%s", o->seeds ? o->seeds : "");
     int seeds = split_seeds(seed, list, MOST_SEEDS);
-    FILE *kept = o->keep ? fopen(o->keep, "wb") : NULL;
+    FILE *kept = created(o->keep), *all = created(o->all);
     reader in;
     writer out = {0};
-    if (o->keep && !kept)
-        die_errno("cannot create %s", o->keep);
     if (kept)
         writer_open(&out, kept, o->keep);
     reader_open(&in, stdin, "standard input");
     for (int i = 0; reader_next(&in); i++) {
-        const char *its = metadata_get(&in.d, "seed"), *expected = seed[i % seeds];
-        if (!its || strcmp(its, expected) != 0)
-            die("document %d has seed %s, not %s", i + 1, its ? its : "none", expected);
-        row r = {.number = new_format("%02d", i / seeds + 1), .seed = new_format("%s", expected)};
-        r.name = new_format("%s_seed%s", r.number, r.seed);
         wanted w = wanted_of(&in.d, STAGES, i + 1);
-        for (int s = 0; s < STAGES; s++)
-            r.recipe[s] = new_format("%s", w.recipe[s]);
+        row r = seeds ? numbered_row(&in.d, &w, i, seed, seeds) : kept_row(&in.d, &w);
         metadata_set(&in.d, "name", r.name);
+        if (o->variant)
+            metadata_set(&in.d, "variant", o->variant);
         if (kept)
             recipe_write(&out, &in.d);
+        if (all)
+            row_print(&r, all);
         plan_row(&r, &w, &in.d, o);
         wanted_free(&w);
         row_free(&r);
     }
-    if (in.documents % seeds)
+    if (seeds && in.documents % seeds)
         die("%d documents are not %d seeds of each prompt", in.documents, seeds);
     if (kept)
         writer_close(&out);
+    if (all && fclose(all) != 0)
+        die_errno("cannot write %s", o->all);
     free(list);
     free(last_number);
     last_number = NULL;
@@ -111,10 +153,11 @@ void texts_print(const plan_options *o)
     reader_open(&in, stdin, "standard input");
     for (int i = 0; reader_next(&in); i++) {
         wanted w = wanted_of(&in.d, 1, i + 1);
-        row r = {.number = new_format("%02d", i + 1), .seed = new_format("-")};
-        r.name = new_format("%s", r.number);
+        char *number = new_format("%02d", i + 1);
         for (int s = 0; s < STAGES; s++)
-            r.recipe[s] = new_format("%s", w.recipe[TEXT]);
+            w.recipe[s] = w.recipe[TEXT];
+        row r = row_of(number, number, "-", &w);
+        free(number);
         current(&r, TEXT, &w, &in.d, o, true);
         wanted_free(&w);
         row_free(&r);
@@ -133,6 +176,6 @@ void missing_print(stage s, const plan_options *o)
             free(path);
         }
         if (missing)
-            row_print(&r);
+            row_print(&r, stdout);
     }
 }

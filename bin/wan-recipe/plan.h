@@ -13,11 +13,15 @@ typedef struct {
     const char *directory; /* of the variant: latents, frames, films */
     const char *seeds;     /* "1,2": the documents are in this order for each prompt */
     const char *keep;      /* a file for the documents as they came; NULL: none */
+    const char *all;       /* a file for the rows of all videos; NULL: none */
     bool frames;           /* frames are kept, too */
     bool latents;          /* latents are wanted for themselves, and nothing behind them */
+    const char *variant;   /* its name, for reasons; NULL: the documents say it */
+    stage alone;           /* this stage's file is looked at, whatever else is there; STAGES: no */
 } plan_options;
 
-/* Reads documents that all stages have passed with --recipe. Prints a line for each file that is not
+/* Reads documents that all stages have passed with --recipe (without seeds: kept ones, which have
+ * names). Prints a line for each file that is not
 ** as it is wanted: its stage, why, and the row of its video (rows.h). A text is named only if latents
 ** follow from it, latents only if they are asked for or a film follows from them. */
 void plan_print(const plan_options *o);

@@ -39,12 +39,12 @@ bool row_read(row *r, FILE *f, const char *where)
     return true;
 }
 
-void row_print(const row *r)
+void row_print(const row *r, FILE *f)
 {
-    printf("%s\t%s\t%s", r->name, r->number, r->seed);
+    fprintf(f, "%s\t%s\t%s", r->name, r->number, r->seed);
     for (int s = 0; s < STAGES; s++)
-        printf("\t%s", r->recipe[s]);
-    putchar('\n');
+        fprintf(f, "\t%s", r->recipe[s]);
+    putc('\n', f);
 }
 
 void row_free(row *r)

@@ -19,7 +19,7 @@ typedef struct {
 
 /* False at the end. Dies for a line that is none; where: how messages name the file. */
 bool row_read(row *r, FILE *f, const char *where);
-void row_print(const row *r);
+void row_print(const row *r, FILE *f);
 void row_free(row *r);
 
 /* Where a stage's file of the row is; frames and film are in the variant's directory as latents are.

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/filedigest.h"
 #include "../../common/recipe.h"
 #include "about.h"
 #include "foreign.h"
@@ -18,7 +19,7 @@
 #include "wan-recipe.h"
 
 static const char *text = "text", *directory = ".", *seeds, *keep, *stage_name, *role, *row_list;
-static const char *prompts, *headers, *table, *record, *refused, *names;
+static const char *all, *variant, *prompts, *headers, *table, *record, *refused, *names;
 static option_list abouts;
 static bool frames, latents, pairs;
 static const option options[] = {
@@ -26,6 +27,8 @@ static const option options[] = {
     {'d', "directory", OPTION_TEXT, &directory, 0, 0, true},
     {'S', "seed", OPTION_TEXT, &seeds, 0, 0, true},
     {0, "keep", OPTION_TEXT, &keep, 0, 0, true},
+    {0, "all", OPTION_TEXT, &all, 0, 0, true},
+    {'v', "variant", OPTION_TEXT, &variant, 0, 0, true},
     {0, "frames", OPTION_FLAG, &frames, 0, 0, true},
     {0, "latents", OPTION_FLAG, &latents, 0, 0, true},
     {'s', "stage", OPTION_TEXT, &stage_name, 0, 0, true},
@@ -52,7 +55,7 @@ static const char *needed(const char *value, const char *name)
 
 static plan_options planned(void)
 {
-    return (plan_options){text, directory, seeds, keep, frames, latents};
+    return (plan_options){text, directory, seeds, keep, all, frames, latents, variant, STAGES};
 }
 
 static stage stage_named(void)
@@ -80,6 +83,8 @@ static void do_plan(char **word)
 {
     (void)word;
     plan_options o = planned();
+    if (stage_name)
+        o.alone = stage_named();
     plan_print(&o);
 }
 
@@ -97,9 +102,47 @@ static void do_missing(char **word)
     missing_print(stage_named(), &o);
 }
 
+/* Exit status 1, and why on standard output, if the file is not what the document says. */
+static void do_current(char **word)
+{
+    reader in;
+    if (!word[0])
+        usage_error("the file is needed");
+    reader_open(&in, stdin, "standard input");
+    if (!reader_next(&in))
+        die("standard input has no document");
+    wanted w = wanted_of(&in.d, 1, 1);
+    found f = found_file(word[0]);
+    if (f.recipe && strcmp(f.recipe, w.recipe[0]) == 0)
+        return;
+    puts(why_not(&w, TEXT, &f, &in.d));
+    fflush(stdout);
+    exit(1);
+}
+
 static foreign command(char **word)
 {
     return (foreign){needed(role, "-k ROLE"), word, seeds, prompts};
+}
+
+static void do_record(char **word)
+{
+    foreign f = {"", word, NULL, NULL};
+    foreign_print(&f);
+}
+
+/* Of files, or of standard input. */
+static void do_digest(char **word)
+{
+    static char block[1 << 16];
+    for (int i = 0; word[i]; i++)
+        printf("%s  %s\n", file_digest(word[i]).hex, word[i]);
+    if (word[0])
+        return;
+    digester *g = digester_new();
+    for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;)
+        digester_add(g, block, n);
+    puts(digester_end(g).hex);
 }
 
 static void do_prompts(char **word)
@@ -166,27 +209,22 @@ static void do_verify(char **word)
     (void)word;
     int bad = verify_list();
     if (bad)
-        die("%d %s not as %s made", bad, bad == 1 ? "file is" : "files are",
-            bad == 1 ? "it was" : "they were");
+        die("%d %s not as %s made: what is removed is made again", bad,
+            bad == 1 ? "file is" : "files are", bad == 1 ? "it was" : "they were");
 }
 
 static const struct {
     const char *name;
     void (*act)(char **word);
 } VERBS[] = {
-    {"plan", do_plan},
-    {"texts", do_texts},
-    {"missing", do_missing},
-    {"prompts", do_prompts},
-    {"foreign", do_foreign},
-    {"stamp", do_stamp},
-    {"headers", do_headers},
-    {"seal", do_seal},
-    {"unknown", do_unknown},
-    {"about", do_about},
-    {"unmeasured", do_unmeasured},
-    {"measured", do_measured},
-    {"verify", do_verify},
+    {"current", do_current},   {"plan", do_plan},
+    {"texts", do_texts},       {"missing", do_missing},
+    {"record", do_record},     {"digest", do_digest},
+    {"prompts", do_prompts},   {"foreign", do_foreign},
+    {"stamp", do_stamp},       {"headers", do_headers},
+    {"seal", do_seal},         {"unknown", do_unknown},
+    {"about", do_about},       {"unmeasured", do_unmeasured},
+    {"measured", do_measured}, {"verify", do_verify},
 };
 
 int main(int argc, char **argv)

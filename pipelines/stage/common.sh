@@ -1,0 +1,133 @@
+# common.sh: what the scripts of the stages share; each sources it, and runs in the checkout's root.
+#
+# The variables of an experiment (MODEL, OUT, SIZE, ...) come from make, exported. A command such as
+# DENOISE is words as the shell reads them, so that it may be a program with options.
+# shellcheck shell=bash
+set -euo pipefail
+export LC_ALL=C
+here=pipelines
+: "${BUILD:?}" "${OUT:?}"
+
+# words ARRAY TEXT: the array gets the words of TEXT.
+words() { eval "$1=($2)"; }
+
+# fail MESSAGE: one line, exit 1.
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+# ours PROGRAM WORD...: is the command our PROGRAM, and not a script or another of its name?
+ours() {
+    local path
+    [ "${2##*/}" = "$1" ] && path=$(command -v -- "$2") && [ "$(head -c 4 "$path")" = $'\x7fELF' ]
+}
+
+# The commands of a variant's stages, without what belongs to one run of them.
+commands() {
+    words encode "${ENCODE:?}"
+    words denoise "${DENOISE:?}"
+    words decode "${DECODE:?}"
+    words mp4 "${MP4:?}"
+    words options "${OPTIONS-}"
+    encode+=(-m "$MODEL" --negative-file "$NEGATIVE")
+    denoise+=(-m "${WEIGHTS-}" --size "$SIZE" --frames "$FRAMES" -s "$STEPS" -g "$GUIDANCE" -F "$SHIFT"
+        --progress "${options[@]}")
+    decode+=(-m "$MODEL")
+    mp4+=(-r "$FPS")
+}
+
+# ---- recipes, nothing is made ----
+
+# recipes ROLE PROGRAM SEEDS FROM TO WORD...: documents without tensors through a stage, from file to
+# file; ROLE is its variable in make, SEEDS are its seeds or empty. What is wrong is one line.
+recipes() {
+    local role=$1 program=$2 seeds=$3 from=$4 to=$5
+    shift 5
+    if ours "$program" "$@"; then
+        set -- "$@" --recipe ${seeds:+-S "$seeds"}
+    else
+        set -- "$BUILD/wan-recipe" foreign -k "$role" ${seeds:+-S "$seeds"} -- "$@"
+    fi
+    if ! "$@" < "$from" > "$to" 2> "$to.err"; then
+        head -n 1 "$to.err" >&2
+        exit 1
+    fi
+}
+
+# text_recipes PROMPTS TO: a document for each prompt.
+text_recipes() {
+    local from=$1
+    if ! ours wan-encode-text "${encode[@]}"; then
+        from=$2.prompts
+        "$BUILD/wan-recipe" prompts < "$1" > "$from"
+    fi
+    recipes ENCODE wan-encode-text '' "$from" "$2" "${encode[@]}"
+}
+
+# film_recipes PROMPTS: a document for each video, in $wanted, which goes with the script.
+film_recipes() {
+    local parts
+    parts=$(mktemp -d)
+    # shellcheck disable=SC2064 # now
+    trap "rm -rf '$parts'" EXIT
+    text_recipes "$1" "$parts/text"
+    recipes DENOISE wan-denoise "${SEEDS// /,}" "$parts/text" "$parts/latents" "${denoise[@]}"
+    recipes DECODE wan-vae-decode '' "$parts/latents" "$parts/frames" "${decode[@]}"
+    recipes MP4 frames2mp4 '' "$parts/frames" "$parts/film" "${mp4[@]}"
+    wanted=$parts/film
+}
+
+# ---- a run of a stage ----
+
+# stamped ROLE PROGRAM STAGE WORD...: passes on what the command wrote. What is not ours does not say
+# how it was made: that is put in.
+stamped() {
+    local role=$1 program=$2 stage=$3
+    shift 3
+    if ours "$program" "$@"; then
+        cat
+    else
+        "$BUILD/wan-recipe" stamp -k "$role" -s "$stage" -r "$run/rows" -p "$run/prompts" -- "$@"
+    fi
+}
+
+# begin_run DIR STAGE PART: of the rows in the file PART those that are missing become $run/rows, where
+# $run is the record of this run. If there is none, the script ends. With CLAIM, a command that runs
+# another on a device, it starts itself anew behind that.
+begin_run() {
+    local dir=$1 stage=$2 part=$3
+    if [ "${TASK-}" = sweep ]; then # tasks share the lock, which keeps other makes away
+        exec {lock}>> "$OUT/.lock"
+        flock -s "$lock"
+    fi
+    rows=$("$BUILD/wan-recipe" missing -s "$stage" -t "$OUT/text" -d "$OUT/$dir" \
+        ${KEEP_FRAMES:+--frames} < "$part")
+    [ "$rows" ] || exit 0
+    if [ "${CLAIM-}" ]; then
+        local claim
+        words claim "$CLAIM"
+        CLAIM='' exec "${claim[@]}" "$0" "${ARGUMENTS[@]}" < /dev/null
+    fi
+    local label=$dir.$stage column=1
+    if [ "$stage" = text ]; then label=text column=2; fi
+    echo "$label.${part##*/}:" $(cut -f $column <<< "$rows")
+    run=$("$here/run" begin "$OUT/$dir/runs" "$stage" "$part")
+    echo "$rows" > "$run/rows"
+}
+
+# end_run STATUS...: of the programs; the script ends with the greatest.
+end_run() { exec "$here/run" end "$run" "$@"; }
+
+# files COLUMN PATTERN: for --by-recipe: the rows' recipes in this column, and files; %j is the name,
+# %n the number of the prompt.
+files() {
+    awk -F '\t' -v column="$1" -v pattern="$2" '{
+        file = pattern
+        at = index(file, "%j")
+        if (at) file = substr(file, 1, at - 1) $1 substr(file, at + 2)
+        at = index(file, "%n")
+        if (at) file = substr(file, 1, at - 1) $2 substr(file, at + 2)
+        print $column "\t" file
+    }' "$run/rows"
+}

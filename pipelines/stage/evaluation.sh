@@ -1,0 +1,43 @@
+# evaluation.sh: what the scripts of an evaluation share, behind common.sh.
+# shellcheck shell=bash
+eval_dir=$OUT/eval
+case ${MEASURE:?} in
+frames) ending=frames.safetensors film_stage=frames ;;
+*) ending=mp4 film_stage=film ;;
+esac
+by_name=${BY_NAME:-$OUT/prompts-by-name.tsv}
+
+# read_videos: the videos whose files are named on standard input, a line each, as one stream.
+read_videos() {
+    if [ "$MEASURE" = frames ]; then
+        xargs -r -d '\n' cat --
+    elif [ -e "$by_name" ]; then
+        xargs -r -d '\n' "$BUILD/mp42frames" -q --prompts "$by_name" --
+    else
+        xargs -r -d '\n' "$BUILD/mp42frames" -q --
+    fi
+}
+
+# reader_record: what reads them, as lines of JSON.
+reader_record() {
+    if [ "$MEASURE" = frames ]; then
+        echo '{"program":"cat"}'
+    else
+        "$BUILD/mp42frames" --recipe
+        if [ -e "$by_name" ]; then
+            "$BUILD/wan-recipe" digest < "$by_name" | sed 's/.*/{"by_name":"&"}/'
+        fi
+    fi
+}
+
+# record_of PROGRAM WORD...: what a program that measures says of itself, or what is known of one that is
+# not ours.
+record_of() {
+    local program=$1
+    shift
+    if ours "$program" "$@"; then
+        "$@" --recipe
+    else
+        "$BUILD/wan-recipe" record -- "$@"
+    fi
+}
