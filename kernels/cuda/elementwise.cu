@@ -4,7 +4,7 @@
 ** A thread takes a chunk of eight of a row: 16-byte loads, F32 in registers, one rounding at the
 ** end. All are bound by memory: floor is bytes read and written over the copy rate.
 */
-#include "common.cuh"
+#include "linear.cuh"
 
 enum { THREADS = 256 };
 
@@ -257,6 +257,14 @@ void nonfinite_count(tensor n, tensor x)
     check_one(n.type == I64 && tensor_count(n) == 1, "nonfinite_count", n, "one I64");
     int64_t count = tensor_count(x);
     zero(n);
+    if (x.type == I8)
+        return;
+    size_t mark = scratch_mark();
+    if (count && is_codes(x.type)) { /* BF16 has the range of F32 */
+        tensor wide = scratch(BF16, count);
+        device_widen(wide, x);
+        x = wide;
+    }
     if (count)
         dispatch(x.type, [&](auto *t) {
             using T = ELEMENT(t);
@@ -267,6 +275,7 @@ void nonfinite_count(tensor n, tensor x)
                   (unsigned long long *)n.data, (const T *)x.data, tensor_width(x), x.stride,
                   count);
         });
+    scratch_reset(mark);
 }
 
 int64_t count_nonfinite(tensor x)

@@ -8,8 +8,9 @@
 ** copy lies behind the F32 bias of a 16-bit weight: where it is used (before Hopper, and there for
 ** long sums) the bias is rounded as y is.
 **
-** Codes: |code| <= 128 is exact in 16 bits, so they are expanded to the operand's type, one layer at
-** a time, and only the F32 sum meets scale and bias: before Hopper a block of rows at a time.
+** Codes are expanded to the operand's type, one layer at a time (widen.cu): bytes are exact in it,
+** values of blocks are rounded to it. Only the F32 sum meets scales that lie beside, and the bias:
+** before Hopper a block of rows at a time.
 ** Floor: 2 N in out over the rate of the tensor cores. Measured: PERFORMANCE.md.
 */
 #include <array>
@@ -139,34 +140,6 @@ static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu)
 
 enum { THREADS = 256 };
 
-/* Sixteen codes a thread: one load. */
-template <class T> __global__ void expand_codes(T *w, const int8_t *codes, int64_t n)
-{
-    int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * 16;
-    kernel_begin();
-    if (i >= n)
-        return;
-    uint4 u = *(const uint4 *)(codes + i);
-    const int8_t *c = (const int8_t *)&u;
-    float v[16];
-#pragma unroll
-    for (int k = 0; k < 16; k++)
-        v[k] = (float)c[k];
-    store8(w + i, v);
-    store8(w + i + 8, v + 8);
-}
-
-static void expand(tensor w, tensor codes)
-{
-    int64_t n = tensor_count(codes);
-    check_one(n % 16 == 0, "linear", codes, "a multiple of 16 codes");
-    dispatch(w.type, [&](auto *t) {
-        using T = ELEMENT(t);
-        start("start an expansion", expand_codes<T>, (unsigned)ceil_div(n, 16 * THREADS), THREADS,
-              0, 1, (T *)w.data, (const int8_t *)codes.data, n);
-    });
-}
-
 /* y = sum * scale + b, and its gelu; scale or b may be NULL */
 template <class Y>
 __global__ void finish_rows(Y *y, const float *sum, const float *scale, const float *b, bool gelu,
@@ -212,7 +185,11 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
 {
     int64_t n = tensor_rows(x), out = l->w.dim[0], block = SUM_BYTES / (out * 4) / 128 * 128;
     tensor w = scratch(x.type, out, l->w.dim[1]);
-    expand(w, l->w);
+    device_widen(w, l->w);
+    if (!l->scale.data && linear_small_fits(y, x, w)) {
+        linear_small(y, x, w, (const float *)l->b.data, gelu);
+        return;
+    }
     if (linear_hopper_fits(y, x, w)) {
         linear_hopper(y, x, w, (const float *)l->scale.data, (const float *)l->b.data, gelu);
         return;
@@ -237,17 +214,15 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
 static tensor_type check(const char *op, tensor y, tensor x, const linear_weight *l)
 {
     tensor w = l->w;
-    check_one(w.rank == 2 && (w.type == I8 || is_float(w.type)), op, w,
-              "a matrix of F32, F16, BF16 or I8");
+    check_one(is_weight(w, l->scale.data != nullptr), op, w, "a matrix in a format of weights");
     check_pair(is_float(x.type) && tensor_width(x) == w.dim[1], op, x, w);
     check_pair(tensor_width(y) == w.dim[0], op, y, w);
     check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
-    if (w.type == I8)
-        check_pair(l->scale.data && l->scale.type == F32 && tensor_count(l->scale) == w.dim[0], op,
-                   l->scale, w);
+    if (l->scale.data)
+        check_pair(l->scale.type == F32 && tensor_count(l->scale) == w.dim[0], op, l->scale, w);
     if (l->b.data)
         check_pair(l->b.type == F32 && tensor_count(l->b) == w.dim[0], op, l->b, w);
-    tensor_type operand = w.type != I8 ? w.type : x.type != F32 ? x.type : y.type;
+    tensor_type operand = !is_codes(w.type) ? w.type : x.type != F32 ? x.type : y.type;
     check_pair(y.type == F32 || y.type == operand, op, y, w);
     return operand;
 }
@@ -265,7 +240,7 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
         copy(narrow, x);
         x = narrow;
     }
-    if (w.type == I8)
+    if (is_codes(w.type))
         multiply_codes(y, x, l, gelu);
     else if (linear_small_fits(y, x, w))
         linear_small(y, x, w, (const float *)l->b.data, gelu);
@@ -282,15 +257,26 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
     scratch_reset(mark);
 }
 
-void linear(tensor y, tensor x, const linear_weight *l) { product("linear", y, x, l, false); }
+/* The rows that are stored in one way make so many columns of y. */
+static void each_part(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
+{
+    int64_t at = 0;
+    if (!l->below)
+        return product(op, y, x, l, gelu);
+    for (; l; at += l->w.dim[0], l = l->below)
+        product(op, columns(y, at, l->w.dim[0]), x, l, gelu);
+    check_one(at == tensor_width(y), op, y, "as wide as w has rows");
+}
+
+void linear(tensor y, tensor x, const linear_weight *l) { each_part("linear", y, x, l, false); }
 
 void linear_gelu(tensor y, tensor x, const linear_weight *l)
 {
-    product("linear_gelu", y, x, l, true);
+    each_part("linear_gelu", y, x, l, true);
 }
 
 /* In one pass where linear_hopper_add() can, else by way of the product. */
-void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate)
+static void add_part(tensor y, tensor x, const linear_weight *l, tensor gate)
 {
     const char *op = "linear_add";
     tensor w = l->w;
@@ -302,17 +288,28 @@ void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate)
         return;
 
     size_t mark = scratch_mark();
-    if (x.type == operand && linear_hopper_fits(y, x, w)) {
-        if (w.type == I8) {
-            w = scratch(operand, w.dim[0], w.dim[1]);
-            expand(w, l->w);
-        }
-        linear_hopper_add(y, x, w, (const float *)l->scale.data, (const float *)l->b.data,
+    tensor wide = is_codes(w.type) ? scratch(operand, w.dim[0], w.dim[1]) : w;
+    if (x.type == operand && linear_hopper_fits(y, x, wide)) {
+        if (is_codes(w.type))
+            device_widen(wide, w);
+        linear_hopper_add(y, x, wide, (const float *)l->scale.data, (const float *)l->b.data,
                           (const float *)gate.data);
     } else {
+        scratch_reset(mark);
         tensor part = scratch(operand, tensor_rows(y), tensor_width(y));
         product(op, part, x, l, false);
         gate.data ? add_gated(y, part, gate) : add(y, part);
     }
     scratch_reset(mark);
+}
+
+void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate)
+{
+    int64_t at = 0;
+    if (!l->below)
+        return add_part(y, x, l, gate);
+    for (; l; at += l->w.dim[0], l = l->below)
+        add_part(columns(y, at, l->w.dim[0]), x, l,
+                 gate.data ? slice(gate, at, l->w.dim[0]) : gate);
+    check_one(at == tensor_width(y), "linear_add", y, "as wide as w has rows");
 }

@@ -31,17 +31,19 @@ linear_weight linear_upload(int n, const tensor w[], const tensor scale[], const
 {
     const char *op = "linear_upload";
     int64_t out = 0, at = 0;
-    bool codes = w[0].type == I8;
+    bool codes = is_codes(w[0].type);
     check_one(w[0].rank == 2, op, w[0], "a matrix");
     for (int i = 0; i < n; i++) {
-        check_pair(w[i].rank == 2 && w[i].dim[1] == w[0].dim[1] && (w[i].type == I8) == codes, op,
-                   w[i], w[0]);
+        check_pair(w[i].rank == 2 && w[i].dim[1] == w[0].dim[1] &&
+                       (codes ? w[i].type == w[0].type : !is_codes(w[i].type)),
+                   op, w[i], w[0]);
         out += w[i].dim[0];
     }
-    if (codes && (!scale || !scale[0].data))
-        die("%s: w is %s, but has no scale", op, tensor_text(w[0]));
+    bool scales = scale && scale[0].data;
+    if (codes && !is_weight(w[0], scales))
+        die("%s: w is %s, and has %s", op, tensor_text(w[0]), scales ? "scales" : "no scales");
     if (codes)
-        type = I8;
+        type = w[0].type;
 
     linear_weight l = {};
     l.w = scratch(type, out, w[0].dim[1]);

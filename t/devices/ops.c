@@ -9,9 +9,9 @@
 ** models' widths, at few rows, odd where they may be.
 */
 #include "../../common/stream.h"
-#include "../compare.h"
+#include "../codes.h"
 
-enum { D = 1536, HEADS = 3, L = 301, MOST = 64 };
+enum { D = 1536, HEADS = 3, L = 301, MOST = 96 };
 
 static tensor_type stored, A; /* of the weights; of the operands that meet them here */
 
@@ -127,6 +127,36 @@ static void run_products(void)
     y = room(F32, 21, 520);
     linear(y, few, &codes);
     keep("linear.codes_f32", y);
+}
+
+/* Every format of codes, with scales where it may have them; and rows in two formats. */
+static void run_formats(void)
+{
+    enum { OUT = 136 };
+    tensor x = operand(L, D, 1), y = room(A, L, OUT), scale = random_host(1, OUT, 1e-3f, F32);
+    tensor b = random_host(1, OUT, 1, F32);
+    for (int64_t i = 0; i < OUT; i++)
+        ((float *)scale.data)[i] = fabsf(((float *)scale.data)[i]) + 1e-5f;
+    for (int i = 0; i < CODE_TYPES; i++) {
+        tensor codes = random_codes(CODES[i], OUT, D, 1e-3f);
+        linear_weight l =
+            linear_upload(1, &codes, scaled_beside(CODES[i]) ? &scale : NULL, &b, stored);
+        char name[32];
+        snprintf(name, sizeof name, "linear.%s", type_name(CODES[i]));
+        linear(y, x, &l);
+        keep(name, y);
+    }
+    tensor first = random_codes(Q4_K, 96, D, 1e-3f), second = random_codes(Q6_K, 40, D, 1e-3f);
+    tensor gate = vector(OUT, 1), sum = upload(random_host(L, OUT, 1, F32), F32);
+    linear_weight below = linear_upload(1, &second, NULL, NULL, stored);
+    linear_weight l = linear_upload(1, &first, NULL, NULL, stored);
+    l.below = &below;
+    linear(y, x, &l);
+    keep("linear.two_formats", y);
+    linear_gelu(y, x, &l);
+    keep("linear_gelu.two_formats", y);
+    linear_add(sum, x, &l, gate);
+    keep("linear_add.two_formats", sum);
 }
 
 static void attend(const char *name, int64_t d, int64_t Lq, int64_t Lk, attention_spec spec)
@@ -276,6 +306,7 @@ int main(int argc, char **argv)
     A = operand_type(stored);
     run_memory();
     run_products();
+    run_formats();
     run_attention();
     run_norms();
     run_elements();

@@ -1,0 +1,265 @@
+/*
+** widen.cu: codes as floats: a weight of 8 bits, or of ggml's blocks, in the operand's type.
+**
+** A thread makes eight neighbours, which lie in one group of every block, so scales are read once
+** for them; of bytes sixteen, by one load. Blocks begin at multiples of two bytes and are read by
+** twos. Values are what common/blocks.c makes of them: each product and sum is rounded by itself
+** (__fmul_rn), since contracted ones would differ in the last bit; then they are rounded to 16 bits.
+** Floor: bytes of the codes and of the result over the copy rate.
+*/
+#include "linear.cuh"
+
+namespace
+{
+
+enum { THREADS = 256 };
+
+/* ---- bytes ---- */
+
+__device__ __forceinline__ float e4m3(uint8_t v)
+{
+    uint32_t sign = (uint32_t)(v & 0x80) << 24, rest = (uint32_t)(v & 0x7f) << 20;
+    if ((v & 0x7f) == 0x7f)
+        return __uint_as_float(sign | 0x7fc00000u);
+    return __uint_as_float(sign | __float_as_uint(__uint_as_float(rest) * 0x1p120f));
+}
+
+template <tensor_type TYPE> __device__ __forceinline__ float byte_value(uint8_t v)
+{
+    if (TYPE == I8)
+        return (float)(int8_t)v;
+    if (TYPE == F8_E4M3)
+        return e4m3(v);
+    return __half2float(__ushort_as_half((unsigned short)(v << 8))); /* E5M2: an F16's upper half */
+}
+
+template <tensor_type TYPE, class T> __global__ void widen_bytes(T *y, const uint8_t *x, int64_t n)
+{
+    int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * 16;
+    kernel_begin();
+    if (i >= n)
+        return;
+    uint4 u = *(const uint4 *)(x + i);
+    const uint8_t *c = (const uint8_t *)&u;
+    float v[16];
+#pragma unroll
+    for (int k = 0; k < 16; k++)
+        v[k] = byte_value<TYPE>(c[k]);
+    store8(y + i, v);
+    store8(y + i + 8, v + 8);
+}
+
+/* ---- blocks ---- */
+
+/* n bytes from an even address. */
+template <int N> __device__ __forceinline__ void bytes_at(uint8_t to[N], const uint8_t *p)
+{
+#pragma unroll
+    for (int i = 0; i < N; i += 2) {
+        uint16_t two = *(const uint16_t *)(p + i);
+        to[i] = (uint8_t)two, to[i + 1] = (uint8_t)(two >> 8);
+    }
+}
+
+__device__ __forceinline__ float f16_at(const uint8_t *p)
+{
+    return __half2float(__ushort_as_half(*(const unsigned short *)p));
+}
+
+/* Eight codes of four bits, elements e .. e + 8 of 32 in 16 bytes. */
+__device__ __forceinline__ void low_high(int q[8], const uint8_t *p, int e)
+{
+    uint8_t b[8];
+    bytes_at<8>(b, p + e % 16);
+#pragma unroll
+    for (int k = 0; k < 8; k++)
+        q[k] = e < 16 ? b[k] & 15 : b[k] >> 4;
+}
+
+/* Their fifth bits: byte e / 8 of four. */
+__device__ __forceinline__ void add_fifth(int q[8], const uint8_t *p, int e)
+{
+#pragma unroll
+    for (int k = 0; k < 8; k++)
+        q[k] |= (p[e / 8] >> k & 1) << 4;
+}
+
+__device__ __forceinline__ void scaled(float v[8], const int q[8], float d, int less)
+{
+#pragma unroll
+    for (int k = 0; k < 8; k++)
+        v[k] = __fmul_rn(d, (float)(q[k] - less));
+}
+
+__device__ __forceinline__ void scaled_and(float v[8], const int q[8], float d, float m)
+{
+#pragma unroll
+    for (int k = 0; k < 8; k++)
+        v[k] = __fadd_rn(__fmul_rn(d, (float)q[k]), m);
+}
+
+/* v = elements e .. e + 8 of the block at b. */
+template <tensor_type TYPE> struct block;
+
+template <> struct block<Q8_0> {
+    static __device__ __forceinline__ void eight(float v[8], const uint8_t *b, int e)
+    {
+        uint8_t c[8];
+        int q[8];
+        bytes_at<8>(c, b + 2 + e);
+#pragma unroll
+        for (int k = 0; k < 8; k++)
+            q[k] = (int8_t)c[k];
+        scaled(v, q, f16_at(b), 0);
+    }
+};
+
+template <> struct block<Q4_0> {
+    static __device__ __forceinline__ void eight(float v[8], const uint8_t *b, int e)
+    {
+        int q[8];
+        low_high(q, b + 2, e);
+        scaled(v, q, f16_at(b), 8);
+    }
+};
+
+template <> struct block<Q4_1> {
+    static __device__ __forceinline__ void eight(float v[8], const uint8_t *b, int e)
+    {
+        int q[8];
+        low_high(q, b + 4, e);
+        scaled_and(v, q, f16_at(b), f16_at(b + 2));
+    }
+};
+
+template <> struct block<Q5_0> {
+    static __device__ __forceinline__ void eight(float v[8], const uint8_t *b, int e)
+    {
+        int q[8];
+        low_high(q, b + 6, e);
+        add_fifth(q, b + 2, e);
+        scaled(v, q, f16_at(b), 16);
+    }
+};
+
+template <> struct block<Q5_1> {
+    static __device__ __forceinline__ void eight(float v[8], const uint8_t *b, int e)
+    {
+        int q[8];
+        low_high(q, b + 8, e);
+        add_fifth(q, b + 4, e);
+        scaled_and(v, q, f16_at(b), f16_at(b + 2));
+    }
+};
+
+/* Scale and minimum of group j < 8 of a K block, times those of the block at b; the latter negated. */
+__device__ __forceinline__ void group_scale(const uint8_t *b, int j, float *d, float *m)
+{
+    const uint8_t *s = b + 4;
+    int scale = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | s[j - 4] >> 6 << 4;
+    int least = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | s[j] >> 6 << 4;
+    *d = __fmul_rn(f16_at(b), (float)scale);
+    *m = -__fmul_rn(f16_at(b + 2), (float)least);
+}
+
+/* high: where fifth bits stand, or NULL; low: four bits each. */
+__device__ __forceinline__ void eight_45(float v[8], const uint8_t *b, const uint8_t *high,
+                                         const uint8_t *low, int e)
+{
+    int j = e / 32, i = e % 32, q[8];
+    uint8_t c[8], h[8] = {};
+    float d, m;
+    group_scale(b, j, &d, &m);
+    bytes_at<8>(c, low + j / 2 * 32 + i);
+    if (high)
+        bytes_at<8>(h, high + i);
+#pragma unroll
+    for (int k = 0; k < 8; k++)
+        q[k] = (c[k] >> 4 * (j % 2) & 15) | (h[k] >> j & 1) << 4;
+    scaled_and(v, q, d, m);
+}
+
+template <> struct block<Q4_K> {
+    static __device__ __forceinline__ void eight(float v[8], const uint8_t *b, int e)
+    {
+        eight_45(v, b, nullptr, b + 16, e);
+    }
+};
+
+template <> struct block<Q5_K> {
+    static __device__ __forceinline__ void eight(float v[8], const uint8_t *b, int e)
+    {
+        eight_45(v, b, b + 16, b + 48, e);
+    }
+};
+
+template <> struct block<Q6_K> {
+    static __device__ __forceinline__ void eight(float v[8], const uint8_t *b, int e)
+    {
+        int half = e / 128, quarter = e / 32 % 4, i = e % 32, q[8];
+        uint8_t low[8], high[8];
+        bytes_at<8>(low, b + 64 * half + 32 * (quarter % 2) + i);
+        bytes_at<8>(high, b + 128 + 32 * half + i);
+#pragma unroll
+        for (int k = 0; k < 8; k++)
+            q[k] = (low[k] >> 4 * (quarter / 2) & 15) | (high[k] >> 2 * quarter & 3) << 4;
+        scaled(v, q, __fmul_rn(f16_at(b + 208), (float)(int8_t)b[192 + e / 16]), 32);
+    }
+};
+
+template <tensor_type TYPE, class T>
+__global__ void widen_blocks(T *y, const uint8_t *x, int64_t n, int elements, int bytes)
+{
+    int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * 8;
+    kernel_begin();
+    if (i >= n)
+        return;
+    float v[8];
+    block<TYPE>::eight(v, x + i / elements * bytes, (int)(i % elements));
+    store8(y + i, v);
+}
+
+/* ---- all ---- */
+
+template <tensor_type TYPE> void start_bytes(tensor y, tensor x)
+{
+    int64_t n = tensor_count(x);
+    check_one(n % 16 == 0, "linear", x, "a multiple of 16 codes");
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        start("start an expansion", widen_bytes<TYPE, T>, (unsigned)ceil_div(n, 16 * THREADS),
+              THREADS, 0, 1, (T *)y.data, (const uint8_t *)x.data, n);
+    });
+}
+
+template <tensor_type TYPE> void start_blocks(tensor y, tensor x)
+{
+    int64_t n = tensor_count(x);
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        start("start an expansion", widen_blocks<TYPE, T>, (unsigned)ceil_div(n, 8 * THREADS),
+              THREADS, 0, 1, (T *)y.data, (const uint8_t *)x.data, n, (int)type_block(TYPE),
+              (int)type_size(TYPE));
+    });
+}
+
+} // namespace
+
+void device_widen(tensor y, tensor x)
+{
+    assert(tensor_contiguous(y) && tensor_contiguous(x) && tensor_count(y) == tensor_count(x));
+    switch (x.type) {
+    case I8: return start_bytes<I8>(y, x);
+    case F8_E4M3: return start_bytes<F8_E4M3>(y, x);
+    case F8_E5M2: return start_bytes<F8_E5M2>(y, x);
+    case Q8_0: return start_blocks<Q8_0>(y, x);
+    case Q4_0: return start_blocks<Q4_0>(y, x);
+    case Q4_1: return start_blocks<Q4_1>(y, x);
+    case Q5_0: return start_blocks<Q5_0>(y, x);
+    case Q5_1: return start_blocks<Q5_1>(y, x);
+    case Q4_K: return start_blocks<Q4_K>(y, x);
+    case Q5_K: return start_blocks<Q5_K>(y, x);
+    case Q6_K: return start_blocks<Q6_K>(y, x);
+    default: die("no weights of type %s on the gpu", type_name(x.type));
+    }
+}
