@@ -118,9 +118,10 @@ LIBS_clipscore       = $(call libs,libpcre2-8 libutf8proc)
 LIBS_evalreport      = $(call libs,libutf8proc)
 # The programs without kernels whose loops run over a whole checkpoint, or all pixels.
 LIBS_wan-quantize    = -fopenmp
+LIBS_wan-merge       = -fopenmp
 LIBS_flowmag         = -fopenmp
 LIBS_framediff       = -fopenmp
-$(O)/bin/wan-quantize/codes.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
+$(O)/bin/wan-quantize/codes.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
 
 define program
 SOURCES_$(1) := $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)

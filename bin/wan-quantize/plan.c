@@ -41,21 +41,6 @@ static bool is_chosen(const char *name, layer_choice layers)
            (layers == LAYERS_DIFFUSERS && strncmp(name, "time_embedding.", 15) != 0);
 }
 
-/* X.weight of "X.ENDING", if that is codes; else NULL. */
-static const char *owner_of(const weights *w, const char *name)
-{
-    static const char *const endings[] = {".weight_scale", ".weight_zero_point", ".comfy_quant",
-                                          ".input_scale", ".scale_input"};
-    static char full[512];
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (ends_with(name, endings[i])) {
-            snprintf(full, sizeof full, "%.*s.weight", (int)(strlen(name) - strlen(endings[i])),
-                     name);
-            return weights_has(w, full) ? full : NULL;
-        }
-    return NULL;
-}
-
 static tensor_type becomes(const char *name, tensor t, const target *to)
 {
     bool codes = stored_as_codes(t.type) && (t.type != I8 || ends_with(name, ".weight"));
@@ -90,7 +75,7 @@ static void plan_codes(weights *w, plan *p, const target *to)
 static plan plan_tensor(weights *w, int i, const target *to)
 {
     plan p = {.name = weights_name(w, i), .from = {.w = weights_shape(w, i)}};
-    const char *owner = owner_of(w, p.name);
+    const char *owner = stored_owner(w, p.name);
     tensor t = p.from.w;
     if (owner) { /* goes with the weight that it belongs to */
         tensor whose = weights_any(w, owner);

@@ -12,11 +12,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../../common/checkpoint/config.h"
+#include "../../common/checkpoint/carry.h"
 #include "../../common/checkpoint/layout.h"
 #include "../../common/die.h"
 #include "../../common/recipe.h"
-#include "../../common/seal.h"
 #include "plan.h"
 #include "report.h"
 #include "wan-quantize.h"
@@ -50,40 +49,12 @@ static const char *rule_text(void)
     return text;
 }
 
-/* What says how the file was laid out is not true of what is written. */
-static bool is_stale(const weights *w, const char *key)
-{
-    static const char *const stale[] = {"_quantization_metadata", "tensor_names", "quantization",
-                                        SEAL_KEY};
-    const char *value = weights_metadata(w, key);
-    for (int i = 0; i < 4; i++)
-        if (strcmp(key, stale[i]) == 0)
-            return true;
-    return strncmp(key, "general.", 8) == 0 || strncmp(key, "tokenizer.", 10) == 0 ||
-           (value && strncmp(value, "{\"_type\":", 9) == 0);
-}
-
-/* config.json beside the checkpoint goes along, by official keys: one file is then all that
- * wan-denoise needs. A checkpoint that brought its own keeps that. */
-static void add_config(document *d, const weights *w)
-{
-    if (!model || metadata_get(d, "config") || !weights_what(w))
-        return;
-    config *c = config_open(w, PART_TRANSFORMER, false);
-    char *text = config_json(c);
-    if (text)
-        metadata_set(d, "config", text);
-    free(text);
-    config_close(c);
-}
-
 /* The metadata; with --recipe they are all that is written. */
 static void describe(document *d, weights *w)
 {
-    for (int i = 0; i < weights_keys(w); i++)
-        if (!is_stale(w, weights_key(w, i)))
-            metadata_set(d, weights_key(w, i), weights_metadata(w, weights_key(w, i)));
-    add_config(d, w);
+    carry_metadata(d, w);
+    if (model)
+        carry_config(d, w);
     if (wanted.to == I8)
         metadata_set(d, "quantization", rule_text());
     json_t *stamp = json_pack("{s:s, s:s}", "device", "cpu", "weights", weights_digest(w));

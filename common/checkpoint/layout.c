@@ -28,7 +28,7 @@ typedef struct {
     const char *rest;
 } matched;
 
-static bool match(const char *pattern, const char *name, matched *m)
+static bool match_loosely(const char *pattern, const char *name, matched *m, bool loose)
 {
     *m = (matched){.rest = ""};
     for (; *pattern; pattern++) {
@@ -42,11 +42,18 @@ static bool match(const char *pattern, const char *name, matched *m)
                 return false;
             m->number[m->n++] = strtol(name, &end, 10);
             name = end;
-        } else if (*pattern != *name++) {
+        } else if (*pattern != *name && !(loose && *pattern == '.' && *name == '_')) {
             return false;
+        } else {
+            name++;
         }
     }
     return *name == 0;
+}
+
+static bool match(const char *pattern, const char *name, matched *m)
+{
+    return match_loosely(pattern, name, m, false);
 }
 
 /* The official name that a pattern's match stands for. per_stage: layers of a stage, with the one
@@ -347,6 +354,20 @@ static void rename_all(weights *w, const layout *l)
     weights_sort(w);
     if (l->part == PART_TRANSFORMER)
         shape_patches(w);
+}
+
+char *official_name(const char *name, model_part part, bool loose)
+{
+    char room[LONGEST + 64];
+    matched m;
+    const char *base = bare(room, name, part);
+    for (const layout *l = layouts; l->part != PARTS; l++)
+        for (const renaming *r = l->names; l->part == part && r->theirs; r++) {
+            const char *ours = r->ours ? r->ours : r->theirs;
+            if (*ours && !strpbrk(ours, "^|?@") && match_loosely(r->theirs, base, &m, loose))
+                return written(ours, strlen(ours), &m, 1);
+        }
+    return NULL;
 }
 
 weights *model_any(weights *w)

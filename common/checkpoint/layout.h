@@ -20,6 +20,10 @@ weights *model_find(const char *path, model_part part);
 weights *model_find_any(const char *path);
 weights *model_any(weights *w);
 
+/* The official name of a tensor that another file calls so, of this part in any of its layouts; in
+ * loose names (kohya's) an underscore may stand for any full stop. NULL: none. To be freed. */
+char *official_name(const char *name, model_part part, bool loose);
+
 /* "Wan's transformer", "umT5's encoder", ... */
 const char *part_name(model_part part);
 

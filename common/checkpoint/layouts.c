@@ -272,7 +272,7 @@ const char *const wrappers[] = {"module",
 
 /* The same, of one part: all of them are one file's, or trainers'. */
 const char *const part_wrappers[PARTS][6] = {
-    [PART_TRANSFORMER] = {"transformer"},
+    [PART_TRANSFORMER] = {"transformer", "base_model", "unet", "dit", "pipe"},
     [PART_TEXT] = {"text_encoder", "text_encoders", "umt5xxl", "transformer", "cond_stage_model"},
     [PART_VAE] = {"vae", "first_stage_model"},
 };

@@ -21,7 +21,23 @@ bool stored_as_codes(tensor_type type)
     return type == I8 || type == F8_E4M3 || type == F8_E5M2 || type_block(type) > 1;
 }
 
-/* "NAME (RAW)" of NAME.END, or NAME.END where the file says the same. */
+const char *stored_owner(const weights *w, const char *name)
+{
+    static const char *const endings[] = {".weight_scale", ".weight_zero_point", ".comfy_quant",
+                                          ".input_scale", ".scale_input"};
+    static char full[512];
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t k = strlen(endings[i]);
+        if (n > k && n < sizeof full - 8 && strcmp(name + n - k, endings[i]) == 0) {
+            snprintf(full, sizeof full, "%.*s.weight", (int)(n - k), name);
+            return weights_has(w, full) ? full : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* What the file calls NAME.END. */
 static const char *called(const weights *w, const char *name, const char *end)
 {
     static char full[4][256];

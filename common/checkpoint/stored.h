@@ -19,6 +19,9 @@ stored weights_stored(weights *w, const char *name);
 void stored_values(float *to, const stored *s, int64_t first, int64_t n);
 /* All of them in new memory, F32 of s.w's shape; weights_keep()s are for who asked. */
 tensor stored_expanded(const stored *s);
+/* X.weight, if name is that of a companion (X.weight_scale, ...) that stands beside it; else NULL.
+ * Static memory. */
+const char *stored_owner(const weights *w, const char *name);
 /* Is w's type one that stays as it is stored, codes or blocks? */
 bool stored_as_codes(tensor_type type);
 
