@@ -49,15 +49,19 @@ source *source_open(const char *path)
     bool standard = strcmp(path, "-") == 0;
     s->name = new_format("%s", standard ? "standard input" : path);
     s->file = standard ? stdin : fopen(path, "rb");
-    if (!s->file)
+    bool keyed = !s->file && strchr(path, ':'); /* FILE:KEY, perhaps */
+    if (!s->file && !keyed)
         die_errno("cannot open %s", path);
-    if (s->file != stdin && fstat(fileno(s->file), &st) == 0 && S_ISREG(st.st_mode) &&
-        is_checkpoint(s->file)) {
+    if (keyed || (s->file != stdin && fstat(fileno(s->file), &st) == 0 && S_ISREG(st.st_mode) &&
+                  is_checkpoint(s->file))) {
         s->w = weights_open(path);
         for (int i = 0; i < weights_count(s->w); i++)
             document_add(&s->d, weights_name(s->w, i), weights_shape(s->w, i));
+        for (int i = 0; i < weights_keys(s->w); i++)
+            metadata_set(&s->d, weights_key(s->w, i), weights_metadata(s->w, weights_key(s->w, i)));
     }
-    reader_open(&s->r, s->file, s->name);
+    if (!s->w)
+        reader_open(&s->r, s->file, s->name);
     if (program_waits() && !s->w)
         reader_wait(&s->r);
     return s;
@@ -145,7 +149,7 @@ void source_close(source *s)
         weights_close(s->w);
     if (s->map)
         munmap(s->map, s->mapped);
-    if (s->file != stdin)
+    if (s->file && s->file != stdin)
         fclose(s->file);
     free(s->where);
     free(s->name);

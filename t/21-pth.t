@@ -10,6 +10,32 @@ for file in good-*.pth; do
     is "$(tensor-info -n "$file" | sort)" "$(tensor-info -n "$expected" | sort)" "$file: names"
 done
 
+# What PyTorch itself wrote (fixtures/layouts): its format of before the zips, and what training
+# leaves beside a state dict; of several models one is chosen by its key.
+L=$ROOT/fixtures/layouts
+for f in good-legacy.pth good-legacy.safetensors several.pth beside.pth module.pth; do
+    gzip -dc "$L/$f.gz" >"$TMP/$f"
+done
+close_to "torch.save of before 1.6: values" -s 1 "$TMP/good-legacy.pth" "$TMP/good-legacy.safetensors"
+is "$(tensor-info -n "$TMP/good-legacy.pth" | sort | tr '\n' ' ')" "a.weight b t.weight tied " "and names"
+size=$(wc -c <"$TMP/good-legacy.pth")
+wrong=0
+for i in $(seq 15 $((size - 1))); do
+    head -c "$i" "$TMP/good-legacy.pth" >"$TMP/cut.pth"
+    tensor-pick "$TMP/cut.pth" >"$TMP/out" 2>"$TMP/err"
+    [ $? -eq 1 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ] || wrong=$((wrong + 1))
+done
+is $wrong 0 "cut at any byte it is refused in one line"
+is "$(tensor-info -n "$TMP/beside.pth" 2>&1)" l.0.weight "harmless values beside a state dict are passed over"
+fails 1 "*several.pth holds several models: generator, generator_ema; -m *several.pth:generator reads the first" \
+    "several models: the line names them" tensor-info "$TMP/several.pth"
+like "$(tensor-info -v "$TMP/several.pth:generator")" "* 1 *1 *1 *0  0 0" "FILE:KEY chooses"
+like "$(tensor-info -v "$TMP/several.pth:generator_ema")" "* 0 *0 *0 *0  0 0" "the other"
+fails 1 "*several.pth has no dict of tensors named 'critic', but generator, generator_ema" "no such key" \
+    tensor-info "$TMP/several.pth:critic"
+fails 1 "*module.pth: its pickle is a whole module (torch.nn.modules.linear.Linear), which needs its Python code: save its state_dict()" \
+    "a whole module" tensor-info "$TMP/module.pth"
+
 # Each in less than a second and 100 MB.
 most_ms=0 most_kb=0
 refused() { # FILE PATTERN
@@ -145,7 +171,7 @@ number=$(ls bad-*.pth | wc -l)
 [ $most_ms -lt 1000 ] && [ $most_kb -lt 100000 ]
 figure $? "each takes less than a second and less than 100 MB"
 comment "$number files; $most_ms ms and $most_kb kB at most"
-[ "$tests" -eq $((2 * $(ls good-*.pth | wc -l) + number + 1)) ]
+[ "$tests" -eq $((2 * $(ls good-*.pth | wc -l) + 9 + number + 1)) ]
 ok $? "no file is left out"
 [ ! -e pwned ]
 ok $? "nothing was executed"

@@ -35,6 +35,30 @@ for type in fp16 bf16; do
         "$(tensor-diff q16:blocks.0.ffn.0.weight "$GOLDEN:torchao.$type.qdata")"
 done
 
+# With --scale-type weight they are TorchAO's own: those of its CUDA golden, and with --divide those
+# that it makes on a CPU (fixtures/layouts).
+for type in fp32 fp16 bf16; do
+    golden $type >m16
+    wan-quantize -q -t w8a16 --scale-type weight <m16 >q16
+    close_to "$type: TorchAO's codes on CUDA" -s 1 q16:blocks.0.ffn.0.weight "$GOLDEN:torchao.$type.qdata"
+    tensor-pick -t F32 "$GOLDEN:torchao.$type.scale" >scale
+    close_to "$type: and its scales" -s 1 --reshape q16:blocks.0.ffn.0.weight_scale "scale:torchao.$type.scale"
+done
+gzip -dc "$ROOT/fixtures/layouts/torchao-cpu.safetensors.gz" >cpu
+for type in float32 float16 bfloat16; do
+    tensor-pick "cpu:$type.weight=blocks.0.ffn.0.weight" >m16
+    wan-quantize -q -t w8a16 --scale-type weight --divide <m16 >q16
+    close_to "$type: TorchAO's codes on a CPU" -s 1 q16:blocks.0.ffn.0.weight "cpu:$type.qdata"
+    tensor-pick -t F32 "cpu:$type.scale" >scale
+    close_to "$type: and its scales" -s 1 --reshape q16:blocks.0.ffn.0.weight_scale "scale:$type.scale"
+done
+tensor-pick cpu:float32.weight=blocks.0.ffn.0.weight >m16
+wan-quantize -q -t w8a16 <m16 >q16
+tensor-diff -s 1 q16:blocks.0.ffn.0.weight cpu:float32.qdata >diff
+is $? 1 "without --divide some differ on a CPU"
+like "$(wan-quantize -q -t w8a16 --scale-type weight --divide <m16 | tensor-info)" \
+    "*absmax/127.5, divided, rounded to the weights' type*" "the rule is in the metadata"
+
 # By hand: 127.5 steps, a tie, become 127 (clamped) and -128; where the product with the reciprocal
 # falls a bit short of 127.5, as with 1, both become 127.
 printf '%s' '{"blocks.0.a.weight":{"dtype":"F32","shape":[2,4],"data_offsets":[0,32]}}   ' >head
@@ -94,6 +118,15 @@ is "$(tensor-info -n qall | grep '_scale$' | grep -v ^blocks | sort | tr '\n' ' 
 time_embedding.0.weight_scale time_embedding.2.weight_scale time_projection.1.weight_scale " \
     "--all-linears takes embeddings and head, and no convolution"
 
+names() { tensor-info -n "$1" | grep '_scale$' | grep -v ^blocks | sort | tr '\n' ' '; }
+for layers in blocks all diffusers; do
+    wan-quantize -q -t w8a16 --layers $layers -m "$model" >q.$layers
+done
+is "$(names q.blocks)" "" "--layers blocks: those alone"
+is "$(names q.all)" "$(names qall)" "--layers all is --all-linears"
+is "$(names q.diffusers)" "head.head.weight_scale text_embedding.0.weight_scale text_embedding.2.weight_scale time_projection.1.weight_scale " \
+    "--layers diffusers: all but the time embedding, which diffusers keeps in F32"
+
 # ---- other types ----
 wan-quantize -q -t bf16 -m "$model" >b
 is "$(tensor-info b | grep -c BF16)" 69 "-t bf16 converts all 69"
@@ -133,5 +166,10 @@ fails 2 "*-t is w8a16, fp16, bf16 or fp32, not 'int4'*" "another -t" wan-quantiz
 fails 2 "*--all-linears goes with -t w8a16*" "--all-linears alone" \
     wan-quantize -t fp16 --all-linears -m "$model"
 fails 2 "*a model is given by -m*" "an operand" wan-quantize -t w8a16 "$weights"
+
+fails 2 "*--layers is blocks, all or diffusers, not 'some'*" "other layers" wan-quantize -t w8a16 --layers some -m "$model"
+fails 2 "*--scale-type is f32 or weight, not 'f16'*" "another scale type" wan-quantize -t w8a16 --scale-type f16 -m "$model"
+fails 2 "*--all-linears is --layers all*" "both" wan-quantize -t w8a16 --all-linears --layers all -m "$model"
+fails 2 "*go with -t w8a16*" "--divide alone" wan-quantize -t fp16 --divide -m "$model"
 
 done_testing

@@ -166,4 +166,41 @@ fails 2 "*-m DIR is needed*" "no -m" clipscore
 fails 2 "*--fit is crop, pad or squash, not 'fill'*" "another fit" clipscore -m "$M" --fit fill
 fails 2 "*exclude each other*" "two outputs" clipscore -m "$M" --pixels --embeds
 fails 2 "*unwanted operand*" "an operand" clipscore -m "$M" cat.mp4
+
+# ---- the same model as others lay it out (fixtures/layouts/clip) ----
+
+L=$ROOT/fixtures/layouts/clip
+mkdir "$TMP/own" && cp "$L"/vocab.json "$L"/merges.txt "$L"/config.json "$TMP/own"
+gzip -dc "$L/model.safetensors.gz" >"$TMP/own/model.safetensors"
+embeds() { clipscore -m "$1" -p 'a cat' --embeds <"$TMP/small"; }
+embeds "$TMP/own" >"$TMP/own.embeds"
+like "$(tensor-info "$TMP/own.embeds")" '*image_embeds *F32 *[[]4, 8[]]*' "a small CLIP"
+as_well() { # NAME MODEL [WARNING]
+    embeds "$2" >"$TMP/embeds" 2>"$TMP/err"
+    is "$(cat "$TMP/err")" "${3-}" "$1: no word"
+    close_to "$1: pictures" --same 1 "$TMP/embeds:image_embeds" "$TMP/own.embeds:image_embeds"
+    close_to "$1: text" --same 1 "$TMP/embeds:text_embeds" "$TMP/own.embeds:text_embeds"
+}
+lay() { # DIRECTORY FILE CONFIG: with the words, and that configuration
+    mkdir "$TMP/$1" && cp "$L"/vocab.json "$L"/merges.txt ${3:+"$L/$3"} "$TMP/$1"
+    gzip -dc "$L/$2.gz" >"$TMP/$1/$2"
+}
+lay legacy pytorch_model.bin config.json
+as_well "pytorch_model.bin, torch.save of before 1.6, with position_ids" "$TMP/legacy"
+as_well "the file itself" "$TMP/legacy/pytorch_model.bin"
+lay open_clip open_clip_model.safetensors open_clip_config.json
+as_well "open_clip's names" "$TMP/open_clip"
+lay openai tiny.pt
+as_well "OpenAI's own: a TorchScript archive without a configuration" "$TMP/openai"
+as_well "as a file" "$TMP/openai/tiny.pt"
+mkdir "$TMP/shards" && cp "$L"/vocab.json "$L"/merges.txt "$L"/config.json "$TMP/shards"
+tensor-pick "$TMP/own/model.safetensors:text*" >"$TMP/shards/model-00001-of-00002.safetensors"
+tensor-pick "$TMP/own/model.safetensors:[!t]*" >"$TMP/shards/model-00002-of-00002.safetensors"
+as_well "shards" "$TMP/shards"
+sed 's/, "quick_gelu": true//' "$L/open_clip_config.json" >"$TMP/open_clip/open_clip_config.json"
+fails 1 "*open_clip_config.json: vision_config.hidden_act is 'gelu': only quick_gelu is known" \
+    "open_clip's own models, which are of another activation" score "$TMP/open_clip"
+rm "$TMP/open_clip/open_clip_config.json"
+as_well "without a configuration" "$TMP/open_clip" \
+    "clipscore: warning: $TMP/open_clip/open_clip_model.safetensors does not say how it computes: quick_gelu, as OpenAI's own do, is taken"
 done_testing

@@ -72,7 +72,7 @@ static void read_sizes(clip *m, const config *c, bool bare)
         weights_tensor(w, "text_model.embeddings.token_embedding.weight", -1, -1).dim[0];
     m->positions =
         weights_tensor(w, "text_model.embeddings.position_embedding.weight", -1, -1).dim[0];
-    m->end = whole(c, "text_config", "eos_token_id", 49407);
+    m->end = whole(c, "text_config", "eos_token_id", bare ? m->vocabulary - 1 : 49407);
     m->projection = weights_tensor(w, "visual_projection.weight", -1, -1).dim[0];
     if (m->projection < 8 || m->projection % 8)
         die("visual_projection of %s is %lld wide: widths must be multiples of 8", weights_path(w),

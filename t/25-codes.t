@@ -1,0 +1,172 @@
+#!/bin/sh
+# Weights that are stored as codes: GGUF, fp8, int8 as torchao and ComfyUI write them: their values
+# are those of gguf-py and torchao to the bit, a model of them computes what the expanded one does,
+# and they stay as they are stored; what would be misread is refused.
+. "$(dirname "$0")/tap.sh"
+L=$ROOT/fixtures/layouts
+cd "$TMP" || exit 1
+for f in "$L"/*.gz; do
+    gzip -dc "$f" >"$(basename "$f" .gz)"
+done
+cp "$L/config.json" .
+
+# ---- values ----
+
+for type in Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K F16 F32; do
+    close_to "$type: what gguf-py makes of it" --same 1 "values.gguf:$type" "values.safetensors:$type"
+    tensor-pick -t F32 "values.gguf:$type" >expanded
+    close_to "$type, expanded to F32" --same 1 "expanded:$type" "values.safetensors:$type"
+done
+like "$(tensor-info values.gguf)" "*a.list: [[]1, 2, 3[]]*a.text: words*a.longer: [[]100 texts[]]*Q4_K *[[]2, 512[]] * 576*" \
+    "tensor-info of GGUF: metadata, types, shapes, bytes"
+like "$(tensor-info values.gguf)" "*IQ4_NL *IQ4_NL *[[]1, 32[]] * 18*" "a type that is not read is listed"
+fails 1 "*values of type IQ4_NL are not read" "and refused when its values are wanted" \
+    tensor-pick -t F32 values.gguf:IQ4_NL
+fails 1 "*'Q4_K' is Q4_K, which no stream holds (-t F32 expands it)" "a stream of blocks" \
+    tensor-pick values.gguf:Q4_K
+
+# ---- models: as the expanded one in the official layout, in the bytes of the codes ----
+
+tensor-pick "$GOLDEN:t5.prompt.context=context" "$GOLDEN:t5.negative.context=context_null" \
+    "$GOLDEN:dit.x=latents" >in
+# On the CPU products are of the same numbers; elsewhere blocks become operands of 16 bits, once.
+exact() { [ "$DEVICE" = cpu ] && echo "--rel 2e-6" || echo "--rel $1"; }
+# stored FILE TYPE: bytes of the matrices of this type in the file
+stored() { tensor-info "$1" | awk -v type="$2" '$2 == type && $1 ~ /(weight|qdata)$/ && /, / { sum += $NF } END { print sum }'; }
+model() { # FILE TYPES: what it computes, and what it holds
+    wan-denoise -m "$1" --dtype fp16 --forward 500 --stats stats <in >out 2>err
+    ok $? "$1 is read"
+    is "$(cat err)" "" "$1: no word"
+    wan-quantize -q -t fp32 -m "$1" >expanded.safetensors
+    is "$(tensor-info expanded.safetensors | grep -cE '^[a-z0-9_.]+ +F32 ')" 42 "$1: all 42 tensors expand to F32"
+    wan-denoise -m expanded.safetensors --dtype fp32 --forward 500 <in >whole
+    close_to "$1: as the expanded model" $(exact 2e-3) out:cond whole:cond
+    for type in $2; do
+        is "$(sed -n "s/.*\"weight_bytes.$type\": \([0-9]*\).*/\1/p" stats)" "$(stored "$1" $type)" \
+            "$1: as many bytes of $type on the device as in the file"
+    done
+}
+tensor-pick wan.safetensors >plain.safetensors
+wan-denoise -m plain.safetensors --dtype fp16 --forward 500 <in >plain
+model wan.gguf "Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K"
+tensor-diff --rel 0.9 out:cond plain:cond >/dev/null
+is $? 1 "its Q4_K blocks are arbitrary: it is another model"
+model wan-fp8.safetensors "F8_E4M3 F8_E5M2"
+close_to "fp8 with scales is near the model" --rel 0.1 out:cond plain:cond
+model wan-fp8-plain.safetensors "F8_E4M3"
+model wan-torchao.safetensors "I8"
+close_to "torchao's int8 is near the model" --rel 0.02 out:cond plain:cond
+cp out export
+model wan-torchao.pth "I8"
+close_to "its subclasses and its export are one" --same 1 out:cond export:cond
+echo "3 5 7 1" | wan-encode-text -m umt5.gguf --token-ids -n 1 >out
+wan-quantize -q -t fp32 -m umt5.gguf >expanded.safetensors
+echo "3 5 7 1" | wan-encode-text -m expanded.safetensors --token-ids -n 1 >whole
+close_to "umt5.gguf: as the expanded encoder" $(exact 2e-2) out:context whole:context
+like "$(tensor-info --names expanded.safetensors | sort | tr '\n' ' ')" \
+    "blocks.0.attn.k.weight *blocks.0.pos_embedding.embedding.weight norm.weight token_embedding.weight " \
+    "with Wan's names"
+
+# The codes of one weight beside floats of others: q alone in 8 bits.
+others() { # FILE..: the plain model's tensors that they do not have, and theirs
+    tensor-info --names "$@" | sort >have
+    tensor-info --names wan.safetensors | sort | comm -23 - have | sed 's/^/wan.safetensors:/' |
+        xargs tensor-pick "$@"
+}
+others unrotated.safetensors >mixed.safetensors
+wan-denoise -m mixed.safetensors --forward 500 <in >out 2>err
+ok $? "I8 for q alone beside F16 k and v"
+is "$(cat err)" "" "no word"
+close_to "which stays near the model" --rel 0.05 out:cond plain:cond
+wan-quantize -q -t fp16 -m mixed.safetensors >half.safetensors
+is "$(tensor-info half.safetensors | grep -cE ' (I8|F32|U8) ')" 0 "-t fp16 leaves neither codes nor scales"
+wan-denoise -m half.safetensors --dtype fp32 --forward 500 <in >whole
+close_to "and says the same" $(exact 2e-3) out:cond whole:cond
+others rotated.safetensors >bad.safetensors
+refused() { # NAME PATTERN: bad.safetensors
+    fails 1 "wan-denoise: *$2" "$1" sh -c 'wan-denoise -m bad.safetensors --forward 500 <in'
+}
+refused "a rotated weight" "blocks.0.self_attn.q.comfy_quant in bad.safetensors says convrot: its weights are not codes times scales, and are not read"
+
+# ---- what must not be read as it looks ----
+
+q=blocks.0.self_attn.q
+codes() { # NAME=TENSOR..: the mixed model with q's companions as given
+    tensor-info --names mixed.safetensors | grep -v "^$q\.weight_\|^$q.comfy" | sed 's/^/mixed.safetensors:/' |
+        xargs tensor-pick "$@" >bad.safetensors
+}
+codes
+refused "codes without scales" "$q.weight is I8 [[]64, 64[]] in bad.safetensors, but has no scales ($q.weight_scale)"
+number() { # NAME TYPE SHAPE BYTES..: a file of one tensor
+    header='{"'$1'":{"dtype":"'$2'","shape":['$3'],"data_offsets":[0,'$5']}}'
+    printf "\\$(printf %03o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"
+    printf "$4"
+}
+scale() { # TYPE SHAPE BYTES COUNT
+    number $q.weight_scale "$1" "$2" "$3" "$4" >scale
+    codes scale
+}
+scale F32 "" '\0\0\200\177' 4
+refused "an infinite scale" "$q.weight_scale F32 [[][]] in bad.safetensors has inf: scales must be finite and positive"
+scale F32 1 '\0\0\0\0' 4
+refused "a scale of zero" "$q.weight_scale F32 [[]1[]] in bad.safetensors has 0: scales must be finite and positive"
+scale BF16 1 '\200\277' 2
+refused "a negative scale" "$q.weight_scale BF16 [[]1[]] in bad.safetensors has -1: *"
+scale F32 2 '\0\0\200\077\0\0\200\077' 8
+refused "two scales for 64 rows" "$q.weight_scale is F32 [[]2[]] in bad.safetensors: only one scale for all of $q.weight I8 [[]64, 64[]], or one a row, is read"
+scale I32 1 '\1\0\0\0' 4
+refused "a scale that is no float" "$q.weight_scale is I32 [[]1[]] in bad.safetensors: scales are F32, F16, BF16 or F64"
+scale F32 1 '\0\0\200\074' 4
+number $q.weight_zero_point I8 1 '\3' 1 >zero
+codes scale zero
+refused "a zero point that is not zero" "$q.weight_zero_point I8 [[]1[]] in bad.safetensors is not zero: only symmetric codes are read"
+number $q.weight_zero_point I8 1 '\0' 1 >zero
+codes scale zero
+wan-denoise -m bad.safetensors --forward 500 <in >/dev/null 2>err
+is "$(cat err)" "" "a zero point that is zero"
+number $q.weight_perm I8 1 '\0' 1 >perm
+codes scale perm
+refused "a companion that nobody knows" "$q.weight_perm in bad.safetensors belongs to $q.weight, and what it does to it is not known"
+printf '{"format": "nvfp4"}' >json
+number $q.comfy_quant U8 19 '{"format": "nvfp4"}' 19 >quant
+codes scale quant
+refused "another format" "$q.comfy_quant in bad.safetensors says the format 'nvfp4': only fp8 and int8 with scales are read"
+tensor-pick wan.safetensors:$q.weight >one
+sed "1s/\"dtype\":\"F16\",\"shape\":\[64,64\]/\"dtype\":\"U8\",\"shape\":[64,128]/" one >packed
+tensor-info --names wan.safetensors | grep -vx $q.weight | sed 's/^/wan.safetensors:/' | xargs tensor-pick packed >bad.safetensors
+refused "U8 in place of I8" "$q.weight is U8 [[]64, 128[]] in bad.safetensors: codes of 8 bits are read as I8 alone; *"
+tensor-info --names wan.safetensors | sed 's/^/wan.safetensors:/' | xargs tensor-pick scale >bad.safetensors
+refused "scales of floats" "$q.weight is F16 [[]64, 64[]] in bad.safetensors, and has scales: those of codes alone are read"
+
+# ---- GGUF that is damaged, or of something else ----
+
+gguf() { # NAME PATTERN: bad.gguf
+    fails 1 "wan-denoise: bad.gguf$2" "$1" sh -c 'wan-denoise -m bad.gguf --forward 500 <in'
+}
+cp llama.gguf bad.gguf
+gguf "another arch" " is GGUF of arch llama, not Wan's transformer"
+{ printf 'GGUF\1\0\0\0'; tail -c +9 wan.gguf; } >bad.gguf
+gguf "version 1" " is GGUF of version 1: only versions 2 and 3 are read"
+{ printf 'GGUF\0\0\0\3'; tail -c +9 wan.gguf; } >bad.gguf
+gguf "big-endian" " is a big-endian GGUF: only little-endian ones are read"
+{ head -c 8 wan.gguf; printf '\0\0\0\0\0\0\0\1'; tail -c +17 wan.gguf; } >bad.gguf
+gguf "2^56 tensors" " says that it has 72057594037927936 tensors and * keys; at most *"
+size=$(wc -c <wan.gguf)
+head -c $((size - 5000)) wan.gguf >bad.gguf
+gguf "cut data" " is cut short: '*' ends at byte *"
+wrong=0
+for i in $(seq 0 49); do
+    head -c $((size * i / 50)) wan.gguf >bad.gguf
+    tensor-pick -t F32 bad.gguf >out 2>err
+    [ $? -eq 1 ] && [ "$(wc -l <err)" -eq 1 ] || wrong=$((wrong + 1))
+done
+is $wrong 0 "cut at fifty places, it is refused in one line"
+sed 's/blocks.0.ffn.0.weight/blocks.0.ffn.2.weight/' wan.gguf >bad.gguf
+fails 1 "*blocks.0.ffn.2.weight is twice in bad.gguf" "a tensor twice" tensor-info bad.gguf
+fails 1 "*blocks.0.ffn.0.weight is Q4_0 in wan.gguf: --scale-type weight is for weights of F32, F16 and BF16" \
+    "--scale-type weight of codes" wan-quantize -t w8a16 --scale-type weight -m wan.gguf
+wan-quantize -q -t w8a16 -m wan.gguf >q.safetensors
+wan-quantize -q -t fp32 -m wan.gguf | wan-quantize -q -t w8a16 >q2.safetensors
+tensor-diff -s 1 q.safetensors q2.safetensors >diff
+ok $? "GGUF is quantized as its values are"
+done_testing
