@@ -85,9 +85,11 @@ static json_t *record_now(const option *table, int numerics, json_t *extra)
     return all;
 }
 
+bool is_text(const char *key) { return in_list(TEXTS, key); }
+
 json_t *record_of(const char *key, const char *value)
 {
-    if (in_list(TEXTS, key))
+    if (is_text(key))
         return NULL;
     json_t *all = json_loads(value, JSON_REJECT_DUPLICATES, NULL);
     if (json_is_string(json_object_get(all, "version")))
