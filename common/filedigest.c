@@ -1,9 +1,9 @@
 /*
 ** filedigest.c: digests of whole files, and the cache that saves computing them again.
 **
-** The cache is a list of lines, "KEY DIGEST", of fixed length: the last line of a key counts, a line
-** of another shape is passed over. Lines are added by one write() behind a lock; when there are very
-** many, the later half is kept. Nothing is ever wrong because it is missing.
+** The cache is a list of lines, "KEY DIGEST", of fixed length: the last line of a key counts, a
+** line of another shape is passed over. Lines are added by one write() behind a lock; when there
+** are very many, the later half is kept. Nothing is ever wrong because it is missing.
 */
 #include "filedigest.h"
 

@@ -3,9 +3,9 @@
 **
 ** What was computed is kept outside any experiment, in $WAN_CACHE, else $XDG_CACHE_HOME/wan, else
 ** ~/.cache/wan: a file `digests` that may be deleted at any moment, and without which all goes on,
-** slower. Modification time, size, inode, device and change time only say that a digest still holds;
-** a file that changed within the last seconds is not remembered, since it may change again within
-** one tick of the clock.
+** slower. Modification time, size, inode, device and change time only say that a digest still
+** holds; a file that changed within the last seconds is not remembered, since it may change again
+** within one tick of the clock.
 */
 #ifndef FILEDIGEST_H
 #define FILEDIGEST_H

@@ -15,8 +15,8 @@ tensor frames_shape(const reader *r);
 /* Reads up to the first frame, over whatever tensors lie before it. */
 void frames_begin(reader *r);
 
-/* The variant of the model that made the document: its metadata `variant`, else what kind of weights
- * wan-denoise had ("w8a16"); NULL if there is neither. Valid until the next call. */
+/* The variant of the model that made the document: its metadata `variant`, else what kind of
+ * weights wan-denoise had ("w8a16"); NULL if there is neither. Valid until the next call. */
 const char *document_variant(const document *d);
 
 /* On standard output, text and a tab; NULL: an empty cell. Control characters, which would end the

@@ -16,8 +16,8 @@
 
 enum { FORM = JSON_COMPACT | JSON_REAL_PRECISION(9) };
 
-/* Said to readers: it decides nothing (the machine), or follows from what does (the kind of weights;
- * the digest of a text, whose recipe is the input). */
+/* Said to readers: it decides nothing (the machine), or follows from what does (the kind of
+ * weights; the digest of a text, whose recipe is the input). */
 static const char *const SAID[] = {"version", "device", "rng_card", "context", "format", NULL};
 /* Keys of the metadata that are texts whatever they look like. */
 static const char *const TEXTS[] = {"prompt",   "negative_prompt", "seed",    "fps", "variant",
@@ -85,9 +85,11 @@ static json_t *record_now(const option *table, int numerics, json_t *extra)
     return all;
 }
 
+bool is_text(const char *key) { return in_list(TEXTS, key); }
+
 json_t *record_of(const char *key, const char *value)
 {
-    if (in_list(TEXTS, key))
+    if (is_text(key))
         return NULL;
     json_t *all = json_loads(value, JSON_REJECT_DUPLICATES, NULL);
     if (json_is_string(json_object_get(all, "version")))

@@ -32,8 +32,10 @@ digest recipe_of(const char *program, const json_t *record);
 /* Does this member decide nothing, or follow from others? */
 bool only_said(const char *member);
 
-/* The record in a value of the metadata: an object with a version, of a key that is no text that
-** programs share (prompt, seed). NULL: it is a text. To be freed by json_decref. */
+/* Is the value of this key a text, whatever it looks like (prompt, seed)? */
+bool is_text(const char *key);
+/* The record in a value of the metadata: an object with a version, of a key that is no text.
+** NULL: it is a text. To be freed by json_decref. */
 json_t *record_of(const char *key, const char *value);
 
 /* ---- --recipe: documents without tensors, one for each that would be made ---- */

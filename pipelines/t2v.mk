@@ -201,10 +201,10 @@ $(foreach v,$(sort $(ASKED) $(filter $(KNOWN),$(basename $(basename $(MAKECMDGOA
     $(call variant,$(v))))
 
 # What the plans of MADE have written.
-TODO = $(foreach g,$(MADE),$(OUT)/$(g:%.latents=%)/todo$(if $(filter %.latents,$(g)),.latents).part)
+LISTS = $(foreach g,$(MADE),$(OUT)/$(g:%.latents=%)/todo$(if $(filter %.latents,$(g)),.latents).part)
 
 texts: $(MADE:%=plan.%)
-	+@pipelines/stage/deal text text 1 1000 text.encode $(TODO) -- $(call below,LEVEL=task TASK=make)
+	+@pipelines/stage/deal text text 1 1000 text.encode $(LISTS) -- $(call below,LEVEL=task TASK=make)
 text: texts
 plan.text:
 	@pipelines/stage/texts

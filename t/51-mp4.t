@@ -142,4 +142,24 @@ fails 2 "mp42frames: FILE... is needed*" "mp42frames without a file" mp42frames
 )
 ok $? "names that look like options, protocols or patterns"
 
+# ---- other versions of ffmpeg: OTHER_FFMPEG='DIR DIR', directories with an ffmpeg each ----
+
+mp42frames "$ROOT/fixtures/cat.mp4" >"$TMP/cat"
+frames2mp4 "$TMP/cat.mp4" <"$TMP/cat"
+mp42frames "$TMP/cat.mp4" >"$TMP/cat-back"
+is "$(tensor-info "$TMP/cat-back" | grep -cE '^    (ffmpeg: "[0-9nN]|encoder: "x264 - core [0-9])')" 3 \
+    "the records name ffmpeg, which coded and decoded, and its encoder"
+if [ -z "${OTHER_FFMPEG-}" ]; then
+    skip "OTHER_FFMPEG names no other ffmpeg" "the same frames under every ffmpeg"
+fi
+for directory in ${OTHER_FFMPEG-}; do
+    version=$("$directory/ffmpeg" -version | awk 'NR == 1 { print $3 }')
+    (PATH=$directory:$PATH frames2mp4 "$TMP/other.mp4") <"$TMP/cat"
+    mp42frames "$TMP/other.mp4" >"$TMP/other-back"
+    close_to "coded by ffmpeg $version: the same frames" --same 1 "$TMP/other-back:frames" "$TMP/cat-back:frames"
+    (PATH=$directory:$PATH mp42frames "$TMP/cat.mp4") >"$TMP/other-back"
+    close_to "decoded by it: the same frames" --same 1 "$TMP/other-back:frames" "$TMP/cat-back:frames"
+    like "$(tensor-info "$TMP/other-back")" "*ffmpeg: \"$version\"*" "and its record says so"
+done
+
 done_testing

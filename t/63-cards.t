@@ -158,7 +158,7 @@ is "$?:$(cat "$TMP/out")" "1:" "a record that cannot be made"
 printf 'a\tx\nb\ty\n' >"$TMP/begun/latents.7/files"
 printf 'c\tx\n' >"$TMP/begun/latents.7.2/files"
 printf 'b\tx.mp4\n' >"$TMP/begun/film.7/files"
-printf 'b\nd\n' >"$TMP/wanted"
+printf 'b\ty\nb\tx.mp4\nd\tx\n' >"$TMP/wanted"
 pipelines/run clear "$TMP/begun" "$TMP/wanted"
 is "$(ls "$TMP/begun" | lines)" "film.7 latents.7" "records go of which no file is wanted any more"
 fails 2 "run: there is no verb 'start'" "run with another verb" pipelines/run start

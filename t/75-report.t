@@ -251,6 +251,10 @@ if have ffmpeg; then
     is "$? $(find "$out" -newer "$TMP/now" -type f)" "0 " "a second make makes nothing"
     film 3 "$out/y/one.mp4"
     run "$out" report VARIANTS='x y'
+    is "$(find "$out" -name 'report.*' -newer "$TMP/now" | wc -l)" 0 "the same video made again, the same report"
+    film 4 "$out/y/one.mp4"
+    film 4 "$out/x/one.mp4"
+    run "$out" report VARIANTS='x y'
     is "$(find "$out" -name 'report.*' -newer "$TMP/now" | wc -l)" 3 "another video, another report"
     cp "$out/report.html" "$TMP/before"
     touch "$out/pairs.csv"

@@ -353,7 +353,7 @@ static void put_row(csv_writer *w, const variant *v, const json_t *text)
     put_freed(w, values_of(v, "wan-denoise.size"));
     put_freed(w, values_of(v, "wan-denoise.frames"));
     put_freed(w, values_of(v, "wan-denoise.steps"));
-    put_count(w, sum_stats(runs, "frames2mp4", "counts", "documents"));
+    csv_put_whole(w, v->videos);
     put_count(w, greater(greatest_count(runs, "peak_device_bytes"),
                          greatest_count(text, "peak_device_bytes")));
     put_count(w, greatest_count(runs, "steady_device_bytes"));

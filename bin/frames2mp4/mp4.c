@@ -94,8 +94,8 @@ void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double
         /* frames on stdin, metadata in memory */
         "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", size, "-framerate", rate, "-i",
         "pipe:0", "-f", "ffmetadata", "-i", about, "-map", "0:v", "-map_metadata", "1",
-        /* sRGB to YUV: `format` ends the filters, or FFmpeg 8 leaves scale in RGB and converts by a
-         * scaler of its own, without our flags */
+        /* sRGB to YUV. `format` ends the filters: from FFmpeg 8 on -colorspace is a wish to them,
+         * and without it scale stays in RGB and a scaler that has not our flags converts */
         "-vf",
         "scale=out_color_matrix=bt601:out_range=tv:flags=bicubic+accurate_rnd+bitexact,"
         "format=yuv420p",

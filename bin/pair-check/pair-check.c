@@ -29,7 +29,8 @@ static const option options[] = {
 
 /* What names a variant, and so differs always. */
 static const char *const labels[] = {"variant", "tensor-pick.metadata", "recipe",
-                                     "digest",  "wan-denoise.format",   NULL};
+                                     "digest",  "wan-denoise.format",   "mp42frames.sealed",
+                                     NULL};
 /* What a variant is about. */
 static const char *const model[] = {"wan-denoise.weights", "wan-denoise.dtype", NULL};
 /* What both must say for a pair to count as checked. */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "../../common/die.h"
-#include "../../common/program.h"
+#include "../../common/recipe.h"
 #include "../../common/source.h"
 #include "../../common/values.h"
 #include "tensor-info.h"
@@ -33,11 +33,12 @@ static bool wanted(const entry *e) { return fnmatch(pattern, e->name, 0) == 0; }
 
 /* ---- for people ---- */
 
-/* A value that is a JSON object (a program's options) is laid out; other text stands as it is. */
+/* A value that is a JSON object (a program's record) is laid out; a text stands as it is. */
 static void print_metadata(const document *d)
 {
     for (int i = 0; i < d->keys; i++) {
-        json_t *object = json_loads(d->key[i].value, 0, NULL);
+        bool record = !is_text(d->key[i].key);
+        json_t *object = record ? json_loads(d->key[i].value, 0, NULL) : NULL;
         if (!json_is_object(object)) {
             printf("  %s: %s\n", shown(d->key[i].key), shown(d->key[i].value));
             json_decref(object);

@@ -1,9 +1,9 @@
 /*
 ** about.h: what is known of a video that is measured: eval/VARIANT/NAME.json.
 **
-** It is the line that tensor-info --json prints of the video's stream, with one member more:
-** `content`, the digest of the file. Of a video that cannot be measured there is NAME.fault instead,
-** a line of why.
+** It is the line that tensor-info --json prints of the video's stream, with more members:
+** `content`, the digest of the file, and `reader`, what decoded it. Of a video that cannot be
+** measured there is NAME.fault instead, a line of why.
 */
 #ifndef ABOUT_H
 #define ABOUT_H

@@ -21,9 +21,9 @@ typedef struct {
 } plan_options;
 
 /* Reads documents that all stages have passed with --recipe (without seeds: kept ones, which have
- * names). Prints a line for each file that is not
-** as it is wanted: its stage, why, and the row of its video (rows.h). A text is named only if latents
-** follow from it, latents only if they are asked for or a film follows from them. */
+ * names). Prints a line for each file that is not as it is wanted: its stage, why, and the row of
+ * its video (rows.h). A text is named only if latents follow from it, latents only if they are
+ * asked for or a film follows from them. */
 void plan_print(const plan_options *o);
 
 /* The same of documents that the first stage has passed, for all texts; of a row only the text's

@@ -22,8 +22,8 @@ bool row_read(row *r, FILE *f, const char *where);
 void row_print(const row *r, FILE *f);
 void row_free(row *r);
 
-/* Where a stage's file of the row is; frames and film are in the variant's directory as latents are.
-** To be freed. */
+/* Where a stage's file of the row is; frames and film are in the variant's directory as latents
+ * are. To be freed. */
 char *row_file(const row *r, stage s, const char *text_directory, const char *directory);
 
 #endif

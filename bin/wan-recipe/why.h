@@ -18,8 +18,8 @@ typedef struct {
     const char *recipe[STAGES]; /* of what the stage makes */
 } wanted;
 
-/* Of a document that the first `stages` stages have passed with --recipe; dies, with `number`, if one
-** is missing. */
+/* Of a document that the first `stages` stages have passed with --recipe; dies, with `number`, if
+ * one is missing. */
 wanted wanted_of(const document *d, int stages, int number);
 void wanted_free(wanted *w);
 
