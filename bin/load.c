@@ -80,8 +80,8 @@ static void ask_finite(const char *name, tensor t)
 
 /* ---- parameters ---- */
 
-/* NAME.weight as it is stored, [out, in]: a convolution whose kernel is one pixel, or as large as its
- * stride, is a product, whatever its rank. */
+/* NAME.weight as it is stored, [out, in]: a convolution whose kernel is one pixel, or as large as
+ * its stride, is a product, whatever its rank. */
 static stored as_matrix(weights *w, const char *name, int64_t out, int64_t in)
 {
     char full[256];

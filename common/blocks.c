@@ -3,8 +3,8 @@
 **
 ** ggml's blocks hold their scales inside. Their values are what gguf-py's dequantize() makes of
 ** them, bit for bit: each product and sum below is one operation of F32, in that order, and none
-** are contracted (ISO C, no -ffast-math). Q4_K and its like are blocks of 256 in groups of 32 or 16,
-** whose scales are codes of 6 or 8 bits themselves.
+** are contracted (ISO C, no -ffast-math). Q4_K and its like are blocks of 256 in groups of 32 or
+** 16, whose scales are codes of 6 or 8 bits themselves.
 **
 ** The layouts: ggml's ggml-common.h (MIT), block_q8_0 and following.
 */
@@ -112,7 +112,7 @@ static void q4_k(float *y, const uint8_t *b) { q45_k(y, b, NULL, b + 16); }
 
 static void q5_k(float *y, const uint8_t *b) { q45_k(y, b, b + 16, b + 48); }
 
-/* (d scale) (q - 32): 128 low halves of bytes, 64 bytes of upper pairs of bits, 16 signed scales, d */
+/* (d scale) (q - 32): 128 bytes of low halves, 64 of upper pairs of bits, 16 signed scales, d */
 static void q6_k(float *y, const uint8_t *b)
 {
     const uint8_t *low = b, *high = b + 128;

@@ -130,6 +130,14 @@ tensor source_tensor(source *s, const entry *e)
     return t;
 }
 
+tensor source_readable(source *s, const entry *e)
+{
+    if (!type_has_values(e->t.type))
+        die("%s: %s is %s, a type whose values are not read", source_where(s), shown(e->name),
+            type_name(e->t.type));
+    return source_tensor(s, e);
+}
+
 const char *source_where(source *s)
 {
     free(s->where);

@@ -20,6 +20,8 @@ bool source_next(source *s);
 const document *source_document(const source *s);
 /* The entry's values in host memory, contiguous; valid until the next document. */
 tensor source_tensor(source *s, const entry *e);
+/* The same, refusing types that are told by name only. */
+tensor source_readable(source *s, const entry *e);
 /* "x.safetensors, document 2", or "x.pth": for messages. */
 const char *source_where(source *s);
 const char *source_name(const source *s); /* without the document */

@@ -22,8 +22,8 @@ extern "C" {
 
 enum { TENSOR_MAX_RANK = 8 };
 
-/* The types of safetensors, widest first: streams are written in this order. Then what else there is
-** in checkpoints. */
+/* The types of safetensors, widest first: streams are written in this order. Then what else there
+ * is in checkpoints. */
 typedef enum {
     F64,
     I64,

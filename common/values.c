@@ -7,7 +7,7 @@
 
 enum { BLOCK = 4096 };
 
-/* Of types that are exact in F32. Elements before and behind what is asked for may share a block. */
+/* Of types exact in F32. Elements before and behind what is asked for may share a block. */
 static void widened(double *to, tensor t, int64_t first, int64_t n)
 {
     enum { MOST = 512 };

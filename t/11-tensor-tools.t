@@ -68,6 +68,19 @@ F8_E4M3 2 -2 1.875
 F8_E5M2 2 -2 1.75
 END
 
+# What is told by name only.
+document '{"a":{"dtype":"C64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"F4","shape":[4],"data_offsets":[16,18]}}' >"$TMP/told"
+head -c 18 /dev/zero >>"$TMP/told"
+like "$(tensor-info -v "$TMP/told")" "*
+a     C64   \[2\]                              16            -           -           -           -  - -
+b     F4    \[4\]                               2            -*" "types without values are listed"
+is "$(tensor-pick "$TMP/told" | tensor-info -n | tr '\n' ' ')" "a b " "and picked as they are"
+for tool in "tensor-pick -t F32" "tensor-view -k a" "tensor-diff $TMP/told"; do
+    fails 1 "*told, document 1: [ab] is *, a type whose values are not read" \
+        "not by ${tool%% *}, where values are wanted" $tool "$TMP/told"
+done
+fails 2 "*nothing is converted to C64*" "nor made" tensor-pick -t C64 "$TMP/told"
+
 # A checkpoint of 3 GB, sparse: 1000 tensors of 3 MB.
 header=$(awk 'BEGIN {
     printf "{"

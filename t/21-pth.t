@@ -27,7 +27,7 @@ for i in $(seq 15 $((size - 1))); do
 done
 is $wrong 0 "cut at any byte it is refused in one line"
 is "$(tensor-info -n "$TMP/beside.pth" 2>&1)" l.0.weight "harmless values beside a state dict are passed over"
-fails 1 "*several.pth holds several models: generator, generator_ema; -m *several.pth:generator reads the first" \
+fails 1 "*several.pth holds several models: generator, generator_ema; give one, as *several.pth:generator" \
     "several models: the line names them" tensor-info "$TMP/several.pth"
 like "$(tensor-info -v "$TMP/several.pth:generator")" "* 1 *1 *1 *0  0 0" "FILE:KEY chooses"
 like "$(tensor-info -v "$TMP/several.pth:generator_ema")" "* 0 *0 *0 *0  0 0" "the other"

@@ -271,7 +271,7 @@ static void check_usage(int argc, char **argv, int first)
     if (first < argc)
         usage_error("unwanted operand '%s'", argv[first]);
     if (!directory)
-        usage_error("-m DIR is needed: a CLIP as Hugging Face lays it out");
+        usage_error("-m DIR or -m FILE is needed: a CLIP");
     if (per_frame + print_ids + pixels + embeds > 1)
         usage_error("--per-frame, --print-ids, --pixels and --embeds exclude each other");
     if (dry && (print_ids || pixels || embeds))

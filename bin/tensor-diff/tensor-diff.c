@@ -55,7 +55,7 @@ static bool diff_tensors(side *a, const entry *x, side *b, const entry *y)
                shape_text(y->t.rank, y->t.dim));
         return false;
     }
-    comparison c = compare(source_tensor(a->s, x), source_tensor(b->s, y));
+    comparison c = compare(source_readable(a->s, x), source_readable(b->s, y));
     bool good = within(&c);
     printf("%s\t%s\tabs %.3g\trel %.3g\tsame %.6g", name, good ? "ok" : "differs", c.greatest,
            c.relative, c.count ? (double)c.same / (double)c.count : 1);

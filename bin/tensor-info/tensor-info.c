@@ -61,7 +61,9 @@ static void print_tensor(source *s, const entry *e, int width)
 {
     printf("%-*s  %-4s  %-22s %12zu", width, shown(e->name), type_name(e->t.type),
            shape_text(e->t.rank, e->t.dim), tensor_bytes(e->t));
-    if (with_values) {
+    if (with_values && !type_has_values(e->t.type)) {
+        printf("  %11s %11s %11s %11s  - -", "-", "-", "-", "-");
+    } else if (with_values) {
         value_summary v = summarize(source_tensor(s, e));
         printf("  %11.5g %11.5g %11.5g %11.5g  %" PRId64 " %" PRId64, v.min, v.max, v.mean,
                v.deviation, v.nans, v.infinities);
@@ -104,7 +106,7 @@ static json_t *tensor_json(source *s, const entry *e)
         json_array_append_new(shape, json_integer(e->t.dim[i]));
     json_t *o = json_pack("{s:s, s:s, s:o, s:I}", "name", e->name, "type", type_name(e->t.type),
                           "shape", shape, "bytes", (json_int_t)tensor_bytes(e->t));
-    if (with_values) {
+    if (with_values && type_has_values(e->t.type)) {
         value_summary v = summarize(source_tensor(s, e));
         json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:I, s:I}", "min", v.min, "max", v.max,
                                  "mean", v.mean, "std", v.deviation, "nan", (json_int_t)v.nans,

@@ -127,6 +127,9 @@ void pick_operand(pick_list *list, const char *operand, int number)
 static tensor picked_shape(const pick *p, tensor_type type)
 {
     tensor t = p->e->t;
+    if (type != TENSOR_TYPES && type != t.type && !type_has_values(t.type))
+        die("%s: %s is %s, a type whose values are not read", source_where(p->from),
+            shown(p->e->name), type_name(t.type));
     if (type != TENSOR_TYPES)
         t.type = type;
     if (p->cut)

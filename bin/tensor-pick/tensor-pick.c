@@ -70,7 +70,7 @@ int main(int argc, char **argv)
         usage_error("at least one FILE[:NAME] is needed");
     if (type_wanted && !type_from_name(&type, type_wanted))
         usage_error("there is no type '%s'", type_wanted);
-    if (type == F8_E4M3 || type == F8_E5M2)
+    if (type_wanted && (type == F8_E4M3 || type == F8_E5M2 || type > BOOL))
         usage_error("nothing is converted to %s", type_wanted);
     for (int i = first; i < argc; i++)
         pick_operand(&list, argv[i], (int)document_number);

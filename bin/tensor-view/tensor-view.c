@@ -127,7 +127,7 @@ int main(int argc, char **argv)
         operand_split(argv[first], &file, &name);
     source *s = open_document(file ? file : "-");
     const entry *e = choose(s, name_wanted ? name_wanted : name);
-    tensor t = source_tensor(s, e);
+    tensor t = source_readable(s, e);
     layout l = picture_layout(t);
     value_range range = choose_range(t, &l);
     picture p = picture_make(t, &l, range,

@@ -4,7 +4,7 @@
 ** Sizes are the weights' own; config.json adds what weights cannot tell (heads, text_len, eps) and
 ** must agree with them in the rest. Refused by name: image-to-video models, latents that do not
 ** have 16 channels, heads that are not 64 or 128 wide. The time's linears and the head are kept as
-** F32, as the reference computes them; everything else has the type asked for, and codes stay codes.
+** F32, as the reference computes them; all else has the type asked for, and codes stay codes.
 */
 #include <ctype.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
-** codes.c: TorchAO's int8 weight-only rule, bit for bit:
+** codes.c: TorchAO's int8 weight-only rule, bit for bit as it is for F32 weights on CUDA:
 **
 **     scale = max(absmax(row) * (1 / 127.5), 2^-23)
 **     code  = clamp(round(w * (1 / scale)), -128, 127)        round to nearest, ties to even
@@ -7,7 +7,8 @@
 ** in F32 throughout, F16 and BF16 widened first. A row's greatest weight lies at 127.5
 ** steps or a bit below: a positive one becomes 127, a negative one -128 or -127. That bit is why
 ** products with reciprocals stand here, where a quotient would differ: PyTorch divides by a number
-** so on CUDA, and divides on a CPU. TorchAO's scales of F16 and BF16 weights are of that type.
+** so on CUDA, and divides on a CPU (`divide`). TorchAO's scales of F16 and BF16 weights are of that
+** type (`weight_type`).
 **
 ** The one trick: magnitudes of floats are ordered as their bits are, with infinity and NaN above
 ** all numbers; so the search for the greatest is in integers, and finds what is not finite too.

@@ -4,8 +4,8 @@
 ** It refuses big-endian files, version 1, models that are split over several files, and every
 ** number that leads out of the file. Types of ggml that nobody here computes with are told by name.
 **
-** The hard idea: there is none, but that nothing is believed. A length is compared with what is left
-** of the file before anything is made of it, so a lie costs no more memory than the file has.
+** The hard idea: there is none, but that nothing is believed. A length is compared with what is
+** left of the file before anything is made of it, so a lie costs no more memory than the file has.
 ** Shapes stand the other way round than elsewhere: the fastest dimension first.
 **
 ** The format: ggml's docs/gguf.md.

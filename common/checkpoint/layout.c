@@ -2,9 +2,10 @@
 ** layout.c: which layout a checkpoint has, and its tensors under official names.
 **
 ** Names are freed of what training and packing put around them, the layout with most matches among
-** the rest is taken, and every tensor it knows gets its official name; rows of fused matrices become
-** tensors of their own, which are views. What no layout knows keeps its name: it is reported when
-** the model has been loaded and nobody asked for it. Tensors that make another model are refused.
+** the rest is taken, and every tensor it knows gets its official name; rows of fused matrices
+** become tensors of their own, which are views. What no layout knows keeps its name: it is
+** reported when the model has been loaded and nobody asked for it. Tensors that make another model
+** are refused.
 */
 #include "layout.h"
 
@@ -306,7 +307,7 @@ static void rename_item(weights *w, int i, const layout *l, long per_stage)
     t->used |= is_beside(l->part, t->name);
 }
 
-/* What may stand in for another tensor ("?NAME") does if that is not there; else it is not needed. */
+/* What may stand in for another tensor ("?NAME") does if that is missing; else it is not needed. */
 static void settle_spares(weights *w, const layout *l)
 {
     char room[LONGEST + 64];

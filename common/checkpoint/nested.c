@@ -105,8 +105,7 @@ pickle_value nested_find(const char *where, pickle_value root, const char *key)
         }
     name_all(&s, models > 0, names, sizeof names);
     if (others && *chosen->path)
-        die("%s holds several models: %s; -m %s:%s reads the first", where, names, where,
-            chosen->path);
+        die("%s holds several models: %s; give one, as %s:%s", where, names, where, chosen->path);
     if (others)
         warn("%s has more beside its model: %s (FILE:KEY reads such)", where, names);
     return chosen->dict;

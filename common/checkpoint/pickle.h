@@ -2,8 +2,8 @@
 ** pickle.h: what a pickle says, as a tree; nothing in it is ever executed.
 **
 ** A pickle is a program for a stack machine that makes Python objects and calls Python functions.
-** Here a call makes a node that holds the function's name and its arguments, and that is all; so does
-** the making of an object. Names that the reader does not list end the program.
+** Here a call makes a node that holds the function's name and its arguments, and that is all; so
+** does the making of an object. Names that the reader does not list end the program.
 */
 #ifndef PICKLE_H
 #define PICKLE_H
@@ -63,8 +63,8 @@ void pickle_free(pickle *p);
 
 /* Is v a text, or a class of this name? */
 bool pickle_is_text(pickle_value v, const char *text);
-/* A call's function, its i-th argument, and what its attributes were set to; kind PICKLE_UNSET where
- * there is none. */
+/* A call's function, its i-th argument, and what its attributes were set to; kind PICKLE_UNSET
+ * where there is none. */
 pickle_value pickle_function(pickle_value v);
 pickle_value pickle_argument(pickle_value v, int64_t i);
 pickle_value pickle_attributes(pickle_value v);

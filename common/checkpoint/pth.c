@@ -7,10 +7,10 @@
 ** number, a version, the machine, the tensors, the storages' keys; then the storages, each behind
 ** its number of elements.
 **
-** The pickle is interpreted, never executed (pickle.c). Every tensor is checked against its storage
-** when the file is opened (state.c), so later views need no checks. A stored, contiguous tensor is a
-** view of the file; deflated storages are unpacked and strided tensors gathered when first asked
-** for. It refuses big-endian files.
+** The pickle is interpreted, never executed (pickle.c). Every tensor is checked against its
+** storage when the file is opened (state.c), so later views need no checks. A stored, contiguous
+** tensor is a view of the file; deflated storages are unpacked and strided tensors gathered when
+** first asked for. It refuses big-endian files.
 */
 #include "pth.h"
 

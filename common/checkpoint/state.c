@@ -16,8 +16,8 @@
 
 /* ---- the names that are known ---- */
 
-/* The functions first, then classes of storages, then dtypes. What ends with * is never looked into,
- * but for torchao's tensors and TorchScript's modules. */
+/* The functions first, then classes of storages, then dtypes. What ends with * is never looked
+ * into, but for torchao's tensors and TorchScript's modules. */
 enum { TENSOR_V2, TENSOR_V3, PARAMETER, SIZE, TENSOR, FROM_TYPE, WRAPPER, DEVICE, LAYOUT, ENCODE };
 enum { FUNCTIONS = ENCODE + 1, STORAGES = 13, DTYPES = 24 };
 
@@ -106,7 +106,7 @@ static void bad(const pth *p, const pth_item *t, const char *what)
     die("%s: %s: %s", p->where, t->name, what);
 }
 
-/* ("storage", class, key, location, elements[, view]): sets t->storage; returns its type and bytes. */
+/* ("storage", class, key, location, elements[, view]) sets t->storage; gives its type and bytes. */
 static int read_storage(pth *p, pth_item *t, pickle_value v, uint64_t *bytes)
 {
     bool named = v.kind == PICKLE_PERSISTENT && v.u.node->item[0].kind == PICKLE_TUPLE;

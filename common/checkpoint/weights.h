@@ -1,6 +1,7 @@
 /*
-** weights.h: checkpoints as users have them, mapped: safetensors, one or several with an index.json,
-** a .pth of any age, GGUF. Names are the files' own; layout.h opens models by official names.
+** weights.h: checkpoints as users have them, mapped: safetensors, one or several with an
+** index.json, a .pth of any age, GGUF. Names are the files' own; layout.h opens models by official
+** names.
 **
 ** Nothing is read but headers until a tensor is touched. A tensor that is contiguous in its file is
 ** a view of the map; one that is not (a strided view in a .pth, a deflated entry) is copied when
