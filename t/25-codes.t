@@ -20,7 +20,7 @@ done
 like "$(tensor-info values.gguf)" "*a.list: [[]1, 2, 3[]]*a.text: words*a.longer: [[]100 texts[]]*Q4_K *[[]2, 512[]] * 576*" \
     "tensor-info of GGUF: metadata, types, shapes, bytes"
 like "$(tensor-info values.gguf)" "*IQ4_NL *IQ4_NL *[[]1, 32[]] * 18*" "a type that is not read is listed"
-fails 1 "*values of type IQ4_NL are not read" "and refused when its values are wanted" \
+fails 1 "*values.gguf: IQ4_NL is IQ4_NL, a type whose values are not read" "and refused when its values are wanted" \
     tensor-pick -t F32 values.gguf:IQ4_NL
 fails 1 "*'Q4_K' is Q4_K, which no stream holds (-t F32 expands it)" "a stream of blocks" \
     tensor-pick values.gguf:Q4_K

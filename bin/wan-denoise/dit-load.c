@@ -71,11 +71,11 @@ static int count_layers(const weights *w)
 static void read_sizes(dit *m, weights *w, const char *path)
 {
     tensor patch = weights_tensor(w, "patch_embedding.weight", -1, -1, -1, -1, -1);
-    if (patch.dim[1] > LATENT_CHANNELS || weights_has(w, "img_emb.proj.0.weight"))
-        die("%s is an image-to-video model: patch_embedding takes %lld channels, not %d", path,
-            (long long)patch.dim[1], LATENT_CHANNELS);
     if (patch.dim[1] != LATENT_CHANNELS)
-        die("%s takes latents of %lld channels: only %d are supported", path,
+        die("%s is %s: patch_embedding takes %lld channels, not %d", path,
+            patch.dim[1] == 36   ? "an image-to-video model"
+            : patch.dim[1] == 48 ? "Wan 2.2's 5B, of other latents"
+                                 : "no text-to-video model of Wan 2.1",
             (long long)patch.dim[1], LATENT_CHANNELS);
     m->dim = patch.dim[0];
     for (int i = 0; i < 3; i++)

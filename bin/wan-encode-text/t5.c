@@ -66,6 +66,9 @@ t5 t5_open(weights *w)
     for (int i = 0, block; i < weights_count(w); i++)
         if (sscanf(weights_name(w, i), "blocks.%4d.", &block) == 1 && block >= m.layers)
             m.layers = block + 1; /* a gap is a missing tensor, which loading names */
+    if (m.layers > 1 && !weights_has(w, "blocks.1.pos_embedding.embedding.weight"))
+        die("%s is the encoder of T5, whose layers share one table of positions, not umT5's",
+            weights_path(w));
     /* umT5's activations leave the range of F16, so where those are operands it becomes BF16. */
     m.type = is_codes(q.type) || operand_type(q.type) == F16 ? BF16 : q.type;
     check_config(&m);

@@ -72,6 +72,18 @@ static void plan_codes(weights *w, plan *p, const target *to)
         die("%s is in %s: the model is quantized already", p->scale_name, weights_path(w));
 }
 
+/* With its scales, if it is codes; dies for what stands beside it and is not known. */
+static void fetch(weights *w, plan *p)
+{
+    if (p->from.w.rank >= 2 && ends_with(p->name, ".weight")) {
+        char *base = new_format("%.*s", (int)(strlen(p->name) - strlen(".weight")), p->name);
+        p->from = weights_stored(w, base);
+        free(base);
+    } else {
+        p->from.w = weights_any(w, p->name);
+    }
+}
+
 static plan plan_tensor(weights *w, int i, const target *to)
 {
     plan p = {.name = weights_name(w, i), .from = {.w = weights_shape(w, i)}};
@@ -84,6 +96,8 @@ static plan plan_tensor(weights *w, int i, const target *to)
         return p;
     }
     p.to = becomes(p.name, t, to);
+    if (t.rank >= 2 && ends_with(p.name, ".weight") && !is_float(t.type) && t.type != I8)
+        fetch(w, &p); /* dies, if it is no weight */
     if (to->to != I8 && strcmp(p.name, "scaled_fp8") == 0)
         p.to = TENSOR_TYPES;
     if (to->to != I8 && p.to != TENSOR_TYPES && !type_has_values(t.type))
@@ -94,18 +108,6 @@ static plan plan_tensor(weights *w, int i, const target *to)
     else if (p.to == I8 && to->to == I8 && is_linear(p.name, t) && is_chosen(p.name, to->layers))
         plan_codes(w, &p, to); /* dies */
     return p;
-}
-
-/* With its scales, if it is codes. */
-static void fetch(weights *w, plan *p)
-{
-    if (stored_as_codes(p->from.w.type) && ends_with(p->name, ".weight")) {
-        char *base = new_format("%.*s", (int)(strlen(p->name) - strlen(".weight")), p->name);
-        p->from = weights_stored(w, base);
-        free(base);
-    } else {
-        p->from.w = weights_any(w, p->name);
-    }
 }
 
 int64_t plan_rows_in(const plan *p, int64_t floats)
@@ -168,6 +170,8 @@ static void nothing_to_do(const weights *w, const target *to)
     if (to->to == I8)
         die("nothing to quantize: %s%s%s%s has no linear layer%s", weights_path(w),
             what ? " (" : "", what ? what : "", what ? ")" : "", where[to->layers]);
+    if (weights_count(w) == 0)
+        die("nothing to convert: %s has no tensors", weights_path(w));
     die("nothing to convert: %s is stored as %s", weights_path(w),
         to->to == F32   ? "fp32"
         : to->to == F16 ? "fp16"

@@ -194,6 +194,10 @@ void vae_load(vae *v, weights *w, tensor_type dtype, band ours)
     v->layers = count_layers(w);
     v->layer = new_bytes((unsigned long)v->layers * sizeof *v->layer);
     load_begin(w);
+    if (channels_out(w, "conv2") != LATENT_CHANNELS)
+        die("%s is a VAE of latents of %lld channels, not %d%s", weights_path(w),
+            (long long)channels_out(w, "conv2"), LATENT_CHANNELS,
+            channels_out(w, "conv2") == 48 ? ": Wan 2.2's" : "");
     v->conv2 = product(w, "conv2", LATENT_CHANNELS, LATENT_CHANNELS, dtype);
     v->conv1 = causal(w, "decoder.conv1", -1, LATENT_CHANNELS, 3, dtype);
     int64_t C = v->conv1.out;

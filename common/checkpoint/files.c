@@ -64,6 +64,8 @@ static file_kind kind_of(const file *f)
 {
     const unsigned char *p = f->m.at;
     if (f->m.bytes < 9)
+        refuse_stranger(f);
+    if (f->m.bytes < 9)
         die("%s is cut short: it has only %zu bytes", f->path, f->m.bytes);
     if (memcmp(p, "PK\3\4", 4) == 0 || pth_is_legacy(p, f->m.bytes))
         return PTH;

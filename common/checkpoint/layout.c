@@ -192,22 +192,36 @@ const char *part_name(model_part part)
     return names[part];
 }
 
+/* What is a model of another kind, or a part of one. */
+static void refuse_strangers(const weights *w)
+{
+    const char *name;
+    const stranger *s = stranger_of(w, strangers, &name);
+    if (s)
+        die("%s has %s: it is %s", w->path, name, s->what);
+}
+
+/* What is known to be somebody else's, where no layout knows a name. */
+static void refuse_others(const weights *w, const char *wanted)
+{
+    const char *name, *arch = weights_metadata(w, "general.architecture");
+    if (arch)
+        die("%s is GGUF of arch %s, not %s", w->path, arch, wanted);
+    const stranger *s = stranger_of(w, others, &name);
+    if (s)
+        die("%s has %s: it is %s, not %s", w->path, name, s->what, wanted);
+}
+
 /* It is not this part: what is it? */
 static void refuse(const weights *w, model_part part) __attribute__((noreturn));
 static void refuse(const weights *w, model_part part)
 {
-    const char *name, *arch = weights_metadata(w, "general.architecture");
-    const stranger *s = stranger_of(w, strangers, &name);
     const layout *l = best_layout(w, PARTS);
-    if (s)
-        die("%s has %s: it is %s", w->path, name, s->what);
-    if (l && l->part != part)
+    if (!l)
+        refuse_others(w, part_name(part));
+    refuse_strangers(w);
+    if (l)
         die("%s is %s, not %s", w->path, l->what, part_name(part));
-    if (arch)
-        die("%s is GGUF of arch %s, not %s", w->path, arch, part_name(part));
-    s = stranger_of(w, others, &name);
-    if (s)
-        die("%s has %s: it is %s, not %s", w->path, name, s->what, part_name(part));
     die("%s has no tensor %s: it is not %s%s%s", w->path, landmarks[part], part_name(part),
         w->items ? "; what it has begins with " : ", and has no tensors",
         w->items ? w->item[0].raw : "");
@@ -374,6 +388,9 @@ char *official_name(const char *name, model_part part, bool loose)
 weights *model_any(weights *w)
 {
     const layout *l = best_layout(w, PARTS);
+    if (!l)
+        refuse_others(w, "one of Wan's models");
+    refuse_strangers(w);
     if (l)
         rename_all(w, l);
     return w;
@@ -382,13 +399,10 @@ weights *model_any(weights *w)
 static weights *model_of(weights *w, model_part part)
 {
     const layout *l = best_layout(w, part), *other = best_layout(w, PARTS);
-    const char *name;
     if (!l)
         refuse(w, part);
+    refuse_strangers(w);
     rename_all(w, l);
-    const stranger *s = stranger_of(w, strangers, &name);
-    if (s)
-        die("%s has %s: it is %s", w->path, name, s->what);
     if (other->part != part && !weights_has(w, landmarks[part]))
         die("%s is %s, not %s", w->path, other->what, part_name(part));
     return w;
