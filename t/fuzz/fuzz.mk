@@ -7,13 +7,14 @@
 #   make fuzz-minimize [TARGET=..]                    both become t/corpus, reduced
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
-FUZZ := stream weights pickle config prompts spiece clip-bpe probe csv record
+FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record
 
 # What of the programs a target parses with, beside common.
 FUZZED_config   = $(LOAD) $(filter-out %/wan-denoise.o,$(OBJECTS_wan-denoise)) \
                   $(O)/bin/clipscore/config.o $(KERNELS)
 FUZZED_prompts  = $(filter-out %/wan-encode-text.o %/t5.o,$(OBJECTS_wan-encode-text))
 FUZZED_spiece   = $(O)/bin/wan-encode-text/tokenizer.o $(O)/bin/wan-encode-text/spiece.o
+FUZZED_tokens   = $(FUZZED_prompts)
 FUZZED_clip-bpe = $(O)/bin/clipscore/bpe.o
 FUZZED_probe    = $(O)/bin/mp42frames/probe.o
 
