@@ -2,11 +2,11 @@
 #
 # The variables of an experiment (MODEL, OUT, SIZE, ...) come from make, exported. A command such as
 # DENOISE is words as the shell reads them, so that it may be a program with options.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
 set -euo pipefail
 export LC_ALL=C
 here=pipelines
-: "${BUILD:?}" "${OUT:?}"
+: "${BUILD:?}" "${OUT:?}" "${SEEDS:?}"
 
 # words ARRAY TEXT: the array gets the words of TEXT.
 words() { eval "$1=($2)"; }
@@ -36,6 +36,9 @@ commands() {
     decode+=(-m "$MODEL")
     mp4+=(-r "$FPS")
 }
+
+# shown < NAMES: on one line; of many the first, and how many more.
+shown() { awk 'NR <= 12 { line = line (NR > 1 ? " " : "") $0 } END { print line (NR > 12 ? " and " NR - 12 " more" : "") }'; }
 
 # ---- recipes, nothing is made ----
 
@@ -111,7 +114,7 @@ begin_run() {
     fi
     local label=$dir.$stage column=1
     if [ "$stage" = text ]; then label=text column=2; fi
-    echo "$label.${part##*/}:" $(cut -f $column <<< "$rows")
+    echo "$label.${part##*/}: $(cut -f $column <<< "$rows" | shown)"
     run=$("$here/run" begin "$OUT/$dir/runs" "$stage" "$part")
     echo "$rows" > "$run/rows"
 }
