@@ -134,3 +134,18 @@ files() {
         print $column "\t" file
     }' "$run/rows"
 }
+
+# clear_runs DIR: the records of runs in OUT/DIR (text, or a variant) go of which no file is wanted any more.
+clear_runs() {
+    local dir=$1 wanted_files=$OUT/$1/wanted.files.part
+    if [ "$dir" = text ]; then
+        cat "$OUT"/*/rows 2> /dev/null |
+            awk -F '\t' -v dir="$OUT/text" '{ print $4 "\t" dir "/" $2 ".safetensors" }' || true
+    else
+        awk -F '\t' -v dir="$OUT/$dir" '{
+            print $5 "\t" dir "/" $1 ".latents.safetensors"
+            print $7 "\t" dir "/" $1 ".mp4"
+        }' "$OUT/$dir/rows"
+    fi > "$wanted_files"
+    "$here/run" clear "$OUT/$dir/runs" "$wanted_files"
+}
