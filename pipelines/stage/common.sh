@@ -31,14 +31,28 @@ commands() {
     words mp4 "${MP4:?}"
     words options "${OPTIONS-}"
     encode+=(-m "$MODEL" --negative-file "$NEGATIVE")
-    denoise+=(-m "${WEIGHTS-}" --size "$SIZE" --frames "$FRAMES" -s "$STEPS" -g "$GUIDANCE" -F "$SHIFT"
-        --progress "${options[@]}")
+    shared=("${denoise[@]}" --size "$SIZE" --frames "$FRAMES" -s "$STEPS" -g "$GUIDANCE" -F "$SHIFT")
+    denoise=("${shared[@]}" -m "${WEIGHTS-}" --progress "${options[@]}")
     decode+=(-m "$MODEL")
     mp4+=(-r "$FPS")
 }
 
 # shown < NAMES: on one line; of many the first, and how many more.
 shown() { awk 'NR <= 12 { line = line (NR > 1 ? " " : "") $0 } END { print line (NR > 12 ? " and " NR - 12 " more" : "") }'; }
+
+# foreign VERB ROLE OPTIONS -- WORD...: what is known of a command that is not ours. Of a sampler, the model
+# and the variant's options are said apart: they are what variants are compared for.
+foreign() {
+    local verb=$1 role=$2 given=()
+    shift 2
+    while [ "$1" != -- ]; do given+=("$1") && shift; done
+    shift
+    if [ "$role" = DENOISE ]; then
+        set -- "${shared[@]}"
+        given+=(--weights "$WEIGHTS" --options "${OPTIONS-}")
+    fi
+    "$BUILD/wan-recipe" "$verb" -k "$role" "${given[@]}" -- "$@"
+}
 
 # ---- recipes, nothing is made ----
 
@@ -50,7 +64,7 @@ recipes() {
     if ours "$program" "$@"; then
         set -- "$@" --recipe ${seeds:+-S "$seeds"}
     else
-        set -- "$BUILD/wan-recipe" foreign -k "$role" ${seeds:+-S "$seeds"} -- "$@"
+        set -- foreign foreign "$role" ${seeds:+-S "$seeds"} -- "$@"
     fi
     if ! "$@" < "$from" > "$to" 2> "$to.err"; then
         head -n 1 "$to.err" >&2
@@ -91,7 +105,7 @@ stamped() {
     if ours "$program" "$@"; then
         cat
     else
-        "$BUILD/wan-recipe" stamp -k "$role" -s "$stage" -r "$run/rows" -p "$run/prompts" -- "$@"
+        foreign stamp "$role" -s "$stage" -r "$run/rows" -p "$run/prompts" -- "$@"
     fi
 }
 
