@@ -179,9 +179,6 @@ profile: all $(if $(filter cuda,$(DEVICE)),$(O)/t/bench/profile.so)
 # ---- experiments ----
 
 TOOLS = $(PROGRAMS:%=$(O)/%)
-# What of the command line is read here and in t/, beside the variables of an experiment.
-MAKE_READS = DEVICE PREFIX DESTDIR O CC CXX NVCC NCCL CUDA SMS NVFLAGS CFLAGS CPPFLAGS LDFLAGS \
-             SANITIZE SUDO PROVE FAULTS TARGET SECONDS FUZZFLAGS
 include pipelines/t2v.mk
 
 # The checkpoint that paints what its captions say (fixtures/tiny).

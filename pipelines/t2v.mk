@@ -87,14 +87,16 @@ own = $(call refuse,$(if $(strip $($(1))),,none),$(1) is empty: it is the direct
       $(call refuse,$(word 2,$($(1))),$(1)='$($(1))' has a space$(comma) which make cannot carry) \
       $(if $(call strange,$(1)),$(error $(1)='$($(1))' may have letters$(comma) digits and ._/+,@- only))
 
-# A variable that nothing reads is a slip: STEP=20 would make 50 steps.
+# A variable that nothing reads is a slip: STEP=20 would make 50 steps. What is read is in the table
+# `variables`, or stands in brackets behind a dollar in one of the makefiles.
 PATTERNS  := weights. options. needs. differs.
-VARIABLES := $(shell sed -n '/^[^#]/s/	.*//p' pipelines/variables)
-READ      := $(filter-out %.NAME,$(VARIABLES)) $(MAKE_READS) BUILD
+VARIABLES := $(filter-out %.NAME,$(shell sed -n '/^[A-Za-z]/s/	.*//p' pipelines/variables))
 GIVEN     := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $(v))),$(v)))
-UNREAD    := $(if $(LEVEL),,$(filter-out $(READ) $(PATTERNS:%=%%) MAKE%,$(GIVEN)))
+UNKNOWN   := $(if $(LEVEL),,$(filter-out $(VARIABLES) $(PATTERNS:%=%%) MAKE%,$(GIVEN)))
+UNREAD    := $(if $(UNKNOWN),$(filter-out $(shell grep -ohE '[$$][(][A-Za-z_]+[):]|^if(n?)def [A-Z]+' Makefile \
+                 pipelines/*.mk t/*.mk t/*/*.mk | sed 's/^if.* //' | tr -d '$$():'),$(UNKNOWN)))
 $(if $(UNREAD),$(error nothing reads $(firstword $(UNREAD)): did you mean $(shell \
-    printf '%s\n' $(READ) $(foreach p,$(PATTERNS),$(p)$(lastword $(subst ., ,$(firstword $(UNREAD))))) \
+    printf '%s\n' $(VARIABLES) DEVICE PREFIX $(foreach p,$(PATTERNS),$(p)$(lastword $(subst ., ,$(firstword $(UNREAD))))) \
     | pipelines/nearest $(call quote,$(firstword $(UNREAD))))?))
 
 include $(dir $(lastword $(MAKEFILE_LIST)))many.mk
@@ -117,6 +119,8 @@ ifneq ($(ASKED)$(filter text,$(MAKECMDGOALS)),)
 ifndef LEVEL
 $(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant $(firstword $(filter-out \
     $(KNOWN),$(ASKED))): weights.$(firstword $(filter-out $(KNOWN),$(ASKED)))=DIR makes one. There are $(KNOWN))
+$(foreach v,$(filter text model eval sweep videos experiment plan verify report,$(VARIANTS)),$(error a \
+    variant cannot be called $(v)))
 $(call own,OUT)
 WRONG := $(shell pipelines/check $(foreach v,MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE \
              SHIFT FPS OUT GPUS CHUNK,$(call quote,$(v)=$($(v)))))

@@ -46,6 +46,13 @@ for directory in bin/*/; do
     ok $? "README.md names $p"
 done
 
+if have shellcheck; then
+    nothing "the pipelines' scripts have nothing that shellcheck warns of" "$(cd pipelines/.. &&
+        shellcheck -x -S info -f gcc $(find pipelines -type f -perm -u+x) 2>&1)"
+else
+    skip "there is no shellcheck" "the pipelines' scripts under shellcheck"
+fi
+
 # ---- the variables of make: one table, read by make and said in wan-experiment(5) ----
 
 nothing "wan-experiment(5) has the variables of make, with defaults and meanings" "$(

@@ -215,6 +215,7 @@ refused "STEPS='x' is not a number of steps" "STEPS=x" fp16 STEPS=x
 refused "wan-denoise: --steps is from 0 to 1000, not 1001" "STEPS=1001" fp16 STEPS=1001
 refused "GUIDANCE='much' is not a number" "GUIDANCE=much" fp16 GUIDANCE=much
 refused "SEEDS has 01: write it 1" "SEEDS='1 01'" fp16 SEEDS='1 01'
+refused "a variant cannot be called text" "a variant called text" videos VARIANTS='fp16 text' weights.text="$model"
 refused "no variant fp17: weights.fp17=DIR makes one*" "a variant that there is not" videos VARIANTS='fp16 fp17'
 refused "wan-encode-text: cannot find models_t5*" "a MODEL without weights" fp16 MODEL="$TMP/empty$(mkdir -p "$TMP/empty")"
 refused "there are no prompts in '$TMP/none.txt': *" "a list without prompts" fp16 PROMPTS="$TMP/none.txt$(echo >"$TMP/none.txt")"

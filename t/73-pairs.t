@@ -64,6 +64,31 @@ long=$(printf 'eine Katze, die %0100d' 0)
 video b/1.json fp16,w1 -k "prompt=$long"
 like "$(pair-check a b 2>/dev/null | tail -n 1)" "*prompt: a cat and eine Katze*00..." "long values are cut"
 
+# ---- recipes: what follows from the rest is not compared ----
+
+video a/1.json fp16,w0 -k 'frames2mp4={"version":"0.1.0","numerics":1,"encoder":"x264 - core 164","input":"1"}'
+video b/1.json fp16,w1 -k 'frames2mp4={"version":"0.1.0","numerics":1,"encoder":"x264 - core 165","input":"2"}'
+pair-check a b >table 2>/dev/null
+is "$?:$(field 4)" '1:differs in frames2mp4.encoder: "x264 - core 164" and "x264 - core 165"' "mp4 of two encoders"
+video b/1.json fp16,w1 -k recipe=0123 -k 'frames2mp4={"version":"0.2.0","numerics":1,"encoder":"x264 - core 164","input":"2"}'
+pair-check a b >table 2>/dev/null
+is "$?:$(field 2)" 0:provenance "what came in has its own records; of versions the numerics count"
+video b/1.json fp16,w1 -k 'frames2mp4={"version":"0.1.0","numerics":2,"encoder":"x264 - core 164","input":"2"}'
+pair-check a b >table 2>/dev/null
+is "$?:$(field 4)" '1:differs in frames2mp4.numerics: 1 and 2' "numerics that differ"
+video a/1.json fp16,w0
+video b/1.json fp16,w1 -k 'mp42frames={"version":"0.1.0","sealed":false}'
+pair-check a b >table 2>/dev/null
+like "$?:$(field 4)" '1:differs in mp42frames.version*' "what decoded must be the same"
+video a/1.json fp16,w0 -k 'mp42frames={"version":"0.1.0","sealed":true}'
+pair-check a b >table 2>/dev/null
+is "$?:$(field 2)" 0:name "an mp4 that has lost its box proves nothing"
+video a/1.json fp16,w0 -k 'DENOISE={"version":"?","command":["x"],"weights":"1","options":"a"}'
+video b/1.json fp16,w1 -k 'DENOISE={"version":"?","command":["x"],"weights":"2","options":"b"}'
+pair-check a b >table 2>/dev/null
+is "$?:$(field 3)" "0:DENOISE.weights wan-denoise.weights" "a sampler of another's, that passes our record on"
+video a/1.json fp16,w0
+
 # ---- what is compared may differ ----
 
 video b/1.json fp16,w1 -k "$(with solver '"euler"')"

@@ -25,8 +25,12 @@ mkdir -p e/eval/a e/eval/b e/a e/b aside
 for variant in a b; do
     tensor-pick -k "variant=$variant" one | tensor-info -j >"e/eval/$variant/01.json"
 done
+flowmag --recipe >record
+flowmag --per-pair <one >motion
+echo 02 >names
+tensor-pick -k variant=a one | tensor-info -j | wan-recipe about -a e/eval/a/02.json --record record one
 mkdir -p e/eval/a_vs_b
-pair-check -q -d variant e/eval/a e/eval/b >e/eval/a_vs_b/pairs.tsv
+pair-check -q -d variant e/eval/a e/eval/b 01 >e/eval/a_vs_b/pairs.tsv
 "$ROOT/t/sample-experiment" report 2 4 fp16 w8a16 </dev/null
 
 # ffmpeg has as much memory as it wants: ffprobe 5.1 waits for ever for threads that it could not
@@ -53,7 +57,7 @@ run() {
     experiment-record) "$@" experiment-record -o aside e a b <nothing ;;
     frames2mp4) "$@" frames2mp4 files/1.mp4 files/2.mp4 <frames ;;
     mp42frames) "$@" mp42frames a.mp4 <nothing ;;
-    pair-check) "$@" pair-check -q -d variant e/eval/a e/eval/b <nothing ;;
+    pair-check) "$@" pair-check -q -d variant e/eval/a e/eval/b 01 <nothing ;;
     pair-tables) "$@" pair-tables -m mp4 -v a -v b -o aside e/eval 01 <nothing ;;
     pair-stats) "$@" pair-stats -c plain <"$ROOT/fixtures/stats/pairs.csv" ;;
     tensor-diff) "$@" tensor-diff one - <one ;;
@@ -64,6 +68,7 @@ run() {
     wan-denoise) "$@" wan-denoise -q -m "$model" -s 1 --size 64x64 --frames 5 <texts ;;
     wan-encode-text) "$@" wan-encode-text -q -m "$model" -n bad <prompts ;;
     wan-quantize) "$@" wan-quantize -q -t w8a16 -m "$model" <nothing ;;
+    wan-recipe) "$@" wan-recipe measured --table 'aside/%j.motion.tsv' -a 'e/eval/a/%j.json' --record record --pairs --names names <motion ;;
     wan-vae-decode) "$@" wan-vae-decode -m "$model" <latents ;;
     *) return 77 ;;
     esac

@@ -29,6 +29,7 @@ run() {
     tensor-split) repeat frames "$_n" | tensor-split "$@" $(seq -f 'made/%.0f' "$_n") ;;
     wan-denoise) repeat text "$_n" | wan-denoise -q -m "$model" -s 1 --size 16x16 --frames 1 "$@" ;;
     wan-encode-text) prompts "$_n" | wan-encode-text -q -m "$model" -n bad "$@" ;;
+    wan-recipe) repeat frames "$_n" | wan-recipe headers --headers made/headers "$@" ;;
     wan-vae-decode) repeat small "$_n" | wan-vae-decode -m "$model" "$@" ;;
     *) return 77 ;;
     esac

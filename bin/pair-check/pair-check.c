@@ -32,7 +32,8 @@ static const char *const labels[] = {"variant", "tensor-pick.metadata", "recipe"
                                      "digest",  "wan-denoise.format",   "mp42frames.sealed",
                                      NULL};
 /* What a variant is about. */
-static const char *const model[] = {"wan-denoise.weights", "wan-denoise.dtype", NULL};
+static const char *const model[] = {"wan-denoise.weights", "wan-denoise.dtype", "DENOISE.weights",
+                                    NULL};
 /* What both must say for a pair to count as checked. */
 static const char *const needed[] = {"prompt",
                                      "seed",
@@ -126,6 +127,8 @@ static bool ends_with(const char *key, const char *end)
  * numerics that count, where both say them. */
 static bool follows(const pair *p, const char *key)
 {
+    if (strcmp(key, "DENOISE.options") == 0) /* of another's sampler, if it passes ours on */
+        return record_get(&p->a, "wan-denoise.version") && record_get(&p->b, "wan-denoise.version");
     if (ends_with(key, ".input"))
         return true;
     if (!ends_with(key, ".version"))

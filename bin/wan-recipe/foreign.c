@@ -109,7 +109,7 @@ static json_t *word_json(const char *word, bool first)
     return json;
 }
 
-/* {"version": "?", "command": [..]} */
+/* {"version": "?", "command": [..], "weights": .., "options": ..} */
 static json_t *record_of_command(const foreign *f)
 {
     json_t *words = json_array();
@@ -117,7 +117,12 @@ static json_t *record_of_command(const foreign *f)
         usage_error("a command is needed behind --");
     for (int i = 0; f->word[i]; i++)
         json_array_append_new(words, word_json(f->word[i], i == 0));
-    return json_pack("{s:s, s:o}", "version", "?", "command", words);
+    json_t *record = json_pack("{s:s, s:o}", "version", "?", "command", words);
+    if (f->weights)
+        json_object_set_new(record, "weights", word_json(f->weights, false));
+    if (f->options)
+        json_object_set_new(record, "options", json_string(f->options));
+    return record;
 }
 
 void foreign_print(const foreign *f)

@@ -3,7 +3,8 @@
 **
 ** A foreign program knows no --recipe. Its record is its command, in which each word that names a
 ** file or directory is replaced by the digest of what is in it, so that another program, script or
-** model is noticed wherever it lies. The record has the name of the stage's variable in make
+** model is noticed wherever it lies. What variants differ in is kept apart from the command. The
+** record has the name of the stage's variable in make
 ** (DENOISE), and is put into what the program wrote: in the order in which it was asked for.
 */
 #ifndef FOREIGN_H
@@ -12,9 +13,11 @@
 #include "why.h"
 
 typedef struct {
-    const char *role;  /* DENOISE */
-    char **word;       /* the command; NULL behind the last */
-    const char *seeds; /* "1,2": a document for each, of the seed */
+    const char *role;    /* DENOISE */
+    char **word;         /* the command; NULL behind the last */
+    const char *weights; /* what of it a comparison of variants is about: the model that it gets, */
+    const char *options; /* and the variant's options; or NULL */
+    const char *seeds;   /* "1,2": a document for each, of the seed */
     const char
         *prompts; /* a file whose i-th line is the prompt of the i-th row, for the stage text */
 } foreign;

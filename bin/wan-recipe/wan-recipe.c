@@ -19,7 +19,8 @@
 #include "wan-recipe.h"
 
 static const char *text = "text", *directory = ".", *seeds, *keep, *stage_name, *role, *row_list;
-static const char *all, *variant, *prompts, *headers, *table, *record, *refused, *names;
+static const char *weights_word, *variant_options, *all, *variant, *prompts, *headers, *table,
+    *record, *refused, *names;
 static option_list abouts;
 static bool frames, latents, pairs;
 static const option options[] = {
@@ -34,6 +35,8 @@ static const option options[] = {
     {'s', "stage", OPTION_TEXT, &stage_name, 0, 0, true},
     {'k', "role", OPTION_TEXT, &role, 0, 0, true},
     {'r', "rows", OPTION_TEXT, &row_list, 0, 0, true},
+    {0, "weights", OPTION_TEXT, &weights_word, 0, 0, true},
+    {0, "options", OPTION_TEXT, &variant_options, 0, 0, true},
     {'p', "prompts", OPTION_TEXT, &prompts, 0, 0, true},
     {0, "headers", OPTION_TEXT, &headers, 0, 0, true},
     {0, "table", OPTION_TEXT, &table, 0, 0, true},
@@ -122,12 +125,12 @@ static void do_current(char **word)
 
 static foreign command(char **word)
 {
-    return (foreign){needed(role, "-k ROLE"), word, seeds, prompts};
+    return (foreign){needed(role, "-k ROLE"), word, weights_word, variant_options, seeds, prompts};
 }
 
 static void do_record(char **word)
 {
-    foreign f = {"", word, NULL, NULL};
+    foreign f = {.role = "", .word = word};
     foreign_print(&f);
 }
 

@@ -25,6 +25,7 @@ static const struct {
     {TEXT, "input", "the prompt"},
     {LATENTS, "weights", "weights.%s"},
     {LATENTS, "steps", "STEPS"},
+    {LATENTS, "options", "options.%s"},
     {LATENTS, "guidance", "GUIDANCE"},
     {LATENTS, "shift", "SHIFT"},
     {LATENTS, "size", "SIZE"},
@@ -73,7 +74,8 @@ static char *name_of(const wanted *w, stage s, const char *member, const documen
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (NAMES[i].s == s && strcmp(NAMES[i].member, member) == 0)
             return strchr(NAMES[i].name, '%')
-                       ? new_format("weights.%s", variant ? variant : "the variant")
+                       ? new_format("%.*s%s", (int)strcspn(NAMES[i].name, "%"), NAMES[i].name,
+                                    variant ? variant : "the variant")
                        : new_format("%s", NAMES[i].name);
     return new_format("%s.%s", w->program[s], member);
 }

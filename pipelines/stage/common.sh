@@ -2,11 +2,11 @@
 #
 # The variables of an experiment (MODEL, OUT, SIZE, ...) come from make, exported. A command such as
 # DENOISE is words as the shell reads them, so that it may be a program with options.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
 set -euo pipefail
 export LC_ALL=C
 here=pipelines
-: "${BUILD:?}" "${OUT:?}"
+: "${BUILD:?}" "${OUT:?}" "${SEEDS:?}"
 
 # words ARRAY TEXT: the array gets the words of TEXT.
 words() { eval "$1=($2)"; }
@@ -31,10 +31,27 @@ commands() {
     words mp4 "${MP4:?}"
     words options "${OPTIONS-}"
     encode+=(-m "$MODEL" --negative-file "$NEGATIVE")
-    denoise+=(-m "${WEIGHTS-}" --size "$SIZE" --frames "$FRAMES" -s "$STEPS" -g "$GUIDANCE" -F "$SHIFT"
-        --progress "${options[@]}")
+    shared=("${denoise[@]}" --size "$SIZE" --frames "$FRAMES" -s "$STEPS" -g "$GUIDANCE" -F "$SHIFT")
+    denoise=("${shared[@]}" -m "${WEIGHTS-}" --progress "${options[@]}")
     decode+=(-m "$MODEL")
     mp4+=(-r "$FPS")
+}
+
+# shown < NAMES: on one line; of many the first, and how many more.
+shown() { awk 'NR <= 12 { line = line (NR > 1 ? " " : "") $0 } END { print line (NR > 12 ? " and " NR - 12 " more" : "") }'; }
+
+# foreign VERB ROLE OPTIONS -- WORD...: what is known of a command that is not ours. Of a sampler, the model
+# and the variant's options are said apart: they are what variants are compared for.
+foreign() {
+    local verb=$1 role=$2 given=()
+    shift 2
+    while [ "$1" != -- ]; do given+=("$1") && shift; done
+    shift
+    if [ "$role" = DENOISE ]; then
+        set -- "${shared[@]}"
+        given+=(--weights "$WEIGHTS" --options "${OPTIONS-}")
+    fi
+    "$BUILD/wan-recipe" "$verb" -k "$role" "${given[@]}" -- "$@"
 }
 
 # ---- recipes, nothing is made ----
@@ -47,7 +64,7 @@ recipes() {
     if ours "$program" "$@"; then
         set -- "$@" --recipe ${seeds:+-S "$seeds"}
     else
-        set -- "$BUILD/wan-recipe" foreign -k "$role" ${seeds:+-S "$seeds"} -- "$@"
+        set -- foreign foreign "$role" ${seeds:+-S "$seeds"} -- "$@"
     fi
     if ! "$@" < "$from" > "$to" 2> "$to.err"; then
         head -n 1 "$to.err" >&2
@@ -88,7 +105,7 @@ stamped() {
     if ours "$program" "$@"; then
         cat
     else
-        "$BUILD/wan-recipe" stamp -k "$role" -s "$stage" -r "$run/rows" -p "$run/prompts" -- "$@"
+        foreign stamp "$role" -s "$stage" -r "$run/rows" -p "$run/prompts" -- "$@"
     fi
 }
 
@@ -111,7 +128,7 @@ begin_run() {
     fi
     local label=$dir.$stage column=1
     if [ "$stage" = text ]; then label=text column=2; fi
-    echo "$label.${part##*/}:" $(cut -f $column <<< "$rows")
+    echo "$label.${part##*/}: $(cut -f $column <<< "$rows" | shown)"
     run=$("$here/run" begin "$OUT/$dir/runs" "$stage" "$part")
     echo "$rows" > "$run/rows"
 }
@@ -130,4 +147,19 @@ files() {
         if (at) file = substr(file, 1, at - 1) $2 substr(file, at + 2)
         print $column "\t" file
     }' "$run/rows"
+}
+
+# clear_runs DIR: the records of runs in OUT/DIR (text, or a variant) go of which no file is wanted any more.
+clear_runs() {
+    local dir=$1 wanted_files=$OUT/$1/wanted.files.part
+    if [ "$dir" = text ]; then
+        cat "$OUT"/*/rows 2> /dev/null |
+            awk -F '\t' -v dir="$OUT/text" '{ print $4 "\t" dir "/" $2 ".safetensors" }' || true
+    else
+        awk -F '\t' -v dir="$OUT/$dir" '{
+            print $5 "\t" dir "/" $1 ".latents.safetensors"
+            print $7 "\t" dir "/" $1 ".mp4"
+        }' "$OUT/$dir/rows"
+    fi > "$wanted_files"
+    "$here/run" clear "$OUT/$dir/runs" "$wanted_files"
 }

@@ -1,5 +1,5 @@
 # evaluation.sh: what the scripts of an evaluation share, behind common.sh.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
 eval_dir=$OUT/eval
 case ${MEASURE:?} in
 frames) ending=frames.safetensors film_stage=frames ;;

@@ -7,7 +7,7 @@
 #   make fuzz-minimize [TARGET=..]                    both become t/corpus, reduced
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
-FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record
+FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box
 
 # What of the programs a target parses with, beside common.
 FUZZED_config   = $(LOAD) $(filter-out %/wan-denoise.o,$(OBJECTS_wan-denoise)) \
