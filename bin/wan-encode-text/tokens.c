@@ -138,6 +138,7 @@ static void set_map(tokens *t, const void *map, size_t n, const char *where)
     free(model);
 }
 
+/* NULL: one that maps nothing. */
 static void set_map_text(tokens *t, const char *base64, const char *path)
 {
     size_t length = base64 ? strlen(base64) : 0;
@@ -146,7 +147,8 @@ static void set_map_text(tokens *t, const char *base64, const char *path)
     free(map);
 }
 
-static void read_normalizer(tokens *t, json_t *o, const char *path)
+/* Returns the text of its character map, NULL if it has none. */
+static const char *read_normalizer(tokens *t, json_t *o, const char *path)
 {
     json_t *list = json_object_get(o, "normalizers"), *one, *alone = NULL;
     const char *map = NULL;
@@ -168,9 +170,8 @@ static void read_normalizer(tokens *t, json_t *o, const char *path)
         else
             die("%s has a normalizer of type %.40s, which is not read", path, type);
     }
-    if (!t->model)
-        set_map_text(t, map, path);
     json_decref(alone);
+    return map;
 }
 
 static void read_metaspace(tokens *t, json_t *o)
@@ -216,22 +217,22 @@ static int32_t end_of(const tokens *t, const char *path)
 static void describe(tokens *t, const void *model, size_t n, const char *where, const char *path)
 {
     json_t *root = read_json(path), *said = json_object_get(root, "model");
-    size_t length, pieces = json_array_size(json_object_get(said, "vocab"));
-    if (model) {
-        const void *map = spiece_map(model, n, &length);
-        t->pieces = unigram_of_model(said, path, model, n);
-        set_map(t, map, length, where);
-    } else {
-        t->pieces = unigram_of_json(said, path);
-    }
+    size_t length = 0, pieces = json_array_size(json_object_get(said, "vocab"));
+    t->pieces = model ? unigram_of_model(said, path, model, n) : unigram_of_json(said, path);
     if (unigram_pieces(t->pieces) != pieces)
         warn("%s has %zu pieces, but %s has %zu: those of the latter are taken", path, pieces,
              where, unigram_pieces(t->pieces));
     read_added(t, json_object_get(root, "added_tokens"), path);
-    read_normalizer(t, json_object_get(root, "normalizer"), path);
     read_words(t, json_object_get(root, "pre_tokenizer"), path);
     snprintf(t->rule, sizeof t->rule, "tokenizer.json, %s byte fallback, %d added",
              unigram_has_fallback(t->pieces) ? "with" : "no", t->added);
+    t->end = t->end < 0 ? end_of(t, path) : t->end;
+    const char *base64 = read_normalizer(t, json_object_get(root, "normalizer"), path);
+    const void *map = model ? spiece_map(model, n, &length) : NULL;
+    if (model)
+        set_map(t, map, length, where);
+    else
+        set_map_text(t, base64, path);
     json_decref(root);
 }
 
@@ -249,26 +250,23 @@ static digest digest_of_both(const void *model, size_t n, const char *json)
 tokens *tokens_open(const void *model, size_t n, const char *where, const char *json)
 {
     tokens *t = new_bytes(sizeof *t);
-    tokenizer *own = NULL;
     t->end = -1;
+    t->digest = digest_of_both(model, n, json);
     if (model) {
-        const char *error = tokenizer_open(&own, model, n);
+        const char *error = tokenizer_open(&t->model, model, n);
         if (error)
             die("cannot read %s: %s", where, error);
-        t->end = tokenizer_end(own);
+        t->end = tokenizer_end(t->model);
     }
-    t->digest = digest_of_both(model, n, json);
-    if (json) {
-        describe(t, model, n, where, json);
-        t->end = t->end < 0 ? end_of(t, json) : t->end;
-        if (own)
-            tokenizer_close(own);
-    } else {
-        t->model = own;
+    if (!json) {
         snprintf(t->rule, sizeof t->rule, "sentencepiece");
+        if (t->end < 0)
+            die("%s has no end token", where);
+        return t;
     }
-    if (t->end < 0)
-        die("%s has no end token", where);
+    tokenizer_close(t->model); /* with a tokenizer.json only its pieces and its map count */
+    t->model = NULL;
+    describe(t, model, n, where, json);
     return t;
 }
 

@@ -168,8 +168,8 @@ static entry read_tensor(cursor *c)
     for (int i = (int)rank; i-- > 0;) {
         uint64_t n = number(c, 8);
         dim[i] = (int64_t)n;
-        if (n > INT64_MAX / 512 || __builtin_mul_overflow(count, dim[i], &count) ||
-            count > INT64_MAX / 512)
+        if (n > INT64_MAX / 512 || __builtin_mul_overflow(count, n ? dim[i] : 1, &count) ||
+            count > INT64_MAX / 512) /* whatever the order, and beside a dimension of zero */
             die("%s: '%s' is too large: the product of its dimensions overflows", c->where, e.name);
     }
     tensor_type type = type_of(c, e.name, number(c, 4));

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -69,10 +70,11 @@ static size_t find(const void *p)
     return i;
 }
 
-static void hold(void *p, size_t bytes, held_kind kind)
+/* Digests are computed by several threads, which allocate. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void hold_locked(void *p, size_t bytes, held_kind kind)
 {
-    if (!p || !counting)
-        return;
     if (taken_count == MOST_TAKEN)
         fuzz_broken("an input calls the allocator less than four million times");
     taken[taken_count++] = p;
@@ -83,11 +85,20 @@ static void hold(void *p, size_t bytes, held_kind kind)
         fuzz_broken("an input takes less than 100 MB");
 }
 
+static void hold(void *p, size_t bytes, held_kind kind)
+{
+    if (!p || !counting)
+        return;
+    pthread_mutex_lock(&lock);
+    hold_locked(p, bytes, kind);
+    pthread_mutex_unlock(&lock);
+}
+
 /* The entries behind p move up where they would not be found any more. */
-static void let_go(const void *p)
+static void let_go_locked(const void *p)
 {
     size_t gap = find(p);
-    if (!p || !table[gap].at)
+    if (!table[gap].at)
         return;
     held_count--;
     held_bytes -= table[gap].kind == MEMORY ? table[gap].bytes : 0;
@@ -101,6 +112,15 @@ static void let_go(const void *p)
         table[i].at = NULL;
         gap = i;
     }
+}
+
+static void let_go(const void *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&lock);
+    let_go_locked(p);
+    pthread_mutex_unlock(&lock);
 }
 
 static void give_back(held h)
