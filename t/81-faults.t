@@ -85,6 +85,7 @@ tried() {
     run "$_program" timeout -s KILL 30 "$@" >out 2>err
     _status=$?
     tries=$((tries + 1))
+    case $_status:$_what in 137:kill*) kills=$((kills + 1)) ;; esac
     case $_status:$(wc -l <err):$_what in
     1:1:* | 2:2:* | 137:*:kill*) ;;
     0:*:closed-stdout) [ ! -s right.out ] || wrong="$wrong $_what: exit 0;" ;;
@@ -102,6 +103,7 @@ tried() {
 
 # ---- all programs ----
 
+kills=0
 for directory in "$ROOT"/bin/*/; do
     program=$(basename "$directory") wrong='' tries=0
     rm -rf files right.files aside right.aside && mkdir files aside
@@ -133,4 +135,7 @@ for directory in "$ROOT"/bin/*/; do
     run "$program" >out 2>err && same
     ok $? "$program: and then does what it did"
 done
+[ $kills -gt 0 ]
+ok $? "programs are killed while they work"
+comment "$kills times"
 done_testing
