@@ -75,7 +75,7 @@ run() {
 same() { cmp -s out right.out && diff -r files right.files && diff -r aside right.aside; } >/dev/null
 
 # A library ended the program in its own way: it could not start its threads.
-in_library() { grep -qE 'OpenBLAS blas_thread_init|^libgomp: ' err; }
+in_library() { grep -qE 'OpenBLAS blas_thread_init|^libgomp: |^OMP: Error ' err; }
 
 # tried PROGRAM WHAT WRAPPER...: one fault; `wrong` gets a word if it was not survived
 tried() {
