@@ -1,7 +1,7 @@
 # Text-to-video as small filters.
 #
 #   make [DEVICE=cpu|cuda]    programs in build/$(DEVICE); cuda where there are nvcc and a GPU
-#   make deps                 install what is needed (Debian 12, Ubuntu 24.04)
+#   make deps                 install what is needed (Debian 12 and 13, Ubuntu 24.04)
 #   make check                the tests (TAP, through prove; t/README.md); SANITIZE=1: under
 #                             AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer, in
 #                             build/cpu-sanitize
@@ -107,10 +107,12 @@ $(O)/bin/%.o: bin/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -I$(O)/usage $(call flags,jansson libpcre2-8 libutf8proc) -c -o $@ $<
 
+# Not its --cflags, for which Debian 13's pkg-config wants protobuf-lite.
+SENTENCEPIECE = $(addprefix -I,$(shell pkg-config --variable=includedir sentencepiece))
+
 $(O)/bin/%.o: bin/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -Wall -Wextra $(call flags,sentencepiece) -MMD -MP \
-	    -c -o $@ $<
+	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -Wall -Wextra $(SENTENCEPIECE) -MMD -MP -c -o $@ $<
 
 # ---- programs: all of bin/NAME/, common, and for the models the kernels ----
 
