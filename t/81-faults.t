@@ -33,6 +33,7 @@ pair-check -q -d variant e/eval/a e/eval/b >e/eval/a_vs_b/pairs.tsv
 # start.
 mkdir bin
 for tool in ffmpeg ffprobe; do
+    have $tool || continue
     printf '#!/bin/sh\nulimit -v unlimited\nexec %s "$@"\n' "$(command -v $tool)" >bin/$tool
     chmod +x bin/$tool
 done
@@ -106,6 +107,9 @@ tried() {
 kills=0
 for directory in "$ROOT"/bin/*/; do
     program=$(basename "$directory") wrong='' tries=0
+    case $program in frames2mp4 | mp42frames | tensor-view)
+        have ffmpeg || { skip "there is no ffmpeg" "$program"; continue; } ;;
+    esac
     rm -rf files right.files aside right.aside && mkdir files aside
     began=$(date +%s%N)
     run "$program" >right.out 2>err
