@@ -99,8 +99,6 @@ $(if $(UNREAD),$(error nothing reads $(firstword $(UNREAD)): did you mean $(shel
     printf '%s\n' $(VARIABLES) DEVICE PREFIX $(foreach p,$(PATTERNS),$(p)$(lastword $(subst ., ,$(firstword $(UNREAD))))) \
     | pipelines/nearest $(call quote,$(firstword $(UNREAD))))?))
 
-include $(dir $(lastword $(MAKEFILE_LIST)))many.mk
-
 # ---- what is asked for ----
 
 # There are makes one below the other. The first sees that the programs are there, takes the lock of OUT
@@ -113,6 +111,8 @@ MADE   := $(filter $(KNOWN) $(KNOWN:%=%.latents) text videos,$(MAKECMDGOALS))
 ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter \
               videos experiment sweep plan,$(MAKECMDGOALS)),$(VARIANTS)))
 EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report,$(MAKECMDGOALS))
+
+include pipelines/many.mk
 
 # What would be made with a model is checked before.
 ifneq ($(ASKED)$(filter text,$(MAKECMDGOALS)),)

@@ -182,7 +182,10 @@ ended() { # PATTERN NAME: they end by themselves, in time, with one line
     tensor-info out > /dev/null 2>&1
     is $? 1 "$2: what was written does not pass as whole"
 }
-running() { until [ -s out ]; do sleep 0.05; done; sleep 0.2; } # steps are being made
+running() { # until steps are being made, or it has ended
+    until [ -s out ] || ! kill -0 $pid 2> /dev/null; do sleep 0.05; done
+    sleep 0.2
+}
 mkfifo fifo
 for r in 0 1 3; do
     [ $r -lt $n4 ] || continue

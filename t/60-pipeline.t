@@ -49,15 +49,17 @@ is "$(find "$out" -newer "$TMP/now" -name '*.mp4' | sort | sed 's/.*dataset.//' 
 
 # ---- interrupted ----
 out=$TMP/interrupted
+times=0
 for delay in 0.05 0.2 0.4 0.7 1; do
-    make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL="$model" PROMPTS="$TMP/prompts.txt" SEEDS='1 2' SIZE=64x48 \
-        FRAMES=5 STEPS=2 videos >/dev/null 2>&1 &
-    sleep $delay
-    kill -INT $! 2>/dev/null
-    wait $! 2>/dev/null
+    interrupted $delay make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL="$model" \
+        PROMPTS="$TMP/prompts.txt" SEEDS='1 2' SIZE=64x48 FRAMES=5 STEPS=2 videos
+    [ $? -ne 130 ] || times=$((times + 1))
 done
+[ $times -ge 2 ]
+ok $? "make is interrupted while it works"
+comment "$times times of 5"
 videos "$out" videos
-ok $? "interrupted five times, make goes on"
+ok $? "and then goes on"
 same=0
 for f in "$TMP"/dataset/fp16/*.mp4; do
     cmp -s "$f" "$out/fp16/$(basename "$f")" && same=$((same + 1))

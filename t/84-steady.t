@@ -46,7 +46,10 @@ for directory in "$ROOT"/bin/*/; do
     evalreport | experiment-record | pair-* | tensor-pick | tensor-view | wan-quantize) continue ;; # one document
     esac
     n=$many
-    case $program in frames2mp4 | mp42frames) n=60 ;; esac # an ffmpeg each
+    case $program in frames2mp4 | mp42frames) # an ffmpeg each
+        n=60
+        have ffmpeg || { skip "there is no ffmpeg" "$program"; continue; } ;;
+    esac
     rm -rf made && mkdir made
     run "$program" $few --stats few >/dev/null 2>err
     status=$?

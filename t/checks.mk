@@ -95,7 +95,7 @@ THREADED = $(PROGRAMS:%=build/threads/%) $(UNIT:$(O)/%=build/threads/%) build/th
 
 check-threads:
 	$(MAKE) DEVICE=cpu O=build/threads CC=clang CXX=clang++ \
-	    CFLAGS='-g -O1 -fsanitize=thread -Wno-pass-failed' $(THREADED)
+	    CFLAGS='-g -O1 -fsanitize=thread' $(THREADED)
 	t/races/check build/threads
 
 $(O)/t/races/%: t/races/%.c

@@ -105,6 +105,16 @@ todo() {
     echo "${_not}ok $tests - $3 # TODO $2"
 }
 
+# interrupted SECONDS COMMAND...: what Ctrl-C does to it after that time: SIGINT for it and all that it
+# started. Its status: 130 if that ended it. (A script's commands behind & ignore SIGINT.)
+interrupted() {
+    _after=$1; shift
+    setsid env --default-signal=INT "$@" >/dev/null 2>&1 &
+    sleep "$_after"
+    kill -s INT -- "-$!" 2>/dev/null
+    wait $! 2>/dev/null
+}
+
 have() { command -v "$1" >/dev/null; }
 
 skip_all() { echo "1..0 # SKIP $*"; exit 0; }

@@ -123,7 +123,7 @@ VECTORISED static void find_places(guess *g, const float *flow, int64_t y, int64
 #pragma omp simd
     for (int32_t x = 0; x < width; x++) {
         float px = (float)x + u[x], py = top + v[x];
-        float in = (px >= 0) & (px < right) & (py >= 0) & (py < bottom) ? 1.0f : 0.0f;
+        float in = ((px >= 0) & (px < right) & (py >= 0) & (py < bottom)) ? 1.0f : 0.0f;
         px = in > 0 ? px : 0;
         py = in > 0 ? py : 0;
         int32_t ix = (int32_t)px, iy = (int32_t)py;

@@ -49,7 +49,7 @@ LONGEST ?= 65536
 
 CLANG = $(MAKE) DEVICE=cpu O=build/fuzz CC=clang CXX=clang++ FUZZMAIN= \
         CFLAGS='-g -O1 -fsanitize=address,undefined -fno-sanitize=vptr \
-               -fno-sanitize-recover=all -Wno-pass-failed $(1)'
+               -fno-sanitize-recover=all $(1)'
 # Leaks are fuzz.c's: LeakSanitizer would count what a library still held when a parser died. What is
 # freed is kept from use for 8 MB and not for 256, which fit no cache.
 FUZZASAN    = ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8
