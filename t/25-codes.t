@@ -59,6 +59,10 @@ close_to "torchao's int8 is near the model" --rel 0.02 out:cond plain:cond
 cp out export
 model wan-torchao.pth "I8"
 close_to "its subclasses and its export are one" --same 1 out:cond export:cond
+tensor-pick -k 'x={"_type": "Int8Tensor", "_data": {"act_quant_kwargs": {"_type": "x"}}}' wan-torchao.safetensors >w8a8.safetensors
+wan-denoise -m w8a8.safetensors --forward 500 <in >out 2>err
+is "$(cat err)" "wan-denoise: warning: w8a8.safetensors was made for activations of 8 bits too: here they stay in 16 or 32" \
+    "what torchao made for activations of 8 bits is said"
 echo "3 5 7 1" | wan-encode-text -m umt5.gguf --token-ids -n 1 >out
 wan-quantize -q -t fp32 -m umt5.gguf >expanded.safetensors
 echo "3 5 7 1" | wan-encode-text -m expanded.safetensors --token-ids -n 1 >whole

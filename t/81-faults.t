@@ -21,6 +21,10 @@ cat text text >texts
 frames2mp4 a.mp4 <one
 printf 'a red fox\nsnow\n' >prompts
 : >nothing
+for file in wan.safetensors lora-kohya.safetensors; do
+    gzip -dc "$ROOT/fixtures/layouts/$file.gz" >$file
+done
+cp "$ROOT/fixtures/layouts/config.json" .
 mkdir -p e/eval/a e/eval/b e/a e/b aside
 for variant in a b; do
     tensor-pick -k "variant=$variant" one | tensor-info -j >"e/eval/$variant/01.json"
@@ -68,6 +72,7 @@ run() {
     tensor-view) "$@" tensor-view -q -o files/view.png <one ;;
     wan-denoise) "$@" wan-denoise -q -m "$model" -s 1 --size 64x64 --frames 5 <texts ;;
     wan-encode-text) "$@" wan-encode-text -q -m "$model" -n bad <prompts ;;
+    wan-merge) "$@" wan-merge -q -m wan.safetensors -l lora-kohya.safetensors:0.75 <nothing ;;
     wan-quantize) "$@" wan-quantize -q -t w8a16 -m "$model" <nothing ;;
     wan-recipe) "$@" wan-recipe measured --table 'aside/%j.motion.tsv' -a 'e/eval/a/%j.json' --record record --pairs --names names <motion ;;
     wan-vae-decode) "$@" wan-vae-decode -m "$model" <latents ;;

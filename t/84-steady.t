@@ -43,7 +43,7 @@ few=20 many=200
 for directory in "$ROOT"/bin/*/; do
     program=$(basename "$directory")
     case $program in
-    evalreport | experiment-record | pair-* | tensor-pick | tensor-view | wan-quantize) continue ;; # one document
+    evalreport | experiment-record | pair-* | tensor-pick | tensor-view | wan-merge | wan-quantize) continue ;; # one document
     esac
     n=$many
     case $program in frames2mp4 | mp42frames) # an ffmpeg each

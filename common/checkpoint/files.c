@@ -132,6 +132,22 @@ static void add_items(weights *w, int file_index)
     }
 }
 
+/* torchao's metadata say of each tensor what it was made for. */
+static bool for_narrow_activations(const document *d)
+{
+    for (int i = 0; i < d->keys; i++) {
+        if (strncmp(d->key[i].value, "{\"_type\"", 8) != 0)
+            continue;
+        json_t *o = json_loads(d->key[i].value, 0, NULL);
+        bool narrow =
+            json_is_object(json_object_get(json_object_get(o, "_data"), "act_quant_kwargs"));
+        json_decref(o);
+        if (narrow)
+            return true;
+    }
+    return false;
+}
+
 static void add_index(weights *w, int file_index);
 
 /* Opens one file, already in w->file, and all that it names. key: of a model within a .pth, or NULL
@@ -160,6 +176,8 @@ static void add_file(weights *w, char *path, int fd, bool may_be_index, const ch
         add_index(w, i);
         return;
     }
+    if (f->p ? pth_narrow_activations(f->p) : for_narrow_activations(&f->d))
+        warn("%s was made for activations of 8 bits too: here they stay in 16 or 32", path);
     add_items(w, i);
 }
 

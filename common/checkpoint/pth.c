@@ -253,6 +253,7 @@ pth *pth_open(const void *bytes, size_t n, const char *where, const char *key)
 int pth_count(const pth *p) { return p->items; }
 const char *pth_name(const pth *p, int i) { return p->item[i].name; }
 tensor pth_shape(const pth *p, int i) { return p->item[i].shape; }
+bool pth_narrow_activations(const pth *p) { return p->narrow_activations; }
 
 /* ---- data ---- */
 

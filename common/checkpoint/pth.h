@@ -18,7 +18,8 @@ bool pth_is_legacy(const void *bytes, size_t n);
 pth *pth_open(const void *bytes, size_t n, const char *where, const char *key);
 int pth_count(const pth *p);
 const char *pth_name(const pth *p, int i);
-tensor pth_shape(const pth *p, int i); /* without data */
+tensor pth_shape(const pth *p, int i);     /* without data */
+bool pth_narrow_activations(const pth *p); /* torchao says that they were of 8 bits */
 /* Contiguous and aligned: a view of the bytes where they are so, else a copy that p keeps. */
 tensor pth_tensor(pth *p, int i);
 void pth_close(pth *p);

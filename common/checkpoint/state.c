@@ -348,6 +348,4 @@ void state_read(pth *p, pickle_value root, const char *key)
     for (int64_t i = 0; i < pickle_length(state); i++)
         if (state_is_tensor(state.u.node->item[2 * i + 1]))
             add_any(p, "", state.u.node->item[2 * i], state.u.node->item[2 * i + 1]);
-    if (p->narrow_activations)
-        warn("%s was made for activations of 8 bits too: here they stay in 16 or 32", p->where);
 }
