@@ -71,6 +71,28 @@ like "$(tensor-info --names expanded.safetensors | sort | tr '\n' ' ')" \
     "blocks.0.attn.k.weight *blocks.0.pos_embedding.embedding.weight norm.weight token_embedding.weight " \
     "with Wan's names"
 
+umt5_names() { # umt5.gguf's tensors by Wan's names
+    tensor-info --names umt5.gguf | sed 'h
+        s/^token_embd/token_embedding/; s/^enc.output_norm/norm/; s/^enc.blk.\([0-9]*\)\./blocks.\1./
+        s/attn_norm/norm1/; s/ffn_norm/norm2/; s/attn_rel_b/pos_embedding.embedding/; s/attn_\([qkvo]\)/attn.\1/
+        s/ffn_gate/ffn.gate.0/; s/ffn_up/ffn.fc1/; s/ffn_down/ffn.fc2/
+        x; G; s/\(.*\)\n\(.*\)/umt5.gguf:\1=\2/'
+}
+tensor-pick -t F32 $(umt5_names) >named
+tensor-diff named expanded.safetensors >diff
+ok $? "each under the name that it has there"
+
+# Scales differ from row to row.
+wan-quantize -q -t w8a16 -l all -m "$ROOT/fixtures/random" >rows.safetensors
+wan-quantize -q -t fp32 -m rows.safetensors >back.safetensors
+for name in blocks.0.ffn.0 blocks.1.self_attn.o text_embedding.0; do
+    close_to "$name, from 8 bits back to F32" --rel 0.01 back.safetensors:$name.weight \
+        "$ROOT/fixtures/random/diffusion_pytorch_model.safetensors:$name.weight"
+done
+wan-denoise -m rows.safetensors --forward 500 <in >out
+wan-denoise -m back.safetensors --dtype fp32 --forward 500 <in >whole
+close_to "and computes the same" $(exact 2e-3) out:cond whole:cond
+
 # The codes of one weight beside floats of others: q alone in 8 bits.
 others() { # FILE..: the plain model's tensors that they do not have, and theirs
     tensor-info --names "$@" | sort >have

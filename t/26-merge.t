@@ -74,6 +74,15 @@ echo '{"peft_type": "LORA", "r": 4, "lora_alpha": 2}' >peft/adapter_config.json
 merge peft/lora out
 tensor-diff -s 1 out reference >diff
 ok $? "but adapter_config.json may say it"
+echo '{"peft_type": "LORA", "r": 4, "lora_alpha": 1, "use_rslora": true}' >peft/adapter_config.json
+merge peft/lora out
+tensor-diff -s 1 out reference >diff
+ok $? "by the root of the rank, too"
+echo '{"peft_type": "LORA", "r": 4, "lora_alpha": 7, "alpha_pattern":
+    {"q": 2, "k": 2, "v": 2, "o": 2, "ffn.0": 2, "ffn.2": 2}}' >peft/adapter_config.json
+merge peft/lora out
+tensor-diff -s 1 out reference >diff
+ok $? "and for each module its own"
 tensor-pick -k 'lora_adapter_metadata={"transformer.r": 4, "transformer.lora_alpha": 2}' lora >said
 merge said out
 tensor-diff -s 1 out reference >diff

@@ -100,6 +100,11 @@ sed 's/"prepend_scheme": "always"/"prepend_scheme": "first"/' "$H/tokenizer.json
 ids_by "a blank before the first word alone" ids.first.txt
 sed 's/"[lr]strip": false/"rstrip": true, "lstrip": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
 ids_by "added tokens that take white space along" ids.strip.txt
+for side in left right; do # where words are not cut at white space before, it shows
+    tr -d '\n' <"$H/tokenizer.json" | sed 's/{ *"type": "WhitespaceSplit" *},//
+        s/"'${side%"${side#?}"}'strip": false/"'${side%"${side#?}"}'strip": true/g' >"$TMP/json/tokenizer.json"
+    ids_by "those that take it on the $side, by Metaspace alone" ids.$side.txt
+done
 sed 's/"single_word": false/"single_word": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
 ids_by "added tokens that are whole words" ids.word.txt
 cp "$H/tokenizer.json" "$TMP/json"

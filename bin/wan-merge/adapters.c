@@ -175,10 +175,10 @@ static double by_pattern(json_t *patterns, const char *key, double otherwise)
     json_t *v;
     json_object_foreach(patterns, pattern, v)
     {
-        const char *at = strstr(key, pattern);
         size_t n = strlen(pattern);
-        if (at && (at == key || at[-1] == '.') && (at[n] == '.' || at[n] == 0) && json_is_number(v))
-            return json_number_value(v);
+        for (const char *at = key; n && (at = strstr(at, pattern)); at++)
+            if ((at == key || at[-1] == '.') && (at[n] == '.' || !at[n]) && json_is_number(v))
+                return json_number_value(v);
     }
     return otherwise;
 }
