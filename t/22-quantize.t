@@ -172,4 +172,17 @@ fails 2 "*--scale-type is f32 or weight, not 'f16'*" "another scale type" wan-qu
 fails 2 "*--all-linears is --layers all*" "both" wan-quantize -t w8a16 --all-linears --layers all -m "$model"
 fails 2 "*go with -t w8a16*" "--divide alone" wan-quantize -t fp16 --divide -m "$model"
 
+# F64, which PyTorch's trainers leave now and then.
+header='{"a.weight":{"dtype":"F64","shape":[1,1],"data_offsets":[0,8]}}'
+wide() { # BYTES
+    printf "\\$(printf %03o ${#header})\\0\\0\\0\\0\\0\\0\\0%s$1" "$header" >"$TMP/wide"
+}
+wide '\0\0\0\0\0\0\370\077'
+is "$(wan-quantize -q -t fp16 -m "$TMP/wide" | tensor-info -j -v | grep -c '"F16".*"min":1.5')" 1 "1.5 in F64 becomes F16"
+wide '\0\0\0\0\0\152\370\100'
+fails 1 "*a.weight in *wide has values that fp16 cannot hold; bf16 can" "100,000 does not" \
+    wan-quantize -q -t fp16 -m "$TMP/wide"
+wide '\0\0\0\0\0\0\360\177'
+fails 1 "*a.weight in *wide has values that are not finite" "nor does infinity" \
+    wan-quantize -q -t bf16 -m "$TMP/wide"
 done_testing

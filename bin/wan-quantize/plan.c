@@ -137,8 +137,6 @@ static void survey(weights *w, plan *p, const target *to)
     if (p->to == TENSOR_TYPES || (!codes_readable(t.type) && p->to == t.type))
         return;
     fetch(w, p);
-    if (t.type == F64)
-        return;
     int64_t rows = t.rank ? t.dim[0] : 1, n = plan_rows_in(p, ROOM);
     int64_t width = rows ? tensor_count(t) / rows : 0;
     float *room = codes_readable(t.type) ? NULL : new_bytes((size_t)(n * width) * 4);
@@ -147,7 +145,11 @@ static void survey(weights *w, plan *p, const target *to)
         tensor part = plan_rows(p, row, n, room);
         if (p->scale) {
             finite &= code_scales(p->scale + row, part, to->rule);
-        } else if (codes_readable(part.type)) {
+        } else {
+            if (part.type == F64) {
+                host_convert(tensor_of(room, F32, n, width), part);
+                part = tensor_of(room, F32, n, width);
+            }
             float most = absmax(part);
             finite &= most <= 0x1.fffffep127f;
             fits &= p->to != F16 || most < 65520.0f; /* from there on F16 is infinite */
