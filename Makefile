@@ -155,7 +155,7 @@ $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
 	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) $(call libs,check) $(COMMONLIBS)
 
-$(O)/t/bench/random-model: t/bench/random-model.c $(COMMON)
+$(O)/t/bench/random-model $(O)/t/bench/recode: $(O)/t/bench/%: t/bench/%.c $(COMMON)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(COMMONLIBS)
 

@@ -18,7 +18,7 @@
 #include "layouts.h"
 #include "table.h"
 
-enum { MOST_NUMBERS = 4, LONGEST = 512 };
+enum { MOST_NUMBERS = 4, MOST_NUMBER = 99999, LONGEST = 512 };
 
 /* ---- names ---- */
 
@@ -41,7 +41,9 @@ static bool match_loosely(const char *pattern, const char *name, matched *m, boo
             char *end;
             if (!isdigit((unsigned char)*name) || m->n == MOST_NUMBERS)
                 return false;
-            m->number[m->n++] = strtol(name, &end, 10);
+            m->number[m->n] = strtol(name, &end, 10);
+            if (m->number[m->n++] > MOST_NUMBER)
+                return false;
             name = end;
         } else if (*pattern != *name && !(loose && *pattern == '.' && *name == '_')) {
             return false;
