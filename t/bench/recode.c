@@ -5,7 +5,8 @@
 **     recode Q8_0|Q4_K FILE > model.gguf        recode F8_E4M3 FILE > model.safetensors
 **
 ** Codes are near their weights, not the nearest: a group's scale is that of its extremes, and fp8 is
-** rounded by the upper half of a float. Everything else is stored as it was.
+** rounded by the upper half of a float. Everything else is F32 in GGUF, as its makers have it, and
+** as it was beside fp8.
 */
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ static tensor_type to;
 static tensor_type stored_type(const char *name, tensor t)
 {
     bool linear = strncmp(name, "blocks.", 7) == 0 && t.rank == 2 && strstr(name, ".weight");
-    return linear && t.dim[1] % type_block(to) == 0 ? to : t.type;
+    return linear && t.dim[1] % type_block(to) == 0 ? to : type_block(to) > 1 ? F32 : t.type;
 }
 
 /* ---- blocks ---- */
@@ -147,14 +148,16 @@ static void put_tensor(weights *w, int i)
 {
     const char *name = weights_name(w, i);
     tensor t = weights_any(w, name);
+    tensor s = tensor_make(NULL, stored_type(name, t), t.rank, t.dim);
     float scale;
-    if (stored_type(name, t) == t.type) {
-        put(t.data, tensor_bytes(t));
+    if (s.type == to) {
+        s.data = coded(t, &scale);
     } else {
-        tensor c = tensor_make(coded(t, &scale), to, t.rank, t.dim);
-        put(c.data, tensor_bytes(c));
-        free(c.data);
+        s.data = new_bytes(tensor_bytes(s));
+        host_convert(s, t);
     }
+    put(s.data, tensor_bytes(s));
+    free(s.data);
     weights_done(t);
 }
 
