@@ -198,7 +198,7 @@ demo: all
 # ---- installation ----
 
 APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libxxhash-dev libsentencepiece-dev \
-      libpcre2-dev libutf8proc-dev libopenblas-dev check
+      libpcre2-dev libutf8proc-dev libopenblas-dev check locales
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 deps:

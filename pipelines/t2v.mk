@@ -82,7 +82,7 @@ refuse = $(if $(strip $(1)),$(error $(2)))
 quote = '$(subst ','\'',$(1))'
 
 # $(call own,NAME): refuses a directory that make would read in its own way.
-strange = $(shell printf %s $(call quote,$($(1))) | tr -d 'A-Za-z0-9._/+,@\200-\377-')
+strange = $(shell printf %s $(call quote,$($(1))) | LC_ALL=C tr -d 'A-Za-z0-9._/+,@\200-\377-')
 own = $(call refuse,$(if $(strip $($(1))),,none),$(1) is empty: it is the directory of the experiment) \
       $(call refuse,$(word 2,$($(1))),$(1)='$($(1))' has a space$(comma) which make cannot carry) \
       $(if $(call strange,$(1)),$(error $(1)='$($(1))' may have letters$(comma) digits and ._/+,@- only))
@@ -90,10 +90,10 @@ own = $(call refuse,$(if $(strip $($(1))),,none),$(1) is empty: it is the direct
 # A variable that nothing reads is a slip: STEP=20 would make 50 steps. What is read is in the table
 # `variables`, or stands in brackets behind a dollar in one of the makefiles.
 PATTERNS  := weights. options. needs. differs.
-VARIABLES := $(filter-out %.NAME,$(shell sed -n '/^[A-Za-z]/s/	.*//p' pipelines/variables))
+VARIABLES := $(filter-out %.NAME,$(shell LC_ALL=C sed -n '/^[A-Za-z]/s/	.*//p' pipelines/variables))
 GIVEN     := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $(v))),$(v)))
 UNKNOWN   := $(if $(LEVEL),,$(filter-out $(VARIABLES) $(PATTERNS:%=%%) MAKE%,$(GIVEN)))
-UNREAD    := $(if $(UNKNOWN),$(filter-out $(shell grep -ohE '[$$][(][A-Za-z_]+[):]|^if(n?)def [A-Z]+' Makefile \
+UNREAD    := $(if $(UNKNOWN),$(filter-out $(shell LC_ALL=C grep -ohE '[$$][(][A-Za-z_]+[):]|^if(n?)def [A-Z]+' Makefile \
                  pipelines/*.mk t/*.mk t/*/*.mk | sed 's/^if.* //' | tr -d '$$():'),$(UNKNOWN)))
 $(if $(UNREAD),$(error nothing reads $(firstword $(UNREAD)): did you mean $(shell \
     printf '%s\n' $(VARIABLES) DEVICE PREFIX $(foreach p,$(PATTERNS),$(p)$(lastword $(subst ., ,$(firstword $(UNREAD))))) \

@@ -51,7 +51,11 @@ for language in de_DE.UTF-8 tr_TR.UTF-8; do
     rm -rf "$TMP/there"
     cp -r "$out" "$TMP/there"
     rm -r "$TMP/there"/*.csv "$TMP/there/eval"
-    LOCPATH=$TMP/locales LANG=$language LC_ALL=$language run "$TMP/there" experiment CLIP="$TMP/clip"
+    (
+        export LOCPATH=$TMP/locales LANG=$language
+        export LC_ALL=$language
+        run "$TMP/there" experiment CLIP="$TMP/clip"
+    )
     is "$(tables "$TMP/there")" "$(tables "$out")" "the same tables in $language"
 done
 
