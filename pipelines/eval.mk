@@ -68,9 +68,7 @@ no-clip:
 
 define compared
 $(2).check:
-	@mkdir -p $(OUT)/eval/$(2)
-	@$(BUILD)/pair-check $(differs.$(1):%=-d %) --names $(OUT)/eval/names $(OUT)/eval/$(REFERENCE) $(OUT)/eval/$(1) \
-	| pipelines/write-if-changed $(OUT)/eval/$(2)/pairs.tsv
+	@pipelines/stage/pairs $(2) $(REFERENCE) $(1) '$(differs.$(1))'
 $(2).diff:
 	@pipelines/stage/measure diff $(2) $(REFERENCE) $(1)
 endef

@@ -20,7 +20,7 @@ RUN    ?=
 SBATCH ?= --gpus=1
 CHUNK  ?= $(if $(RUN)$(filter sweep,$(MAKECMDGOALS)),16,1000)
 CARDS  := $(or $(words $(subst $(comma), ,$(GPUS))),1)
-export SBATCH CARDS
+export SBATCH CARDS RUN GPUS
 
 # $(call again,COMMAND): COMMAND; with RUN, once more if it fails.
 again = $(1) $(if $(RUN),|| { echo '$@: what failed is made once more' >&2; $(1); })

@@ -30,9 +30,10 @@ for variant in a b; do
     tensor-pick -k "variant=$variant" one | tensor-info -j >"e/eval/$variant/01.json"
 done
 flowmag --recipe >record
+cp one one02
 flowmag --per-pair <one >motion
 echo 02 >names
-tensor-pick -k variant=a one | tensor-info -j | wan-recipe about -a e/eval/a/02.json --record record one
+tensor-pick -k variant=a one | tensor-info -j | wan-recipe about --table one%j -a e/eval/a/%j.json --record record --names names >/dev/null
 mkdir -p e/eval/a_vs_b
 pair-check -q -d variant e/eval/a e/eval/b 01 >e/eval/a_vs_b/pairs.tsv
 "$ROOT/t/sample-experiment" report 2 4 fp16 w8a16 </dev/null

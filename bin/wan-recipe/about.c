@@ -52,6 +52,18 @@ void about_free(about *a)
     *a = (about){0};
 }
 
+char *next_name(FILE *f)
+{
+    char *name = NULL;
+    size_t room = 0;
+    if (getline(&name, &room, f) < 0) {
+        free(name);
+        return NULL;
+    }
+    name[strcspn(name, "\n")] = 0;
+    return name;
+}
+
 /* What a file says, as a text; "" for NULL. To be freed. */
 static char *text_of(const char *path)
 {
@@ -68,22 +80,40 @@ static char *text_of(const char *path)
     return text;
 }
 
-void about_keep(const char *to, const char *file, const char *record)
+static void keep_line(json_t *all, const char *to, const char *file, const char *reader)
 {
-    json_error_t error;
-    json_t *all = json_loadf(stdin, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(all))
-        die("standard input is no line of tensor-info --json: %s", error.text);
-    char *reader = text_of(record), *part = new_format("%s.part", to);
+    char *part = new_format("%s.part", to);
+    json_object_del(all, "file"); /* how it came is not about the video */
+    json_object_del(all, "document");
     json_object_set_new(all, "content", json_string(file_digest(file).hex));
     json_object_set_new(all, "reader", json_string(reader));
     FILE *f = fopen(part, "w");
     if (!f || json_dumpf(all, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0 ||
         fputc('\n', f) < 0 || fclose(f) != 0 || rename(part, to) != 0)
         die_errno("cannot write %s", to);
-    free(reader);
     free(part);
-    json_decref(all);
+}
+
+int about_keep(const char *to, const char *file, const char *record, const char *names)
+{
+    int n = 0;
+    char *reader = text_of(record), *name;
+    FILE *list = fopen(names, "r");
+    if (!list)
+        die_errno("cannot read %s", names);
+    for (json_t *all; (all = json_loadf(stdin, JSON_DISABLE_EOF_CHECK, NULL)); n++) {
+        if (!json_is_object(all) || !(name = next_name(list)))
+            die("line %d of standard input is of no video in %s", n + 1, names);
+        char *its = about_path(to, name), *its_file = about_path(file, name);
+        keep_line(all, its, its_file, reader);
+        free(its);
+        free(its_file);
+        free(name);
+        json_decref(all);
+    }
+    free(reader);
+    fclose(list);
+    return n;
 }
 
 /* ---- videos that are not known yet ---- */

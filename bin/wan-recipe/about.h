@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct {
     bool there;
@@ -21,10 +22,13 @@ about about_read(const char *path);
 void about_free(about *a);
 /* The path with the name for %j. To be freed. */
 char *about_path(const char *pattern, const char *name);
+/* The next line of a list of names; NULL at its end. To be freed. */
+char *next_name(FILE *f);
 
-/* A line of tensor-info --json on standard input to the file `to`, as being about `file`, read by
- * what the file `record` says. */
-void about_keep(const char *to, const char *file, const char *record);
+/* Lines of tensor-info --json on standard input: the i-th is kept as the record (`to`, a path with
+ * %j) of the i-th name in the file `names`, as being about its `file` (another), read by what the
+ * file `record` says. Returns how many there were. */
+int about_keep(const char *to, const char *file, const char *record, const char *names);
 
 typedef struct {
     const char *file, *about; /* paths with %j for the name */

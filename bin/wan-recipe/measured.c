@@ -208,18 +208,6 @@ static void part_end(part *p, const measure *m)
     *p = (part){0};
 }
 
-static char *next_name(FILE *f)
-{
-    char *name = NULL;
-    size_t room = 0;
-    if (getline(&name, &room, f) < 0) {
-        free(name);
-        return NULL;
-    }
-    name[strcspn(name, "\n")] = 0;
-    return name;
-}
-
 void measured_keep(const measure *m, const char *names)
 {
     char *line = NULL, *header = NULL, *name;

@@ -188,9 +188,9 @@ static void do_unknown(char **word)
 
 static void do_about(char **word)
 {
-    if (!word[0])
-        usage_error("the video's file is needed");
-    about_keep(needed(abouts.n ? abouts.text[0] : NULL, "-a"), word[0], record);
+    (void)word;
+    printf("%d\n", about_keep(needed(abouts.n ? abouts.text[0] : NULL, "-a"),
+                              needed(table, "--table"), record, needed(names, "--names FILE")));
 }
 
 static void do_unmeasured(char **word)

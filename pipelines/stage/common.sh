@@ -17,6 +17,13 @@ fail() {
     exit 1
 }
 
+# update FILE: standard input becomes FILE, unless FILE holds just that already: so its date says when its
+# content last changed. Only the holder of the lock writes.
+update() {
+    cat > "$1.part"
+    if cmp -s "$1.part" "$1"; then rm "$1.part"; else mv "$1.part" "$1"; fi
+}
+
 # ours PROGRAM WORD...: is the command our PROGRAM, and not a script or another of its name?
 ours() {
     local path

@@ -41,3 +41,24 @@ record_of() {
         "$BUILD/wan-recipe" record -- "$@"
     fi
 }
+
+# tables_of VARIANT...: the directory of the tables that compare these: OUT for those for which tables were
+# made there first, OUT/A_vs_B for others.
+tables_of() {
+    local owner=$eval_dir/variants all="$*"
+    [ -e "$owner" ] || echo "$all" > "$owner"
+    if [ "$(< "$owner")" = "$all" ]; then echo "$OUT"; else echo "$OUT/${all// /_vs_}"; fi
+}
+
+# sums DIRECTORY: the digests of the tables, the record and the report in it become OUT/eval/sums/NAME: lines
+# of a digest and a file, as xxh128sum --check reads them in OUT.
+sums() {
+    local name=${1#"$OUT"} prefix f files=()
+    name=${name#/}
+    prefix=$OUT/${name:+$name/}
+    mkdir -p "$eval_dir/sums"
+    for f in "$prefix"*.csv "$prefix"experiment.json "$prefix"report.{html,tex,md}; do
+        [ ! -e "$f" ] || files+=("$f")
+    done
+    "$BUILD/wan-recipe" digest "${files[@]}" | sed "s|  $OUT/|  |" | update "$eval_dir/sums/${name:-tables}"
+}
