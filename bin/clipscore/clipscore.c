@@ -271,7 +271,7 @@ static void check_usage(int argc, char **argv, int first)
     if (first < argc)
         usage_error("unwanted operand '%s'", argv[first]);
     if (!directory)
-        usage_error("-m DIR or -m FILE is needed: a CLIP");
+        usage_error("-m DIR or -m FILE is needed");
     if (per_frame + print_ids + pixels + embeds > 1)
         usage_error("--per-frame, --print-ids, --pixels and --embeds exclude each other");
     if (dry && (print_ids || pixels || embeds))
