@@ -43,6 +43,7 @@ SHELL       := /bin/bash
 PROMPTS  ?= pipelines/prompts.txt
 NEGATIVE ?= pipelines/negative.txt
 SEEDS    ?= 123
+override SEEDS := $(strip $(SEEDS))
 SIZE     ?= 832x480
 FRAMES   ?= 81
 STEPS    ?= 50
@@ -108,8 +109,8 @@ $(if $(UNREAD),$(error nothing reads $(firstword $(UNREAD)): did you mean $(shel
 
 KNOWN  := $(patsubst weights.%,%,$(filter weights.%,$(.VARIABLES)))
 MADE   := $(filter $(KNOWN) $(KNOWN:%=%.latents) text videos,$(MAKECMDGOALS))
-ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter \
-              videos experiment sweep plan,$(MAKECMDGOALS)),$(VARIANTS)))
+ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment sweep \
+              $(if $(filter $(KNOWN),$(MADE:%.latents=%)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
 EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report,$(MAKECMDGOALS))
 
 include pipelines/many.mk
@@ -122,7 +123,7 @@ $(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant $(firstword $(filter-ou
 $(foreach v,$(filter text model eval sweep videos experiment plan verify report,$(VARIANTS)),$(error a \
     variant cannot be called $(v)))
 $(call own,OUT)
-WRONG := $(shell pipelines/check $(foreach v,MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE \
+WRONG := $(shell pipelines/check $(foreach v,MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE VARIANTS \
              SHIFT FPS OUT GPUS CHUNK,$(call quote,$(v)=$($(v)))))
 $(call refuse,$(WRONG),$(WRONG))
 endif

@@ -126,6 +126,12 @@ run "$out" -q fp16 STEPS=2
 is "$?:$(cat "$TMP/out" "$TMP/err")" 1: "1 if something is, and no word"
 run "$out" plan VARIANTS=fp16 STEPS=2 SEEDS='1 2'
 like "$(cat "$TMP/out")" "fp16: 4 of 4 videos to make*01_seed1, 02_seed1: STEPS was 1, is 2*01_seed2, 02_seed2: missing*in all 4 to sample, 4 to film*" "make plan says why"
+run "$out" plan fp16 STEPS=2
+like "$?:$(cat "$TMP/out")" "0:fp16: 2 of 2 videos to make*" "also beside the variant that it is about"
+run "$out" -t fp16 STEPS=2
+like "$?:$(cat "$TMP/err")" "2:*make -t has no meaning here*" "make -t is refused"
+run "$out" plan VARIANTS=fp16 SEEDS=' 1  2 '
+like "$?:$(cat "$TMP/out")" "0:fp16: 2 of 4 videos*" "seeds with several blanks between"
 touch "$TMP/now"
 run "$out" fp16
 is "$(made)$(find "$out" -newer "$TMP/now" -type f)" "" "none of these has changed anything"
@@ -214,6 +220,9 @@ refused "wan-denoise: --size 100x100 is not a multiple of 16*" "SIZE=100x100" fp
 refused "STEPS='x' is not a number of steps" "STEPS=x" fp16 STEPS=x
 refused "wan-denoise: --steps is from 0 to 1000, not 1001" "STEPS=1001" fp16 STEPS=1001
 refused "GUIDANCE='much' is not a number" "GUIDANCE=much" fp16 GUIDANCE=much
+refused "SHIFT='5,0' is not a number" "SHIFT=5,0" fp16 SHIFT=5,0
+refused "VARIANTS has one twice: fp16" "a variant twice" videos VARIANTS='fp16 fp16'
+refused "VARIANTS has ../x: letters*" "a variant outside of OUT" videos VARIANTS=../x weights.../x="$model"
 refused "SEEDS has 01: write it 1" "SEEDS='1 01'" fp16 SEEDS='1 01'
 refused "a variant cannot be called text" "a variant called text" videos VARIANTS='fp16 text' weights.text="$model"
 refused "no variant fp17: weights.fp17=DIR makes one*" "a variant that there is not" videos VARIANTS='fp16 fp17'

@@ -166,6 +166,22 @@ done
 by_out "$out" -k eval
 like "$?:$(cat "$TMP/err"):$(column "$out/pairs.csv" name)" "2:*fp16/01_seed1.mp4 is not as it was made*:02_seed1" "eval refuses the mp4 by name"
 is "$(measured)" "fp16.motion" "and measures again what was changed"
+sed -i 's/a red circle/a rad circle/' "$out"/eval/*/02_seed1.json
+by_out "$out" verify
+is "$(grep -c 'eval/.*/02_seed1.json is not as it was made' "$TMP/err")" 3 "a record of a video that was changed is named"
+by_out "$out" -k eval
+is "$(column "$out/pairs.csv" prompt)" "a red circle" "and no table has it"
+cp "$out/fp16/02_seed1.latents.safetensors" "$TMP/latents"
+cp "$out/fp16/01_seed1.latents.safetensors" "$out/fp16/02_seed1.latents.safetensors"
+cp "$TMP/mp4" "$out/fp16/02_seed1.mp4.kept"
+mv "$out/fp16/02_seed1.mp4" "$TMP/other.mp4"
+mv "$out/fp16/02_seed1.mp4.kept" "$out/fp16/02_seed1.mp4"
+by_out "$out" verify
+is "$(grep -c 'fp16/02_seed1.* is another file than the experiment names here' "$TMP/err")" 2 "another's latents, another's mp4"
+cp "$TMP/latents" "$out/fp16/02_seed1.latents.safetensors"
+cp "$TMP/other.mp4" "$out/fp16/02_seed1.mp4"
+by_out "$TMP/none" verify
+like "$?:$(cat "$TMP/err")" "2:*there is no directory $TMP/none*" "verify of nothing is no success"
 rm "$out/w8a16/02_seed1.mp4"
 cp "$TMP/mp4" "$out/fp16/01_seed1.mp4"
 run "$out" videos

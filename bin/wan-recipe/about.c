@@ -80,6 +80,37 @@ static char *text_of(const char *path)
     return text;
 }
 
+/* Of the record without its digest. */
+static digest digest_of_record(const json_t *all)
+{
+    json_t *bare = json_copy((json_t *)all);
+    json_object_del(bare, "digest");
+    char *text = json_dumps(bare, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    digest d = digest_of_text(text);
+    free(text);
+    json_decref(bare);
+    return d;
+}
+
+/* The record if it is as it was written; else NULL. */
+static json_t *read_record(const char *path)
+{
+    json_t *all = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    const char *said = json_string_value(json_object_get(all, "digest"));
+    if (said && strcmp(said, digest_of_record(all).hex) == 0)
+        return all;
+    json_decref(all);
+    return NULL;
+}
+
+void about_check(const char *path)
+{
+    json_t *all = read_record(path);
+    if (!all)
+        die("%s is not as it was made", path);
+    json_decref(all);
+}
+
 static void keep_line(json_t *all, const char *to, const char *file, const char *reader)
 {
     char *part = new_format("%s.part", to);
@@ -87,6 +118,7 @@ static void keep_line(json_t *all, const char *to, const char *file, const char 
     json_object_del(all, "document");
     json_object_set_new(all, "content", json_string(file_digest(file).hex));
     json_object_set_new(all, "reader", json_string(reader));
+    json_object_set_new(all, "digest", json_string(digest_of_record(all).hex));
     FILE *f = fopen(part, "w");
     if (!f || json_dumpf(all, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0 ||
         fputc('\n', f) < 0 || fclose(f) != 0 || rename(part, to) != 0)
@@ -121,7 +153,7 @@ int about_keep(const char *to, const char *file, const char *record, const char 
 /* Is the record about the file as it is, and by this reader? */
 static bool is_known(const char *record, const char *file, const char *reader)
 {
-    json_t *all = json_load_file(record, JSON_REJECT_DUPLICATES, NULL);
+    json_t *all = read_record(record);
     const char *content = json_string_value(json_object_get(all, "content"));
     const char *its = json_string_value(json_object_get(all, "reader"));
     bool known =

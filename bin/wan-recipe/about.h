@@ -2,8 +2,8 @@
 ** about.h: what is known of a video that is measured: eval/VARIANT/NAME.json.
 **
 ** It is the line that tensor-info --json prints of the video's stream, with more members:
-** `content`, the digest of the file, and `reader`, what decoded it. Of a video that cannot be
-** measured there is NAME.fault instead, a line of why.
+** `content`, the digest of the file, `reader`, what decoded it, and `digest`, of all this. Of a
+** video that cannot be measured there is NAME.fault instead, a line of why.
 */
 #ifndef ABOUT_H
 #define ABOUT_H
@@ -29,6 +29,9 @@ char *next_name(FILE *f);
  * %j) of the i-th name in the file `names`, as being about its `file` (another), read by what the
  * file `record` says. Returns how many there were. */
 int about_keep(const char *to, const char *file, const char *record, const char *names);
+
+/* Dies unless the record is what was written: for verify. */
+void about_check(const char *path);
 
 typedef struct {
     const char *file, *about; /* paths with %j for the name */

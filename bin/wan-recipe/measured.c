@@ -233,7 +233,7 @@ void measured_keep(const measure *m, const char *names)
             document = its;
             part_begin(&p, m, record, name, header);
         }
-        fputs(line, p.file);
+        fprintf(p.file, "1%s", line + strcspn(line, "\t")); /* alone in its table */
         p.rows++;
     }
     if (document)

@@ -18,6 +18,7 @@
 #include "../../common/die.h"
 #include "../../common/recipe.h"
 #include "../../common/seal.h"
+#include "about.h"
 #include "found.h"
 #include "measured.h"
 
@@ -65,14 +66,27 @@ static bool ends_with(const char *path, const char *end)
     return n >= m && strcmp(path + n - m, end) == 0;
 }
 
-static void check_file(const char *path)
+/* Is its recipe one of those that the experiment names for a file here? */
+static void check_recipe(const char *path, const char *wanted)
+{
+    found f = found_file(path);
+    if (!f.recipe || !strstr(wanted, f.recipe))
+        die("%s is another file than the experiment names here", path);
+    found_free(&f);
+}
+
+static void check_file(const char *path, const char *wanted)
 {
     if (ends_with(path, ".mp4"))
         check_mp4(path);
     else if (ends_with(path, ".tsv"))
         measured_check(path);
+    else if (ends_with(path, ".json"))
+        about_check(path);
     else
         check_document(path);
+    if (wanted)
+        check_recipe(path, wanted);
 }
 
 /* Waits for one of those at work; 1 if it found something. */
@@ -91,6 +105,9 @@ int verify_list(void)
     most = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
     while (getline(&path, &room, stdin) >= 0) {
         path[strcspn(path, "\n")] = 0;
+        char *wanted = strchr(path, '\t');
+        if (wanted)
+            *wanted++ = 0;
         for (; busy >= most; busy--)
             bad += wait_for_one();
         fflush(NULL);
@@ -98,7 +115,7 @@ int verify_list(void)
         if (child < 0)
             die_errno("cannot start a process");
         if (child == 0) {
-            check_file(path);
+            check_file(path, wanted);
             _exit(0);
         }
         busy++;
