@@ -17,23 +17,24 @@ typedef struct {
     tensor_type type;
     int elements, bytes; /* a block */
     scales_place scales;
+    int halves, at; /* F16 scales within a block, and where: its values are finite if they are */
 } weight_format;
 
 static const weight_format weight_formats[] = {
-    {F32, 1, 4, SCALES_NONE},
-    {F16, 1, 2, SCALES_NONE},
-    {BF16, 1, 2, SCALES_NONE},
-    {I8, 1, 1, SCALES_BESIDE},
-    {F8_E4M3, 1, 1, SCALES_PERHAPS_BESIDE},
-    {F8_E5M2, 1, 1, SCALES_PERHAPS_BESIDE},
-    {Q8_0, 32, 34, SCALES_INSIDE},
-    {Q4_0, 32, 18, SCALES_INSIDE},
-    {Q4_1, 32, 20, SCALES_INSIDE},
-    {Q5_0, 32, 22, SCALES_INSIDE},
-    {Q5_1, 32, 24, SCALES_INSIDE},
-    {Q4_K, 256, 144, SCALES_INSIDE},
-    {Q5_K, 256, 176, SCALES_INSIDE},
-    {Q6_K, 256, 210, SCALES_INSIDE},
+    {F32, 1, 4, SCALES_NONE, 0, 0},
+    {F16, 1, 2, SCALES_NONE, 0, 0},
+    {BF16, 1, 2, SCALES_NONE, 0, 0},
+    {I8, 1, 1, SCALES_BESIDE, 0, 0},
+    {F8_E4M3, 1, 1, SCALES_PERHAPS_BESIDE, 0, 0},
+    {F8_E5M2, 1, 1, SCALES_PERHAPS_BESIDE, 0, 0},
+    {Q8_0, 32, 34, SCALES_INSIDE, 1, 0},
+    {Q4_0, 32, 18, SCALES_INSIDE, 1, 0},
+    {Q4_1, 32, 20, SCALES_INSIDE, 2, 0},
+    {Q5_0, 32, 22, SCALES_INSIDE, 1, 0},
+    {Q5_1, 32, 24, SCALES_INSIDE, 2, 0},
+    {Q4_K, 256, 144, SCALES_INSIDE, 2, 0},
+    {Q5_K, 256, 176, SCALES_INSIDE, 2, 0},
+    {Q6_K, 256, 210, SCALES_INSIDE, 1, 208},
 };
 
 /* NULL for a type that no product takes. */

@@ -141,6 +141,8 @@ START_TEST(what_is_not_finite)
         } else if (type != I8) {
             size_t at = type_size(type) * 3 + (type == Q6_K ? 208 : 0);
             put_f16(p + at, INFINITY);
+            if (format_of(type)->halves == 2) /* a least value */
+                put_f16(p + type_size(type) * 9 + 2, -INFINITY);
             tensor w = new_host(F32, 8, 512);
             host_convert(w, codes);
             for (int64_t k = 0; k < 8 * 512; k++)

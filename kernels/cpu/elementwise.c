@@ -133,8 +133,25 @@ VECTORISED static int32_t nonfinite_16(const uint16_t *x, uint16_t exponent, int
     return count;
 }
 
+/* A scale that is not finite makes all values of its block so, and nothing else does. */
+static int64_t nonfinite_in_blocks(tensor x, int64_t row)
+{
+    const weight_format *f = format_of(x.type);
+    int64_t n = tensor_width(x) / f->elements, count = 0;
+    const unsigned char *block =
+        (const unsigned char *)x.data + row * x.stride / f->elements * f->bytes + f->at;
+    for (int64_t i = 0; i < n; i++, block += f->bytes) {
+        uint16_t half[2] = {0};
+        memcpy(half, block, (size_t)f->halves * sizeof *half);
+        count += nonfinite_16(half, 0x7c00, 2) > 0;
+    }
+    return count * f->elements;
+}
+
 static int64_t nonfinite_in_row(tensor x, int64_t row)
 {
+    if (format_of(x.type)->halves)
+        return nonfinite_in_blocks(x, row);
     int64_t count = 0, D = tensor_width(x), first = row * x.stride;
     for (int64_t at = 0; at < D; at += PIECE) {
         int32_t n = (int32_t)min_i64(PIECE, D - at);
