@@ -194,16 +194,37 @@ linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in,
     return load_joined(w, name, 1, suffix, out, in, type);
 }
 
+/* F32 [n] on the device of n codes and their scales. */
+static tensor upload_scaled(const stored *s, int64_t n)
+{
+    tensor values = stored_expanded(s), v = scratch(F32, n);
+    upload_into(v, reshape(values, n));
+    free(values.data);
+    return v;
+}
+
+/* NAME as it is stored. A weight (a norm's, say) may have scales, another parameter has none. */
+static stored as_vector(weights *w, const char *name)
+{
+    size_t n = strlen(name), k = strlen(".weight");
+    char base[256];
+    if (n <= k || strcmp(name + n - k, ".weight") != 0)
+        return (stored){.w = weights_any(w, name)};
+    snprintf(base, sizeof base, "%.*s", (int)(n - k), name);
+    return weights_stored(w, base);
+}
+
 tensor load_vector(weights *w, const char *name, int64_t n)
 {
-    tensor t = weights_any(w, name);
+    stored s = as_vector(w, name);
+    tensor t = s.w;
     if (tensor_count(t) != n)
         die("%s is %s in %s, but %lld elements are needed", weights_called(w, name), tensor_text(t),
             weights_path(w), (long long)n);
     if (!type_has_values(t.type))
         die("%s is %s in %s, a type that is not read", weights_called(w, name), tensor_text(t),
             weights_path(w));
-    tensor v = upload(reshape(t, n), F32);
+    tensor v = s.scale.data ? upload_scaled(&s, n) : upload(reshape(t, n), F32);
     ask_finite(name, v);
     count_bytes(v);
     return v;

@@ -162,7 +162,7 @@ bad_line() { printf 'fox\n\377\n' | ids; }
 fails 1 "*line 2 is not UTF-8" "not UTF-8" bad_line
 full() { score "$M" >/dev/full; }
 fails 1 "*No space left on device" "a full disk" full
-fails 2 "*-m DIR is needed*" "no -m" clipscore
+fails 2 "*-m DIR or -m FILE is needed*" "no -m" clipscore
 fails 2 "*--fit is crop, pad or squash, not 'fill'*" "another fit" clipscore -m "$M" --fit fill
 fails 2 "*exclude each other*" "two outputs" clipscore -m "$M" --pixels --embeds
 fails 2 "*unwanted operand*" "an operand" clipscore -m "$M" cat.mp4

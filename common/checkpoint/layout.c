@@ -251,25 +251,35 @@ static item *add_item(weights *w, const item *like)
     return t;
 }
 
-/* "A|B|C": the item becomes its first part, and others are added. */
+/* Has it a row for each row of its weight? One scale for all has not, nor has what ComfyUI says. */
+static bool has_rows(const item *t, const matched *m)
+{
+    bool is_own = strcmp(m->rest, "weight") == 0 || strcmp(m->rest, "bias") == 0;
+    return is_own || (tensor_count(t->shape) > 1 && strcmp(m->rest, "comfy_quant") != 0);
+}
+
+/* "A|B|C": the item becomes its first part, and others are added. What has no rows is each
+ * one's. */
 static void split(weights *w, int index, const renaming *r, const matched *m)
 {
     int parts = 1;
     for (const char *p = r->ours; *p; p++)
         parts += *p == '|';
     item *t = w->item + index;
-    if (t->shape.rank < 1 || t->shape.dim[0] % parts)
-        die("%s is %s in %s: its rows are not those of %d matrices", t->raw, tensor_text(t->shape),
-            w->file[t->file].path, parts);
-    t->shape.dim[0] /= parts;
-    t->shape = tensor_make(NULL, t->shape.type, t->shape.rank, t->shape.dim);
-    t->parts = parts;
+    if (has_rows(t, m)) {
+        if (t->shape.rank < 1 || t->shape.dim[0] % parts)
+            die("%s is %s in %s: its rows are not those of %d matrices", t->raw,
+                tensor_text(t->shape), w->file[t->file].path, parts);
+        t->shape.dim[0] /= parts;
+        t->shape = tensor_make(NULL, t->shape.type, t->shape.rank, t->shape.dim);
+        t->parts = parts;
+    }
     t->renamed = true;
     const char *ours = r->ours;
     for (int part = 0; part < parts; part++) {
         size_t n = strcspn(ours, "|");
         item *to = part ? add_item(w, w->item + index) : t;
-        to->part = part;
+        to->part = to->parts ? part : 0;
         to->name = weights_keep(w, written(ours, n, m, 1));
         ours += n + 1;
     }

@@ -2,8 +2,9 @@
 ** layouts.c: one table a layout: the names it has, and the official names they stand for.
 **
 ** In a pattern # is a number and a * at the end is whatever follows; in an official name they stand
-** for the same. "^NAME" is the transposed matrix; "A|B|C" are rows of one, in equal parts; "" is
-** known and of no use here. @ is the number of a layer in a list that the layout counts by stages.
+** for the same. "^NAME" is the transposed matrix; "A|B|C" are rows of one, in equal parts (what
+** has no rows is each one's); "" is known and of no use here. @ is the number of a layer in a list
+** that the layout counts by stages.
 */
 #include "layouts.h"
 
@@ -50,10 +51,8 @@ static const renaming wan_diffusers_names[] = {
     {"blocks.#.attn1.to_q.*", "blocks.#.self_attn.q.*"},
     {"blocks.#.attn1.to_k.*", "blocks.#.self_attn.k.*"},
     {"blocks.#.attn1.to_v.*", "blocks.#.self_attn.v.*"},
-    {"blocks.#.attn1.to_qkv.weight",
-     "blocks.#.self_attn.q.weight|blocks.#.self_attn.k.weight|blocks.#.self_attn.v.weight"},
-    {"blocks.#.attn1.to_qkv.bias",
-     "blocks.#.self_attn.q.bias|blocks.#.self_attn.k.bias|blocks.#.self_attn.v.bias"},
+    {"blocks.#.attn1.to_qkv.*",
+     "blocks.#.self_attn.q.*|blocks.#.self_attn.k.*|blocks.#.self_attn.v.*"},
     {"blocks.#.attn1.to_out.0.*", "blocks.#.self_attn.o.*"},
     {"blocks.#.attn1.norm_q.*", "blocks.#.self_attn.norm_q.*"},
     {"blocks.#.attn1.norm_k.*", "blocks.#.self_attn.norm_k.*"},
@@ -61,8 +60,7 @@ static const renaming wan_diffusers_names[] = {
     {"blocks.#.attn2.to_q.*", "blocks.#.cross_attn.q.*"},
     {"blocks.#.attn2.to_k.*", "blocks.#.cross_attn.k.*"},
     {"blocks.#.attn2.to_v.*", "blocks.#.cross_attn.v.*"},
-    {"blocks.#.attn2.to_kv.weight", "blocks.#.cross_attn.k.weight|blocks.#.cross_attn.v.weight"},
-    {"blocks.#.attn2.to_kv.bias", "blocks.#.cross_attn.k.bias|blocks.#.cross_attn.v.bias"},
+    {"blocks.#.attn2.to_kv.*", "blocks.#.cross_attn.k.*|blocks.#.cross_attn.v.*"},
     {"blocks.#.attn2.to_out.0.*", "blocks.#.cross_attn.o.*"},
     {"blocks.#.attn2.norm_q.*", "blocks.#.cross_attn.norm_q.*"},
     {"blocks.#.attn2.norm_k.*", "blocks.#.cross_attn.norm_k.*"},
@@ -77,36 +75,28 @@ static const renaming wan_diffusers_names[] = {
 /* ---- umT5's encoder ---- */
 
 static const renaming umt5_names[] = {
-    {"token_embedding.weight", NULL},
-    {"token_embedding.weight_scale", NULL},
-    {"norm.weight", NULL},
-    {"blocks.#.norm1.weight", NULL},
-    {"blocks.#.norm2.weight", NULL},
-    {"blocks.#.attn.q.*", NULL},
-    {"blocks.#.attn.k.*", NULL},
-    {"blocks.#.attn.v.*", NULL},
-    {"blocks.#.attn.o.*", NULL},
-    {"blocks.#.ffn.gate.0.*", NULL},
-    {"blocks.#.ffn.fc1.*", NULL},
-    {"blocks.#.ffn.fc2.*", NULL},
-    {"blocks.#.pos_embedding.embedding.weight", NULL},
-    {"spiece_model", NULL},
-    {NULL, NULL},
+    {"token_embedding.*", NULL},     {"norm.*", NULL},
+    {"blocks.#.norm1.*", NULL},      {"blocks.#.norm2.*", NULL},
+    {"blocks.#.attn.q.*", NULL},     {"blocks.#.attn.k.*", NULL},
+    {"blocks.#.attn.v.*", NULL},     {"blocks.#.attn.o.*", NULL},
+    {"blocks.#.ffn.gate.0.*", NULL}, {"blocks.#.ffn.fc1.*", NULL},
+    {"blocks.#.ffn.fc2.*", NULL},    {"blocks.#.pos_embedding.embedding.*", NULL},
+    {"spiece_model", NULL},          {NULL, NULL},
 };
 
 /* The table of tokens is tied: it may be there under two names. */
 static const renaming umt5_hf_names[] = {
     {"shared.*", "token_embedding.*"},
     {"encoder.embed_tokens.*", "?token_embedding.*"},
-    {"encoder.final_layer_norm.weight", "norm.weight"},
-    {"encoder.block.#.layer.0.layer_norm.weight", "blocks.#.norm1.weight"},
-    {"encoder.block.#.layer.1.layer_norm.weight", "blocks.#.norm2.weight"},
+    {"encoder.final_layer_norm.*", "norm.*"},
+    {"encoder.block.#.layer.0.layer_norm.*", "blocks.#.norm1.*"},
+    {"encoder.block.#.layer.1.layer_norm.*", "blocks.#.norm2.*"},
     {"encoder.block.#.layer.0.SelfAttention.q.*", "blocks.#.attn.q.*"},
     {"encoder.block.#.layer.0.SelfAttention.k.*", "blocks.#.attn.k.*"},
     {"encoder.block.#.layer.0.SelfAttention.v.*", "blocks.#.attn.v.*"},
     {"encoder.block.#.layer.0.SelfAttention.o.*", "blocks.#.attn.o.*"},
-    {"encoder.block.#.layer.0.SelfAttention.relative_attention_bias.weight",
-     "blocks.#.pos_embedding.embedding.weight"},
+    {"encoder.block.#.layer.0.SelfAttention.relative_attention_bias.*",
+     "blocks.#.pos_embedding.embedding.*"},
     {"encoder.block.#.layer.1.DenseReluDense.wi_0.*", "blocks.#.ffn.gate.0.*"},
     {"encoder.block.#.layer.1.DenseReluDense.wi_1.*", "blocks.#.ffn.fc1.*"},
     {"encoder.block.#.layer.1.DenseReluDense.wo.*", "blocks.#.ffn.fc2.*"},
@@ -118,14 +108,14 @@ static const renaming umt5_hf_names[] = {
 /* llama.cpp's */
 static const renaming umt5_gguf_names[] = {
     {"token_embd.*", "token_embedding.*"},
-    {"enc.output_norm.weight", "norm.weight"},
-    {"enc.blk.#.attn_norm.weight", "blocks.#.norm1.weight"},
-    {"enc.blk.#.ffn_norm.weight", "blocks.#.norm2.weight"},
+    {"enc.output_norm.*", "norm.*"},
+    {"enc.blk.#.attn_norm.*", "blocks.#.norm1.*"},
+    {"enc.blk.#.ffn_norm.*", "blocks.#.norm2.*"},
     {"enc.blk.#.attn_q.*", "blocks.#.attn.q.*"},
     {"enc.blk.#.attn_k.*", "blocks.#.attn.k.*"},
     {"enc.blk.#.attn_v.*", "blocks.#.attn.v.*"},
     {"enc.blk.#.attn_o.*", "blocks.#.attn.o.*"},
-    {"enc.blk.#.attn_rel_b.weight", "blocks.#.pos_embedding.embedding.weight"},
+    {"enc.blk.#.attn_rel_b.*", "blocks.#.pos_embedding.embedding.*"},
     {"enc.blk.#.ffn_gate.*", "blocks.#.ffn.gate.0.*"},
     {"enc.blk.#.ffn_up.*", "blocks.#.ffn.fc1.*"},
     {"enc.blk.#.ffn_down.*", "blocks.#.ffn.fc2.*"},
