@@ -264,6 +264,13 @@ gguf() { # NAME PATTERN: bad.gguf
 }
 cp llama.gguf bad.gguf
 gguf "another arch" " is GGUF of arch llama, not Wan's transformer"
+sed 's/\(general.architecture.\{12\}\)wan/\1sd3/' wan.gguf >bad.gguf
+gguf "another arch whose names are known" " is GGUF of arch sd3, not Wan's transformer"
+fails 1 "wan-quantize: bad.gguf is GGUF of arch sd3, not one of Wan's models" "another arch to be converted" \
+    wan-quantize -q -t fp32 -m bad.gguf
+sed 's/\(general.architecture.\{12\}\)wan/\1pig/' wan.gguf >pig.gguf
+wan-denoise -m pig.gguf --forward 500 <in >out && wan-denoise -m wan.gguf --forward 500 <in >whole
+close_to "an arch that says nothing" --same 1 out:cond whole:cond
 { printf 'GGUF\1\0\0\0'; tail -c +9 wan.gguf; } >bad.gguf
 gguf "version 1" " is GGUF of version 1: only versions 2 and 3 are read"
 { printf 'GGUF\0\0\0\3'; tail -c +9 wan.gguf; } >bad.gguf

@@ -13,12 +13,13 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "../die.h"
 #include "layouts.h"
 #include "table.h"
 
-enum { MOST_NUMBERS = 4, MOST_NUMBER = 99999, LONGEST = 512 };
+enum { MOST_LISTED = 16, MOST_NUMBERS = 4, MOST_NUMBER = 99999, LONGEST = 512 };
 
 /* ---- names ---- */
 
@@ -98,7 +99,7 @@ static void unwrap(char *to, const char *name, model_part part)
     for (const char *next; *name; name = next) {
         size_t n = strcspn(name, ".");
         next = name[n] ? name + n + 1 : name + n;
-        bool wrapper = listed(wrappers, 16, name, n) && (!begun || *name == '_');
+        bool wrapper = listed(wrappers, MOST_LISTED, name, n) && (!begun || *name == '_');
         if (!begun && part < PARTS)
             wrapper |= listed(part_wrappers[part], 6, name, n);
         if (wrapper && *next)
@@ -203,12 +204,19 @@ static void refuse_strangers(const weights *w)
         die("%s has %s: it is %s", w->path, name, s->what);
 }
 
+/* GGUF of another model may have a name or two that a layout knows. */
+static void check_arch(const weights *w, const char *wanted)
+{
+    const char *arch = weights_metadata(w, "general.architecture");
+    bool gguf = w->files && w->file[0].kind == GGUF && arch;
+    if (gguf && !listed(archs, MOST_LISTED, arch, strlen(arch)))
+        die("%s is GGUF of arch %s, not %s", w->path, arch, wanted);
+}
+
 /* What is known to be somebody else's, where no layout knows a name. */
 static void refuse_others(const weights *w, const char *wanted)
 {
-    const char *name, *arch = weights_metadata(w, "general.architecture");
-    if (arch)
-        die("%s is GGUF of arch %s, not %s", w->path, arch, wanted);
+    const char *name;
     const stranger *s = stranger_of(w, others, &name);
     if (s)
         die("%s has %s: it is %s, not %s", w->path, name, s->what, wanted);
@@ -399,6 +407,7 @@ char *official_name(const char *name, model_part part, bool loose)
 
 weights *model_any(weights *w)
 {
+    check_arch(w, "one of Wan's models");
     const layout *l = best_layout(w, PARTS);
     if (!l)
         refuse_others(w, "one of Wan's models");
@@ -410,6 +419,7 @@ weights *model_any(weights *w)
 
 static weights *model_of(weights *w, model_part part)
 {
+    check_arch(w, part_name(part));
     const layout *l = best_layout(w, part), *other = best_layout(w, PARTS);
     if (!l)
         refuse(w, part);
@@ -420,12 +430,34 @@ static weights *model_of(weights *w, model_part part)
     return w;
 }
 
+static bool has_directory(const char *path, const char *name)
+{
+    struct stat s;
+    char *full = new_format("%s/%s", path, name);
+    bool there = stat(full, &s) == 0 && S_ISDIR(s.st_mode);
+    free(full);
+    return there;
+}
+
+/* Wan 2.2's 14B are two transformers, each for a part of the steps. */
+static void refuse_halves(const char *path)
+{
+    for (const char *const(*half)[2] = halves; (*half)[0]; half++)
+        if (has_directory(path, (*half)[0]) && has_directory(path, (*half)[1]))
+            die("%s has %s and %s: it is Wan 2.2, of two transformers, each for a part of the "
+                "steps, which is not supported; -m %s/%s runs one of them alone",
+                path, (*half)[0], (*half)[1], path, (*half)[1]);
+}
+
 weights *model_find(const char *path, model_part part)
 {
+    if (part == PART_TRANSFORMER)
+        refuse_halves(path);
     return model_of(weights_find(path, places[part], part_name(part)), part);
 }
 
 weights *model_find_any(const char *path)
 {
+    refuse_halves(path);
     return model_any(weights_find(path, places[PART_TRANSFORMER], part_name(PART_TRANSFORMER)));
 }

@@ -304,24 +304,49 @@ const char *const places[PARTS][32] = {
                           "transformer/diffusion_pytorch_model*.bin.index.json",
                           "transformer/diffusion_pytorch_model*.bin", "*.safetensors.index.json",
                           "*[wW][aA][nN]*[tT]2[vV]*.safetensors", "*[wW][aA][nN]*[tT]2[vV]*.gguf",
-                          "diffusion_models/*.safetensors", "unet/*.gguf"},
-    [PART_TEXT] = {"models_t5_umt5-xxl-enc-bf16.pth", "models_t5*.pth", "models_t5*.safetensors",
-                   "text_encoder/model.safetensors.index.json", "text_encoder/model.safetensors",
-                   "text_encoder/model*.safetensors.index.json", "text_encoder/model*.safetensors",
-                   "text_encoder/pytorch_model*.bin.index.json", "text_encoder/pytorch_model*.bin",
-                   "model.safetensors.index.json", "model.safetensors", "model-*-of-*.safetensors",
-                   "pytorch_model.bin.index.json", "pytorch_model.bin", "*umt5*.safetensors",
-                   "*umt5*.gguf", "text_encoders/*umt5*.safetensors", "text_encoders/*umt5*.gguf"},
+                          "diffusion_models/*.safetensors", "diffusion_models/*.gguf",
+                          "unet/*.gguf", "unet/*.safetensors"},
+    [PART_TEXT] = {"models_t5_umt5-xxl-enc-bf16.pth",
+                   "models_t5*.pth",
+                   "models_t5*.safetensors",
+                   "text_encoder/model.safetensors.index.json",
+                   "text_encoder/model.safetensors",
+                   "text_encoder/model*.safetensors.index.json",
+                   "text_encoder/model*.safetensors",
+                   "text_encoder/pytorch_model*.bin.index.json",
+                   "text_encoder/pytorch_model*.bin",
+                   "model.safetensors.index.json",
+                   "model.safetensors",
+                   "model-*-of-*.safetensors",
+                   "pytorch_model.bin.index.json",
+                   "pytorch_model.bin",
+                   "model.*.safetensors",
+                   "pytorch_model.*.bin",
+                   "*umt5*.safetensors",
+                   "*umt5*.gguf",
+                   "text_encoders/*umt5*.safetensors",
+                   "text_encoders/*umt5*.gguf"},
     [PART_VAE] = {"Wan2.1_VAE.pth", "*[vV][aA][eE]*.pth", "*[vV][aA][eE]*.safetensors",
                   "vae/diffusion_pytorch_model.safetensors",
                   "vae/diffusion_pytorch_model*.safetensors", "vae/diffusion_pytorch_model*.bin",
-                  "vae/*[wW][aA][nN]*.safetensors", "diffusion_pytorch_model.safetensors"},
+                  "vae/*[wW][aA][nN]*.safetensors", "diffusion_pytorch_model.safetensors",
+                  "diffusion_pytorch_model*.safetensors", "diffusion_pytorch_model*.bin"},
     [PART_CLIP] = {"model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
                    "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin",
                    "open_clip_model.safetensors", "open_clip_pytorch_model.bin", "*.pt"},
 };
 
 /* ---- what makes another model of it ---- */
+
+/* What GGUF of these models says that it is; "pig" and "cow" say nothing. */
+const char *const archs[] = {"wan", "t5encoder", "t5", "pig", "cow", NULL};
+
+/* Two directories of which each has a half of one model. */
+const char *const halves[][2] = {
+    {"transformer", "transformer_2"},
+    {"high_noise_model", "low_noise_model"},
+    {NULL, NULL},
+};
 
 const stranger strangers[] = {
     {"*lora_*", "a LoRA; merge it into its model first, with wan-merge"},

@@ -78,9 +78,11 @@ static item *wanted(const weights *w, const char *name)
 {
     item *t = weights_item(w, name);
     bool other_names = w->what && strstr(w->what, "names");
+    bool shard = w->files == 1 && strstr(w->path, "-of-");
     if (!t)
-        die("%s has no tensor %s%s%s%s", w->path, name, other_names ? " (it was read as " : "",
-            other_names ? w->what : "", other_names ? ")" : "");
+        die("%s has no tensor %s%s%s%s%s", w->path, name, other_names ? " (it was read as " : "",
+            other_names ? w->what : "", other_names ? ")" : "",
+            shard ? ": it is one of several shards; give -m their directory" : "");
     t->used = true;
     return t;
 }
