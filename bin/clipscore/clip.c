@@ -129,13 +129,16 @@ static int end_of(const clip *m, const int32_t *ids, int n)
     return greatest;
 }
 
+static const char *const tokens_name = "text_model.embeddings.token_embedding";
+static const char *const places_name = "text_model.embeddings.position_embedding";
+
 /* x = token embedding + position, up to the end token, which sees all of them. */
 void clip_text(const clip *m, tensor y, const int32_t *ids, int n)
 {
     size_t mark = scratch_mark();
     int64_t L = 1 + end_of(m, ids, n), D = m->text.width;
-    stored tokens = weights_stored(m->w, "text_model.embeddings.token_embedding");
-    stored places = weights_stored(m->w, "text_model.embeddings.position_embedding");
+    stored tokens = weights_stored(m->w, tokens_name);
+    stored places = weights_stored(m->w, places_name);
     tensor host = tensor_of(new_bytes((size_t)(2 * L * D) * 4), F32, 2 * L, D);
     for (int64_t i = 0; i < L; i++)
         stored_values(rows(host, i, 1).data, &tokens, ids[i] * D, D);
@@ -218,6 +221,9 @@ static void load_start(clip *m)
 {
     int64_t L = 1 + m->grid * m->grid, D = m->vision.width;
     tensor class = load_vector(m->w, "vision_model.embeddings.class_embedding", D);
+    weights_stored(m->w,
+                   tokens_name); /* clip_text() reads rows of them: what is wrong is said now */
+    weights_stored(m->w, places_name);
     const char *places = "vision_model.embeddings.position_embedding.weight";
     weights_tensor(m->w, places, L, D);
     m->start = scratch(F32, L, D);

@@ -333,7 +333,8 @@ const char *const places[PARTS][32] = {
                   "diffusion_pytorch_model*.safetensors", "diffusion_pytorch_model*.bin"},
     [PART_CLIP] = {"model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
                    "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin",
-                   "open_clip_model.safetensors", "open_clip_pytorch_model.bin", "*.pt"},
+                   "model.*.safetensors", "pytorch_model.*.bin", "open_clip_model.safetensors",
+                   "open_clip_pytorch_model.bin", "*.pt"},
 };
 
 /* ---- what makes another model of it ---- */
