@@ -83,6 +83,15 @@ tensor-pick -t F32 $(umt5_names) >named
 tensor-diff named expanded.safetensors >diff
 ok $? "each under the name that it has there"
 
+# Codes with scales become other codes with other scales, under the same names.
+for layers in blocks all; do
+    wan-quantize -q -t w8a16 -l $layers -m wan-fp8.safetensors >q.safetensors
+    ok $? "fp8 with scales becomes int8, $layers"
+    wan-quantize -q -t fp32 -m wan-fp8.safetensors | wan-quantize -q -t w8a16 -l $layers >q2.safetensors
+    is "$(tensor-diff q.safetensors q2.safetensors | grep differs | cut -f 1 | grep -c '^blocks')" 0 \
+        "as its values do, $layers"
+done
+
 # Scales differ from row to row.
 wan-quantize -q -t w8a16 -l all -m "$ROOT/fixtures/random" >rows.safetensors
 wan-quantize -q -t fp32 -m rows.safetensors >back.safetensors

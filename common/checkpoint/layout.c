@@ -177,14 +177,17 @@ static const layout *best_layout(const weights *w, model_part part)
     return best;
 }
 
+/* By the name as it is, or without what holds the model. */
 static const stranger *stranger_of(const weights *w, const stranger *all, const char **name)
 {
+    char room[LONGEST + 64];
     for (const stranger *s = all; s->pattern; s++)
-        for (int i = 0; i < w->items; i++)
-            if (fnmatch(s->pattern, w->item[i].raw, 0) == 0) {
-                *name = w->item[i].raw;
+        for (int i = 0; i < w->items; i++) {
+            *name = w->item[i].raw;
+            if (fnmatch(s->pattern, *name, 0) == 0 ||
+                fnmatch(s->pattern, bare(room, *name, PART_TRANSFORMER), 0) == 0)
                 return s;
-            }
+        }
     return NULL;
 }
 
