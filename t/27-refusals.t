@@ -55,6 +55,9 @@ controlnet_patch_embedding.bias|a model with a control net; *
 ref_conv.bias|a model with reference pictures; *
 blocks.0.cam_encoder.bias|a model with a camera; *
 audio_proj.norm.bias|a model with audio; *
+fps_embedding.weight|a model that is told frames a second (SkyReels), *
+blocks.0.cross_attn.to_k_ip.bias|a model with reference pictures; *
+dwpose_embedding.0.bias|an animation model; *
 face_adapter.fuser.bias|an animation model; *
 $b.pre_quant_scale|quantized with smoothed activations, which are not computed here
 $b.smooth_factor|quantized with smoothed activations, *
