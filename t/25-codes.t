@@ -138,6 +138,15 @@ one blocks.0.attn1.to_qkv.weight_scale >s
 fused wan-fp8-plain.safetensors F8_E4M3 s
 joined "q, k and v in one, and one scale" scaled.safetensors
 
+tensor-pick a theirs >fused.safetensors
+wan-denoise -m fused.safetensors --forward 500 <in >out 2>err
+is "$(cat err)" "wan-denoise: warning: 1 tensor of fused.safetensors is not used: blocks.0.attn1.to_qkv.weight" \
+    "q, k and v in one beside themselves, as diffusers saves them: they are named"
+wan-denoise -m wan-fp8-plain.safetensors --forward 500 <in >whole
+close_to "and not needed" --same 1 out:cond whole:cond
+wan-quantize -q -t fp16 -m fused.safetensors >wide.safetensors
+like "$(tensor-info wide.safetensors)" "*blocks.0.attn1.to_qkv.weight *F16 *[[]192, 64[]]*" "they stay whole"
+
 # A norm has scales, too, and so has a table of positions.
 printf '\0\0\0\100' | tensor blocks.0.norm3.weight_scale F32 1 4 >s
 tensor-pick wan-fp8-plain.safetensors s >norm.safetensors

@@ -271,10 +271,10 @@ static bool has_rows(const item *t, const matched *m)
 
 /* "A|B|C": the item becomes its first part, and others are added. What has no rows is each
  * one's. */
-static void split(weights *w, int index, const renaming *r, const matched *m)
+static void split(weights *w, int index, const char *ours, const matched *m, bool spare)
 {
     int parts = 1;
-    for (const char *p = r->ours; *p; p++)
+    for (const char *p = ours; *p; p++)
         parts += *p == '|';
     item *t = w->item + index;
     if (has_rows(t, m)) {
@@ -285,8 +285,7 @@ static void split(weights *w, int index, const renaming *r, const matched *m)
         t->shape = tensor_make(NULL, t->shape.type, t->shape.rank, t->shape.dim);
         t->parts = parts;
     }
-    t->renamed = true;
-    const char *ours = r->ours;
+    t->renamed = !spare;
     for (int part = 0; part < parts; part++) {
         size_t n = strcspn(ours, "|");
         item *to = part ? add_item(w, w->item + index) : t;
@@ -331,38 +330,62 @@ static void rename_item(weights *w, int i, const layout *l, long per_stage)
         t->name = weights_keep(w, new_format("%s", name));
         return;
     }
+    bool spare = *ours == '?';
     if (strchr(ours, '|')) {
-        split(w, i, r, &m);
+        split(w, i, ours + spare, &m, spare);
         return;
     }
     if (*ours == '^')
         transpose(w, t);
-    bool spare = *ours == '?';
     ours += *ours == '^' || spare;
     t->renamed = !spare;
     t->name = weights_keep(w, written(ours, strlen(ours), &m, per_stage));
     t->used |= is_beside(l->part, t->name);
 }
 
-/* What may stand in for another tensor ("?NAME") does if that is missing; else it is not needed. */
-static void settle_spares(weights *w, const layout *l)
+/* The renaming that makes item i a spare, or NULL. */
+static const renaming *spare_of(const weights *w, const layout *l, int i)
 {
     char room[LONGEST + 64];
     matched m;
+    const renaming *r = renaming_of(l, bare(room, w->item[i].raw, l->part), &m);
+    return r && r->ours && *r->ours == '?' ? r : NULL;
+}
+
+static bool is_taken(const weights *w, int i)
+{
+    for (int k = 0; k < w->items; k++)
+        if (k != i && w->item[k].renamed && strcmp(w->item[k].name, w->item[i].name) == 0)
+            return true;
+    return false;
+}
+
+/* What may stand in for another tensor ("?NAME") does if that is missing. Else a tied table is not
+ * needed; a fused matrix, whole again, is told as what is not used. */
+static void settle_spares(weights *w, const layout *l)
+{
+    int kept = 0;
+    for (int i = 0; i < w->items; i++)
+        if (spare_of(w, l, i))
+            w->item[i].renamed = !is_taken(w, i);
     for (int i = 0; i < w->items; i++) {
         item *t = w->item + i;
-        const renaming *r = renaming_of(l, bare(room, t->raw, l->part), &m);
-        if (!r || !r->ours || *r->ours != '?')
-            continue;
-        bool taken = false;
-        for (int k = 0; k < w->items && !taken; k++)
-            taken = k != i && w->item[k].renamed && strcmp(w->item[k].name, t->name) == 0;
-        t->renamed = !taken;
-        if (taken) {
+        const renaming *r = spare_of(w, l, i);
+        bool again = false;
+        if (r && !t->renamed) {
+            if (t->parts)
+                t->shape.dim[0] *= t->parts;
+            t->shape = tensor_make(NULL, t->shape.type, t->shape.rank, t->shape.dim);
+            t->part = t->parts = 0;
             t->name = t->raw;
-            t->used = true;
+            t->used |= !strchr(r->ours, '|');
+            for (int k = 0; k < kept && !again; k++)
+                again = w->item[k].name == t->raw;
         }
+        if (!again)
+            w->item[kept++] = *t;
     }
+    w->items = kept;
 }
 
 /* GGUF's own tools know four dimensions, so the patches' kernel [D, C, 1, 2, 2] may be stored as a

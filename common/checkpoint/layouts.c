@@ -3,8 +3,8 @@
 **
 ** In a pattern # is a number and a * at the end is whatever follows; in an official name they stand
 ** for the same. "^NAME" is the transposed matrix; "A|B|C" are rows of one, in equal parts (what
-** has no rows is each one's); "" is known and of no use here. @ is the number of a layer in a list
-** that the layout counts by stages.
+** has no rows is each one's); "?" before them: where no other tensor has the name; "" is known and
+** of no use here. @ is the number of a layer in a list that the layout counts by stages.
 */
 #include "layouts.h"
 
@@ -51,8 +51,9 @@ static const renaming wan_diffusers_names[] = {
     {"blocks.#.attn1.to_q.*", "blocks.#.self_attn.q.*"},
     {"blocks.#.attn1.to_k.*", "blocks.#.self_attn.k.*"},
     {"blocks.#.attn1.to_v.*", "blocks.#.self_attn.v.*"},
+    /* diffusers' fuse_qkv_projections() leaves those that it joins beside */
     {"blocks.#.attn1.to_qkv.*",
-     "blocks.#.self_attn.q.*|blocks.#.self_attn.k.*|blocks.#.self_attn.v.*"},
+     "?blocks.#.self_attn.q.*|blocks.#.self_attn.k.*|blocks.#.self_attn.v.*"},
     {"blocks.#.attn1.to_out.0.*", "blocks.#.self_attn.o.*"},
     {"blocks.#.attn1.norm_q.*", "blocks.#.self_attn.norm_q.*"},
     {"blocks.#.attn1.norm_k.*", "blocks.#.self_attn.norm_k.*"},
@@ -60,7 +61,7 @@ static const renaming wan_diffusers_names[] = {
     {"blocks.#.attn2.to_q.*", "blocks.#.cross_attn.q.*"},
     {"blocks.#.attn2.to_k.*", "blocks.#.cross_attn.k.*"},
     {"blocks.#.attn2.to_v.*", "blocks.#.cross_attn.v.*"},
-    {"blocks.#.attn2.to_kv.*", "blocks.#.cross_attn.k.*|blocks.#.cross_attn.v.*"},
+    {"blocks.#.attn2.to_kv.*", "?blocks.#.cross_attn.k.*|blocks.#.cross_attn.v.*"},
     {"blocks.#.attn2.to_out.0.*", "blocks.#.cross_attn.o.*"},
     {"blocks.#.attn2.norm_q.*", "blocks.#.cross_attn.norm_q.*"},
     {"blocks.#.attn2.norm_k.*", "blocks.#.cross_attn.norm_k.*"},
