@@ -60,6 +60,11 @@ close_to "torchao's int8 is near the model" --rel 0.02 out:cond plain:cond
 cp out export
 model wan-torchao.pth "I8"
 close_to "its subclasses and its export are one" --same 1 out:cond export:cond
+is "$(tensor-info -n torchao-smooth.pth | grep act_ | sort | tr '\n' ' ')" \
+    "blocks.0.self_attn.k.weight_act_quant_scale blocks.0.self_attn.q.weight_act_pre_scale " \
+    "whatever else a subclass holds has a name"
+fails 1 "wan-denoise: torchao-smooth.pth has blocks.0.self_attn.q.weight_act_pre_scale: it is quantized with smoothed activations, *" \
+    "a subclass with smoothed activations" sh -c 'wan-denoise -m torchao-smooth.pth --forward 500 <in'
 tensor-pick -k 'x={"_type": "Int8Tensor", "_data": {"act_quant_kwargs": {"_type": "x"}}}' wan-torchao.safetensors >w8a8.safetensors
 wan-denoise -m w8a8.safetensors --forward 500 <in >out 2>err
 is "$(cat err)" "wan-denoise: warning: w8a8.safetensors was made for activations of 8 bits too: here they stay in 16 or 32" \

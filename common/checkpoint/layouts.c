@@ -389,6 +389,7 @@ const stranger strangers[] = {
     {"*.SCB", "int8 of bitsandbytes, which is not read"},
     {"*.weight._data", "quantized by optimum-quanto, which is not read"},
     {"*.weight_scale_inv", "fp8 with a scale for each square of weights, which is not read"},
+    {"*act_pre_scale*", "quantized with smoothed activations, which are not computed here"},
     {"*pre_quant_scale*", "quantized with smoothed activations, which are not computed here"},
     {"*smooth*", "quantized with smoothed activations, which are not computed here"},
     {NULL, NULL},

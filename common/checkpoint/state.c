@@ -365,8 +365,11 @@ static void add_tensor(pth *p, const char *prefix, pickle_value key, const char 
     read_tensor(p, t, v);
 }
 
-static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_value v, int deep)
+/* What the tensor that a subclass holds as `attribute` is called, behind the subclass's own name:
+ * stored.c refuses what it does not know. Static memory. */
+static const char *suffix_of(pickle_value attribute)
 {
+    static char other[128];
     static const struct {
         const char *attribute, *suffix;
     } parts[] = {{"qdata", ""},
@@ -374,6 +377,17 @@ static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_va
                  {"float8_data", ""},
                  {"scale", "_scale"},
                  {"zero_point", "_zero_point"}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (pickle_is_text(attribute, parts[i].attribute))
+            return parts[i].suffix;
+    bool text = attribute.kind == PICKLE_TEXT && !memchr(attribute.u.text, 0, attribute.n);
+    snprintf(other, sizeof other, "_%.*s", text && attribute.n < 100 ? (int)attribute.n : 1,
+             text ? attribute.u.text : "?");
+    return other;
+}
+
+static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_value v, int deep)
+{
     static const char *const known[] = {"Int8Tensor", "Float8Tensor", "AffineQuantizedTensor",
                                         "PlainAQTTensorImpl", "Float8AQTTensorImpl"};
     pickle_value class = argument(v, 1), state = argument(v, 3);
@@ -388,10 +402,10 @@ static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_va
     pickle_value inner = pickle_lookup(state, "tensor_impl");
     if (is_subclass(inner))
         add_subclass(p, prefix, key, inner, deep + 1);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        pickle_value part = pickle_lookup(state, parts[i].attribute);
+    for (int64_t i = 0; i < pickle_length(state); i++) {
+        pickle_value part = state.u.node->item[2 * i + 1];
         if (is_plain(part) || is_parameter(part))
-            add_tensor(p, prefix, key, parts[i].suffix, part);
+            add_tensor(p, prefix, key, suffix_of(state.u.node->item[2 * i]), part);
     }
     if (pickle_lookup(state, "act_quant_kwargs").kind == PICKLE_CALL)
         p->narrow_activations = true;
