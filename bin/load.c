@@ -98,6 +98,24 @@ static stored as_matrix(weights *w, const char *name, int64_t out, int64_t in)
     return s;
 }
 
+/* A parameter that is no weight, a bias say, has no scales: it is floats. */
+static tensor floats_alone(const weights *w, const char *name, tensor t)
+{
+    bool is_float = t.type == F64 || t.type == F32 || t.type == F16 || t.type == BF16;
+    if (!is_float && t.type != F8_E4M3 && t.type != F8_E5M2 && type_block(t.type) < 2)
+        die("%s is %s in %s: it must be floats", weights_called(w, name), tensor_text(t),
+            weights_path(w));
+    if (!type_has_values(t.type))
+        die("%s is %s in %s, a type that is not read", weights_called(w, name), tensor_text(t),
+            weights_path(w));
+    return t;
+}
+
+static tensor read_bias(weights *w, const char *name, int64_t n)
+{
+    return floats_alone(w, name, weights_tensor(w, name, n));
+}
+
 /* One of several weights whose rows are joined. */
 typedef struct {
     stored s;
@@ -112,7 +130,7 @@ static part read_part(weights *w, const char *prefix, const char *suffix, int64_
     snprintf(p.name, sizeof p.name, "%s%s", prefix, suffix);
     snprintf(bias, sizeof bias, "%s.bias", p.name);
     p.s = as_matrix(w, p.name, out, in);
-    p.bias = weights_has(w, bias) ? weights_tensor(w, bias, p.s.w.dim[0]) : (tensor){0};
+    p.bias = weights_has(w, bias) ? read_bias(w, bias, p.s.w.dim[0]) : (tensor){0};
     return p;
 }
 
@@ -194,16 +212,34 @@ linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in,
     return load_joined(w, name, 1, suffix, out, in, type);
 }
 
+/* F32 [n] on the device of n codes and their scales. */
+static tensor upload_scaled(const stored *s, int64_t n)
+{
+    tensor values = stored_expanded(s), v = scratch(F32, n);
+    upload_into(v, reshape(values, n));
+    free(values.data);
+    return v;
+}
+
+/* NAME as it is stored. A weight (a norm's, say) may have scales, another parameter has none. */
+static stored as_vector(weights *w, const char *name)
+{
+    size_t n = strlen(name), k = strlen(".weight");
+    char base[256];
+    if (n <= k || strcmp(name + n - k, ".weight") != 0)
+        return (stored){.w = floats_alone(w, name, weights_any(w, name))};
+    snprintf(base, sizeof base, "%.*s", (int)(n - k), name);
+    return weights_stored(w, base);
+}
+
 tensor load_vector(weights *w, const char *name, int64_t n)
 {
-    tensor t = weights_any(w, name);
+    stored s = as_vector(w, name);
+    tensor t = s.w;
     if (tensor_count(t) != n)
         die("%s is %s in %s, but %lld elements are needed", weights_called(w, name), tensor_text(t),
             weights_path(w), (long long)n);
-    if (!type_has_values(t.type))
-        die("%s is %s in %s, a type that is not read", weights_called(w, name), tensor_text(t),
-            weights_path(w));
-    tensor v = upload(reshape(t, n), F32);
+    tensor v = s.scale.data ? upload_scaled(&s, n) : upload(reshape(t, n), F32);
     ask_finite(name, v);
     count_bytes(v);
     return v;
@@ -240,7 +276,7 @@ static channels channels_of(weights *w, const char *name, tensor t)
 {
     char full[256];
     snprintf(full, sizeof full, "%s.bias", name);
-    tensor b = weights_tensor(w, full, t.dim[0]);
+    tensor b = read_bias(w, full, t.dim[0]);
     int64_t N = t.dim[0] < 8 ? t.dim[0] : load_channels(t.dim[0]), M = load_channels(t.dim[1]);
     return (channels){t, b, with_zeros(t, N, M), with_zeros(b, N, 1)};
 }
@@ -309,7 +345,7 @@ tensor load_gains(weights *w, const char *name, int64_t n)
     int64_t N = load_channels(n);
     if (n == N)
         return load_vector(w, name, n);
-    tensor t = weights_any(w, name);
+    tensor t = floats_alone(w, name, weights_any(w, name));
     if (tensor_count(t) != n)
         return load_vector(w, name, n); /* dies */
     tensor gains = tensor_of(new_bytes((size_t)N * 4), F32, N);

@@ -13,7 +13,8 @@ done
 # What PyTorch itself wrote (fixtures/layouts): its format of before the zips, and what training
 # leaves beside a state dict; of several models one is chosen by its key.
 L=$ROOT/fixtures/layouts
-for f in good-legacy.pth good-legacy.safetensors several.pth beside.pth module.pth; do
+for f in good-legacy.pth good-legacy.safetensors several.pth beside.pth module.pth good-legacy4.pth \
+    beside-more.pth beside-more5.pth; do
     gzip -dc "$L/$f.gz" >"$TMP/$f"
 done
 close_to "torch.save of before 1.6: values" -s 1 "$TMP/good-legacy.pth" "$TMP/good-legacy.safetensors"
@@ -27,6 +28,11 @@ for i in $(seq 15 $((size - 1))); do
 done
 is $wrong 0 "cut at any byte it is refused in one line"
 is "$(tensor-info -n "$TMP/beside.pth" 2>&1)" l.0.weight "harmless values beside a state dict are passed over"
+for f in beside-more.pth beside-more5.pth; do
+    is "$(tensor-info -n "$TMP/$f" 2>&1 | tr '\n' ' ')" "l.0.weight l.0.bias " "$f: more kinds of them"
+    like "$(tensor-info -v "$TMP/$f")" "*l.0.weight *F32 * 0 *3 *1.5 *" "$f: values of a parameter with attributes"
+done
+close_to "before 1.6 by protocol 4" -s 1 "$TMP/good-legacy4.pth" "$TMP/good-legacy.safetensors"
 fails 1 "*several.pth holds several models: generator, generator_ema; give one, as *several.pth:generator" \
     "several models: the line names them" tensor-info "$TMP/several.pth"
 like "$(tensor-info -v "$TMP/several.pth:generator")" "* 1 *1 *1 *0  0 0" "FILE:KEY chooses"
@@ -74,7 +80,7 @@ call-number|it calls something that is no function
 call-list|it calls something that is no function
 memo-unset|it reads a place of the memo that was never set
 memo-far|a place in the memo that no state dict needs
-long-number|a number of more than 64 bits
+long-number|its pickle holds no dict of named tensors
 values|it makes more values than a state dict needs
 objects|it makes more objects than a state dict needs
 nested|it makes more objects than a state dict needs
@@ -86,7 +92,7 @@ huge|its data.pkl has 68157440 bytes; at most 16777216 are read
 empty|it ends within an instruction
 size|w is [[]1099511627776], more than the 24 elements of its storage
 size-overflow|w is [[]8589934592, 8589934592], more than the 24 elements of its storage
-size-beyond|a number of more than 64 bits
+size-beyond|w: a size or stride is not a natural number
 size-empty|w: it is empty, but its other sizes are beyond all measure
 size-negative|w: a size or stride is not a natural number
 size-rank|w has 9 dimensions; at most 8 are read
@@ -147,14 +153,14 @@ ctypes|its pickle asks for ctypes.CDLL; only tensors are read
 run-code|its pickle asks for runpy._run_code; only tensors are read
 load-bytes|its pickle asks for torch.storage._load_from_bytes; only tensors are read
 torch-load|its pickle asks for torch.load; only tensors are read
-parameter-state|its pickle asks for torch._utils._rebuild_parameter_with_state; only tensors are read
+parameter-state|its pickle holds no dict of named tensors
 newobj-ex|its pickle has instruction 0x92 at byte 29, which no state dict needs
 obj|its pickle has instruction 0x6f at byte 28, which no state dict needs
 persid|its pickle has instruction 0x50 at byte 2, which no state dict needs
-bytes8|its pickle has instruction 0x8e at byte 2, which no state dict needs
-bytearray8|its pickle has instruction 0x96 at byte 2, which no state dict needs
+bytes8|a text of more than 4 GB
+bytearray8|a text of more than 4 GB
 next-buffer|its pickle has instruction 0x97 at byte 2, which no state dict needs
-long4|its pickle has instruction 0x8b at byte 2, which no state dict needs
+long4|it ends within an instruction
 text-40|a text of more than 4 GB
 frame|its pickle holds no dict of named tensors
 duplicates|its pickle has instruction 0x32 at byte 3, which no state dict needs
@@ -171,7 +177,7 @@ number=$(ls bad-*.pth | wc -l)
 [ $most_ms -lt 1000 ] && [ $most_kb -lt 100000 ]
 figure $? "each takes less than a second and less than 100 MB"
 comment "$number files; $most_ms ms and $most_kb kB at most"
-[ "$tests" -eq $((2 * $(ls good-*.pth | wc -l) + 9 + number + 1)) ]
+[ "$tests" -eq $((2 * $(ls good-*.pth | wc -l) + 14 + number + 1)) ]
 ok $? "no file is left out"
 [ ! -e pwned ]
 ok $? "nothing was executed"

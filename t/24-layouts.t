@@ -108,6 +108,32 @@ same "the index" cond shards/diffusion_pytorch_model.safetensors.index.json
 head -c 1000 /dev/zero >shards/diffusion_pytorch_model.safetensors
 same "an index beside a file" cond shards
 
+fails 1 "*-00001-of-00003.safetensors has no tensor patch_embedding.weight *: it is one of several shards; give -m their directory" \
+    "a shard alone" forward shards/diffusion_pytorch_model-00001-of-00003.safetensors
+
+# Variants, in a pipeline and in a part of it.
+variant() { # KIND PART FILE NAME: the part's file, called NAME
+    rm -rf variants && mkdir -p "variants/$2" && cp "pipe/$2/config.json" "variants/$2"
+    cp "pipe/$2/$3" "variants/$2/$4"
+    same "$4 of a pipeline" $1 variants
+    same "$4 in $2" $1 "variants/$2"
+}
+variant cond transformer diffusion_pytorch_model.safetensors diffusion_pytorch_model.fp16.safetensors
+variant frames vae diffusion_pytorch_model.safetensors diffusion_pytorch_model.fp16.safetensors
+variant context text_encoder model.safetensors model.fp16.safetensors
+cp "$vae" pipe/vae/x.bin
+variant frames vae x.bin diffusion_pytorch_model.bin
+cp "$text" pipe/text_encoder/x.bin
+variant context text_encoder x.bin pytorch_model.fp16.bin
+rm pipe/vae/x.bin pipe/text_encoder/x.bin
+mkdir pairs && cp -r pipe/transformer pairs && cp -r pipe/transformer pairs/transformer_2
+fails 1 "wan-denoise: pairs has transformer and transformer_2: it is Wan 2.2, of two transformers*; -m pairs/transformer_2 runs *" \
+    "a pipeline of two transformers" forward pairs
+fails 1 "wan-quantize: pairs has transformer and transformer_2: *" "and to be converted" wan-quantize -t bf16 -m pairs
+same "one of them" cond pairs/transformer_2
+rm -rf pairs && mkdir -p pairs/high_noise_model pairs/low_noise_model
+fails 1 "wan-denoise: pairs has high_noise_model and low_noise_model: it is Wan 2.2, *" "Wan 2.2's own directory" forward pairs
+
 # ---- ComfyUI's single files ----
 
 mkdir single && cp official/config.json single
@@ -213,6 +239,9 @@ config 's/WanTransformer3DModel/WanVACETransformer3DModel/' "is of a 'WanVACETra
 config 's/"image_dim": null/"image_dim": 1280/' "says image_dim 1280: only null is supported"
 config 's/rms_norm_across_heads/rms_norm/' 'says qk_norm "rms_norm": only "rms_norm_across_heads" is supported'
 config 's/"num_attention_heads": 2/"num_attention_heads": 4/' "says head_dim 128, but the weights have 64"
+config 's/"patch_size": .1, 2, 2./"patch_size": [1, 1, 1]/' "says patches of 1 x 1 x 1, but the weights have 1 x 2 x 2"
+config 's/"text_dim"/"window_size": [3, 3], "text_dim"/' "says window_size [[]3, 3[]]: only [[]-1, -1[]] is supported"
+config 's/"rms_norm_across_heads"/false/' "says qk_norm false: only true is supported"
 config 's/"ffn_dim": 384/"ffn_dim": 512/' "says ffn_dim 512, but the weights have 384"
 sed 's/2.8184/2.8/' pipe/vae/config.json >odd/config.json
 cp pipe/vae/*.safetensors odd

@@ -3,6 +3,7 @@
 # are those of gguf-py and torchao to the bit, a model of them computes what the expanded one does,
 # and they stay as they are stored; what would be misread is refused.
 . "$(dirname "$0")/tap.sh"
+. "$ROOT/t/layouts.sh"
 L=$ROOT/fixtures/layouts
 cd "$TMP" || exit 1
 for f in "$L"/*.gz; do
@@ -59,6 +60,11 @@ close_to "torchao's int8 is near the model" --rel 0.02 out:cond plain:cond
 cp out export
 model wan-torchao.pth "I8"
 close_to "its subclasses and its export are one" --same 1 out:cond export:cond
+is "$(tensor-info -n torchao-smooth.pth | grep act_ | sort | tr '\n' ' ')" \
+    "blocks.0.self_attn.k.weight_act_quant_scale blocks.0.self_attn.q.weight_act_pre_scale " \
+    "whatever else a subclass holds has a name"
+fails 1 "wan-denoise: torchao-smooth.pth has blocks.0.self_attn.q.weight_act_pre_scale: it is quantized with smoothed activations, *" \
+    "a subclass with smoothed activations" sh -c 'wan-denoise -m torchao-smooth.pth --forward 500 <in'
 tensor-pick -k 'x={"_type": "Int8Tensor", "_data": {"act_quant_kwargs": {"_type": "x"}}}' wan-torchao.safetensors >w8a8.safetensors
 wan-denoise -m w8a8.safetensors --forward 500 <in >out 2>err
 is "$(cat err)" "wan-denoise: warning: w8a8.safetensors was made for activations of 8 bits too: here they stay in 16 or 32" \
@@ -82,6 +88,15 @@ tensor-pick -t F32 $(umt5_names) >named
 tensor-diff named expanded.safetensors >diff
 ok $? "each under the name that it has there"
 
+# Codes with scales become other codes with other scales, under the same names.
+for layers in blocks all; do
+    wan-quantize -q -t w8a16 -l $layers -m wan-fp8.safetensors >q.safetensors
+    ok $? "fp8 with scales becomes int8, $layers"
+    wan-quantize -q -t fp32 -m wan-fp8.safetensors | wan-quantize -q -t w8a16 -l $layers >q2.safetensors
+    is "$(tensor-diff q.safetensors q2.safetensors | grep differs | cut -f 1 | grep -c '^blocks')" 0 \
+        "as its values do, $layers"
+done
+
 # Scales differ from row to row.
 wan-quantize -q -t w8a16 -l all -m "$ROOT/fixtures/random" >rows.safetensors
 wan-quantize -q -t fp32 -m rows.safetensors >back.safetensors
@@ -92,6 +107,84 @@ done
 wan-denoise -m rows.safetensors --forward 500 <in >out
 wan-denoise -m back.safetensors --dtype fp32 --forward 500 <in >whole
 close_to "and computes the same" $(exact 2e-3) out:cond whole:cond
+
+# Rows of one matrix are those of q, k and v: so are their scales; one scale for all is each one's.
+raw() { tensor-pick "$1" | tail -c "$2"; }
+tensor() { # NAME TYPE SHAPE BYTES: a file of one tensor, whose bytes are on standard input
+    header='{"'$1'":{"dtype":"'$2'","shape":['$3'],"data_offsets":[0,'$4']}}'
+    printf "\\$(printf %03o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"
+    cat
+}
+parts() { # FILE END BYTES: q's, k's and v's
+    for part in q k v; do raw "$1:blocks.0.self_attn.$part.$2" "$3"; done
+}
+one() { printf '\0\0\200\074' | tensor "$1" F32 "" 4; } # 1/64
+fused() { # FILE: its names as diffusers' with q, k and v in one
+    renamed "$1" diffusers_names >theirs
+    parts "$1" weight 4096 | tensor blocks.0.attn1.to_qkv.weight "$2" 192,64 12288 >a
+    tensor-info --names theirs | grep -v 'blocks.0.attn1.to_[qkv].weight' | sed 's/^/theirs:/' |
+        xargs tensor-pick a ${3+"$3"} >fused.safetensors
+}
+joined() { # NAME REFERENCE: fused.safetensors computes what it does
+    wan-denoise -m fused.safetensors --forward 500 <in >out 2>err
+    is "$(cat err)" "" "$1: no word"
+    wan-denoise -m "$2" --forward 500 <in >whole
+    close_to "$1" --same 1 out:cond whole:cond
+}
+wan-quantize -q -t w8a16 -m wan.safetensors >coded.safetensors
+parts coded.safetensors weight_scale 256 | tensor blocks.0.attn1.to_qkv.weight_scale F32 192 768 >s
+fused coded.safetensors I8 s
+tensor-info --names fused.safetensors | grep -v 'attn1.to_[qkv].weight_scale' | sed 's/^/fused.safetensors:/' |
+    xargs tensor-pick >rest && mv rest fused.safetensors
+joined "q, k and v in one, and their scales" coded.safetensors
+for name in q k v; do one blocks.0.self_attn.$name.weight_scale >$name; done
+tensor-pick wan-fp8-plain.safetensors q k v >scaled.safetensors
+one blocks.0.attn1.to_qkv.weight_scale >s
+fused wan-fp8-plain.safetensors F8_E4M3 s
+joined "q, k and v in one, and one scale" scaled.safetensors
+
+tensor-pick a theirs >fused.safetensors
+wan-denoise -m fused.safetensors --forward 500 <in >out 2>err
+is "$(cat err)" "wan-denoise: warning: 1 tensor of fused.safetensors is not used: blocks.0.attn1.to_qkv.weight" \
+    "q, k and v in one beside themselves, as diffusers saves them: they are named"
+wan-denoise -m wan-fp8-plain.safetensors --forward 500 <in >whole
+close_to "and not needed" --same 1 out:cond whole:cond
+wan-quantize -q -t fp16 -m fused.safetensors >wide.safetensors
+like "$(tensor-info wide.safetensors)" "*blocks.0.attn1.to_qkv.weight *F16 *[[]192, 64[]]*" "they stay whole"
+
+# A norm has scales, too, and so has a table of positions.
+printf '\0\0\0\100' | tensor blocks.0.norm3.weight_scale F32 1 4 >s
+tensor-pick wan-fp8-plain.safetensors s >norm.safetensors
+tensor-pick -t F32 wan-fp8-plain.safetensors:blocks.0.norm3.weight=blocks.0.norm3.diff >lora
+wan-merge -q -t fp32 -m wan-fp8-plain.safetensors -l lora >twice.safetensors
+wan-denoise -m norm.safetensors --dtype fp32 --forward 500 <in >out 2>err
+is "$(cat err)" "" "a norm with a scale of 2: no word"
+wan-denoise -m twice.safetensors --dtype fp32 --forward 500 <in >whole
+close_to "it is twice the norm" $(exact 2e-3) out:cond whole:cond
+wan-quantize -q -t fp32 -m norm.safetensors >wide.safetensors
+tensor-diff wide.safetensors twice.safetensors >diff
+ok $? "in floats as well"
+wan-merge -q -t fp32 -m norm.safetensors -l lora:0 >merged.safetensors
+tensor-diff merged.safetensors twice.safetensors >diff
+ok $? "and merged"
+wan-quantize -q -t fp32 -m umt5.gguf >expanded.safetensors
+table=blocks.0.pos_embedding.embedding.weight
+shape=$(tensor-info expanded.safetensors | sed -n "s/^$table .*\[\(.*\), \(.*\)\].*/\1,\2/p")
+n=$((${shape%,*} * ${shape#*,}))
+raw wan-fp8-plain.safetensors:blocks.0.ffn.0.weight $n | tensor $table F8_E4M3 $shape $n >table
+tensor-info --names expanded.safetensors | grep -v $table | sed 's/^/expanded.safetensors:/' >names
+xargs tensor-pick table <names >one.safetensors
+printf '\0\0\0\101' | tensor ${table}_scale F32 1 4 >s
+xargs tensor-pick table s <names >eight.safetensors
+for i in one eight; do
+    echo "3 5 7 1" | wan-encode-text -m $i.safetensors --token-ids -n 1 >$i 2>err
+    is "$(cat err)" "" "positions in 8 bits, scale $i: no word"
+done
+tensor-diff --rel 1e-3 one:context eight:context >diff
+is $? 1 "the scale counts"
+wan-quantize -q -t fp32 -m eight.safetensors >wide.safetensors
+echo "3 5 7 1" | wan-encode-text -m wide.safetensors --token-ids -n 1 >out
+close_to "as it does in floats" --same 1 eight:context out:context
 
 # The codes of one weight beside floats of others: q alone in 8 bits.
 others() { # FILE..: the plain model's tensors that they do not have, and theirs
@@ -164,6 +257,29 @@ refused "U8 in place of I8" "$q.weight is U8 [[]64, 128[]] in bad.safetensors: c
 tensor-info --names wan.safetensors | sed 's/^/wan.safetensors:/' | xargs tensor-pick scale >bad.safetensors
 refused "scales of floats" "$q.weight is F16 [[]64, 64[]] in bad.safetensors, and has scales: those of codes alone are read"
 
+# What stands beside a parameter that has no codes of its own is no more to be passed over.
+tensor-info --names wan.safetensors | sed 's/^/wan.safetensors:/' >names
+for name in blocks.0.modulation_scale blocks.0.norm3.weight_scale blocks.0.norm3.mystery $q.weight.absmax \
+    $q.rotation.weight ${q}_scale head.modulation.x; do
+    printf '\0\0\200\077' | tensor $name F32 1 4 >more
+    xargs tensor-pick more <names >bad.safetensors
+    case $name in
+    *norm3.weight_scale) refused "$name" "blocks.0.norm3.weight is F16 [[]64[]] in bad.safetensors, and has scales: *" ;;
+    *) refused "$name" "$name in bad.safetensors belongs to *, and what it does to it is not known" ;;
+    esac
+done
+merged() { # NAME PATTERN: bad.safetensors as a base of wan-merge
+    fails 1 "wan-merge: *$2" "$1, to be merged" wan-merge -q -t fp16 -m bad.safetensors -l lora
+}
+xargs tensor-pick scale <names >bad.safetensors
+merged "scales of floats" "$q.weight is F16 [[]64, 64[]] in bad.safetensors, and has scales: *"
+xargs tensor-pick perm <names >bad.safetensors
+merged "an unknown companion" "$q.weight_perm in bad.safetensors belongs to $q.weight, *"
+head -c 4096 /dev/zero | tensor $q.weight U8 64,64 4096 >more
+grep -v $q.weight names | xargs tensor-pick more >bad.safetensors
+tensor-pick -t F32 wan.safetensors:$q.weight=$q.diff >lora
+merged "U8" "$q.weight is U8 [[]64, 64[]] in bad.safetensors: codes of 8 bits are read as I8 alone; *"
+
 # ---- GGUF that is damaged, or of something else ----
 
 gguf() { # NAME PATTERN: bad.gguf
@@ -171,6 +287,13 @@ gguf() { # NAME PATTERN: bad.gguf
 }
 cp llama.gguf bad.gguf
 gguf "another arch" " is GGUF of arch llama, not Wan's transformer"
+sed 's/\(general.architecture.\{12\}\)wan/\1sd3/' wan.gguf >bad.gguf
+gguf "another arch whose names are known" " is GGUF of arch sd3, not Wan's transformer"
+fails 1 "wan-quantize: bad.gguf is GGUF of arch sd3, not one of Wan's models" "another arch to be converted" \
+    wan-quantize -q -t fp32 -m bad.gguf
+sed 's/\(general.architecture.\{12\}\)wan/\1pig/' wan.gguf >pig.gguf
+wan-denoise -m pig.gguf --forward 500 <in >out && wan-denoise -m wan.gguf --forward 500 <in >whole
+close_to "an arch that says nothing" --same 1 out:cond whole:cond
 { printf 'GGUF\1\0\0\0'; tail -c +9 wan.gguf; } >bad.gguf
 gguf "version 1" " is GGUF of version 1: only versions 2 and 3 are read"
 { printf 'GGUF\0\0\0\3'; tail -c +9 wan.gguf; } >bad.gguf

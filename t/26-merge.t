@@ -121,6 +121,29 @@ pick $k.lora_down.weight=blocks.0.ffn.0.dora_scale
 refused "DoRA" bad "blocks.0.ffn.0.dora_scale in bad: of this kind of adapter (dora_scale) nothing is known here"
 pick $k.lora_down.weight=blocks.0.ffn.0.lora_A.weight $k.lora_down.weight=blocks.0.ffn.0.lora_B.weight
 refused "shapes that do not fit" bad "blocks.0.ffn.0.lora_?.weight in bad is F16 [[]4, 64[]], and up is F16 [[]4, 64[]]: they do not fit blocks.0.ffn.0.weight, F16 [[]256, 64[]]"
+number() { # NAME TYPE SHAPE BYTES: a file of one tensor of zeros
+    header='{"'$1'":{"dtype":"'$2'","shape":['$3'],"data_offsets":[0,'$4']}}'
+    printf "\\$(printf %03o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"
+    head -c "$4" /dev/zero
+}
+half() { tensor-pick "$k.lora_down.weight=blocks.0.ffn.0.lora_A.weight" "$k.lora_up.weight=blocks.0.ffn.0.lora_B.weight" "$@"; }
+number blocks.0.ffn.0.alpha F32 "" 4 >zero
+half zero >nought
+merge nought out
+tensor-pick -t F32 wan.safetensors:blocks.0.ffn.0.weight >plain
+tensor-diff -s 1 out:blocks.0.ffn.0.weight plain:blocks.0.ffn.0.weight >diff
+ok $? "an alpha of 0 is 0, not that it is missing"
+half zero $k.alpha >bad
+refused "two alphas" bad "lora_unet_blocks_0_ffn_0.alpha in bad is there twice"
+number blocks.0.ffn.0.lora_A.weight I8 4,64 256 >codes
+tensor-pick codes "$k.lora_up.weight=blocks.0.ffn.0.lora_B.weight" >bad
+refused "codes" bad "blocks.0.ffn.0.lora_?.weight in bad has I8 [[]4, 64[]]: a LoRA's are floats"
+echo '{"lora_alpha": 2, "alpha_pattern": {"^blocks.0": 3}}' >peft/adapter_config.json
+fails 1 "wan-merge: alpha_pattern of peft/lora has '^blocks.0': of regular expressions nothing is known here; name the modules" \
+    "a regular expression" wan-merge -m wan.safetensors -l peft/lora
+echo '{"lora_alpha": 2' >peft/adapter_config.json
+fails 1 "wan-merge: peft/adapter_config.json, which says what peft/lora is multiplied by, is no JSON object" \
+    "a damaged adapter_config.json" wan-merge -m wan.safetensors -l peft/lora
 fails 1 "wan-merge: *values that fp16 cannot hold; bf16 can" "beyond F16" \
     wan-merge -m wan.safetensors -l lora-kohya.safetensors:1e8
 fails 1 "wan-merge: *is Q* in wan.gguf: -t fp16, bf16 or fp32 says what becomes of it" "codes without -t" \

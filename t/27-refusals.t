@@ -55,6 +55,9 @@ controlnet_patch_embedding.bias|a model with a control net; *
 ref_conv.bias|a model with reference pictures; *
 blocks.0.cam_encoder.bias|a model with a camera; *
 audio_proj.norm.bias|a model with audio; *
+fps_embedding.weight|a model that is told frames a second (SkyReels), *
+blocks.0.cross_attn.to_k_ip.bias|a model with reference pictures; *
+dwpose_embedding.0.bias|an animation model; *
 face_adapter.fuser.bias|an animation model; *
 $b.pre_quant_scale|quantized with smoothed activations, which are not computed here
 $b.smooth_factor|quantized with smoothed activations, *
@@ -85,6 +88,27 @@ F4 64,64 2048 a type that is not read
 F8_E8M0 64,64 4096 a type that is not read
 F8_E4M3FNUZ 64,64 4096 a type that is not read
 END
+# A bias or a modulation has no scales: it is floats.
+while read -r name type shape bytes; do
+    number $name $type $shape "$bytes" >more
+    without $name more
+    fails 1 "wan-denoise: $name is $type *in bad.safetensors: it must be floats" "$name of $type" \
+        sh -c 'wan-denoise -m bad.safetensors --forward 500 <in'
+done <<END
+blocks.0.ffn.0.bias I8 256 256
+blocks.0.ffn.0.bias I32 256 1024
+blocks.0.ffn.0.bias C64 256 2048
+patch_embedding.bias U8 64 64
+blocks.0.modulation BOOL 1,6,64 384
+head.modulation F8_E8M0 1,2,64 128
+blocks.0.norm3.bias I64 64 512
+END
+number model.diffusion_model.img_emb.proj.0.bias F32 1 4 >more
+tensor-info --names wan.safetensors | sed 's/.*/wan.safetensors:&=model.diffusion_model.&/' |
+    xargs tensor-pick more >bad.safetensors
+both "an image-to-video model with a prefix" "*has model.diffusion_model.img_emb.proj.0.bias: it is an image-to-video model; *"
+number model.diffusion_model.double_blocks.0.img_attn.qkv.weight F32 4,4 64 >bad.safetensors
+both "Flux with a prefix" "*: it is a model of the Flux or HunyuanVideo kind, not *"
 number $b.weight F8_E4M3 64,64 4096 >more
 number $b.weight_scale F8_E8M0 64,2 128 >scale
 without $b.weight more scale

@@ -197,6 +197,44 @@ mkdir "$TMP/shards" && cp "$L"/vocab.json "$L"/merges.txt "$L"/config.json "$TMP
 tensor-pick "$TMP/own/model.safetensors:text*" >"$TMP/shards/model-00001-of-00002.safetensors"
 tensor-pick "$TMP/own/model.safetensors:[!t]*" >"$TMP/shards/model-00002-of-00002.safetensors"
 as_well "shards" "$TMP/shards"
+mkdir "$TMP/half" && cp "$L"/vocab.json "$L"/merges.txt "$L"/config.json "$TMP/half"
+cp "$TMP/own/model.safetensors" "$TMP/half/model.fp16.safetensors"
+as_well "a variant" "$TMP/half"
+# Tables of tokens and positions in fp8, with scales: as they are in floats.
+e=embeddings
+names=$(tensor-info -n "$TMP/own/model.safetensors" | grep -v "text_model.$e.\|vision_model.$e.position" |
+    sed "s|^|$TMP/own/model.safetensors:|")
+coded= scaled=
+for name in text_model.$e.token_embedding text_model.$e.position_embedding vision_model.$e.position_embedding; do
+    shape=$(tensor-info "$TMP/own/model.safetensors" | sed -n "s/^$name.weight .*\[\(.*\), \(.*\)\].*/\1,\2/p")
+    n=$((${shape%,*} * ${shape#*,})) file=$TMP/$(echo $name | cut -c1-20)$(echo $name | cut -c 24-26)
+    for end in weight:F8_E4M3:$shape:$n weight_scale:F32::4; do
+        IFS=: read -r what type dims bytes <<END
+$end
+END
+        header='{"'$name.$what'":{"dtype":"'$type'","shape":['$dims'],"data_offsets":[0,'$bytes']}}'
+        {
+            printf "\\$(printf %03o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"
+            if [ $what = weight ]; then # codes of 1/2 to 2, of both signs
+                yes 0123456789:\;\<=\>?@ | tr -d '\n' | head -c "$bytes" | tr '13579;' '\261\263\265\267\271\273'
+            else
+                printf '\0\0\0\100'
+            fi
+        } >"$file.$what"
+    done
+    coded="$coded $file.weight" scaled="$scaled $file.weight_scale"
+done
+mkdir "$TMP/fp8" "$TMP/wide" "$TMP/plain"
+for to in fp8 wide plain; do cp "$L"/vocab.json "$L"/merges.txt "$L"/config.json "$TMP/$to"; done
+tensor-pick $coded $scaled $names >"$TMP/fp8/model.safetensors"
+tensor-pick $coded $names >"$TMP/plain/model.safetensors"
+wan-quantize -q -t fp32 -m "$TMP/fp8/model.safetensors" >"$TMP/wide/model.safetensors"
+embeds "$TMP/plain" >"$TMP/plain.embeds"
+embeds "$TMP/wide" >"$TMP/own.embeds"
+tensor-diff --rel 1e-3 "$TMP/plain.embeds:text_embeds" "$TMP/own.embeds:text_embeds" >"$TMP/diff"
+is $? 1 "scales of tables count"
+as_well "tables of tokens and positions in fp8" "$TMP/fp8"
+embeds "$TMP/own" >"$TMP/own.embeds"
 sed 's/, "quick_gelu": true//' "$L/open_clip_config.json" >"$TMP/open_clip/open_clip_config.json"
 fails 1 "*open_clip_config.json: vision_config.hidden_act is 'gelu': only quick_gelu is known" \
     "open_clip's own models, which are of another activation" score "$TMP/open_clip"

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
 #include "../../common/program.h"
 
@@ -128,17 +129,20 @@ static int end_of(const clip *m, const int32_t *ids, int n)
     return greatest;
 }
 
+static const char *const tokens_name = "text_model.embeddings.token_embedding";
+static const char *const places_name = "text_model.embeddings.position_embedding";
+
 /* x = token embedding + position, up to the end token, which sees all of them. */
 void clip_text(const clip *m, tensor y, const int32_t *ids, int n)
 {
     size_t mark = scratch_mark();
     int64_t L = 1 + end_of(m, ids, n), D = m->text.width;
-    tensor tokens = weights_tensor(m->w, "text_model.embeddings.token_embedding.weight", -1, D);
-    tensor places = weights_tensor(m->w, "text_model.embeddings.position_embedding.weight", -1, D);
+    stored tokens = weights_stored(m->w, tokens_name);
+    stored places = weights_stored(m->w, places_name);
     tensor host = tensor_of(new_bytes((size_t)(2 * L * D) * 4), F32, 2 * L, D);
     for (int64_t i = 0; i < L; i++)
-        host_convert(rows(host, i, 1), rows(tokens, ids[i], 1));
-    host_convert(rows(host, L, L), rows(places, 0, L));
+        stored_values(rows(host, i, 1).data, &tokens, ids[i] * D, D);
+    stored_values(rows(host, L, L).data, &places, 0, L * D);
     tensor both = scratch(F32, 2 * L, D), x = rows(both, 0, L);
     upload_into(both, host);
     free(host.data);
@@ -200,13 +204,14 @@ static void load_patches(clip *m, tensor_type type)
         m->patches = load_linear(m->w, name, D, K, type);
         return;
     }
-    tensor kept = weights_tensor(m->w, "vision_model.embeddings.patch_embedding.weight", D, 3,
-                                 m->patch, m->patch);
+    weights_tensor(m->w, "vision_model.embeddings.patch_embedding.weight", D, 3, m->patch,
+                   m->patch);
+    stored kept = weights_stored(m->w, name);
     m->padded = new_bytes((size_t)(D * wide) * 4);
     memset(m->padded, 0, (size_t)(D * wide) * 4);
     tensor matrix = tensor_of(m->padded, F32, D, wide), none = {0};
     for (int64_t i = 0; i < D; i++)
-        host_convert(columns(rows(matrix, i, 1), 0, K), rows(reshape(kept, D, K), i, 1));
+        stored_values(rows(matrix, i, 1).data, &kept, i * K, K);
     m->patches = linear_upload(1, &matrix, &none, &none, type);
     if (count_nonfinite(m->patches.w))
         die("%s.weight in %s has values that are not finite", name, weights_path(m->w));
@@ -216,9 +221,13 @@ static void load_start(clip *m)
 {
     int64_t L = 1 + m->grid * m->grid, D = m->vision.width;
     tensor class = load_vector(m->w, "vision_model.embeddings.class_embedding", D);
-    tensor kept = weights_tensor(m->w, "vision_model.embeddings.position_embedding.weight", L, D);
+    weights_stored(m->w,
+                   tokens_name); /* clip_text() reads rows of them: what is wrong is said now */
+    weights_stored(m->w, places_name);
+    const char *places = "vision_model.embeddings.position_embedding.weight";
+    weights_tensor(m->w, places, L, D);
     m->start = scratch(F32, L, D);
-    copy(m->start, upload(kept, F32));
+    copy(m->start, reshape(load_vector(m->w, places, L * D), L, D));
     add(rows(m->start, 0, 1), reshape(class, 1, D));
 }
 

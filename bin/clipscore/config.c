@@ -90,11 +90,11 @@ void clip_open(clip *m, const char *path)
         die("%s is not CLIP's: it has no vision_config", config_from(c));
     if (!openai && !config_has(c, "text_config"))
         die("%s is not CLIP's: it has no text_config", config_from(c));
-    if (openai && !said && !weights_has(w, "input_resolution"))
-        warn("%s does not say how it computes: quick_gelu, as OpenAI's own do, is taken",
-             weights_path(w));
     read_tower(&m->vision, w, c, "vision_config", "vision_model", openai ? 0 : 12);
     read_tower(&m->text, w, c, "text_config", "text_model", openai ? 0 : 8);
     read_sizes(m, c, openai);
+    if (openai && !said && !weights_has(w, "input_resolution"))
+        warn("%s does not say how it computes: quick_gelu, as OpenAI's own do, is taken",
+             weights_path(w));
     config_close(c);
 }

@@ -44,7 +44,7 @@ static void check_config(dit *m, const config *c)
     config_agree(c, "out_dim", LATENT_CHANNELS);
     double heads = config_number(c, "num_heads", (double)(m->dim / HEAD_WIDTH));
     double text_len = config_number(c, "text_len", TEXT_LEN);
-    double eps = config_number(c, "eps", 1e-6);
+    double eps = config_number(c, "eps", 1e-6), patch[3];
     if (!(heads >= 1 && heads <= (double)m->dim) || heads != (double)(int64_t)heads ||
         m->dim % (int64_t)heads != 0)
         die("%s says %g heads, which do not divide a width of %lld", from, heads,
@@ -55,6 +55,10 @@ static void check_config(dit *m, const config *c)
     m->text_len = (int64_t)text_len;
     m->eps = (float)eps;
     config_agree(c, "head_dim", m->dim / m->heads);
+    if (config_numbers(c, "patch_size", patch, 3) &&
+        (patch[0] != m->patch[0] || patch[1] != m->patch[1] || patch[2] != m->patch[2]))
+        die("%s says patches of %g x %g x %g, but the weights have %d x %d x %d", from, patch[0],
+            patch[1], patch[2], m->patch[0], m->patch[1], m->patch[2]);
 }
 
 /* ---- sizes ---- */

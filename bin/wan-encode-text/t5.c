@@ -91,19 +91,22 @@ static int64_t bucket(int64_t offset, int64_t buckets)
     return first + (far < half - 1 ? far : half - 1);
 }
 
-/* bias [H, 2L - 1]: column L - 1 + offset is the layer's learned number for that offset. */
+/* bias [H, 2L - 1] of the table NAME.weight: column L - 1 + offset is the layer's learned number
+** for that offset. */
 static tensor position_bias(const t5 *m, const char *name, int64_t L)
 {
-    tensor table = weights_tensor(m->w, name, m->buckets, m->heads);
-    tensor learned =
-        tensor_of(new_bytes((size_t)(m->buckets * m->heads) * 4), F32, m->buckets, m->heads);
+    char full[128];
+    snprintf(full, sizeof full, "%s.weight", name);
+    weights_tensor(m->w, full, m->buckets, m->heads);
+    stored table = weights_stored(m->w, name);
+    tensor learned = stored_expanded(&table);
     tensor bias =
         tensor_of(new_bytes((size_t)(m->heads * (2 * L - 1)) * 4), F32, m->heads, 2 * L - 1);
-    host_convert(learned, table);
     const float *from = learned.data;
     for (int64_t i = 0; i < m->buckets * m->heads; i++)
         if (!isfinite(from[i]))
-            die("%s in %s has values that are not finite", name, weights_path(m->w));
+            die("%s in %s has values that are not finite", weights_called(m->w, full),
+                weights_path(m->w));
     float *to = bias.data;
     for (int64_t h = 0; h < m->heads; h++)
         for (int64_t offset = 1 - L; offset < L; offset++)
@@ -138,7 +141,7 @@ static layer load_layer(const t5 *m, int i, int64_t longest)
     l.gate = load_linear(m->w, NAME("ffn.gate.0"), F, D, m->type);
     l.up = load_linear(m->w, NAME("ffn.fc1"), F, D, m->type);
     l.down = load_linear(m->w, NAME("ffn.fc2"), D, F, m->type);
-    l.bias = position_bias(m, NAME("pos_embedding.embedding.weight"), longest);
+    l.bias = position_bias(m, NAME("pos_embedding.embedding"), longest);
 #undef NAME
     return l;
 }

@@ -18,8 +18,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../../common/checkpoint/layout.h"
+#include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
 
 /* ---- roles ---- */
@@ -101,7 +103,7 @@ static adapter *adapter_for(adapters *a, int from_here, char *target, const char
         if (!a->all)
             die("out of memory");
     }
-    a->all[a->n] = (adapter){.target = target, .key = key, .from = w};
+    a->all[a->n] = (adapter){.target = target, .key = key, .from = w, .alpha = NAN};
     return a->all + a->n++;
 }
 
@@ -137,7 +139,7 @@ static void read_key(adapters *a, int from_here, weights *w, int i)
     tensor t = weights_any(w, key);
     adapter *to = adapter_for(a, from_here, target, key, w, difference);
     tensor *place = r == DOWN ? &to->down : r == UP ? &to->up : &to->diff;
-    if (r != ALPHA && place->data)
+    if (r == ALPHA ? !isnan(to->alpha) : place->data != NULL)
         die("%s in %s is there twice", key, weights_path(w));
     if (r == ALPHA)
         to->alpha = single(w, key, t);
@@ -156,26 +158,36 @@ static json_t *said(json_t *o, const char *key)
     return v ? v : json_object_get(o, key);
 }
 
+/* NULL if there is none. */
 static json_t *peft_config(const weights *w)
 {
     const char *text = weights_metadata(w, "lora_adapter_metadata");
     const char *path = weights_file(w), *slash = strrchr(path, '/');
-    if (text)
-        return json_loads(text, 0, NULL);
     char *beside = new_format("%.*sadapter_config.json", slash ? (int)(slash + 1 - path) : 0, path);
-    json_t *o = json_load_file(beside, 0, NULL);
+    json_error_t error;
+    json_t *o = NULL;
+    if (text || access(beside, F_OK) == 0) {
+        o = text ? json_loads(text, 0, &error) : json_load_file(beside, 0, &error);
+        if (!json_is_object(o))
+            die("%s, which says what %s is multiplied by, is no JSON object",
+                text ? "the metadata's lora_adapter_metadata" : beside, path);
+    }
     free(beside);
     return o;
 }
 
-/* A pattern is a module's name, or its end. */
-static double by_pattern(json_t *patterns, const char *key, double otherwise)
+/* A pattern is a module's name, or its end; peft takes regular expressions, too. */
+static double by_pattern(const adapter *t, json_t *patterns, double otherwise)
 {
-    const char *pattern;
+    const char *pattern, *key = t->key;
     json_t *v;
     json_object_foreach(patterns, pattern, v)
     {
         size_t n = strlen(pattern);
+        if (strpbrk(pattern, "\\^$*+?()[]{}|"))
+            die("alpha_pattern of %s has '%.60s': of regular expressions nothing is known here; "
+                "name the modules",
+                weights_path(t->from), pattern);
         for (const char *at = key; n && (at = strstr(at, pattern)); at++)
             if ((at == key || at[-1] == '.') && (at[n] == '.' || !at[n]) && json_is_number(v))
                 return json_number_value(v);
@@ -187,11 +199,11 @@ static double by_pattern(json_t *patterns, const char *key, double otherwise)
 static double peft_scale(json_t *o, const adapter *t, double rank)
 {
     json_t *alpha = said(o, "lora_alpha");
-    if (t->alpha != 0)
+    if (!isnan(t->alpha))
         return t->alpha / rank;
     if (!json_is_number(alpha))
         return 1;
-    double a = by_pattern(said(o, "alpha_pattern"), t->key, json_number_value(alpha));
+    double a = by_pattern(t, said(o, "alpha_pattern"), json_number_value(alpha));
     return json_is_true(said(o, "use_rslora")) ? a / sqrt(rank) : a / rank;
 }
 
@@ -265,22 +277,32 @@ static int by_target(const void *a, const void *b)
 /* [out, rest] of what may have more dimensions. */
 static int64_t rest_of(tensor t) { return t.rank && t.dim[0] ? tensor_count(t) / t.dim[0] : 0; }
 
+/* Floats, or what stands for them without scales beside. */
+static void check_type(const adapter *t, tensor x)
+{
+    bool is_float = x.type == F64 || x.type == F32 || x.type == F16 || x.type == BF16;
+    if (x.data && !is_float && (!stored_as_codes(x.type) || x.type == I8))
+        die("%s in %s has %s: a LoRA's are floats", t->key, weights_path(t->from), tensor_text(x));
+}
+
 static void check(const adapter *t, weights *model)
 {
+    check_type(t, t->down);
+    check_type(t, t->up);
+    check_type(t, t->diff);
     if (!weights_has(model, t->target))
         die("%s in %s is for %s, which %s does not have", t->key, weights_path(t->from), t->target,
             weights_path(model));
     tensor base = weights_any(model, t->target);
     if (t->diff.data) {
-        if (tensor_count(t->diff) != tensor_count(base) || !type_has_values(t->diff.type))
+        if (tensor_count(t->diff) != tensor_count(base))
             die("%s is %s in %s, but %s is %s", t->key, tensor_text(t->diff), weights_path(t->from),
                 t->target, tensor_text(base));
         return;
     }
     int64_t r = t->down.rank ? t->down.dim[0] : 0, out = t->up.rank ? t->up.dim[0] : 0;
     if (t->down.rank < 2 || t->up.rank < 2 || r < 1 || rest_of(t->up) != r || base.rank < 2 ||
-        out != base.dim[0] || rest_of(t->down) != rest_of(base) || !type_has_values(t->down.type) ||
-        !type_has_values(t->up.type))
+        out != base.dim[0] || rest_of(t->down) != rest_of(base))
         die("%s in %s is %s, and up is %s: they do not fit %s, %s", t->key, weights_path(t->from),
             tensor_text(t->down), tensor_text(t->up), t->target, tensor_text(base));
 }

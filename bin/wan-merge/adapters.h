@@ -13,7 +13,7 @@ typedef struct {
     weights *from;
     tensor down, up; /* host [r, in...], [out, r...]; absent for a difference */
     tensor diff;     /* host, as many elements as the target; or absent */
-    double alpha;    /* 0: not said */
+    double alpha;    /* NAN: not said */
     float scale;     /* strength, alpha / r */
 } adapter;
 

@@ -62,10 +62,13 @@ static tensor_type becomes(const weights *w, int i)
     return wanted == TENSOR_TYPES ? t.type : wanted;
 }
 
-static stored fetched(weights *w, const char *name)
+/* With its scales. Dies for what stands beside a weight and is not known, and for a weight of a
+** type that LoRAs cannot be added to, if it has some (changes). */
+static stored fetched(weights *w, const char *name, bool changes)
 {
     stored s = {.w = weights_any(w, name)};
-    if (stored_as_codes(s.w.type) && is_weight(name)) {
+    bool values = is_float(s.w.type) || stored_as_codes(s.w.type);
+    if (s.w.rank && is_weight(name) && (values || changes)) {
         char *base = new_format("%.*s", (int)(strlen(name) - 7), name);
         s = weights_stored(w, base);
         free(base);
@@ -88,7 +91,7 @@ static void merge(weights *w, const adapters *a, const char *name, tensor_type t
 {
     int n;
     const adapter *mine = adapters_of(a, name, &n);
-    stored s = fetched(w, name);
+    stored s = fetched(w, name, n > 0);
     if (n == 0 && to == s.w.type) {
         if (out)
             writer_tensor(out, s.w);

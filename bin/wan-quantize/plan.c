@@ -75,7 +75,7 @@ static void plan_codes(weights *w, plan *p, const target *to)
 /* With its scales, if it is codes; dies for what stands beside it and is not known. */
 static void fetch(weights *w, plan *p)
 {
-    if (p->from.w.rank >= 2 && ends_with(p->name, ".weight")) {
+    if (p->from.w.rank >= 1 && ends_with(p->name, ".weight")) {
         char *base = new_format("%.*s", (int)(strlen(p->name) - strlen(".weight")), p->name);
         p->from = weights_stored(w, base);
         free(base);

@@ -112,11 +112,14 @@ static void write_converted(writer *out, const plan *p)
     free(buffer);
 }
 
+/* New scales may have the name of some that are left out. */
 static const plan *plan_of(const plan *p, int n, const char *name)
 {
-    for (int i = 0; i < n; i++)
-        if (strcmp(p[i].name, name) == 0 || (p[i].scale && strcmp(p[i].scale_name, name) == 0))
+    for (int i = 0; i < n; i++) {
+        bool is_own = p[i].to != TENSOR_TYPES && strcmp(p[i].name, name) == 0;
+        if (is_own || (p[i].scale && strcmp(p[i].scale_name, name) == 0))
             return &p[i];
+    }
     die("%s is not in the plan", name);
 }
 

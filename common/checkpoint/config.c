@@ -33,6 +33,7 @@ static const renaming transformer_keys[] = {
     {"pos_embed_seq_len", "=null"},
     {"vace_layers", "=null"},
     {"cross_attn_norm", "=true"},
+    {"window_size", "=[-1, -1]"},
     {NULL, NULL},
 };
 static const renaming text_keys[] = {
@@ -209,6 +210,8 @@ static config *found(config *c, model_part part)
     }
     if (!c->root)
         return c;
+    if (part == PART_TRANSFORMER && json_is_false(norm))
+        must_be(c, "qk_norm", norm, "true");
     if (part == PART_TRANSFORMER && json_is_string(norm))
         must_be(c, "qk_norm", norm, "\"rms_norm_across_heads\"");
     translate(c, part);

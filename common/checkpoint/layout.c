@@ -13,12 +13,13 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "../die.h"
 #include "layouts.h"
 #include "table.h"
 
-enum { MOST_NUMBERS = 4, MOST_NUMBER = 99999, LONGEST = 512 };
+enum { MOST_LISTED = 16, MOST_NUMBERS = 4, MOST_NUMBER = 99999, LONGEST = 512 };
 
 /* ---- names ---- */
 
@@ -98,7 +99,7 @@ static void unwrap(char *to, const char *name, model_part part)
     for (const char *next; *name; name = next) {
         size_t n = strcspn(name, ".");
         next = name[n] ? name + n + 1 : name + n;
-        bool wrapper = listed(wrappers, 16, name, n) && (!begun || *name == '_');
+        bool wrapper = listed(wrappers, MOST_LISTED, name, n) && (!begun || *name == '_');
         if (!begun && part < PARTS)
             wrapper |= listed(part_wrappers[part], 6, name, n);
         if (wrapper && *next)
@@ -176,14 +177,17 @@ static const layout *best_layout(const weights *w, model_part part)
     return best;
 }
 
+/* By the name as it is, or without what holds the model. */
 static const stranger *stranger_of(const weights *w, const stranger *all, const char **name)
 {
+    char room[LONGEST + 64];
     for (const stranger *s = all; s->pattern; s++)
-        for (int i = 0; i < w->items; i++)
-            if (fnmatch(s->pattern, w->item[i].raw, 0) == 0) {
-                *name = w->item[i].raw;
+        for (int i = 0; i < w->items; i++) {
+            *name = w->item[i].raw;
+            if (fnmatch(s->pattern, *name, 0) == 0 ||
+                fnmatch(s->pattern, bare(room, *name, PART_TRANSFORMER), 0) == 0)
                 return s;
-            }
+        }
     return NULL;
 }
 
@@ -203,12 +207,19 @@ static void refuse_strangers(const weights *w)
         die("%s has %s: it is %s", w->path, name, s->what);
 }
 
+/* GGUF of another model may have a name or two that a layout knows. */
+static void check_arch(const weights *w, const char *wanted)
+{
+    const char *arch = weights_metadata(w, "general.architecture");
+    bool gguf = w->files && w->file[0].kind == GGUF && arch;
+    if (gguf && !listed(archs, MOST_LISTED, arch, strlen(arch)))
+        die("%s is GGUF of arch %s, not %s", w->path, arch, wanted);
+}
+
 /* What is known to be somebody else's, where no layout knows a name. */
 static void refuse_others(const weights *w, const char *wanted)
 {
-    const char *name, *arch = weights_metadata(w, "general.architecture");
-    if (arch)
-        die("%s is GGUF of arch %s, not %s", w->path, arch, wanted);
+    const char *name;
     const stranger *s = stranger_of(w, others, &name);
     if (s)
         die("%s has %s: it is %s, not %s", w->path, name, s->what, wanted);
@@ -251,25 +262,34 @@ static item *add_item(weights *w, const item *like)
     return t;
 }
 
-/* "A|B|C": the item becomes its first part, and others are added. */
-static void split(weights *w, int index, const renaming *r, const matched *m)
+/* Has it a row for each row of its weight? One scale for all has not, nor has what ComfyUI says. */
+static bool has_rows(const item *t, const matched *m)
+{
+    bool is_own = strcmp(m->rest, "weight") == 0 || strcmp(m->rest, "bias") == 0;
+    return is_own || (tensor_count(t->shape) > 1 && strcmp(m->rest, "comfy_quant") != 0);
+}
+
+/* "A|B|C": the item becomes its first part, and others are added. What has no rows is each
+ * one's. */
+static void split(weights *w, int index, const char *ours, const matched *m, bool spare)
 {
     int parts = 1;
-    for (const char *p = r->ours; *p; p++)
+    for (const char *p = ours; *p; p++)
         parts += *p == '|';
     item *t = w->item + index;
-    if (t->shape.rank < 1 || t->shape.dim[0] % parts)
-        die("%s is %s in %s: its rows are not those of %d matrices", t->raw, tensor_text(t->shape),
-            w->file[t->file].path, parts);
-    t->shape.dim[0] /= parts;
-    t->shape = tensor_make(NULL, t->shape.type, t->shape.rank, t->shape.dim);
-    t->parts = parts;
-    t->renamed = true;
-    const char *ours = r->ours;
+    if (has_rows(t, m)) {
+        if (t->shape.rank < 1 || t->shape.dim[0] % parts)
+            die("%s is %s in %s: its rows are not those of %d matrices", t->raw,
+                tensor_text(t->shape), w->file[t->file].path, parts);
+        t->shape.dim[0] /= parts;
+        t->shape = tensor_make(NULL, t->shape.type, t->shape.rank, t->shape.dim);
+        t->parts = parts;
+    }
+    t->renamed = !spare;
     for (int part = 0; part < parts; part++) {
         size_t n = strcspn(ours, "|");
         item *to = part ? add_item(w, w->item + index) : t;
-        to->part = part;
+        to->part = to->parts ? part : 0;
         to->name = weights_keep(w, written(ours, n, m, 1));
         ours += n + 1;
     }
@@ -310,38 +330,62 @@ static void rename_item(weights *w, int i, const layout *l, long per_stage)
         t->name = weights_keep(w, new_format("%s", name));
         return;
     }
+    bool spare = *ours == '?';
     if (strchr(ours, '|')) {
-        split(w, i, r, &m);
+        split(w, i, ours + spare, &m, spare);
         return;
     }
     if (*ours == '^')
         transpose(w, t);
-    bool spare = *ours == '?';
     ours += *ours == '^' || spare;
     t->renamed = !spare;
     t->name = weights_keep(w, written(ours, strlen(ours), &m, per_stage));
     t->used |= is_beside(l->part, t->name);
 }
 
-/* What may stand in for another tensor ("?NAME") does if that is missing; else it is not needed. */
-static void settle_spares(weights *w, const layout *l)
+/* The renaming that makes item i a spare, or NULL. */
+static const renaming *spare_of(const weights *w, const layout *l, int i)
 {
     char room[LONGEST + 64];
     matched m;
+    const renaming *r = renaming_of(l, bare(room, w->item[i].raw, l->part), &m);
+    return r && r->ours && *r->ours == '?' ? r : NULL;
+}
+
+static bool is_taken(const weights *w, int i)
+{
+    for (int k = 0; k < w->items; k++)
+        if (k != i && w->item[k].renamed && strcmp(w->item[k].name, w->item[i].name) == 0)
+            return true;
+    return false;
+}
+
+/* What may stand in for another tensor ("?NAME") does if that is missing. Else a tied table is not
+ * needed; a fused matrix, whole again, is told as what is not used. */
+static void settle_spares(weights *w, const layout *l)
+{
+    int kept = 0;
+    for (int i = 0; i < w->items; i++)
+        if (spare_of(w, l, i))
+            w->item[i].renamed = !is_taken(w, i);
     for (int i = 0; i < w->items; i++) {
         item *t = w->item + i;
-        const renaming *r = renaming_of(l, bare(room, t->raw, l->part), &m);
-        if (!r || !r->ours || *r->ours != '?')
-            continue;
-        bool taken = false;
-        for (int k = 0; k < w->items && !taken; k++)
-            taken = k != i && w->item[k].renamed && strcmp(w->item[k].name, t->name) == 0;
-        t->renamed = !taken;
-        if (taken) {
+        const renaming *r = spare_of(w, l, i);
+        bool again = false;
+        if (r && !t->renamed) {
+            if (t->parts)
+                t->shape.dim[0] *= t->parts;
+            t->shape = tensor_make(NULL, t->shape.type, t->shape.rank, t->shape.dim);
+            t->part = t->parts = 0;
             t->name = t->raw;
-            t->used = true;
+            t->used |= !strchr(r->ours, '|');
+            for (int k = 0; k < kept && !again; k++)
+                again = w->item[k].name == t->raw;
         }
+        if (!again)
+            w->item[kept++] = *t;
     }
+    w->items = kept;
 }
 
 /* GGUF's own tools know four dimensions, so the patches' kernel [D, C, 1, 2, 2] may be stored as a
@@ -389,6 +433,7 @@ char *official_name(const char *name, model_part part, bool loose)
 
 weights *model_any(weights *w)
 {
+    check_arch(w, "one of Wan's models");
     const layout *l = best_layout(w, PARTS);
     if (!l)
         refuse_others(w, "one of Wan's models");
@@ -400,6 +445,7 @@ weights *model_any(weights *w)
 
 static weights *model_of(weights *w, model_part part)
 {
+    check_arch(w, part_name(part));
     const layout *l = best_layout(w, part), *other = best_layout(w, PARTS);
     if (!l)
         refuse(w, part);
@@ -410,12 +456,34 @@ static weights *model_of(weights *w, model_part part)
     return w;
 }
 
+static bool has_directory(const char *path, const char *name)
+{
+    struct stat s;
+    char *full = new_format("%s/%s", path, name);
+    bool there = stat(full, &s) == 0 && S_ISDIR(s.st_mode);
+    free(full);
+    return there;
+}
+
+/* Wan 2.2's 14B are two transformers, each for a part of the steps. */
+static void refuse_halves(const char *path)
+{
+    for (const char *const(*half)[2] = halves; (*half)[0]; half++)
+        if (has_directory(path, (*half)[0]) && has_directory(path, (*half)[1]))
+            die("%s has %s and %s: it is Wan 2.2, of two transformers, each for a part of the "
+                "steps, which is not supported; -m %s/%s runs one of them alone",
+                path, (*half)[0], (*half)[1], path, (*half)[1]);
+}
+
 weights *model_find(const char *path, model_part part)
 {
+    if (part == PART_TRANSFORMER)
+        refuse_halves(path);
     return model_of(weights_find(path, places[part], part_name(part)), part);
 }
 
 weights *model_find_any(const char *path)
 {
+    refuse_halves(path);
     return model_any(weights_find(path, places[PART_TRANSFORMER], part_name(PART_TRANSFORMER)));
 }

@@ -2,8 +2,9 @@
 ** layouts.c: one table a layout: the names it has, and the official names they stand for.
 **
 ** In a pattern # is a number and a * at the end is whatever follows; in an official name they stand
-** for the same. "^NAME" is the transposed matrix; "A|B|C" are rows of one, in equal parts; "" is
-** known and of no use here. @ is the number of a layer in a list that the layout counts by stages.
+** for the same. "^NAME" is the transposed matrix; "A|B|C" are rows of one, in equal parts (what
+** has no rows is each one's); "?" before them: where no other tensor has the name; "" is known and
+** of no use here. @ is the number of a layer in a list that the layout counts by stages.
 */
 #include "layouts.h"
 
@@ -50,10 +51,9 @@ static const renaming wan_diffusers_names[] = {
     {"blocks.#.attn1.to_q.*", "blocks.#.self_attn.q.*"},
     {"blocks.#.attn1.to_k.*", "blocks.#.self_attn.k.*"},
     {"blocks.#.attn1.to_v.*", "blocks.#.self_attn.v.*"},
-    {"blocks.#.attn1.to_qkv.weight",
-     "blocks.#.self_attn.q.weight|blocks.#.self_attn.k.weight|blocks.#.self_attn.v.weight"},
-    {"blocks.#.attn1.to_qkv.bias",
-     "blocks.#.self_attn.q.bias|blocks.#.self_attn.k.bias|blocks.#.self_attn.v.bias"},
+    /* diffusers' fuse_qkv_projections() leaves those that it joins beside */
+    {"blocks.#.attn1.to_qkv.*",
+     "?blocks.#.self_attn.q.*|blocks.#.self_attn.k.*|blocks.#.self_attn.v.*"},
     {"blocks.#.attn1.to_out.0.*", "blocks.#.self_attn.o.*"},
     {"blocks.#.attn1.norm_q.*", "blocks.#.self_attn.norm_q.*"},
     {"blocks.#.attn1.norm_k.*", "blocks.#.self_attn.norm_k.*"},
@@ -61,8 +61,7 @@ static const renaming wan_diffusers_names[] = {
     {"blocks.#.attn2.to_q.*", "blocks.#.cross_attn.q.*"},
     {"blocks.#.attn2.to_k.*", "blocks.#.cross_attn.k.*"},
     {"blocks.#.attn2.to_v.*", "blocks.#.cross_attn.v.*"},
-    {"blocks.#.attn2.to_kv.weight", "blocks.#.cross_attn.k.weight|blocks.#.cross_attn.v.weight"},
-    {"blocks.#.attn2.to_kv.bias", "blocks.#.cross_attn.k.bias|blocks.#.cross_attn.v.bias"},
+    {"blocks.#.attn2.to_kv.*", "?blocks.#.cross_attn.k.*|blocks.#.cross_attn.v.*"},
     {"blocks.#.attn2.to_out.0.*", "blocks.#.cross_attn.o.*"},
     {"blocks.#.attn2.norm_q.*", "blocks.#.cross_attn.norm_q.*"},
     {"blocks.#.attn2.norm_k.*", "blocks.#.cross_attn.norm_k.*"},
@@ -77,36 +76,28 @@ static const renaming wan_diffusers_names[] = {
 /* ---- umT5's encoder ---- */
 
 static const renaming umt5_names[] = {
-    {"token_embedding.weight", NULL},
-    {"token_embedding.weight_scale", NULL},
-    {"norm.weight", NULL},
-    {"blocks.#.norm1.weight", NULL},
-    {"blocks.#.norm2.weight", NULL},
-    {"blocks.#.attn.q.*", NULL},
-    {"blocks.#.attn.k.*", NULL},
-    {"blocks.#.attn.v.*", NULL},
-    {"blocks.#.attn.o.*", NULL},
-    {"blocks.#.ffn.gate.0.*", NULL},
-    {"blocks.#.ffn.fc1.*", NULL},
-    {"blocks.#.ffn.fc2.*", NULL},
-    {"blocks.#.pos_embedding.embedding.weight", NULL},
-    {"spiece_model", NULL},
-    {NULL, NULL},
+    {"token_embedding.*", NULL},     {"norm.*", NULL},
+    {"blocks.#.norm1.*", NULL},      {"blocks.#.norm2.*", NULL},
+    {"blocks.#.attn.q.*", NULL},     {"blocks.#.attn.k.*", NULL},
+    {"blocks.#.attn.v.*", NULL},     {"blocks.#.attn.o.*", NULL},
+    {"blocks.#.ffn.gate.0.*", NULL}, {"blocks.#.ffn.fc1.*", NULL},
+    {"blocks.#.ffn.fc2.*", NULL},    {"blocks.#.pos_embedding.embedding.*", NULL},
+    {"spiece_model", NULL},          {NULL, NULL},
 };
 
 /* The table of tokens is tied: it may be there under two names. */
 static const renaming umt5_hf_names[] = {
     {"shared.*", "token_embedding.*"},
     {"encoder.embed_tokens.*", "?token_embedding.*"},
-    {"encoder.final_layer_norm.weight", "norm.weight"},
-    {"encoder.block.#.layer.0.layer_norm.weight", "blocks.#.norm1.weight"},
-    {"encoder.block.#.layer.1.layer_norm.weight", "blocks.#.norm2.weight"},
+    {"encoder.final_layer_norm.*", "norm.*"},
+    {"encoder.block.#.layer.0.layer_norm.*", "blocks.#.norm1.*"},
+    {"encoder.block.#.layer.1.layer_norm.*", "blocks.#.norm2.*"},
     {"encoder.block.#.layer.0.SelfAttention.q.*", "blocks.#.attn.q.*"},
     {"encoder.block.#.layer.0.SelfAttention.k.*", "blocks.#.attn.k.*"},
     {"encoder.block.#.layer.0.SelfAttention.v.*", "blocks.#.attn.v.*"},
     {"encoder.block.#.layer.0.SelfAttention.o.*", "blocks.#.attn.o.*"},
-    {"encoder.block.#.layer.0.SelfAttention.relative_attention_bias.weight",
-     "blocks.#.pos_embedding.embedding.weight"},
+    {"encoder.block.#.layer.0.SelfAttention.relative_attention_bias.*",
+     "blocks.#.pos_embedding.embedding.*"},
     {"encoder.block.#.layer.1.DenseReluDense.wi_0.*", "blocks.#.ffn.gate.0.*"},
     {"encoder.block.#.layer.1.DenseReluDense.wi_1.*", "blocks.#.ffn.fc1.*"},
     {"encoder.block.#.layer.1.DenseReluDense.wo.*", "blocks.#.ffn.fc2.*"},
@@ -118,14 +109,14 @@ static const renaming umt5_hf_names[] = {
 /* llama.cpp's */
 static const renaming umt5_gguf_names[] = {
     {"token_embd.*", "token_embedding.*"},
-    {"enc.output_norm.weight", "norm.weight"},
-    {"enc.blk.#.attn_norm.weight", "blocks.#.norm1.weight"},
-    {"enc.blk.#.ffn_norm.weight", "blocks.#.norm2.weight"},
+    {"enc.output_norm.*", "norm.*"},
+    {"enc.blk.#.attn_norm.*", "blocks.#.norm1.*"},
+    {"enc.blk.#.ffn_norm.*", "blocks.#.norm2.*"},
     {"enc.blk.#.attn_q.*", "blocks.#.attn.q.*"},
     {"enc.blk.#.attn_k.*", "blocks.#.attn.k.*"},
     {"enc.blk.#.attn_v.*", "blocks.#.attn.v.*"},
     {"enc.blk.#.attn_o.*", "blocks.#.attn.o.*"},
-    {"enc.blk.#.attn_rel_b.weight", "blocks.#.pos_embedding.embedding.weight"},
+    {"enc.blk.#.attn_rel_b.*", "blocks.#.pos_embedding.embedding.*"},
     {"enc.blk.#.ffn_gate.*", "blocks.#.ffn.gate.0.*"},
     {"enc.blk.#.ffn_up.*", "blocks.#.ffn.fc1.*"},
     {"enc.blk.#.ffn_down.*", "blocks.#.ffn.fc2.*"},
@@ -314,24 +305,50 @@ const char *const places[PARTS][32] = {
                           "transformer/diffusion_pytorch_model*.bin.index.json",
                           "transformer/diffusion_pytorch_model*.bin", "*.safetensors.index.json",
                           "*[wW][aA][nN]*[tT]2[vV]*.safetensors", "*[wW][aA][nN]*[tT]2[vV]*.gguf",
-                          "diffusion_models/*.safetensors", "unet/*.gguf"},
-    [PART_TEXT] = {"models_t5_umt5-xxl-enc-bf16.pth", "models_t5*.pth", "models_t5*.safetensors",
-                   "text_encoder/model.safetensors.index.json", "text_encoder/model.safetensors",
-                   "text_encoder/model*.safetensors.index.json", "text_encoder/model*.safetensors",
-                   "text_encoder/pytorch_model*.bin.index.json", "text_encoder/pytorch_model*.bin",
-                   "model.safetensors.index.json", "model.safetensors", "model*.safetensors",
-                   "pytorch_model.bin.index.json", "pytorch_model*.bin", "*umt5*.safetensors",
-                   "*umt5*.gguf", "text_encoders/*umt5*.safetensors", "text_encoders/*umt5*.gguf"},
+                          "diffusion_models/*.safetensors", "diffusion_models/*.gguf",
+                          "unet/*.gguf", "unet/*.safetensors"},
+    [PART_TEXT] = {"models_t5_umt5-xxl-enc-bf16.pth",
+                   "models_t5*.pth",
+                   "models_t5*.safetensors",
+                   "text_encoder/model.safetensors.index.json",
+                   "text_encoder/model.safetensors",
+                   "text_encoder/model*.safetensors.index.json",
+                   "text_encoder/model*.safetensors",
+                   "text_encoder/pytorch_model*.bin.index.json",
+                   "text_encoder/pytorch_model*.bin",
+                   "model.safetensors.index.json",
+                   "model.safetensors",
+                   "model-*-of-*.safetensors",
+                   "pytorch_model.bin.index.json",
+                   "pytorch_model.bin",
+                   "model.*.safetensors",
+                   "pytorch_model.*.bin",
+                   "*umt5*.safetensors",
+                   "*umt5*.gguf",
+                   "text_encoders/*umt5*.safetensors",
+                   "text_encoders/*umt5*.gguf"},
     [PART_VAE] = {"Wan2.1_VAE.pth", "*[vV][aA][eE]*.pth", "*[vV][aA][eE]*.safetensors",
                   "vae/diffusion_pytorch_model.safetensors",
                   "vae/diffusion_pytorch_model*.safetensors", "vae/diffusion_pytorch_model*.bin",
-                  "vae/*[wW][aA][nN]*.safetensors", "diffusion_pytorch_model.safetensors"},
-    [PART_CLIP] = {"model.safetensors", "model.safetensors.index.json", "model*.safetensors",
-                   "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin",
-                   "open_clip_model.safetensors", "open_clip_pytorch_model.bin", "*.pt"},
+                  "vae/*[wW][aA][nN]*.safetensors", "diffusion_pytorch_model.safetensors",
+                  "diffusion_pytorch_model*.safetensors", "diffusion_pytorch_model*.bin"},
+    [PART_CLIP] = {"model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors",
+                   "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin",
+                   "model.*.safetensors", "pytorch_model.*.bin", "open_clip_model.safetensors",
+                   "open_clip_pytorch_model.bin", "*.pt"},
 };
 
 /* ---- what makes another model of it ---- */
+
+/* What GGUF of these models says that it is; "pig" and "cow" say nothing. */
+const char *const archs[] = {"wan", "t5encoder", "t5", "pig", "cow", NULL};
+
+/* Two directories of which each has a half of one model. */
+const char *const halves[][2] = {
+    {"transformer", "transformer_2"},
+    {"high_noise_model", "low_noise_model"},
+    {NULL, NULL},
+};
 
 const stranger strangers[] = {
     {"*lora_*", "a LoRA; merge it into its model first, with wan-merge"},
@@ -357,6 +374,13 @@ const stranger strangers[] = {
     {"*audio_*", "a model with audio; only text-to-video is supported"},
     {"*face_*", "an animation model; only text-to-video is supported"},
     {"*motion_encoder*", "an animation model; only text-to-video is supported"},
+    {"*dwpose_embedding*", "an animation model; only text-to-video is supported"},
+    {"*pose_patch_embedding*", "an animation model; only text-to-video is supported"},
+    {"*fps_embedding*", "a model that is told frames a second (SkyReels), which is not supported"},
+    {"*fps_projection*", "a model that is told frames a second (SkyReels), which is not supported"},
+    {"*ip_adapter*", "a model with reference pictures; only text-to-video is supported"},
+    {"*.to_?_ip.*", "a model with reference pictures; only text-to-video is supported"},
+    {"*trainable_cond_mask*", "a model with audio; only text-to-video is supported"},
     {"*controlnet*", "a model with a control net; only text-to-video is supported"},
     {"*.wscales", "quantized by SVDQuant, which is not read"},
     {"*.qweight", "packed in codes of 4 bits (GPTQ, AWQ or the like), which are not read"},
@@ -365,6 +389,7 @@ const stranger strangers[] = {
     {"*.SCB", "int8 of bitsandbytes, which is not read"},
     {"*.weight._data", "quantized by optimum-quanto, which is not read"},
     {"*.weight_scale_inv", "fp8 with a scale for each square of weights, which is not read"},
+    {"*act_pre_scale*", "quantized with smoothed activations, which are not computed here"},
     {"*pre_quant_scale*", "quantized with smoothed activations, which are not computed here"},
     {"*smooth*", "quantized with smoothed activations, which are not computed here"},
     {NULL, NULL},

@@ -26,5 +26,6 @@ extern const char *const wrappers[], *const part_wrappers[PARTS][6];
 extern const renaming companions[];
 extern const char *const beside[PARTS][4], *const landmarks[PARTS], *const places[PARTS][32];
 extern const stranger strangers[], others[];
+extern const char *const archs[], *const halves[][2];
 
 #endif

@@ -18,7 +18,7 @@
 
 #include "../die.h"
 
-enum { MOST_VALUES = 1 << 19, MOST_NODES = 1 << 18, ORDERED_DICT = -1 };
+enum { MOST_VALUES = 1 << 19, MOST_NODES = 1 << 18, ORDERED_DICT = -1, DEFAULT_DICT = -2 };
 
 typedef struct {
     pickle_value *at;
@@ -175,13 +175,15 @@ static void gather(machine *m, pickle_kind kind, int64_t n, int marks)
     push(m, (pickle_value){.kind = kind, .u.node = node});
 }
 
-/* The n values on top (and marks under them) go into the list or dict below. */
+/* The n values on top (and marks under them) go into the list or dict below; an object's items say
+ * nothing about tensors. */
 static void append(machine *m, pickle_kind kind, int64_t n, int marks)
 {
     if (m->stack.n < n + marks + 1)
         broken(m, "it takes a value from an empty stack");
     pickle_value *first = m->stack.at + m->stack.n - n;
-    if (first[-marks - 1].kind != kind)
+    bool object = first[-marks - 1].kind == PICKLE_CALL;
+    if (first[-marks - 1].kind != kind && !object)
         broken(m, kind == PICKLE_DICT ? "it sets an item of something that is no dict"
                                       : "it appends to something that is no list");
     if (kind == PICKLE_DICT && n % 2)
@@ -189,7 +191,8 @@ static void append(machine *m, pickle_kind kind, int64_t n, int marks)
     for (int64_t i = 0; i < n; i++)
         if (first[i].kind == PICKLE_MARK)
             broken(m, "it takes a mark for a value");
-    node_add(m, first[-marks - 1].u.node, first, n);
+    if (!object)
+        node_add(m, first[-marks - 1].u.node, first, n);
     m->stack.n -= n + marks;
 }
 
@@ -207,8 +210,9 @@ static void push_global(machine *m, const char *module, uint64_t n, const char *
     full[n + 1 + k] = 0;
     if (strlen(full) != n + 1 + k) /* it must not hide what follows */
         broken(m, "a global name with a zero byte");
-    if (strcmp(full, "collections.OrderedDict") == 0) {
-        push_kind(m, PICKLE_GLOBAL, ORDERED_DICT);
+    bool ordered = strcmp(full, "collections.OrderedDict") == 0;
+    if (ordered || strcmp(full, "collections.defaultdict") == 0) {
+        push_kind(m, PICKLE_GLOBAL, ordered ? ORDERED_DICT : DEFAULT_DICT);
         return;
     }
     for (int i = 0; m->allowed[i]; i++) {
@@ -254,21 +258,37 @@ static void stack_global(machine *m)
     push_global(m, module.u.text, module.n, name.u.text, name.n);
 }
 
+/* The function on top gives a dict: an empty one, or (Python 2) of a list of pairs. */
+static void make_dict(machine *m, pickle_value arguments)
+{
+    pickle_value list = {.kind = PICKLE_UNSET};
+    bool ordered = top(m)->u.i == ORDERED_DICT;
+    if (arguments.u.node->n && ordered)
+        list = arguments.u.node->item[0];
+    if (list.kind != PICKLE_UNSET && list.kind != PICKLE_LIST)
+        broken(m, "an OrderedDict of something that is no list");
+    m->stack.n--;
+    gather(m, PICKLE_DICT, 0, 0);
+    for (int64_t i = 0; list.kind == PICKLE_LIST && i < list.u.node->n; i++) {
+        pickle_value pair = list.u.node->item[i];
+        if ((pair.kind != PICKLE_LIST && pair.kind != PICKLE_TUPLE) || pair.u.node->n != 2)
+            broken(m, "an OrderedDict of something that is no pairs");
+        node_add(m, top(m)->u.node, pair.u.node->item, 2);
+    }
+}
+
 static void reduce(machine *m)
 {
     pickle_value arguments = pop(m), function = *top(m);
     if ((function.kind != PICKLE_GLOBAL && function.kind != PICKLE_CLASS) ||
         arguments.kind != PICKLE_TUPLE)
         broken(m, "it calls something that is no function");
-    if (function.kind == PICKLE_CLASS || function.u.i != ORDERED_DICT) {
-        push(m, arguments);
-        gather(m, PICKLE_CALL, 2, 0);
+    if (function.kind == PICKLE_GLOBAL && function.u.i < 0) {
+        make_dict(m, arguments);
         return;
     }
-    if (arguments.u.node->n)
-        broken(m, "an OrderedDict with arguments");
-    m->stack.n--;
-    gather(m, PICKLE_DICT, 0, 0);
+    push(m, arguments);
+    gather(m, PICKLE_CALL, 2, 0);
 }
 
 static void unknown(const machine *m, int op) __attribute__((noreturn));
@@ -332,12 +352,15 @@ static void push_float(machine *m)
     push(m, (pickle_value){.kind = PICKLE_FLOAT, .u.f = f});
 }
 
-static void push_long(machine *m)
+/* One of more than 64 bits, a seed say, is nothing that a tensor needs. */
+static void push_long(machine *m, uint64_t bytes)
 {
-    int bytes = (int)number(m, 1);
-    if (bytes > 8)
-        broken(m, "a number of more than 64 bits");
-    push_kind(m, PICKLE_INT, sign_extended(number(m, bytes), bytes));
+    if (bytes > 8) {
+        take(m, bytes);
+        push(m, (pickle_value){.kind = PICKLE_FLOAT, .u.f = 0x1p64});
+        return;
+    }
+    push_kind(m, PICKLE_INT, sign_extended(number(m, (int)bytes), (int)bytes));
 }
 
 /* One instruction; false after STOP. */
@@ -357,7 +380,8 @@ static bool step(machine *m)
     case 'J': push_kind(m, PICKLE_INT, sign_extended(number(m, 4), 4)); break;
     case 'K': push_kind(m, PICKLE_INT, (int64_t)number(m, 1)); break;
     case 'M': push_kind(m, PICKLE_INT, (int64_t)number(m, 2)); break;
-    case 0x8a: push_long(m); break;
+    case 0x8a: push_long(m, number(m, 1)); break;
+    case 0x8b: push_long(m, number(m, 4)); break;
     case 'G': push_float(m); break;
     case 'X': /* BINUNICODE */
     case 'B': /* BINBYTES */
@@ -365,15 +389,20 @@ static bool step(machine *m)
     case 0x8c: /* SHORT_BINUNICODE */
     case 'C':  /* SHORT_BINBYTES */
     case 'U': push_text(m, number(m, 1)); break;
-    case 0x8d: push_text(m, number(m, 8)); break;
+    case 0x8d: /* BINUNICODE8 */
+    case 0x8e: /* BINBYTES8 */
+    case 0x96: push_text(m, number(m, 8)); break;
     case ')': gather(m, PICKLE_TUPLE, 0, 0); break;
     case 0x85: gather(m, PICKLE_TUPLE, 1, 0); break;
     case 0x86: gather(m, PICKLE_TUPLE, 2, 0); break;
     case 0x87: gather(m, PICKLE_TUPLE, 3, 0); break;
     case 't': gather(m, PICKLE_TUPLE, above_mark(m), 1); break;
+    case 0x8f: /* EMPTY_SET */
     case ']': gather(m, PICKLE_LIST, 0, 0); break;
+    case 0x91: /* FROZENSET */
     case 'l': gather(m, PICKLE_LIST, above_mark(m), 1); break;
     case 'a': append(m, PICKLE_LIST, 1, 0); break;
+    case 0x90: /* ADDITEMS */
     case 'e': append(m, PICKLE_LIST, above_mark(m), 1); break;
     case '}': gather(m, PICKLE_DICT, 0, 0); break;
     case 's': append(m, PICKLE_DICT, 2, 0); break;

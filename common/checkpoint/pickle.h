@@ -18,10 +18,10 @@ typedef enum {
     PICKLE_NONE,
     PICKLE_BOOL,
     PICKLE_INT,
-    PICKLE_FLOAT,
-    PICKLE_TEXT, /* or bytes */
+    PICKLE_FLOAT, /* or a whole number of more than 64 bits */
+    PICKLE_TEXT,  /* or bytes */
     PICKLE_TUPLE,
-    PICKLE_LIST,
+    PICKLE_LIST,      /* or set */
     PICKLE_DICT,      /* item: key, value, key, value, ... as they were set */
     PICKLE_GLOBAL,    /* i: its place in the list of allowed names */
     PICKLE_CLASS,     /* a global that the list allows by its beginning; text: its last component */
@@ -56,7 +56,7 @@ typedef struct {
 } pickle;
 
 /* Interprets n bytes, which must outlive p. allowed: names like "torch._utils._rebuild_tensor_v2",
- * or "numpy.*", NULL-terminated; collections.OrderedDict is always known, and is a dict. */
+ * or "numpy.ndarray*", NULL-terminated; OrderedDict and defaultdict are always known, as dicts. */
 void pickle_read(pickle *p, const void *bytes, size_t n, const char *const allowed[],
                  const char *where);
 void pickle_free(pickle *p);

@@ -140,14 +140,26 @@ static void open_zip(pth *p, const void *bytes, size_t n, const char *key)
 
 /* ---- before the zips ---- */
 
-/* The pickle of 0x1950a86a20f9469cfc6c, which is longer than 64 bits. */
-static const unsigned char magic[] = {0x80, 2,    0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
-                                      0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+/* The pickle of 0x1950a86a20f9469cfc6c, which is longer than 64 bits, behind its protocol (and, in
+ * protocols 4 and 5, a frame of so many bytes). */
+static const unsigned char magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9,
+                                      0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+static const unsigned char frame[] = {0x95, sizeof magic, 0, 0, 0, 0, 0, 0, 0};
 
-bool pth_is_legacy(const void *bytes, size_t n)
+/* The bytes that it takes; 0 if it is not there. */
+static size_t magic_bytes(const void *bytes, size_t n)
 {
-    return n >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
+    const unsigned char *p = bytes;
+    size_t at = 2;
+    if (n < at + sizeof magic || p[0] != 0x80 || p[1] < 2 || p[1] > 5)
+        return 0;
+    if (memcmp(p + at, frame, sizeof frame) == 0)
+        at += sizeof frame;
+    return n >= at + sizeof magic && memcmp(p + at, magic, sizeof magic) == 0 ? at + sizeof magic
+                                                                              : 0;
 }
+
+bool pth_is_legacy(const void *bytes, size_t n) { return magic_bytes(bytes, n) > 0; }
 
 typedef struct {
     const unsigned char *at, *end;
@@ -217,7 +229,8 @@ static void place_storages(pth *p, pickle_value keys, view v)
 
 static void open_legacy(pth *p, const void *bytes, size_t n, const char *key)
 {
-    view v = {(const unsigned char *)bytes + sizeof magic, (const unsigned char *)bytes + n};
+    view v = {(const unsigned char *)bytes + magic_bytes(bytes, n),
+              (const unsigned char *)bytes + n};
     pickle version, machine, state, keys;
     p->legacy = true;
     next_pickle(p, &version, &v);

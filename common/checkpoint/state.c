@@ -18,8 +18,20 @@
 
 /* The functions first, then classes of storages, then dtypes. What ends with * is never looked
  * into, but for torchao's tensors and TorchScript's modules. */
-enum { TENSOR_V2, TENSOR_V3, PARAMETER, SIZE, TENSOR, FROM_TYPE, WRAPPER, DEVICE, LAYOUT, ENCODE };
-enum { FUNCTIONS = ENCODE + 1, STORAGES = 13, DTYPES = 24 };
+enum {
+    TENSOR_V2,
+    TENSOR_V3,
+    PARAMETER,
+    SIZE,
+    TENSOR,
+    FROM_TYPE,
+    WRAPPER,
+    DEVICE,
+    LAYOUT,
+    ENCODE,
+    WITH_STATE
+};
+enum { FUNCTIONS = WITH_STATE + 1, STORAGES = 13, DTYPES = 24 };
 
 const char *const state_names[] = {
     "torch._utils._rebuild_tensor_v2",
@@ -32,6 +44,7 @@ const char *const state_names[] = {
     "torch.device",
     "torch.serialization._get_layout",
     "_codecs.encode",
+    "torch._utils._rebuild_parameter_with_state",
     "torch.DoubleStorage",
     "torch.FloatStorage",
     "torch.HalfStorage",
@@ -72,11 +85,74 @@ const char *const state_names[] = {
     "__torch__.*",
     "torch.jit._pickle.*",
     "torchao.*",
-    "numpy.*",
+    /* What else is harmless beside a model. */
+    "numpy.core.multiarray.*",
+    "numpy._core.multiarray.*",
+    "numpy.core.numeric.*",
+    "numpy._core.numeric.*",
+    "numpy.dtype*",
+    "numpy.ndarray",
+    "numpy.ma.core.*",
+    "numpy.random.*",
+    "numpy.float*",
+    "numpy.int8",
+    "numpy.int16",
+    "numpy.int32",
+    "numpy.int64",
+    "numpy.uint8",
+    "numpy.uint16",
+    "numpy.uint32",
+    "numpy.uint64",
+    "numpy.bool",
+    "numpy.bool_",
+    "numpy.str_",
+    "numpy.bytes_",
     "argparse.Namespace*",
+    "types.SimpleNamespace*",
     "pathlib.P*",
-    "builtins.set*",
-    "__builtin__.set*",
+    "collections.Counter*",
+    "collections.deque*",
+    "datetime.date*",
+    "datetime.time*",
+    "torch.Tensor",
+    "torch.nn.parameter.Parameter",
+    "torch.nn.parameter.Buffer",
+    "builtins.set",
+    "builtins.frozenset",
+    "builtins.complex",
+    "builtins.bytearray",
+    "builtins.slice",
+    "builtins.range",
+    "builtins.xrange",
+    "builtins.int",
+    "builtins.long",
+    "builtins.float",
+    "builtins.bool",
+    "builtins.str",
+    "builtins.unicode",
+    "builtins.dict",
+    "builtins.list",
+    "builtins.tuple",
+    "builtins.object",
+    "builtins.Ellipsis",
+    "__builtin__.set",
+    "__builtin__.frozenset",
+    "__builtin__.complex",
+    "__builtin__.bytearray",
+    "__builtin__.slice",
+    "__builtin__.range",
+    "__builtin__.xrange",
+    "__builtin__.int",
+    "__builtin__.long",
+    "__builtin__.float",
+    "__builtin__.bool",
+    "__builtin__.str",
+    "__builtin__.unicode",
+    "__builtin__.dict",
+    "__builtin__.list",
+    "__builtin__.tuple",
+    "__builtin__.object",
+    "__builtin__.Ellipsis",
     NULL,
 };
 static const int storage_types[STORAGES] = {F64, F32, F16,  BF16, I64,     I32,    I16,
@@ -87,10 +163,29 @@ static const tensor_type dtypes[DTYPES] = {
 
 static bool is_global(pickle_value v, int64_t i) { return v.kind == PICKLE_GLOBAL && v.u.i == i; }
 
+/* _rebuild_from_type_v2(function, torch.Tensor or Parameter, arguments, attributes): a tensor that
+ * somebody has set attributes of, which say nothing of its values. */
+static bool has_attributes(pickle_value v)
+{
+    return is_global(pickle_function(v), FROM_TYPE) &&
+           pickle_argument(v, 1).kind == PICKLE_GLOBAL &&
+           pickle_argument(v, 2).kind == PICKLE_TUPLE;
+}
+
 static bool is_call(pickle_value v, int function)
 {
-    return is_global(pickle_function(v), function);
+    return is_global(has_attributes(v) ? pickle_argument(v, 0) : pickle_function(v), function);
 }
+
+static pickle_value argument(pickle_value v, int64_t i)
+{
+    if (!has_attributes(v))
+        return pickle_argument(v, i);
+    pickle_value all = pickle_argument(v, 2);
+    return i < pickle_length(all) ? all.u.node->item[i] : (pickle_value){.kind = PICKLE_UNSET};
+}
+
+static bool is_parameter(pickle_value v) { return is_call(v, PARAMETER) || is_call(v, WITH_STATE); }
 
 int state_storage_type(pickle_value class)
 {
@@ -133,7 +228,7 @@ static int read_storage(pth *p, pth_item *t, pickle_value v, uint64_t *bytes)
 static void read_numbers(const pth *p, const pth_item *t, pickle_value v, int rank, int64_t *to)
 {
     if (is_call(v, SIZE))
-        v = pickle_argument(v, 0);
+        v = argument(v, 0);
     if (v.kind != PICKLE_TUPLE || pickle_length(v) != rank)
         bad(p, t, "its sizes and strides are not two tuples of one length");
     for (int i = 0; i < rank; i++) {
@@ -198,31 +293,31 @@ static bool is_plain(pickle_value v)
 
 static void read_tensor(pth *p, pth_item *t, pickle_value v)
 {
-    if (is_call(v, PARAMETER))
-        v = pickle_argument(v, 0);
+    if (is_parameter(v))
+        v = argument(v, 0);
     bool v3 = is_call(v, TENSOR_V3);
     if (!is_plain(v))
         bad(p, t, "a parameter that holds no tensor");
-    pickle_value offset = pickle_argument(v, 1), sizes = pickle_argument(v, 2);
-    if (pickle_length(pickle_argument(v, v3 ? 7 : 6)))
+    pickle_value offset = argument(v, 1), sizes = argument(v, 2);
+    if (pickle_length(argument(v, v3 ? 7 : 6)))
         bad(p, t, "it is lazily conjugated or negated: save it resolved");
     uint64_t bytes;
-    int type = read_storage(p, t, pickle_argument(v, 0), &bytes);
+    int type = read_storage(p, t, argument(v, 0), &bytes);
     if (v3 && type != UNTYPED)
         bad(p, t, "its dtype is not named as torch.save does");
     if (v3)
-        type = (int)dtype_of(p, t, pickle_argument(v, 6));
+        type = (int)dtype_of(p, t, argument(v, 6));
     if (type == UNTYPED)
         bad(p, t, "its storage has no type");
     if (is_call(sizes, SIZE))
-        sizes = pickle_argument(sizes, 0);
+        sizes = argument(sizes, 0);
     if (pickle_length(sizes) > TENSOR_MAX_RANK)
         die("%s: %s has %lld dimensions; at most %d are read", p->where, t->name,
             (long long)pickle_length(sizes), TENSOR_MAX_RANK);
     int64_t dim[TENSOR_MAX_RANK];
     int rank = (int)pickle_length(sizes);
     read_numbers(p, t, sizes, rank, dim);
-    read_numbers(p, t, pickle_argument(v, 3), rank, t->stride);
+    read_numbers(p, t, argument(v, 3), rank, t->stride);
     if (type == F4) /* torch counts the bytes, two of which make one element here */
         type = U8;
     t->shape = tensor_make(NULL, (tensor_type)type, rank, dim);
@@ -238,22 +333,19 @@ static void read_tensor(pth *p, pth_item *t, pickle_value v)
 /* _rebuild_from_type_v2(_rebuild_wrapper_subclass, class, arguments, attributes) */
 static bool is_subclass(pickle_value v)
 {
-    return is_call(v, FROM_TYPE) && is_global(pickle_argument(v, 0), WRAPPER) &&
-           pickle_argument(v, 1).kind == PICKLE_CLASS;
+    return is_call(v, FROM_TYPE) && is_global(argument(v, 0), WRAPPER) &&
+           argument(v, 1).kind == PICKLE_CLASS;
 }
 
-bool state_is_tensor(pickle_value v)
-{
-    return is_plain(v) || is_call(v, PARAMETER) || is_subclass(v);
-}
+bool state_is_tensor(pickle_value v) { return is_plain(v) || is_parameter(v) || is_subclass(v); }
 
 bool state_is_matrix(pickle_value v)
 {
-    if (is_call(v, PARAMETER))
-        v = pickle_argument(v, 0);
-    pickle_value sizes = pickle_argument(v, 2);
+    if (is_parameter(v))
+        v = argument(v, 0);
+    pickle_value sizes = argument(v, 2);
     if (is_call(sizes, SIZE))
-        sizes = pickle_argument(sizes, 0);
+        sizes = argument(sizes, 0);
     return is_subclass(v) || pickle_length(sizes) > 1;
 }
 
@@ -273,8 +365,11 @@ static void add_tensor(pth *p, const char *prefix, pickle_value key, const char 
     read_tensor(p, t, v);
 }
 
-static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_value v, int deep)
+/* What the tensor that a subclass holds as `attribute` is called, behind the subclass's own name:
+ * stored.c refuses what it does not know. Static memory. */
+static const char *suffix_of(pickle_value attribute)
 {
+    static char other[128];
     static const struct {
         const char *attribute, *suffix;
     } parts[] = {{"qdata", ""},
@@ -282,9 +377,20 @@ static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_va
                  {"float8_data", ""},
                  {"scale", "_scale"},
                  {"zero_point", "_zero_point"}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (pickle_is_text(attribute, parts[i].attribute))
+            return parts[i].suffix;
+    bool text = attribute.kind == PICKLE_TEXT && !memchr(attribute.u.text, 0, attribute.n);
+    snprintf(other, sizeof other, "_%.*s", text && attribute.n < 100 ? (int)attribute.n : 1,
+             text ? attribute.u.text : "?");
+    return other;
+}
+
+static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_value v, int deep)
+{
     static const char *const known[] = {"Int8Tensor", "Float8Tensor", "AffineQuantizedTensor",
                                         "PlainAQTTensorImpl", "Float8AQTTensorImpl"};
-    pickle_value class = pickle_argument(v, 1), state = pickle_argument(v, 3);
+    pickle_value class = argument(v, 1), state = argument(v, 3);
     bool is_known = false;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         is_known |= pickle_is_text(class, known[i]);
@@ -296,10 +402,10 @@ static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_va
     pickle_value inner = pickle_lookup(state, "tensor_impl");
     if (is_subclass(inner))
         add_subclass(p, prefix, key, inner, deep + 1);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        pickle_value part = pickle_lookup(state, parts[i].attribute);
-        if (is_plain(part) || is_call(part, PARAMETER))
-            add_tensor(p, prefix, key, parts[i].suffix, part);
+    for (int64_t i = 0; i < pickle_length(state); i++) {
+        pickle_value part = state.u.node->item[2 * i + 1];
+        if (is_plain(part) || is_parameter(part))
+            add_tensor(p, prefix, key, suffix_of(state.u.node->item[2 * i]), part);
     }
     if (pickle_lookup(state, "act_quant_kwargs").kind == PICKLE_CALL)
         p->narrow_activations = true;
@@ -307,8 +413,8 @@ static void add_subclass(pth *p, const char *prefix, pickle_value key, pickle_va
 
 static void add_any(pth *p, const char *prefix, pickle_value key, pickle_value v)
 {
-    if (is_call(v, PARAMETER) && is_subclass(pickle_argument(v, 0)))
-        v = pickle_argument(v, 0);
+    if (is_parameter(v) && is_subclass(argument(v, 0)))
+        v = argument(v, 0);
     if (is_subclass(v))
         add_subclass(p, prefix, key, v, 0);
     else

@@ -160,6 +160,11 @@ static void check_comfy(weights *w, const char *name)
     if (!said)
         return;
     json_t *all = json_loads(said, 0, NULL), *layers = json_object_get(all, "layers");
+    if (!all)
+        die("%s: its metadata's _quantization_metadata, which says how its layers are stored, is "
+            "no "
+            "JSON",
+            weights_path(w));
     const char *raw = called(w, name, ".weight"), *key;
     size_t n = strlen(raw), end = n > 7 && !strcmp(raw + n - 7, ".weight") ? n - 7 : n;
     json_t *o;

@@ -78,9 +78,11 @@ static item *wanted(const weights *w, const char *name)
 {
     item *t = weights_item(w, name);
     bool other_names = w->what && strstr(w->what, "names");
+    bool shard = w->files == 1 && strstr(w->path, "-of-");
     if (!t)
-        die("%s has no tensor %s%s%s%s", w->path, name, other_names ? " (it was read as " : "",
-            other_names ? w->what : "", other_names ? ")" : "");
+        die("%s has no tensor %s%s%s%s%s", w->path, name, other_names ? " (it was read as " : "",
+            other_names ? w->what : "", other_names ? ")" : "",
+            shard ? ": it is one of several shards; give -m their directory" : "");
     t->used = true;
     return t;
 }
@@ -142,6 +144,34 @@ void weights_done(tensor t) { filemap_drop(t.data, tensor_bytes(t)); }
 
 /* ---- what nobody asked for ---- */
 
+/* The tensor that t stands beside: its name is that of a tensor in use, or of its module, and
+ * something behind. */
+static const item *neighbour(const weights *w, const item *t)
+{
+    for (int i = 0; i < w->items; i++) {
+        const item *u = w->item + i;
+        size_t n = strlen(u->raw);
+        if (!u->used || !u->renamed)
+            continue;
+        if (n > 7 && strcmp(u->raw + n - 7, ".weight") == 0)
+            n -= 7;
+        if (strncmp(t->raw, u->raw, n) == 0 && (t->raw[n] == '.' || t->raw[n] == '_'))
+            return u;
+    }
+    return NULL;
+}
+
+/* A tensor that is read as it is may not have what would change it. */
+static void check_neighbours(const weights *w)
+{
+    for (int i = 0; i < w->items; i++) {
+        const item *t = w->item + i, *u = t->used ? NULL : neighbour(w, t);
+        if (u)
+            die("%s in %s belongs to %s, and what it does to it is not known", t->raw, w->path,
+                u->raw);
+    }
+}
+
 void weights_report_unused(weights *w)
 {
     enum { SHOWN = 4 };
@@ -150,6 +180,7 @@ void weights_report_unused(weights *w)
     if (w->reported)
         return;
     w->reported = true;
+    check_neighbours(w);
     for (int i = 0; i < w->items; i++)
         n += !w->item[i].used;
     for (int i = 0; i < w->items && shown < SHOWN; i++) {
