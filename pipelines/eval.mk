@@ -32,7 +32,7 @@ FRAMEDIFF ?= $(BUILD)/framediff
 STATS     ?= $(BUILD)/pair-stats
 export MEASURE FIT CLIP BY_NAME CLIPSCORE FLOWMAG FRAMEDIFF STATS
 
-ifneq ($(filter eval experiment report,$(MAKECMDGOALS)),)
+ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report,$(MAKECMDGOALS))),)
 
 REFERENCE := $(firstword $(VARIANTS))
 OTHERS    := $(filter-out $(REFERENCE),$(VARIANTS))
@@ -82,7 +82,7 @@ tables:
 
 endif
 
-ifneq ($(filter verify,$(MAKECMDGOALS)),)
+ifneq ($(if $(WAN_PLAN),,$(filter verify,$(MAKECMDGOALS))),)
 verify:
 	@pipelines/stage/verify
 .PHONY: verify

@@ -11,7 +11,7 @@
 REPORT ?= $(BUILD)/evalreport
 export REPORT
 
-ifneq ($(filter report experiment,$(MAKECMDGOALS)),)
+ifneq ($(if $(WAN_PLAN),,$(filter report experiment,$(MAKECMDGOALS))),)
 
 experiment: report
 report: eval pages

@@ -111,20 +111,23 @@ KNOWN  := $(patsubst weights.%,%,$(filter weights.%,$(.VARIABLES)))
 MADE   := $(filter $(KNOWN) $(KNOWN:%=%.latents) text videos,$(MAKECMDGOALS))
 ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment sweep \
               $(if $(filter $(KNOWN),$(MADE:%.latents=%)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
+# What make calls something else.
+NO_VARIANTS := text texts model eval sweep videos experiment plan verify report made held shown planned tables \
+               counted described no-clip always runs all bench check clean demo deps install pages profile
 EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report,$(MAKECMDGOALS))
 
 include pipelines/many.mk
 
-# What would be made with a model is checked before.
-ifneq ($(ASKED)$(filter text,$(MAKECMDGOALS)),)
+# What is asked is checked before anything is made.
+ifneq ($(EXPERIMENT_GOALS),)
 ifndef LEVEL
 $(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant $(firstword $(filter-out \
     $(KNOWN),$(ASKED))): weights.$(firstword $(filter-out $(KNOWN),$(ASKED)))=DIR makes one. There are $(KNOWN))
-$(foreach v,$(filter text model eval sweep videos experiment plan verify report,$(VARIANTS)),$(error a \
-    variant cannot be called $(v)))
+$(foreach v,$(filter $(NO_VARIANTS),$(VARIANTS)),$(error a variant cannot be called $(v)))
 $(call own,OUT)
-WRONG := $(shell pipelines/check $(foreach v,MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE VARIANTS \
-             SHIFT FPS OUT GPUS CHUNK,$(call quote,$(v)=$($(v)))))
+WRONG := $(shell pipelines/check $(foreach v,MEASURE FIT CLIP BY_NAME VARIANTS OUT $(if $(ASKED)$(filter \
+             text,$(MADE)),MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE SHIFT FPS GPUS \
+             CHUNK),$(call quote,$(v)=$($(v)))))
 $(call refuse,$(WRONG),$(WRONG))
 endif
 endif
@@ -158,7 +161,9 @@ made:
 	    videos experiment,$(MAKECMDGOALS)),$(VARIANTS)),text)))
 .PHONY: made videos $(MADE)
 endif
+endif
 
+ifeq ($(LEVEL),held)
 include pipelines/eval.mk pipelines/report.mk
 endif
 
@@ -167,6 +172,7 @@ endif
 ifdef WAN_PLAN
 $(sort $(EXPERIMENT_GOALS)): shown ;
 shown: $(ASKED:%=show.%)
+	@$(if $(filter experiment eval report,$(MAKECMDGOALS)),pipelines/stage/unmeasured $(VARIANTS))
 	@pipelines/stage/shown
 show.%: planned
 	@$(call as,$*) pipelines/stage/show $(needs.$*)

@@ -224,7 +224,13 @@ refused "SHIFT='5,0' is not a number" "SHIFT=5,0" fp16 SHIFT=5,0
 refused "VARIANTS has one twice: fp16" "a variant twice" videos VARIANTS='fp16 fp16'
 refused "VARIANTS has ../x: letters*" "a variant outside of OUT" videos VARIANTS=../x weights.../x="$model"
 refused "SEEDS has 01: write it 1" "SEEDS='1 01'" fp16 SEEDS='1 01'
-refused "a variant cannot be called text" "a variant called text" videos VARIANTS='fp16 text' weights.text="$model"
+for word in text tables made; do
+    refused "a variant cannot be called $word" "a variant called $word" videos VARIANTS="fp16 $word" weights.$word="$model"
+done
+refused "MEASURE='gif' is not mp4 or frames" "MEASURE=gif" experiment MEASURE=gif
+refused "FIT='fill' is not crop, pad or squash" "FIT=fill" experiment FIT=fill
+refused "CLIP=/nowhere: there is no such directory" "CLIP=/nowhere" experiment CLIP=/nowhere
+refused "BY_NAME=/nowhere: there is no such file" "BY_NAME=/nowhere" eval BY_NAME=/nowhere
 refused "no variant fp17: weights.fp17=DIR makes one*" "a variant that there is not" videos VARIANTS='fp16 fp17'
 refused "wan-encode-text: cannot find models_t5*" "a MODEL without weights" fp16 MODEL="$TMP/empty$(mkdir -p "$TMP/empty")"
 refused "there are no prompts in '$TMP/none.txt': *" "a list without prompts" fp16 PROMPTS="$TMP/none.txt$(echo >"$TMP/none.txt")"

@@ -39,6 +39,15 @@ run "$out" experiment CLIP="$TMP/clip"
 ok $? "an experiment"
 comment "$(tail -3 "$TMP/err")"
 cp -r "$out" "$TMP/first"
+by_out "$out" -q eval CLIP="$TMP/clip"
+is "$?:$(cat "$TMP/out")" "0:" "make -q: nothing is missing"
+mv "$out/eval/fp16/01_seed1.motion.tsv" "$TMP/kept.tsv"
+by_out "$out" -q eval
+is "$?" 1 "a measurement is"
+by_out "$out" -n eval
+like "$?:$(tail -n 1 "$TMP/out"):$(diff -rq "$out" "$TMP/first")" "0:in all 1 videos to measure:Only in $TMP/first/eval/fp16: 01_seed1.motion.tsv" \
+    "make -n says so, and measures nothing"
+mv "$TMP/kept.tsv" "$out/eval/fp16/01_seed1.motion.tsv"
 by_out "$out" eval
 is "$?:$(column "$out/pairs.csv" clip_a | grep -c .):$(measured)" "0:2:" "without CLIP= its numbers stay what they were"
 cmp "$out/pairs.csv" "$TMP/first/pairs.csv"

@@ -42,6 +42,32 @@ record_of() {
     fi
 }
 
+# asked clip|motion VARIANT, asked diff PAIR VARIANT VARIANT: what measures becomes the words `program`, and
+# `question` the words by which wan-recipe knows what it has measured already. A dry run keeps records apart.
+asked() {
+    local to=$eval_dir/$2 records=${WAN_PLAN:-$eval_dir} name
+    local about=(-a "$to/%j.json") two=()
+    case $1 in
+    clip)
+        words program "${CLIPSCORE:?}"
+        program+=(-m "$CLIP" --fit "$FIT" --per-frame)
+        name=clipscore
+        ;;
+    motion)
+        words program "${FLOWMAG:?}"
+        program+=(--per-pair)
+        name=flowmag two=(--pairs)
+        ;;
+    diff)
+        words program "${FRAMEDIFF:?}"
+        program+=(--per-frame)
+        name=framediff about=(-a "$eval_dir/$3/%j.json" -a "$eval_dir/$4/%j.json")
+        ;;
+    esac
+    { record_of "$name" "${program[@]}" && cat "$records/reader"; } | update "$records/$1.record"
+    question=(--table "$to/%j.$1.tsv" "${about[@]}" --record "$records/$1.record" "${two[@]}")
+}
+
 # tables_of VARIANT...: the directory of the tables that compare these: OUT for those for which tables were
 # made there first, OUT/A_vs_B for others.
 tables_of() {
