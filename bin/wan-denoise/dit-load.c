@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "../../common/checkpoint/config.h"
+#include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
 #include "../../common/program.h"
 #include "../load.h"
@@ -202,6 +203,13 @@ const char *dit_format(const weights *w, tensor_type dtype)
     return name;
 }
 
+/* A weight of a product in F32: 16 bits a value stay 16, and are widened when they are used. */
+static linear_weight load_kept(weights *w, const char *name, int64_t out, int64_t in)
+{
+    tensor_type type = weights_stored(w, name).w.type;
+    return load_one(w, name, out, in, type == F16 || type == BF16 ? type : F32);
+}
+
 void dit_load(dit *m, weights *w)
 {
     int64_t D = m->dim;
@@ -212,9 +220,9 @@ void dit_load(dit *m, weights *w)
     m->patch_embedding = load_one(w, "patch_embedding", D, LATENT_CHANNELS * volume, dtype);
     m->text_0 = load_one(w, "text_embedding.0", D, m->text_dim, dtype);
     m->text_2 = load_one(w, "text_embedding.2", D, D, dtype);
-    m->time_0 = load_one(w, "time_embedding.0", D, m->freq, F32);
-    m->time_2 = load_one(w, "time_embedding.2", D, D, F32);
-    m->time_projection = load_one(w, "time_projection.1", 6 * D, D, F32);
+    m->time_0 = load_kept(w, "time_embedding.0", D, m->freq);
+    m->time_2 = load_kept(w, "time_embedding.2", D, D);
+    m->time_projection = load_kept(w, "time_projection.1", 6 * D, D);
     m->block = new_bytes(sizeof *m->block * (unsigned long)m->layers);
     for (int i = 0; i < m->layers; i++) {
         load_block(m, i, w, dtype);

@@ -108,6 +108,19 @@ tensor dit_rope(const dit *m, tensor latents)
 
 /* ---- once a step ---- */
 
+/* y = x w^T + b in F32, though w is stored in 16 bits */
+static void linear_f32(tensor y, tensor x, const linear_weight *l)
+{
+    size_t mark = scratch_mark();
+    linear_weight wide = *l;
+    if (l->w.type == F16 || l->w.type == BF16) {
+        wide.w = scratch(F32, l->w.dim[0], l->w.dim[1]);
+        copy(wide.w, l->w);
+    }
+    linear(y, x, &wide);
+    scratch_reset(mark);
+}
+
 /* s = [cos(t f), sin(t f)], f_i = 10000^(-i / half);  e = W2 silu(W0 s)  [1, D] */
 static tensor time_embedding(const dit *m, int64_t t)
 {
@@ -121,9 +134,9 @@ static tensor time_embedding(const dit *m, int64_t t)
     tensor sinusoid = scratch(F32, 1, m->freq), e = scratch(F32, 1, m->dim);
     tensor h = scratch(F32, 1, m->dim);
     upload_into(sinusoid, tensor_of(s, F32, 1, m->freq));
-    linear(h, sinusoid, &m->time_0);
+    linear_f32(h, sinusoid, &m->time_0);
     silu(h, h);
-    linear(e, h, &m->time_2);
+    linear_f32(e, h, &m->time_2);
     free(s);
     see(m, reshape(e, m->dim), m->dim, "time_embedding");
     return e;
@@ -134,7 +147,7 @@ static tensor time_projection(const dit *m, tensor e)
 {
     tensor h = scratch(F32, 1, m->dim), e6 = scratch(F32, 1, 6 * m->dim);
     silu(h, e);
-    linear(e6, h, &m->time_projection);
+    linear_f32(e6, h, &m->time_projection);
     see(m, reshape(e6, 6 * m->dim), 6 * m->dim, "time_projection");
     return reshape(e6, 6, m->dim);
 }
