@@ -57,7 +57,7 @@ fi
 
 nothing "wan-experiment(5) has the variables of make, with defaults and meanings" "$(
     sed -n '/^[^#]/p' pipelines/variables | while IFS="$(printf '\t')" read -r line; do
-        row=$(printf '%s' "$line" | awk -F '\t' '{ gsub(/-/, "\\\\-"); print $1 "|" $2 "|T{" }')
+        row=$(printf '%s' "$line" | sed 's/-/\\-/g' | awk -F '\t' '{ print $1 "|" $2 "|T{" }')
         grep -qxF "$row" pipelines/wan-experiment.5 || echo "$row"
     done)"
 nothing "and those that have a default have it in the rules" "$(
