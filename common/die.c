@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,9 +62,21 @@ static void say(const char *kind, const char *format, va_list arguments, int err
         return;
 }
 
+/* The first thread to die says why, and the others wait for the end. */
+static void alone(void)
+{
+    static atomic_flag dying = ATOMIC_FLAG_INIT;
+    static _Thread_local bool mine;
+    if (!mine && atomic_flag_test_and_set(&dying))
+        for (;;)
+            pause();
+    mine = true;
+}
+
 void die(const char *format, ...)
 {
     va_list a;
+    alone();
     va_start(a, format);
     say("", format, a, 0);
     va_end(a);
@@ -75,6 +88,7 @@ void die_errno(const char *format, ...)
 {
     int error = errno;
     va_list a;
+    alone();
     va_start(a, format);
     say("", format, a, error ? error : EIO);
     va_end(a);

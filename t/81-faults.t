@@ -153,4 +153,13 @@ done
 [ $kills -gt 0 ]
 ok $? "programs are killed while they work"
 comment "$kills times"
+
+# ---- threads that die at one moment ----
+
+wrong=''
+for n in 1 2 3 4 5 6 7 8 9 10; do
+    "$BUILD/t/tools/die-together" >out 2>err
+    [ "$?:$(wc -l <err)" = 1:1 ] || wrong="$wrong $n: $(cat err)"
+done
+is "$wrong" "" "of threads that die together one says why"
 done_testing

@@ -7,12 +7,13 @@ $(O)/t/tools/%: t/tools/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $<
 
-$(O)/t/tools/tiny-look: t/tools/tiny-look.c $(COMMON)
+$(O)/t/tools/tiny-look $(O)/t/tools/die-together: $(O)/t/tools/%: t/tools/%.c $(COMMON)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(COMMONLIBS)
 
-# PROVE='prove -j8' runs eight at a time. CK_FORK=no: a CUDA context does not survive fork.
-PROVE ?= prove
+# Two at a time where there is no GPU to share; PROVE='prove -j8' runs eight. CK_FORK=no: a CUDA context
+# does not survive fork.
+PROVE ?= $(if $(filter cuda,$(DEVICE)),prove,prove -j2)
 CHECKS  = CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- OMP_WAIT_POLICY=passive \
           BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE)
 ifdef SANITIZE
