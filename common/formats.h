@@ -1,10 +1,10 @@
 /*
 ** formats.h: what a weight may be stored as: one descriptor a format.
 **
-** Floats are used as they are. Codes stay on the device as they are stored and become floats layer
-** by layer, inside the product or before it. Of what turns them into values, scales of whole
-** rows meet the F32 sums; steps of groups and scales inside blocks belong to the values. A new
-** format is a line in formats.c, its values there or in blocks.c, and in kernels/cuda/widen.cu.
+** Floats are used as they are. Codes stay on the device as they are stored and become floats
+** layer by layer, inside the product or before it. Of what turns them into values, scales of whole
+** rows meet the F32 sums; steps of groups and scales inside blocks belong to the values.
+** A new format is a line in formats.c, its values there or in blocks.c, and in cuda/widen.cu.
 **
 ** Who named them: int8 is TorchAO's (and, with rows' scales, everybody's), mxfp4 and mxfp8 are OCP's
 ** Microscaling 1.0, nvfp4 NVIDIA's, q8_0 and following ggml's.

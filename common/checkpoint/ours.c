@@ -4,8 +4,8 @@
 **     {"version": 1, "stored": "codes", "layers": {"blocks.0.ffn.0": "int4-g128", ...}, ...}
 **
 ** safetensors has no type for codes of four bits that are whole numbers, nor for ggml's blocks:
-** they lie in U8 [out, bytes of a row]. And what it has says neither how wide groups are nor, of F4,
-** in which order a byte's halves go or which way scales multiply: three programs write NVFP4 in
+** they lie in U8 [out, bytes of a row]. And what it has says neither how wide groups are nor, of
+** F4, in which order a byte's halves go or which way scales multiply: three programs write NVFP4 in
 ** three ways. So nothing is guessed from shapes: a layer that is listed here is ours and is read as
 ** common/formats.h says, and a key of that name without our version is another program's.
 */
