@@ -1,7 +1,7 @@
 /*
 ** hadamard.c: rows turned by the regular Hadamard matrix of 256, which is symmetric and orthogonal.
 **
-** H = R x R x R x R (Kronecker), R = J/2 - P with P the antidiagonal of ones: all rows of H have the
+** H = R x R x R x R (Kronecker), R = J/2 - P, P the antidiagonal of ones: all rows of H have the
 ** same sum, so that no output takes more of a common offset than another (which Sylvester's matrix
 ** does, whose first row is all ones). R of four values is half their sum, less the opposite value;
 ** it is applied at distances 1, 4, 16 and 64. The idea: ConvRot (regular Hadamard rotations).
