@@ -14,12 +14,12 @@
 #include "../../common/recipe.h"
 #include "../load.h"
 #include "../ranks.h"
-#include "dit.h"
+#include "../dit.h"
 #include "finite.h"
-#include "inspect.h"
+#include "../inspect.h"
 #include "names.h"
-#include "request.h"
-#include "statistics.h"
+#include "../request.h"
+#include "../statistics.h"
 #include "wan-denoise.h"
 
 static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc";

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../../common/checkpoint/config.h"
-#include "../../common/checkpoint/stored.h"
-#include "../../common/die.h"
-#include "../../common/program.h"
-#include "../load.h"
+#include "../common/checkpoint/config.h"
+#include "../common/checkpoint/stored.h"
+#include "../common/die.h"
+#include "../common/program.h"
+#include "load.h"
 #include "dit.h"
 
 enum { TEXT_LEN = 512, HEAD_WIDTH = 128 }; /* of all published models: without a config.json */

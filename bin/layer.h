@@ -10,9 +10,9 @@
 
 #include <jansson.h>
 
-#include "../../common/namelist.h"
-#include "../../common/program.h"
-#include "../../kernels/kernels.h"
+#include "../common/namelist.h"
+#include "../common/program.h"
+#include "../kernels/kernels.h"
 #include "statistics.h"
 
 enum { MOST_JOINED = 3 };

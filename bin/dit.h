@@ -9,8 +9,8 @@
 #ifndef DIT_H
 #define DIT_H
 
-#include "../../common/checkpoint/weights.h"
-#include "../../kernels/kernels.h"
+#include "../common/checkpoint/weights.h"
+#include "../kernels/kernels.h"
 #include "layer.h"
 #include "share.h"
 

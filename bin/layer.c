@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
 #include "inspect.h"
 #include "patterns.h"
 
