@@ -219,6 +219,30 @@ const char *text_at(const csv *t, int row, const char *column)
     return row < 0 ? "" : csv_text(t, row, csv_column(t, column));
 }
 
+const char *said_at(const csv *t, int row, const char *column)
+{
+    return row < 0 ? "" : csv_text(t, row, csv_find(t, column));
+}
+
+int cost_row(const evaluation *e, int variant)
+{
+    condition where = {"variant", e->variant[variant]};
+    return find_row(&e->table[COSTS], 0, 1, &where);
+}
+
+bool is_fake(const evaluation *e, int variant)
+{
+    return strstr(said_at(&e->table[COSTS], cost_row(e, variant), "stored"), "fake") != NULL;
+}
+
+bool has_fakes(const evaluation *e)
+{
+    for (int v = 0; v < e->variants; v++)
+        if (is_fake(e, v))
+            return true;
+    return false;
+}
+
 /* ---- frame by frame ---- */
 
 static void curve_add(const csv *t, int row, curve *c, double value)

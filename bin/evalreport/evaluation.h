@@ -81,6 +81,15 @@ int pair_count(const evaluation *e, int variant);
 double number_at(const csv *t, int row, const char *column);
 const char *text_at(const csv *t, int row, const char *column);
 
+/* The same; "" too if the table has no such column, as those made by versions before have not. */
+const char *said_at(const csv *t, int row, const char *column);
+
+/* The variant's row of costs; -1: none. */
+int cost_row(const evaluation *e, int variant);
+/* Are its weights rounded to a format but F16 in memory? Then what it took is not the format's. */
+bool is_fake(const evaluation *e, int variant);
+bool has_fakes(const evaluation *e);
+
 /* A video's metric frame by frame (of a pair: with the reference). value[i] belongs to the frame
  * first + i; to be freed. */
 typedef struct {

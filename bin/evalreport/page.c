@@ -156,15 +156,15 @@ static void write_curves(const evaluation *e)
 
 static void write_cost(const evaluation *e)
 {
-    static const cost memory[] = {{"peak_device_bytes", "peak device memory"},
-                                  {"steady_device_bytes", "steady device memory"},
-                                  {"weight_bytes", "transformer weights"}};
-    static const cost stages[] = {{"text_seconds", "encode prompts"},
-                                  {"load_seconds", "load weights"},
-                                  {"denoise_seconds", "denoise"},
-                                  {"decode_seconds", "decode and compress"},
-                                  {"seconds", "in all"}};
-    static const cost step[] = {{"step_seconds", "one step of the sampler"}};
+    static const cost memory[] = {{"peak_device_bytes", "peak device memory", true},
+                                  {"steady_device_bytes", "steady device memory", true},
+                                  {"weight_bytes", "transformer weights", true}};
+    static const cost stages[] = {{"text_seconds", "encode prompts", false},
+                                  {"load_seconds", "load weights", true},
+                                  {"denoise_seconds", "denoise", true},
+                                  {"decode_seconds", "decode and compress", false},
+                                  {"seconds", "in all", true}};
+    static const cost step[] = {{"step_seconds", "one step of the sampler", true}};
     double divisor;
     const char *unit = memory_unit(e, &divisor);
     section("cost", "Memory and time");
@@ -172,9 +172,10 @@ static void write_cost(const evaluation *e)
     plot_costs(out, e, "Device memory", memory, 3, divisor, unit);
     plot_costs(out, e, "Seconds of each stage", stages, 5, 1, "s");
     plot_costs(out, e, "Seconds of one step", step, 1, 1, "s");
-    fputs("</div>\n<figcaption>All videos of a variant together, one run of each: no spread is "
-          "known. Bars begin at 0.</figcaption>\n</figure>\n",
-          out);
+    fprintf(out,
+            "</div>\n<figcaption>All videos of a variant together, one run of each: no spread is "
+            "known. Bars begin at 0.%s</figcaption>\n</figure>\n",
+            has_fakes(e) ? " " FAKE_NOTE "." : "");
     write_one(cost_table(e));
     section_end();
 }

@@ -221,7 +221,9 @@ table refused_table(const evaluation *e)
 
 /* ---- cost ---- */
 
-typedef enum { PLAIN, BYTES, SECONDS } quantity;
+/* PLAIN and SAID as they stand, SAID also where an older table has no such column. OWN: seconds that
+ * the weights' format has no part in. */
+typedef enum { PLAIN, SAID, STORED, BYTES, SECONDS, OWN } quantity;
 
 const char *memory_unit(const evaluation *e, double *bytes)
 {
@@ -232,13 +234,26 @@ const char *memory_unit(const evaluation *e, double *bytes)
     return peak < 1 << 30 ? "MiB" : "GiB";
 }
 
-static char *quantity_text(const csv *t, int row, const char *name, quantity q, double unit)
+char *marked(char *number, bool fake)
 {
-    if (q == PLAIN)
-        return copy(*text_at(t, row, name) ? text_at(t, row, name) : "\u2013");
-    double x = number_at(t, row, name);
-    x /= q == BYTES ? unit : 1;
-    return figure(x, decimals_for(x, 3, 0));
+    if (!fake || strcmp(number, "\u2013") == 0)
+        return number;
+    char *both = new_format("%s fake", number);
+    free(number);
+    return both;
+}
+
+static char *quantity_text(const evaluation *e, int variant, const char *name, quantity q,
+                           double unit)
+{
+    const csv *t = &e->table[COSTS];
+    int row = cost_row(e, variant);
+    if (q < BYTES) {
+        const char *text = q == PLAIN ? text_at(t, row, name) : said_at(t, row, name);
+        return copy(q == STORED && is_fake(e, variant) ? FAKE : *text ? text : "\u2013");
+    }
+    double x = number_at(t, row, name) / (q == BYTES ? unit : 1);
+    return marked(figure(x, decimals_for(x, 3, 0)), q != OWN && is_fake(e, variant));
 }
 
 table cost_table(const evaluation *e)
@@ -248,6 +263,10 @@ table cost_table(const evaluation *e)
         quantity q;
     } rows[] = {
         {"precision", "precision", PLAIN},
+        {"format", "format", SAID},
+        {"bits", "bits a weight", SAID},
+        {"format_bytes", "weight bytes", SAID},
+        {"stored", "stored", STORED},
         {"gpu", "device", PLAIN},
         {"resolution", "resolution", PLAIN},
         {"frames", "frames", PLAIN},
@@ -255,31 +274,28 @@ table cost_table(const evaluation *e)
         {"videos", "videos", PLAIN},
         {"peak_device_bytes", "peak device memory", BYTES},
         {"steady_device_bytes", "steady device memory", BYTES},
-        {"weight_bytes", "transformer weights", BYTES},
-        {"text_seconds", "encode prompts (s)", SECONDS},
+        {"weight_bytes", "transformer weights on the device", BYTES},
+        {"text_seconds", "encode prompts (s)", OWN},
         {"load_seconds", "load weights (s)", SECONDS},
         {"denoise_seconds", "denoise (s)", SECONDS},
         {"step_seconds", "one step (s)", SECONDS},
-        {"decode_seconds", "decode and compress (s)", SECONDS},
+        {"decode_seconds", "decode and compress (s)", OWN},
         {"seconds", "in all (s)", SECONDS},
         {"runs", "runs", PLAIN},
         {"return_code", "return code", PLAIN},
     };
     double bytes;
     const char *unit = memory_unit(e, &bytes);
-    const csv *costs = &e->table[COSTS];
-    table t = table_new(copy("What each variant took, all of its videos together"));
+    table t = table_new(new_format("What each variant took, all of its videos together%s",
+                                   has_fakes(e) ? "; " FAKE_NOTE : ""));
     column(&t, "", false);
     for (int v = 0; v < e->variants; v++)
         column(&t, e->variant[v], true);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         table_put(&t, rows[i].q == BYTES ? new_format("%s (%s)", rows[i].label, unit)
                                          : copy(rows[i].label));
-        for (int v = 0; v < e->variants; v++) {
-            condition where = {"variant", e->variant[v]};
-            table_put(&t, quantity_text(costs, find_row(costs, 0, 1, &where), rows[i].name,
-                                        rows[i].q, bytes));
-        }
+        for (int v = 0; v < e->variants; v++)
+            table_put(&t, quantity_text(e, v, rows[i].name, rows[i].q, bytes));
     }
     return t;
 }
