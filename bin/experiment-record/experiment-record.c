@@ -403,9 +403,9 @@ static void write_table(const variant *v, int n, const json_t *text)
 
 static json_t *evaluation_of(const char *directory)
 {
-    static const char *const files[] = {"options", "clip", "recipe"};
+    static const char *const files[] = {"options", "clip", "judge", "recipe"};
     json_t *all = json_object();
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         char *path = new_format("%s/eval/%s", directory, files[i]);
         json_t *lines = lines_read(path);
         json_object_update(all, lines);

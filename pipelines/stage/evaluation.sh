@@ -42,11 +42,11 @@ record_of() {
     fi
 }
 
-# asked clip|motion VARIANT, asked diff PAIR VARIANT VARIANT: what measures becomes the words `program`, and
+# asked clip|motion|judge VARIANT, asked diff PAIR VARIANT VARIANT: what measures becomes the words `program`, and
 # `question` the words by which wan-recipe knows what it has measured already. A dry run keeps records apart.
 asked() {
     local to=$eval_dir/$2 records=${WAN_PLAN:-$eval_dir} name
-    local about=(-a "$to/%j.json") two=()
+    local about=(-a "$to/%j.json") rows=()
     case $1 in
     clip)
         words program "${CLIPSCORE:?}"
@@ -56,7 +56,11 @@ asked() {
     motion)
         words program "${FLOWMAG:?}"
         program+=(--per-pair)
-        name=flowmag two=(--pairs)
+        name=flowmag rows=(--pairs)
+        ;;
+    judge)
+        words program "${JUDGE:?}"
+        name=tiny-look rows=(--whole)
         ;;
     diff)
         words program "${FRAMEDIFF:?}"
@@ -65,7 +69,7 @@ asked() {
         ;;
     esac
     { record_of "$name" "${program[@]}" && cat "$records/reader"; } | update "$records/$1.record"
-    question=(--table "$to/%j.$1.tsv" "${about[@]}" --record "$records/$1.record" "${two[@]}")
+    question=(--table "$to/%j.$1.tsv" "${about[@]}" --record "$records/$1.record" "${rows[@]}")
 }
 
 # tables_of VARIANT...: the directory of the tables that compare these: OUT for those for which tables were
