@@ -23,29 +23,12 @@ typedef enum {
     PAIR_SUMMARY,
     REFUSED,
     COSTS,
+    REQUIRED,
+    JUDGED = REQUIRED, /* these two where videos were judged */
+    JUDGED_SUMMARY,
+    TRACE, /* where latents were traced step by step */
     TABLES
 } table_name;
-
-/* The videos of one prompt and seed, one a variant. */
-typedef struct {
-    const char *name, *seed, *prompt;
-} subject;
-
-typedef struct {
-    const char *directory;
-    const char *videos; /* where the variants are, from the directory */
-    csv table[TABLES];
-    json_t *record; /* experiment.json */
-    int variants, subjects;
-    const char **variant; /* the first is the reference: the others are compared with it */
-    subject *subject;
-} evaluation;
-
-/* Dies, naming file and line, if a file is missing or broken. */
-void evaluation_open(evaluation *e, const char *directory, const char *videos);
-void evaluation_close(evaluation *e);
-
-/* ---- what is measured ---- */
 
 typedef struct {
     const char *name; /* as columns have it */
@@ -55,6 +38,29 @@ typedef struct {
     table_name summary;
     bool of_pairs; /* of two videos together, not of one */
 } metric;
+
+/* The videos of one prompt and seed, one a variant. */
+typedef struct {
+    const char *name, *seed, *prompt;
+} subject;
+
+typedef struct {
+    const char *directory;
+    const char *videos; /* where the variants are, from the directory */
+    csv table[TABLES];  /* without columns: there is none */
+    json_t *record;     /* experiment.json */
+    int variants, subjects;
+    const char **variant; /* the first is the reference: the others are compared with it */
+    subject *subject;
+    int judges;
+    metric *judge; /* what a judge found: in no unit, and not frame by frame */
+} evaluation;
+
+/* Dies, naming file and line, if a file is missing or broken. */
+void evaluation_open(evaluation *e, const char *directory, const char *videos);
+void evaluation_close(evaluation *e);
+
+/* ---- what is measured ---- */
 
 enum { VIDEO_METRICS = 3, METRICS = 6 };
 extern const metric METRIC[METRICS]; /* those of videos first */

@@ -126,6 +126,11 @@ static void write_metrics(const evaluation *e)
         write_comparison(e, v);
     if (e->table[REFUSED].rows > 0)
         write_one(refused_table(e));
+    if (e->judges)
+        fputs("<p class=\"note\">The rows behind Motion are what a judge says of each video; where "
+              "that is right or wrong, 1 or 0, the means are shares, and p is McNemar\u2019s exact "
+              "test of the pairs of which one alone is right.</p>\n",
+              out);
     fputs(
         "<p class=\"note\">CLIP score: mean over frames of the cosine between CLIP\u2019s vectors "
         "of the frame and of the prompt. Temporal consistency: the same between neighbouring "
@@ -257,6 +262,8 @@ static void write_pairs(const evaluation *e)
     section("pairs", e->variants > 1 ? "Every pair" : "Every video");
     for (int v = e->variants > 1; v < e->variants; v++)
         write_one(pair_table(e, v));
+    for (int v = e->variants > 1; v < e->variants; v++)
+        write_one(judged_table(e, v));
     section_end();
 }
 

@@ -22,6 +22,8 @@ char *marked(char *number, bool fake);
 const char *memory_unit(const evaluation *e, double *bytes);
 /* Every pair with its metrics; variant 0: every video of the only one. */
 table pair_table(const evaluation *e, int variant);
+/* The same of what a judge found; without rows where there was none. */
+table judged_table(const evaluation *e, int variant);
 /* One subject's videos, a row each. */
 table subject_table(const evaluation *e, int which);
 table prompt_table(const evaluation *e);

@@ -127,6 +127,8 @@ static void write_body(const evaluation *e, markup m)
     heading(m, "Videos");
     for (int v = e->variants > 1; v < e->variants; v++)
         write_table(m, pair_table(e, v));
+    for (int v = e->variants > 1; v < e->variants; v++)
+        write_table(m, judged_table(e, v));
     if (e->table[REFUSED].rows > 0)
         write_table(m, refused_table(e));
     write_table(m, prompt_table(e));
