@@ -262,8 +262,8 @@ table refused_table(const evaluation *e)
 
 /* ---- cost ---- */
 
-/* PLAIN and SAID as they stand, SAID also where an older table has no such column. OWN: seconds that
- * the weights' format has no part in. */
+/* PLAIN and SAID as they stand, SAID also where an older table has no such column. OWN: seconds
+ * that the weights' format has no part in. */
 typedef enum { PLAIN, SAID, STORED, BYTES, SECONDS, OWN } quantity;
 
 const char *memory_unit(const evaluation *e, double *bytes)

@@ -35,8 +35,8 @@ typedef struct {
  * normal approximation with its variance corrected for ties. */
 paired_test wilcoxon(const double *difference, int n);
 
-/* McNemar's test (1947) of differences that are -1, 0 or 1, in its exact form: of those that are not
- * 0 each sign is as probable, so the lesser number of one sign is binomial; p is twice the
+/* McNemar's test (1947) of differences that are -1, 0 or 1, in its exact form: of those that are
+ * not 0 each sign is as probable, so the lesser number of one sign is binomial; p is twice the
  * probability of so few, and at most 1. */
 paired_test mcnemar(const double *difference, int n);
 

@@ -17,8 +17,9 @@ typedef struct {
     csv *judged;      /* one row: what the judge says of it; NULL: not judged */
 } video;
 
-/* From DIRECTORY/VARIANT/NAME.json, .clip.tsv, .motion.tsv and .judge.tsv. Dies if a table has not a
- * row for each frame, or the judge's not one; one that says it is of another content counts as not measured. */
+/* From DIRECTORY/VARIANT/NAME.json, .clip.tsv, .motion.tsv and .judge.tsv. Dies if a table has not
+ * a row for each frame, or the judge's not one; one that says it is of another content counts as
+ * not measured. */
 video video_read(const char *directory, const char *variant, const char *name);
 void video_free(video *v);
 

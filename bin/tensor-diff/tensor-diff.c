@@ -3,8 +3,8 @@
 ** bounds. Tests are written with it.
 **
 ** It refuses to compare other shapes (unless told that only the order counts), and no bound lets a
-** NaN pass. A tensor or document that one side lacks is a difference; in a table, where every row is
-** to have its numbers, it is the end.
+** NaN pass. A tensor or document that one side lacks is a difference; in a table, where every row
+** is to have its numbers, it is the end.
 */
 #include <inttypes.h>
 #include <math.h>
