@@ -2,6 +2,7 @@
 #
 #   make eval CLIP=DIR               measures the videos of the experiment in $(OUT)
 #   make fp16 w8a16 eval CLIP=DIR    makes them first
+#   make trace MODEL=DIR             the error of latents by step (trace.mk)
 #   make experiment CLIP=DIR         all of VARIANTS, then eval and report (report.mk)
 #
 #     which videos count         > $(OUT)/eval/names
@@ -35,7 +36,7 @@ FRAMEDIFF ?= $(BUILD)/framediff
 STATS     ?= $(BUILD)/pair-stats
 export MEASURE FIT CLIP BY_NAME JUDGE CLIPSCORE FLOWMAG FRAMEDIFF STATS
 
-ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report,$(MAKECMDGOALS))),)
+ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report trace,$(MAKECMDGOALS))),)
 
 REFERENCE := $(firstword $(VARIANTS))
 OTHERS    := $(filter-out $(REFERENCE),$(VARIANTS))

@@ -1,9 +1,9 @@
 /*
 ** evaluation.c: reads the directory of an evaluation and finds rows in it.
 **
-** All files but those of a judge and of traces must be there, and all be whole: a report that leaves
-** out what it could not read would look like one that had nothing to say. Tables are small, so a row
-** is found by looking at all.
+** All files but those of a judge and of traces must be there, and all be whole: a report that
+** leaves out what it could not read would look like one that had nothing to say. Tables are small,
+** so a row is found by looking at all.
 */
 #include "evaluation.h"
 

@@ -16,6 +16,7 @@
 #include "report.css.h"
 #include "report.js.h"
 #include "tables.h"
+#include "trace.h"
 
 static FILE *out;
 
@@ -73,10 +74,12 @@ static void write_head(const evaluation *e, const char *title, bool linked)
     }
     fputs("</p>\n<nav aria-label=\"Sections\"><ul>", out);
     static const char *const sections[][2] = {
-        {"metrics", "Metrics"}, {"frames", "Frame by frame"}, {"cost", "Memory and time"},
-        {"videos", "Videos"},   {"pairs", "Every pair"},      {"record", "What ran on what"}};
+        {"metrics", "Metrics"},        {"frames", "Frame by frame"}, {"steps", "Step by step"},
+        {"cost", "Memory and time"},   {"videos", "Videos"},         {"pairs", "Every pair"},
+        {"record", "What ran on what"}};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        fprintf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0], sections[i][1]);
+        if (e->table[TRACE].rows > 0 || strcmp(sections[i][0], "steps") != 0)
+            fprintf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0], sections[i][1]);
     fputs("</ul></nav>\n</header>\n<main>\n", out);
     write_patterns();
 }
@@ -154,6 +157,25 @@ static void write_curves(const evaluation *e)
             e->subjects, e->subjects == 1 ? "" : "s");
     text(e->variant[0]);
     fprintf(out, ".%s</figcaption>\n</figure>\n", drawn ? "" : " Nothing is defined.");
+    section_end();
+}
+
+/* Where latents were traced, how far the variants are apart after each step. */
+static void write_steps(const evaluation *e)
+{
+    if (e->table[TRACE].rows == 0)
+        return;
+    section("steps", "Step by step");
+    fputs("<figure>\n<div class=\"plots\">\n", out);
+    for (int v = 1; v < e->variants; v++)
+        plot_trace(out, e, v);
+    fputs("</div>\n<figcaption>Relative error (L2) of the latents after each step, against ", out);
+    text(e->variant[0]);
+    fputs(": a thin line for each video, their mean in bold. Under the number of a step is its "
+          "sigma, the share of noise. Errors begin at 0.</figcaption>\n</figure>\n",
+          out);
+    for (int v = 1; v < e->variants; v++)
+        write_one(trace_table(e, v));
     section_end();
 }
 
@@ -285,6 +307,7 @@ void write_html(const evaluation *e, bool linked)
     write_head(e, title, linked);
     write_metrics(e);
     write_curves(e);
+    write_steps(e);
     write_cost(e);
     write_videos(e, linked);
     write_pairs(e);

@@ -80,6 +80,39 @@ tables_of() {
     if [ "$(< "$owner")" = "$all" ]; then echo "$OUT"; else echo "$OUT/${all// /_vs_}"; fi
 }
 
+# traces A B: a line for each video that both variants name: its name, prompt's number, seed, of which latents a trace
+# of them is (their recipes, and the version of the table), and 1 if there is one of these, else nothing.
+traces() {
+    [ -e "$OUT/$1/rows" ] && [ -e "$OUT/$2/rows" ] || return 0
+    awk -F '\t' -v OFS='\t' -v dir="$eval_dir/$1_vs_$2" '
+        NR == FNR { of[$1] = $5; next }
+        $1 in of {
+            is = of[$1] " " $5 " 1"
+            file = dir "/" $1 ".trace"
+            head = ""
+            getline head < file
+            close(file)
+            print $1, $2, $3, is, head == "# " is ? 1 : ""
+        }' "$OUT/$1/rows" "$OUT/$2/rows"
+}
+
+# trace_table VARIANT...: trace.csv of all traces of the first and the others that are of the latents there are.
+trace_table() {
+    local reference=$1
+    shift
+    printf 'name,variant_a,variant_b,step,timestep,sigma,relative,greatest,cosine\r\n'
+    for v; do
+        traces "$reference" "$v" | awk -F '\t' '$5 { print $1 }' | while IFS= read -r name; do
+            awk -F '\t' -v who="$name,$reference,$v" '
+                NR == 2 { for (i = 1; i <= NF; i++) at[$i] = i }
+                NR > 2 && $at["tensor"] == "latents" {
+                    printf "%s,%s,%s,%s,%s,%s,%s\r\n", who, $at["step"], $at["timestep"], $at["sigma"],
+                        $at["rel"], $at["abs"], $at["cosine"]
+                }' "$eval_dir/${reference}_vs_$v/$name.trace"
+        done
+    done
+}
+
 # sums DIRECTORY: the digests of the tables, the record and the report in it become OUT/eval/sums/NAME: lines
 # of a digest and a file, as xxh128sum --check reads them in OUT.
 sums() {
