@@ -56,6 +56,14 @@ static int subject_of(const evaluation *e, const char *name)
     return -1;
 }
 
+static bool any_finite(const double *x, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (isfinite(x[i]))
+            return true;
+    return false;
+}
+
 static series series_of(const evaluation *e, int variant)
 {
     const csv *t = &e->table[TRACE];
@@ -75,12 +83,8 @@ static series series_of(const evaluation *e, int variant)
         s.error[i * s.steps + k] = number_at(t, row, "relative");
         s.cosine[i * s.steps + k] = number_at(t, row, "cosine");
     }
-    for (int i = 0; i < e->subjects; i++) {
-        bool any = false;
-        for (int k = 0; k < s.steps; k++)
-            any = any || isfinite(s.error[i * s.steps + k]);
-        s.videos += any;
-    }
+    for (int i = 0; i < e->subjects; i++)
+        s.videos += any_finite(s.error + i * s.steps, s.steps);
     return s;
 }
 
@@ -196,10 +200,13 @@ static void draw_trace(FILE *f, const evaluation *e, const series *s, const doub
     axis_y(&p, "relative error of latents");
     axis_x_noted(&p, "step, and its sigma", sigma_of, s);
     for (int i = 0; i < e->subjects; i++)
-        draw_line(&p, "trace", s->error + i * s->steps, s->steps, e->subject[i].name);
+        if (any_finite(s->error + i * s->steps, s->steps))
+            draw_line(&p, "trace", s->error + i * s->steps, s->steps, e->subject[i].name);
     draw_line(&p, "trace mean", mean, s->steps, "mean");
     for (int k = 0; k < s->steps; k++) { /* a point alone is no line */
-        char *note = new_format("step %d, sigma %.4g: mean %.4g", k, s->sigma[k], mean[k]);
+        char *note = isnan(s->sigma[k])
+                         ? new_format("step %d: mean %.4g", k, mean[k])
+                         : new_format("step %d, sigma %.4g: mean %.4g", k, s->sigma[k], mean[k]);
         if (isfinite(mean[k]))
             svg_mark(f, 0, plane_x(&p, k), plane_y(&p, mean[k]), note);
         free(note);
