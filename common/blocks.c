@@ -24,6 +24,29 @@ static float f32_of_e4m3(uint8_t v)
     return f32_of_bits(sign | bits_of_f32(f32_of_bits(rest) * 0x1p120f)); /* 7 to 127 */
 }
 
+/* 2^(v - 127); 255 is NaN (OCP Microscaling 1.0). */
+static float f32_of_e8m0(uint8_t v)
+{
+    return v == 255 ? f32_of_bits(0x7fc00000u) : v ? f32_of_bits((uint32_t)v << 23) : 0x1p-127f;
+}
+
+/* ---- four bits, two a byte, the low half first ---- */
+
+static void u4(float *y, const uint8_t *b)
+{
+    y[0] = (float)(*b & 15);
+    y[1] = (float)(*b >> 4);
+}
+
+/* Sign, two bits of exponent (bias 1), one of mantissa. */
+static void e2m1(float *y, const uint8_t *b)
+{
+    static const float values[16] = {0,     0.5f,  1,  1.5f,  2,  3,  4,  6,
+                                     -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+    y[0] = values[*b & 15];
+    y[1] = values[*b >> 4];
+}
+
 /* ---- 32 elements, and an F16 scale d before them ---- */
 
 /* d q */
@@ -131,8 +154,8 @@ static void q6_k(float *y, const uint8_t *b)
 static void widen_blocks(float *y, const uint8_t *x, tensor_type type, int64_t n)
 {
     static void (*const one[TENSOR_TYPES])(float *, const uint8_t *) = {
-        [Q8_0] = q8_0, [Q4_0] = q4_0, [Q4_1] = q4_1, [Q5_0] = q5_0,
-        [Q5_1] = q5_1, [Q4_K] = q4_k, [Q5_K] = q5_k, [Q6_K] = q6_k,
+        [Q8_0] = q8_0, [Q4_0] = q4_0, [Q4_1] = q4_1, [Q5_0] = q5_0, [Q5_1] = q5_1,
+        [Q4_K] = q4_k, [Q5_K] = q5_k, [Q6_K] = q6_k, [F4] = e2m1,   [U4] = u4,
     };
     size_t size = type_size(type);
     for (int64_t i = 0, block = type_block(type); i < n; i += block, x += size)
@@ -154,6 +177,7 @@ void host_widen(float *y, const void *x, tensor_type type, int64_t n)
     case BF16: LOOP(uint16_t, f32_of_bf16(v));
     case F8_E4M3: LOOP(uint8_t, f32_of_e4m3(v));
     case F8_E5M2: LOOP(uint8_t, f32_of_f16((uint16_t)(v << 8)));
+    case F8_E8M0: LOOP(uint8_t, f32_of_e8m0(v));
     case I64: LOOP(int64_t, (float)v);
     case I32: LOOP(int32_t, (float)v);
     case I16: LOOP(int16_t, (float)v);
@@ -163,6 +187,8 @@ void host_widen(float *y, const void *x, tensor_type type, int64_t n)
     case U16: LOOP(uint16_t, (float)v);
     case U8: LOOP(uint8_t, (float)v);
     case BOOL: LOOP(uint8_t, v ? 1.0f : 0.0f);
+    case F4:
+    case U4:
     case Q8_0:
     case Q4_0:
     case Q4_1:

@@ -62,13 +62,14 @@ static const struct {
     [Q4_K] = {"Q4_K", 144, 256},
     [Q5_K] = {"Q5_K", 176, 256},
     [Q6_K] = {"Q6_K", 210, 256},
+    [U4] = {"U4", 1, 2},
 };
 
 size_t type_size(tensor_type t) { return types[t].size; }
 
 int64_t type_block(tensor_type t) { return types[t].block; }
 
-bool type_has_values(tensor_type t) { return t < C64 || t >= Q8_0; }
+bool type_has_values(tensor_type t) { return t < C64 || t >= Q8_0 || t == F8_E8M0 || t == F4; }
 
 bool type_in_streams(tensor_type t) { return t < Q8_1; }
 

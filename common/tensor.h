@@ -40,13 +40,13 @@ typedef enum {
     I8,
     U8,
     BOOL,
-    C64, /* from here on: told by name, never computed from */
+    C64, /* from here on: told by name, never computed from, but for F8_E8M0 and F4 */
     F8_E8M0,
     F8_E4M3FNUZ,
     F8_E5M2FNUZ,
     F6_E2M3,
     F6_E3M2,
-    F4,
+    F4,   /* e2m1, two a byte, the low half first */
     Q8_1, /* from here on: of ggml, which no stream holds */
     Q2_K,
     Q3_K,
@@ -73,6 +73,7 @@ typedef enum {
     Q4_K,
     Q5_K,
     Q6_K,
+    U4, /* two a byte, the low half first; our own files store it as U8 */
     TENSOR_TYPES
 } tensor_type;
 

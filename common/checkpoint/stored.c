@@ -249,6 +249,19 @@ void stored_values(float *to, const stored *s, int64_t first, int64_t n)
     host_widen(to, (const char *)s->w.data + (size_t)(first / block) * type_size(s->w.type),
                s->w.type, n);
     const float *scale = s->scale.data;
+    for (int64_t i = 0; s->step.data && i < n; i++) {
+        int64_t row = (first + i) / width, k = (first + i) % width, groups = s->step.dim[1];
+        bool square = s->step.type == F32;
+        int64_t at = square ? row / 128 * groups + k / 128 : row * groups + k / (width / groups);
+        float step, zero = s->w.type == U4 ? 8 : 0;
+        host_widen(&step, (char *)s->step.data + at * (int64_t)type_size(s->step.type),
+                   s->step.type, 1);
+        if (s->zero.data) {
+            int64_t g = row * s->zero.dim[1] + k / (width / groups);
+            zero = (float)(((uint8_t *)s->zero.data)[g / 2] >> 4 * (g % 2) & 15);
+        }
+        to[i] = (to[i] - zero) * step;
+    }
     for (int64_t i = 0; scale && i < n; i++)
         to[i] *= scale[(first + i) / width];
 }

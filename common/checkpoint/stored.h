@@ -9,6 +9,8 @@
 typedef struct {
     tensor w;     /* a float type, I8, F8_*, or blocks that have their scales inside */
     tensor scale; /* F32 [rows]: one a row of w; absent: 1 */
+    tensor step;  /* of groups [out, in / g], or of squares of 128, F32; or absent */
+    tensor zero;  /* U4 [out, in / g, made even], or absent */
 } stored;
 
 /* NAME.weight and its scales, NAME.weight_scale, of any float type and one for all or one a row.
