@@ -161,7 +161,7 @@ $(O)/t/bench/random-model $(O)/t/bench/recode: $(O)/t/bench/%: t/bench/%.c $(COM
 
 $(O)/t/bench/%: t/bench/%.c $(COMMON) $(KERNELS)
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) $(COMMONLIBS)
+	$(COMPILE) -MF $@.d -o $@ $< $(KERNELS) $(COMMON) $(KERNELLIBS) $(COMMONLIBS)
 
 $(O)/t/bench/profile.so: t/bench/profile.c
 	@mkdir -p $(@D)

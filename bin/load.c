@@ -69,7 +69,7 @@ void load_end(void)
 static void ask_finite(const char *name, tensor t)
 {
     assert(asked.w);
-    if (t.type == I8)
+    if (t.type == I8 || t.type == U4 || t.type == F4)
         return;
     if (asked.n == MOST_ASKED)
         hear();
@@ -91,10 +91,9 @@ static stored as_matrix(weights *w, const char *name, int64_t out, int64_t in)
     if (s.w.rank < 2 || (out >= 0 && first != out) || (in >= 0 && rest != in))
         weights_tensor(w, full, out, in); /* dies, naming both shapes */
     s.w = reshape(s.w, first, rest);
-    const weight_format *f = format_of(s.w.type);
-    if (f && rest % f->elements)
-        die("%s is %s in %s: its rows of %lld are no whole blocks of %d", weights_called(w, full),
-            type_name(s.w.type), weights_path(w), (long long)rest, f->elements);
+    if (rest % type_block(s.w.type))
+        die("%s is %s in %s: its rows of %lld are no whole blocks of %lld", weights_called(w, full),
+            type_name(s.w.type), weights_path(w), (long long)rest, (long long)type_block(s.w.type));
     return s;
 }
 
@@ -141,7 +140,10 @@ static bool alike(const part *a, const part *b)
         return false;
     if (!is_codes(a->s.w.type) && !is_codes(b->s.w.type))
         return true;
-    return a->s.w.type == b->s.w.type && !a->s.scale.data == !b->s.scale.data;
+    if (format_of(&a->s) != format_of(&b->s) || !a->s.scale.data != !b->s.scale.data)
+        return false;
+    return !a->s.step.data ||
+           (a->s.step.dim[1] == b->s.step.dim[1] && a->s.w.dim[0] % step_high(&a->s) == 0);
 }
 
 /* Have the n parts that l joins finite values only? */
@@ -163,22 +165,21 @@ static void ask_parts(const linear_weight *l, int n, const part p[])
 static linear_weight upload_parts(int n, const part p[], tensor_type type)
 {
     enum { MOST = 4 };
-    tensor weight[MOST], scale[MOST], bias[MOST];
+    stored weight[MOST];
+    tensor bias[MOST];
     for (int i = 0; i < n; i++) {
-        weight[i] = p[i].s.w;
-        scale[i] = p[i].s.scale;
+        weight[i] = p[i].s;
         bias[i] = p[i].bias;
     }
-    linear_weight l = linear_upload(n, weight, scale, bias, type);
+    linear_weight l = linear_upload(n, weight, bias, type);
     ask_parts(&l, n, p);
-    count_bytes(l.w);
-    if (l.scale.data)
-        count_bytes(l.scale);
-    if (l.b.data)
-        count_bytes(l.b);
+    const tensor all[] = {l.w, l.scale, l.step, l.zero, l.b};
+    for (int i = 0; i < 5; i++)
+        if (all[i].data)
+            count_bytes(all[i]);
     for (int i = 0; i < n; i++)
-        if (l.w.data != weight[i].data)
-            weights_done(weight[i]);
+        if (l.w.data != weight[i].w.data)
+            weights_done(weight[i].w);
     return l;
 }
 
@@ -335,7 +336,7 @@ linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t 
     if (is_codes(t.type))
         t = reshape(as_floats(w, name), t.dim[0], t.dim[1]);
     channels c = channels_of(w, name, t);
-    linear_weight l = linear_upload(1, &c.weight, NULL, &c.bias, type);
+    linear_weight l = linear_upload(1, &(stored){.w = c.weight}, &c.bias, type);
     channels_done(&c, name, l.w, l.b);
     return l;
 }

@@ -9,7 +9,7 @@
 #define CHECK_H
 
 #include "../common/die.h"
-#include "../common/tensor.h"
+#include "../common/formats.h"
 
 /* a and b by the names that the op's prototype gives them. */
 #define check_pair(ok, op, a, b)                                                                   \
@@ -29,6 +29,40 @@
 static inline bool same_matrix(tensor a, tensor b)
 {
     return tensor_rows(a) == tensor_rows(b) && tensor_width(a) == tensor_width(b);
+}
+
+/* A vector that goes with the rows of w: it is there for all joined weights, or for none. */
+static inline void check_beside(const char *op, const char *what, int i, tensor v, tensor first,
+                                tensor w)
+{
+    if (!v.data != !first.data || (v.data && tensor_count(v) != w.dim[0]))
+        die("%s: %s %d is %s, but w is %s", op, what, i, v.data ? tensor_text(v) : "absent",
+            tensor_text(w));
+}
+
+/* Can the rows of n weights be joined? */
+static inline void check_joined(const char *op, int n, const stored w[], const tensor b[])
+{
+    bool codes = is_codes(w[0].w.type);
+    check_one(w[0].w.rank == 2, op, w[0].w, "a matrix");
+    for (int i = 0; i < n; i++) {
+        check_pair(w[i].w.rank == 2 && w[i].w.dim[1] == w[0].w.dim[1] &&
+                       (codes ? w[i].w.type == w[0].w.type : !is_codes(w[i].w.type)),
+                   op, w[i].w, w[0].w);
+        check_beside(op, "scale", i, w[i].scale, w[0].scale, w[i].w);
+        if (b)
+            check_beside(op, "b", i, b[i], b[0], w[i].w);
+        if (codes && !is_stored_weight(w + i))
+            die("%s: w is %s, and has %s", op, tensor_text(w[i].w),
+                w[i].step.data    ? tensor_text(w[i].step)
+                : w[i].scale.data ? "scales"
+                                  : "no scales");
+        check_pair(!codes || (format_of(w + i) == format_of(w) &&
+                              (!w->step.data || w[i].step.dim[1] == w->step.dim[1])),
+                   op, w[i].step, w[0].step);
+        if (i + 1 < n && codes && w->step.data)
+            check_one(w[i].w.dim[0] % step_high(w) == 0, op, w[i].w, "whole squares of steps");
+    }
 }
 
 #endif

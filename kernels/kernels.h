@@ -18,7 +18,7 @@
 #ifndef KERNELS_H
 #define KERNELS_H
 
-#include "formats.h"
+#include "../common/formats.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,7 +45,7 @@ void device_wait(void);
 
 /* The type of activations that meet weights of this type: F32 on the CPU; on CUDA F16 and BF16 for
 ** those, else F32. With codes the caller decides. */
-tensor_type operand_type(tensor_type stored);
+tensor_type operand_type(tensor_type type);
 
 /* ---- memory: one stack; reset frees all that was taken since the mark ---- */
 
@@ -102,21 +102,25 @@ double ranks_greatest(double x);
 
 /* ---- parameters ---- */
 
-/* y = x w^T, times scale, plus b (where these are present). Which types w may have, and which have
-** scales: formats.h. */
+/* y = x w^T + b, w being the values that `stored` has (common/formats.h), but that scales of rows
+** meet the sum: y = (x w^T) scale + b. */
 typedef struct linear_weight {
-    tensor w;                          /* [out, in] F32 F16 BF16, or codes */
-    tensor scale;                      /* [out] F32, or absent (data NULL) */
-    tensor b;                          /* [out] F32, or absent */
-    const struct linear_weight *below; /* more rows, of another type, under these; or NULL */
+    tensor w, scale, step, zero;       /* as in `stored` */
+    tensor b;                          /* [out] F32, or absent (data NULL) */
+    const struct linear_weight *below; /* more rows, stored in another way, under these; or NULL */
 } linear_weight;
 
-/* The rows of n host weights joined into one (q, k and v as one product): w[i] [out_i, in], all of
-** one type if they are codes; scale[i] [out_i] (any rank), b[i] [out_i], or absent in all. Stored
-** as `type`, unless w are codes, which stay. On the CPU n = 1 copies nothing if the type is the
-** stored one. */
-linear_weight linear_upload(int n, const tensor w[], const tensor scale[], const tensor b[],
-                            tensor_type type);
+static inline stored linear_stored(const linear_weight *l)
+{
+    stored s = {l->w, l->scale, l->step, l->zero};
+    return s;
+}
+
+/* The rows of n host weights joined into one (q, k and v as one product): w[i].w [out_i, in], all
+** of one format if they are codes, and out_i whole squares where these share steps; b[i] [out_i],
+** or absent in all. Stored as `type`, unless they are codes, which stay. On the CPU n = 1 copies
+** nothing if the type is the stored one. */
+linear_weight linear_upload(int n, const stored w[], const tensor b[], tensor_type type);
 
 /* A convolution's weight in the layout the device wants. */
 typedef struct {

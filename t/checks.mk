@@ -36,7 +36,7 @@ endif
 # Every op on the same operands, for 46-devices.t; calls of CUDA that fail, for 47-faults.t.
 $(O)/t/devices/%: t/devices/%.c $(COMMON) $(KERNELS)
 	@mkdir -p $(@D)
-	$(COMPILE) -MF $@.d $(call flags,check) -o $@ $< $(COMMON) $(KERNELS) $(KERNELLIBS) \
+	$(COMPILE) -MF $@.d $(call flags,check) -o $@ $< $(KERNELS) $(COMMON) $(KERNELLIBS) \
 	    $(call libs,check) $(COMMONLIBS)
 
 $(O)/t/faults/preload.so: t/faults/preload.c

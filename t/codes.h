@@ -1,5 +1,5 @@
 /*
-** codes.h: random weights in every format of kernels/formats.h, for tests.
+** codes.h: random weights in every format of common/formats.h, for tests.
 */
 #ifndef CODES_H
 #define CODES_H

@@ -21,6 +21,7 @@
 
 #include "../common/die.h"
 #include "../kernels/kernels.h"
+#include "uploaded.h"
 
 static uint32_t random_state = 1;
 

@@ -23,7 +23,7 @@ START_TEST(values_are_the_blocks)
         tensor codes = random_codes(type, OUT, IN, 1), ones = new_host(F32, 1, OUT);
         for (int64_t o = 0; o < OUT; o++)
             ((float *)ones.data)[o] = 1;
-        linear_weight l = linear_upload(1, &codes, type == I8 ? &ones : NULL, NULL, F16);
+        linear_weight l = uploaded(1, &codes, type == I8 ? &ones : NULL, NULL, F16);
         ck_assert_int_eq(l.w.type, type);
         tensor y = scratch(F32, IN, OUT), w = values_of(codes, A);
         linear(y, placed(identity(IN), A, 0), &l);
@@ -75,7 +75,7 @@ START_TEST(products_of_codes)
                 ((float *)scale.data)[o] = fabsf(((float *)scale.data)[o]) + 1e-4f;
             tensor b = random_host(1, out, 1, F32), x = random_host(N, in, 1, A);
             tensor w = values_of(codes, A), none = {0}, before = random_host(N, out, 4, F32);
-            linear_weight l = linear_upload(1, &codes, scaled ? &scale : NULL, &b, F16);
+            linear_weight l = uploaded(1, &codes, scaled ? &scale : NULL, &b, F16);
             tensor on_device = placed(x, A, 16), y = placed(new_host(F32, N, out), A, 8);
             linear(y, on_device, &l);
             compare_product(&t, y, none, x, w, scaled ? scale : none, b);
@@ -104,8 +104,8 @@ START_TEST(rows_below)
     tensor b[2] = {random_host(1, 40, 1, F32), random_host(1, 24, 1, F32)};
     tensor b_last = random_host(1, 16, 1, F32);
     size_t mark = scratch_mark();
-    linear_weight below = linear_upload(1, &last, NULL, &b_last, F16);
-    linear_weight l = linear_upload(2, codes, NULL, b, F16);
+    linear_weight below = uploaded(1, &last, NULL, &b_last, F16);
+    linear_weight l = uploaded(2, codes, NULL, b, F16);
     l.below = &below;
     tensor y = placed(new_host(F32, N, 80), A, 8), sum = placed(new_host(F32, N, 80), F32, 0);
     linear(y, placed(x, A, 8), &l);
@@ -141,7 +141,7 @@ START_TEST(what_is_not_finite)
         } else if (type != I8) {
             size_t at = type_size(type) * 3 + (type == Q6_K ? 208 : 0);
             put_f16(p + at, INFINITY);
-            if (format_of(type)->halves == 2) /* a least value */
+            if (format_of_codes(type)->halves == 2) /* a least value */
                 put_f16(p + type_size(type) * 9 + 2, -INFINITY);
             tensor w = new_host(F32, 8, 512);
             host_convert(w, codes);
@@ -149,7 +149,7 @@ START_TEST(what_is_not_finite)
                 wanted += !isfinite(((float *)w.data)[k]);
         }
         tensor scale = new_host(F32, 1, 8);
-        linear_weight l = linear_upload(1, &codes, type == I8 ? &scale : NULL, NULL, F16);
+        linear_weight l = uploaded(1, &codes, type == I8 ? &scale : NULL, NULL, F16);
         ck_assert_int_eq(count_nonfinite(l.w), wanted);
         scratch_reset(mark);
     }

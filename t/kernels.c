@@ -69,8 +69,8 @@ START_TEST(copy_converts_and_strides)
 }
 END_TEST
 
-/* n values that F16 can hold, as they would be stored in a file. */
-static tensor stored_values(tensor_type type, int64_t n)
+/* n values that F16 can hold, as they would be kept in a file. */
+static tensor kept_values(tensor_type type, int64_t n)
 {
     tensor host = new_host(type, 1, n), values = random_host(1, n, type == U8 ? 127 : 60000, F32);
     const float *v = values.data;
@@ -87,7 +87,7 @@ static tensor stored_values(tensor_type type, int64_t n)
 static void upload_case(tensor_type from, tensor_type to, int64_t n)
 {
     size_t mark = scratch_mark();
-    tensor host = stored_values(from, n), want = new_host(to, 1, n), got = new_host(to, 1, n);
+    tensor host = kept_values(from, n), want = new_host(to, 1, n), got = new_host(to, 1, n);
     tensor wide = new_host(F32, 1, n);
     host_convert(wide, host);
     host_convert(want, wide);
@@ -212,19 +212,19 @@ static void compare_linear(tally *t, tensor y, tensor x, tensor w, tensor scale,
 }
 
 /* Weights as the device has them, as F32 on the host. */
-static tensor weights_host(int64_t out, int64_t in, tensor_type stored)
+static tensor weights_host(int64_t out, int64_t in, tensor_type kept)
 {
-    tensor w = random_host(out, in, 1, stored == I8 ? F32 : stored);
-    if (stored == I8)
+    tensor w = random_host(out, in, 1, kept == I8 ? F32 : kept);
+    if (kept == I8)
         for (int64_t i = 0; i < out * in; i++)
             ((float *)w.data)[i] = (float)((int)(random_float(128) + 128) - 128);
     return w;
 }
 
-static tensor as_stored(tensor w, tensor_type stored)
+static tensor as_stored(tensor w, tensor_type kept)
 {
-    tensor t = new_host(stored, tensor_rows(w), tensor_width(w));
-    if (stored == I8)
+    tensor t = new_host(kept, tensor_rows(w), tensor_width(w));
+    if (kept == I8)
         for (int64_t i = 0; i < tensor_count(w); i++)
             ((int8_t *)t.data)[i] = (int8_t)((float *)w.data)[i];
     else
@@ -232,18 +232,18 @@ static tensor as_stored(tensor w, tensor_type stored)
     return t;
 }
 
-static void linear_case(tally *t, tensor_type stored, tensor_type A, int64_t N, int64_t in,
+static void linear_case(tally *t, tensor_type kept, tensor_type A, int64_t N, int64_t in,
                         int64_t out, bool bias, bool gelu, tensor_type result)
 {
     size_t mark = scratch_mark();
-    bool codes = stored == I8;
-    tensor x = random_host(N, in, 1, A), w = weights_host(out, in, stored);
+    bool codes = kept == I8;
+    tensor x = random_host(N, in, 1, A), w = weights_host(out, in, kept);
     tensor scale = codes ? random_host(1, out, 0.01f, F32) : (tensor){0};
     tensor b = bias ? random_host(1, out, 1, F32) : (tensor){0};
     for (int64_t i = 0; codes && i < out; i++)
         ((float *)scale.data)[i] = fabsf(((float *)scale.data)[i]);
-    tensor host = as_stored(w, stored);
-    linear_weight l = linear_upload(1, &host, codes ? &scale : NULL, bias ? &b : NULL, stored);
+    tensor host = as_stored(w, kept);
+    linear_weight l = uploaded(1, &host, codes ? &scale : NULL, bias ? &b : NULL, kept);
     tensor y = placed(new_host(F32, N, out), result, 8);
     (gelu ? linear_gelu : linear)(y, placed(x, A, 16), &l);
     compare_linear(t, y, x, w, scale, b, gelu);
@@ -258,20 +258,20 @@ START_TEST(linear_is_the_product)
         {515, 96, 136}, {5, 7, 3},     {129, 1031, 131}, {1100, 1544, 24}, {1300, 200, 456},
         {70, 4616, 8},  {130, 80, 64}, {65, 48, 40},     {0, 8, 8}};
     static const struct {
-        tensor_type stored, operands; /* codes meet any, the others their own */
+        tensor_type kept, operands; /* codes meet any, the others their own */
     } types[] = {{F32, F32}, {F16, F16}, {BF16, BF16}, {I8, F16}, {I8, BF16}, {I8, F32}};
     for (int type = 0; type < 6; type++) {
-        tensor_type stored = types[type].stored, A = operand_type(types[type].operands);
+        tensor_type kept = types[type].kept, A = operand_type(types[type].operands);
         if (type > 3 && on_cpu())
             continue;
-        tally t = {.name = type_name(stored)};
+        tally t = {.name = type_name(kept)};
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             int64_t N = sizes[i][0], in = sizes[i][1], out = sizes[i][2];
             if (!takes(in) || !takes(out))
                 continue;
-            linear_case(&t, stored, A, N, in, out, i % 2, false, A);
-            linear_case(&t, stored, A, N, in, out, true, true, A);
-            linear_case(&t, stored, A, N, in, out, true, false, F32);
+            linear_case(&t, kept, A, N, in, out, i % 2, false, A);
+            linear_case(&t, kept, A, N, in, out, true, true, A);
+            linear_case(&t, kept, A, N, in, out, true, false, F32);
         }
         report(&t);
     }
@@ -288,7 +288,7 @@ START_TEST(linear_takes_f32_operands)
     size_t mark = scratch_mark();
     tensor x = random_host(9, 264, 1, F16), w = random_host(40, 264, 1, F16);
     tensor host = as_stored(w, F16);
-    linear_weight l = linear_upload(1, &host, NULL, NULL, F16);
+    linear_weight l = uploaded(1, &host, NULL, NULL, F16);
     tensor y = scratch(F32, 9, 40);
     linear(y, placed(x, F32, 8), &l);
     compare_linear(&exact, y, x, w, (tensor){0}, (tensor){0}, false);
@@ -298,16 +298,16 @@ START_TEST(linear_takes_f32_operands)
 END_TEST
 
 /* y += gate (x w^T scale + b), against what came on top: its rounding, and that of the sum. */
-static void linear_add_case(tally *t, tensor_type stored, tensor_type A, int64_t N, int64_t in,
+static void linear_add_case(tally *t, tensor_type kept, tensor_type A, int64_t N, int64_t in,
                             int64_t out, bool gated)
 {
     size_t mark = scratch_mark();
-    bool codes = stored == I8;
-    tensor x = random_host(N, in, 1, A), w = weights_host(out, in, stored);
+    bool codes = kept == I8;
+    tensor x = random_host(N, in, 1, A), w = weights_host(out, in, kept);
     tensor b = random_host(1, out, 1, F32), gate = random_host(1, out, 2, F32);
     tensor scale = codes ? random_host(1, out, 0.01f, F32) : (tensor){0};
-    tensor before = random_host(N, out, 8, F32), host = as_stored(w, stored);
-    linear_weight l = linear_upload(1, &host, codes ? &scale : NULL, &b, stored);
+    tensor before = random_host(N, out, 8, F32), host = as_stored(w, kept);
+    linear_weight l = uploaded(1, &host, codes ? &scale : NULL, &b, kept);
     tensor y = placed(before, F32, 8), absent = {0};
     linear_add(y, placed(x, A, 16), &l, gated ? reshape(upload(gate, F32), out) : absent);
     tensor got = fetched(y);
@@ -335,12 +335,12 @@ START_TEST(linear_add_adds_the_product)
     static const int64_t sizes[][3] = {{1, 8, 8},      {130, 264, 520}, {37, 2056, 72},
                                        {515, 96, 136}, {5, 7, 3},       {0, 8, 8}};
     for (int type = 0; type < 4; type++) {
-        tensor_type stored = (tensor_type[]){F32, F16, BF16, I8}[type];
-        tally t = {.name = type_name(stored)};
+        tensor_type kept = (tensor_type[]){F32, F16, BF16, I8}[type];
+        tally t = {.name = type_name(kept)};
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             for (int gated = 0; gated < 2; gated++)
                 if (takes(sizes[i][1]) && takes(sizes[i][2]))
-                    linear_add_case(&t, stored, operand_type(stored == I8 ? F16 : stored),
+                    linear_add_case(&t, kept, operand_type(kept == I8 ? F16 : kept),
                                     sizes[i][0], sizes[i][1], sizes[i][2], gated);
         report(&t);
     }
@@ -352,27 +352,27 @@ START_TEST(joined_rows)
 {
     static const int64_t out[3] = {48, 16, 136};
     for (int type = 0; type < 4; type++) {
-        tensor_type stored = (tensor_type[]){F32, F16, BF16, I8}[type];
-        tensor_type A = operand_type(stored == I8 ? BF16 : stored);
+        tensor_type kept = (tensor_type[]){F32, F16, BF16, I8}[type];
+        tensor_type A = operand_type(kept == I8 ? BF16 : kept);
         size_t mark = scratch_mark();
         tally t = {.name = "joined"};
         tensor x = random_host(20, 72, 1, A), w[3], host[3], scale[3], b[3];
         for (int i = 0; i < 3; i++) {
-            w[i] = weights_host(out[i], 72, stored);
-            host[i] = as_stored(w[i], stored);
+            w[i] = weights_host(out[i], 72, kept);
+            host[i] = as_stored(w[i], kept);
             scale[i] = reshape(random_host(1, out[i], 0.5f, F32), out[i], 1);
             b[i] = reshape(random_host(1, out[i], 1, F32), out[i]);
             for (int64_t o = 0; o < out[i]; o++)
                 ((float *)scale[i].data)[o] += 1;
         }
-        linear_weight l = linear_upload(3, host, stored == I8 ? scale : NULL, b, stored);
-        ck_assert_int_eq(l.w.type, stored);
+        linear_weight l = uploaded(3, host, kept == I8 ? scale : NULL, b, kept);
+        ck_assert_int_eq(l.w.type, kept);
         ck_assert_int_eq(l.w.dim[0], 200);
         tensor y = scratch(A, 20, 200);
         linear(y, placed(x, A, 8), &l);
         for (int64_t i = 0, first = 0; i < 3; first += out[i], i++)
             compare_linear(&t, columns(y, first, out[i]), x, w[i],
-                           stored == I8 ? reshape(scale[i], 1, out[i]) : (tensor){0},
+                           kept == I8 ? reshape(scale[i], 1, out[i]) : (tensor){0},
                            reshape(b[i], 1, out[i]), false);
         report(&t);
         scratch_reset(mark);
@@ -385,13 +385,13 @@ END_TEST
 static void bad_width(void)
 {
     tensor w = new_host(F16, 8, 16);
-    linear_weight l = linear_upload(1, &w, NULL, NULL, F16);
+    linear_weight l = uploaded(1, &w, NULL, NULL, F16);
     linear(scratch(F32, 3, 8), scratch(F32, 3, 24), &l);
 }
 static void bad_scale(void)
 {
     tensor w = new_host(I8, 8, 16), scale = new_host(F32, 7, 1);
-    linear_upload(1, &w, &scale, NULL, F16);
+    uploaded(1, &w, &scale, NULL, F16);
 }
 static void bad_heads(void)
 {

@@ -50,19 +50,19 @@ static void compare_conv(tally *total, const conv_case *c, tensor y, tensor_type
     free(got.data);
 }
 
-static void run_conv(tally *t, const conv_case *c, tensor_type stored)
+static void run_conv(tally *t, const conv_case *c, tensor_type kept)
 {
     size_t mark = scratch_mark();
-    tensor_type A = operand_type(stored);
+    tensor_type A = operand_type(kept);
     int s = c->upsample ? 2 : 1, taps = c->kt * c->ky * c->kx;
     int64_t Y = c->Y / s, X = c->X / s;
     tensor x = random_host(c->T * Y * X, c->C_in, 1, A);
     tensor past = c->past ? random_host(c->past * Y * X, c->C_in, 1, A) : (tensor){0};
-    tensor w = random_host(c->C_out, c->C_in * taps, 1, stored);
+    tensor w = random_host(c->C_out, c->C_in * taps, 1, kept);
     tensor b = c->bias ? random_host(1, c->C_out, 1, F32) : (tensor){0};
     tensor host = c->kt == 1 ? reshape(w, c->C_out, c->C_in, c->ky, c->kx)
                              : reshape(w, c->C_out, c->C_in, c->kt, c->ky, c->kx);
-    conv_weight l = conv_upload(host, b, stored);
+    conv_weight l = conv_upload(host, b, kept);
     tensor y = scratch(A, c->T, c->Y, c->X, c->C_out);
     tensor in = reshape(placed(x, A, 0), c->T, Y, X, c->C_in), before[2];
     for (int i = 0; i < c->past; i++) /* each somewhere else */

@@ -28,16 +28,16 @@ static void run_products(results *r, tensor_type A)
 {
     tensor x = placed(random_host(700, 1544, 1, A), A, 8);
     for (int type = 0; type < 4; type++) {
-        tensor_type stored = (tensor_type[]){F32, F16, BF16, I8}[type];
-        if (operand_type(stored == I8 ? F16 : stored) != A)
+        tensor_type kept = (tensor_type[]){F32, F16, BF16, I8}[type];
+        if (operand_type(kept == I8 ? F16 : kept) != A)
             continue;
-        tensor host = random_host(1096, 1544, 1, F32), w = new_host(stored, 1096, 1544);
+        tensor host = random_host(1096, 1544, 1, F32), w = new_host(kept, 1096, 1544);
         tensor scale = random_host(1, 1096, 1, F32);
-        for (int64_t i = 0; stored == I8 && i < 1096 * 1544; i++)
+        for (int64_t i = 0; kept == I8 && i < 1096 * 1544; i++)
             ((int8_t *)w.data)[i] = (int8_t)(100 * ((float *)host.data)[i]);
-        if (stored != I8)
+        if (kept != I8)
             host_convert(w, host);
-        linear_weight l = linear_upload(1, &w, stored == I8 ? &scale : NULL, &scale, stored);
+        linear_weight l = uploaded(1, &w, kept == I8 ? &scale : NULL, &scale, kept);
         tensor y = scratch(A, 700, 1096);
         linear(y, x, &l);
         keep(r, "linear", y);

@@ -209,10 +209,10 @@ static void load_patches(clip *m, tensor_type type)
     stored kept = weights_stored(m->w, name);
     m->padded = new_bytes((size_t)(D * wide) * 4);
     memset(m->padded, 0, (size_t)(D * wide) * 4);
-    tensor matrix = tensor_of(m->padded, F32, D, wide), none = {0};
+    tensor matrix = tensor_of(m->padded, F32, D, wide);
     for (int64_t i = 0; i < D; i++)
         stored_values(rows(matrix, i, 1).data, &kept, i * K, K);
-    m->patches = linear_upload(1, &matrix, &none, &none, type);
+    m->patches = linear_upload(1, &(stored){.w = matrix}, NULL, type);
     if (count_nonfinite(m->patches.w))
         die("%s.weight in %s has values that are not finite", name, weights_path(m->w));
 }

@@ -281,6 +281,7 @@ static weights *finished(weights *w)
 {
     weights_sort(w);
     check_index(w);
+    weights_read_formats(w);
     return w;
 }
 
@@ -396,6 +397,7 @@ void weights_close(weights *w)
     for (int i = 0; i < w->kept; i++)
         free(w->keep[i]);
     free(w->keep);
+    json_decref(w->quantization);
     free(w->file);
     free(w->item);
     free(w->order);

@@ -23,8 +23,9 @@ bool stored_as_codes(tensor_type type)
 
 const char *stored_owner(const weights *w, const char *name)
 {
-    static const char *const endings[] = {".weight_scale", ".weight_zero_point", ".comfy_quant",
-                                          ".input_scale", ".scale_input"};
+    static const char *const endings[] = {".weight_scale",  ".weight_zero_point", ".comfy_quant",
+                                          ".input_scale",   ".scale_input",       ".weight_zero",
+                                          ".weight_scale_2"};
     static char full[512];
     size_t n = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
@@ -65,10 +66,10 @@ static bool is_row_scale(tensor scale, int64_t rows)
 static bool is_float_type(tensor_type t) { return t == F64 || t == F32 || t == F16 || t == BF16; }
 
 /* All of them in F32, looked at once. */
-static void read_scales(weights *w, const char *name, tensor weight, tensor scale, float *to,
-                        int64_t rows)
+static void read_scales(weights *w, const char *name, const char *end, tensor weight, tensor scale,
+                        float *to, int64_t rows)
 {
-    const char *raw = called(w, name, ".weight_scale");
+    const char *raw = called(w, name, end);
     int64_t n = tensor_count(scale);
     if (!is_float_type(scale.type))
         die("%s is %s in %s: scales are F32, F16, BF16 or F64", raw, tensor_text(scale),
@@ -86,15 +87,15 @@ static void read_scales(weights *w, const char *name, tensor weight, tensor scal
 }
 
 /* F32 [rows], kept where the scales are. */
-static tensor row_scales(weights *w, const char *name, tensor weight, tensor scale)
+static tensor row_scales(weights *w, const char *name, const char *end, tensor weight, tensor scale)
 {
     char full[256];
-    snprintf(full, sizeof full, "%s.weight_scale", name);
+    snprintf(full, sizeof full, "%s%s", name, end);
     item *t = weights_item(w, full);
     int64_t rows = weight.rank ? weight.dim[0] : 1, n = tensor_count(scale);
     if (!t->scales) {
         float *made = new_bytes((size_t)(rows > n ? rows : n) * 4);
-        read_scales(w, name, weight, scale, made, rows);
+        read_scales(w, name, end, weight, scale, made, rows);
         t->scales = made;
     }
     return tensor_of(t->scales, F32, rows);
@@ -180,11 +181,12 @@ static void check_comfy(weights *w, const char *name)
 }
 
 /* Whatever else has the weight's name. */
-static void check_others(const weights *w, const char *name)
+static void check_others(const weights *w, const char *name, bool groups)
 {
     static const char *const known[] = {
-        "weight",      "bias",        "weight_scale", "weight_zero_point",
-        "comfy_quant", "input_scale", "scale_input"};
+        "weight",      "bias",        "weight_scale", "weight_zero_point", "comfy_quant",
+        "input_scale", "scale_input", "weight_zero",  "weight_scale_2"};
+    size_t count = sizeof known / sizeof *known - (groups ? 0 : 2);
     size_t n = strlen(name);
     for (int i = weights_first(w, name); i < w->items; i++) {
         const item *t = w->item + w->order[i];
@@ -193,7 +195,7 @@ static void check_others(const weights *w, const char *name)
             return;
         if (t->name[n] != '.')
             continue;
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+        for (size_t k = 0; k < count; k++)
             is_known |= strcmp(t->name + n + 1, known[k]) == 0;
         if (!is_known && !strchr(t->name + n + 1, '.'))
             die("%s in %s belongs to %s, and what it does to it is not known", t->raw,
@@ -206,7 +208,7 @@ static void check_others(const weights *w, const char *name)
 static void check_type(weights *w, const char *name, tensor t, bool scaled)
 {
     const char *raw = called(w, name, ".weight");
-    if (!type_has_values(t.type))
+    if (!type_has_values(t.type) || t.type == F4 || t.type == F8_E8M0) /* F4: ours are listed */
         die("%s is %s in %s, a type that is not read", raw, tensor_text(t), weights_path(w));
     if (t.type == U8)
         die("%s is %s in %s: codes of 8 bits are read as I8 alone; U8 is packed, or has a zero "
@@ -231,39 +233,22 @@ stored weights_stored(weights *w, const char *name)
     char full[256];
     snprintf(full, sizeof full, "%s.weight", name);
     stored s = {.w = weights_any(w, full)};
-    tensor scale = companion(w, name, ".weight_scale");
-    check_type(w, name, s.w, scale.data != NULL);
+    const weight_format *f = weights_item(w, full)->format;
+    bool groups = f && f->step != TENSOR_TYPES;
+    stored_groups(&s, w, name);
+    const char *end = groups ? ".weight_scale_2" : ".weight_scale";
+    tensor scale = companion(w, name, end);
+    if (groups && !scale.data != (f->scales != SCALES_ROWS))
+        die("%s%s is %s in %s, whose %s is %s", name, end, scale.data ? "there" : "not", w->path,
+            called(w, name, ".weight"), f->name);
+    if (!groups)
+        check_type(w, name, s.w, scale.data != NULL);
     check_zero_point(w, name);
     check_comfy(w, name);
-    check_others(w, name);
+    check_others(w, name, groups);
     if (scale.data)
-        s.scale = row_scales(w, name, s.w, scale);
+        s.scale = row_scales(w, name, end, s.w, scale);
     return s;
-}
-
-void stored_values(float *to, const stored *s, int64_t first, int64_t n)
-{
-    int64_t block = type_block(s->w.type), width = s->w.rank ? tensor_count(s->w) : 1;
-    if (s->w.rank && s->w.dim[0])
-        width /= s->w.dim[0];
-    host_widen(to, (const char *)s->w.data + (size_t)(first / block) * type_size(s->w.type),
-               s->w.type, n);
-    const float *scale = s->scale.data;
-    for (int64_t i = 0; s->step.data && i < n; i++) {
-        int64_t row = (first + i) / width, k = (first + i) % width, groups = s->step.dim[1];
-        bool square = s->step.type == F32;
-        int64_t at = square ? row / 128 * groups + k / 128 : row * groups + k / (width / groups);
-        float step, zero = s->w.type == U4 ? 8 : 0;
-        host_widen(&step, (char *)s->step.data + at * (int64_t)type_size(s->step.type),
-                   s->step.type, 1);
-        if (s->zero.data) {
-            int64_t g = row * s->zero.dim[1] + k / (width / groups);
-            zero = (float)(((uint8_t *)s->zero.data)[g / 2] >> 4 * (g % 2) & 15);
-        }
-        to[i] = (to[i] - zero) * step;
-    }
-    for (int64_t i = 0; scale && i < n; i++)
-        to[i] *= scale[(first + i) / width];
 }
 
 tensor stored_expanded(const stored *s)

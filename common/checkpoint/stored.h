@@ -4,21 +4,14 @@
 #ifndef STORED_H
 #define STORED_H
 
+#include "../formats.h"
 #include "weights.h"
 
-typedef struct {
-    tensor w;     /* a float type, I8, F8_*, or blocks that have their scales inside */
-    tensor scale; /* F32 [rows]: one a row of w; absent: 1 */
-    tensor step;  /* of groups [out, in / g], or of squares of 128, F32; or absent */
-    tensor zero;  /* U4 [out, in / g, made even], or absent */
-} stored;
-
-/* NAME.weight and its scales, NAME.weight_scale, of any float type and one for all or one a row.
-** Dies for codes without scales, scales that are not finite and positive or of another shape, zero
-** points that are not zero, companions that are not known, and types that have no values. */
+/* NAME.weight and its scales, NAME.weight_scale, of any float type and one for all or one a row;
+** and of our own files (ours.c) the steps and zeros of groups. Dies for codes without
+** scales, scales that are not finite and positive or of another shape, zero points that are not
+** zero, companions that are not known, and types that have no values. */
 stored weights_stored(weights *w, const char *name);
-/* Values [first, first + n) of s.w, scaled, as F32; whole blocks. */
-void stored_values(float *to, const stored *s, int64_t first, int64_t n);
 /* All of them in new memory, F32 of s.w's shape; weights_keep()s are for who asked. */
 tensor stored_expanded(const stored *s);
 /* X.weight, if name is that of a companion (X.weight_scale, ...) that stands beside it; else NULL.

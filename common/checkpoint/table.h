@@ -5,7 +5,10 @@
 #ifndef TABLE_H
 #define TABLE_H
 
+#include <jansson.h>
+
 #include "../filemap.h"
+#include "../formats.h"
 #include "../stream.h"
 #include "content.h"
 #include "pth.h"
@@ -33,6 +36,9 @@ typedef struct {
     bool renamed;    /* a layout knows it */
     void *copy;      /* of what is no view of the file, or NULL */
     float *scales;   /* of scales: F32, one a row of their weight, or NULL */
+    const weight_format *format; /* of a weight of our own files, or NULL: what its type says */
+    int group;                   /* the elements that share a step of that */
+    bool looked_at;              /* its steps */
 } item;
 
 struct weights {
@@ -45,12 +51,17 @@ struct weights {
     const char *what; /* the layout, in words; NULL: names are the files' own */
     int kept;         /* memory that goes with this */
     void **keep;
-    bool reported;    /* what is not used was told */
-    content *content; /* the digest and what computes it; NULL: not begun */
+    bool reported;        /* what is not used was told */
+    content *content;     /* the digest and what computes it; NULL: not begun */
+    json_t *quantization; /* what ours.c read, or NULL */
 };
 
 /* files.c */
 const char *file_name(const file *f, int i); /* of its i-th tensor */
+/* ours.c: types as our own files' metadata say */
+void weights_read_formats(weights *w);
+/* s gets the steps and zeros that stand beside NAME.weight, if it is listed there. */
+void stored_groups(stored *s, weights *w, const char *name);
 /* weights.c */
 item *weights_item(const weights *w, const char *name); /* NULL if there is none */
 int weights_first(const weights *w, const char *name);  /* in order[]: the first not before name */

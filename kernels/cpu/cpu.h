@@ -57,8 +57,8 @@ INLINE float gelu_f32(float x)
     return x / (1.0f + exp_f32(-2.0f * u));
 }
 
-/* Columns [k, k + n) of row `row` of w [.., ..], whole blocks, as F32. */
-void widen_row(float *y, tensor w, int64_t row, int64_t k, int64_t n);
+/* Columns [k, k + n) of row `row` of s, whole blocks, as F32, but for the scale of the row. */
+void widen_row(float *y, const stored *s, int64_t row, int64_t k, int64_t n);
 
 /* Memory for each thread of the next parallel loop, on the scratch stack: thread i has
  * buffer + i * thread_stride(floats). */

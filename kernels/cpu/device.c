@@ -53,9 +53,9 @@ void device_wait(void) {}
 void layer_begin(int i) { (void)i; }
 void layer_end(void) {}
 
-tensor_type operand_type(tensor_type stored)
+tensor_type operand_type(tensor_type type)
 {
-    (void)stored;
+    (void)type;
     return F32;
 }
 
@@ -113,7 +113,7 @@ static void copy_row(tensor y, tensor x, int64_t row)
         return;
     }
     if (y.type == F32 && (x.type == F16 || x.type == BF16 || x.type == I8)) {
-        widen_row(f32_row(y, row), x, row, 0, n);
+        widen_row(f32_row(y, row), &(stored){.w = x}, row, 0, n);
         return;
     }
     tensor to = tensor_make(row_of(y, row), y.type, 1, &n);

@@ -136,21 +136,22 @@ VECTORISED static int32_t nonfinite_16(const uint16_t *x, uint16_t exponent, int
 /* A scale that is not finite makes all values of its block so, and nothing else does. */
 static int64_t nonfinite_in_blocks(tensor x, int64_t row)
 {
-    const weight_format *f = format_of(x.type);
-    int64_t n = tensor_width(x) / f->elements, count = 0;
+    const weight_format *f = format_of_codes(x.type);
+    int64_t elements = type_block(x.type), n = tensor_width(x) / elements, count = 0;
+    size_t bytes = type_size(x.type);
     const unsigned char *block =
-        (const unsigned char *)x.data + row * x.stride / f->elements * f->bytes + f->at;
-    for (int64_t i = 0; i < n; i++, block += f->bytes) {
+        (const unsigned char *)x.data + (size_t)(row * x.stride / elements) * bytes + f->at;
+    for (int64_t i = 0; i < n; i++, block += bytes) {
         uint16_t half[2] = {0};
         memcpy(half, block, (size_t)f->halves * sizeof *half);
         count += nonfinite_16(half, 0x7c00, 2) > 0;
     }
-    return count * f->elements;
+    return count * elements;
 }
 
 static int64_t nonfinite_in_row(tensor x, int64_t row)
 {
-    if (format_of(x.type)->halves)
+    if (format_of_codes(x.type)->halves)
         return nonfinite_in_blocks(x, row);
     int64_t count = 0, D = tensor_width(x), first = row * x.stride;
     for (int64_t at = 0; at < D; at += PIECE) {
@@ -159,7 +160,7 @@ static int64_t nonfinite_in_row(tensor x, int64_t row)
             count += nonfinite_f32((const float *)x.data + first + at, n);
         } else if (is_codes(x.type)) {
             float wide[PIECE];
-            widen_row(wide, x, row, at, n);
+            widen_row(wide, &(stored){.w = x}, row, at, n);
             count += nonfinite_f32(wide, n);
         } else
             count += nonfinite_16((const uint16_t *)x.data + first + at,
@@ -171,8 +172,8 @@ static int64_t nonfinite_in_row(tensor x, int64_t row)
 int64_t count_nonfinite(tensor x)
 {
     int64_t count = 0, N = tensor_rows(x);
-    check_one(format_of(x.type) != NULL, "count_nonfinite", x, "of a type that weights have");
-    if (x.type == I8)
+    check_one(format_of_codes(x.type) != NULL, "count_nonfinite", x, "of a type that weights have");
+    if (x.type == I8 || x.type == U4 || x.type == F4)
         return 0;
 #pragma omp parallel for reduction(+ : count) if (tensor_count(x) >= PARALLEL_FROM)
     for (int64_t i = 0; i < N; i++)

@@ -42,6 +42,7 @@ static void tile(tensor y, tensor x, const linear_weight *l, bool gelu, int64_t 
                  int64_t o, int64_t n, float *panel)
 {
     int64_t in = tensor_width(x);
+    stored s = linear_stored(l);
     for (int64_t k = 0; k < in; k += BLOCK_IN) {
         int64_t depth = min_i64(BLOCK_IN, in - k), ld = depth;
         const float *w = panel;
@@ -50,7 +51,7 @@ static void tile(tensor y, tensor x, const linear_weight *l, bool gelu, int64_t 
             ld = l->w.stride;
         } else {
             for (int64_t i = 0; i < n; i++)
-                widen_row(panel + i * depth, l->w, o + i, k, depth);
+                widen_row(panel + i * depth, &s, o + i, k, depth);
         }
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)depth, 1.0f,
                     f32_row(x, r) + k, (int)x.stride, w, (int)ld, k ? 1.0f : 0.0f,
@@ -65,12 +66,13 @@ static void tile(tensor y, tensor x, const linear_weight *l, bool gelu, int64_t 
     }
 }
 
-static void check(const char *op, tensor y, tensor x, tensor w, tensor scale, tensor b)
+static void check(const char *op, tensor y, tensor x, const linear_weight *l)
 {
+    stored s = linear_stored(l);
+    tensor w = l->w, scale = l->scale, b = l->b;
     check_one(y.type == F32, op, y, "F32");
     check_one(x.type == F32, op, x, "F32");
-    check_one(is_weight(w, scale.data != NULL) && w.dim[1] > 0, op, w,
-              "a matrix in a format of weights");
+    check_one(is_stored_weight(&s) && w.dim[1] > 0, op, w, "a matrix in a format of weights");
     check_pair(tensor_width(x) == w.dim[1], op, x, w);
     check_pair(tensor_width(y) == w.dim[0], op, y, w);
     check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
@@ -93,7 +95,7 @@ static void choose_tile(int64_t *high, int64_t *wide, int64_t N, int64_t out)
 
 static void product(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
 {
-    check(op, y, x, l->w, l->scale, l->b);
+    check(op, y, x, l);
     int64_t N = tensor_rows(y), out = tensor_width(y), high = TILE, wide = TILE;
     choose_tile(&high, &wide, N, out);
     int64_t down = pieces(N, high), across = pieces(out, wide);
@@ -142,53 +144,46 @@ void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate)
 
 /* ---- parameters ---- */
 
-/* n host vectors one behind the other as F32 on the device; absent if the first is. */
-static tensor join_vectors(const char *name, int n, const tensor v[], const tensor w[])
+/* n host tensors one below the other on the device; absent if the first is. */
+static tensor join(int n, const tensor t[], tensor_type type)
 {
-    int64_t count = 0, at = 0;
-    if (!v || !v[0].data)
-        return (tensor){0};
-    for (int i = 0; i < n; i++) {
-        if (!v[i].data || tensor_count(v[i]) != w[i].dim[0])
-            die("linear_upload: %s %d is %s, but w is %s", name, i,
-                v[i].data ? tensor_text(v[i]) : "absent", tensor_text(w[i]));
-        count += tensor_count(v[i]);
-    }
-    if (n == 1)
-        return upload(reshape(v[0], count), F32);
-    tensor y = scratch(F32, count);
-    for (int i = 0; i < n; at += tensor_count(v[i]), i++)
-        copy(columns(y, at, tensor_count(v[i])), reshape(v[i], 1, tensor_count(v[i])));
+    int64_t high = 0, at = 0;
+    if (n == 1 || !t[0].data)
+        return t[0].data ? upload(t[0], type) : t[0];
+    for (int i = 0; i < n; i++)
+        high += tensor_rows(t[i]);
+    tensor y = scratch(type, high, tensor_width(t[0]));
+    for (int i = 0; i < n; at += tensor_rows(t[i++]))
+        copy(rows(y, at, tensor_rows(t[i])), t[i]);
     return y;
 }
 
-linear_weight linear_upload(int n, const tensor w[], const tensor scale[], const tensor b[],
-                            tensor_type type)
+/* As join, of vectors: F32. */
+static tensor join_vectors(int n, const tensor v[])
 {
-    const char *op = "linear_upload";
-    int64_t out = 0, at = 0;
-    bool codes = is_codes(w[0].type);
-    check_one(w[0].rank == 2, op, w[0], "a matrix");
+    enum { MOST = 8 };
+    tensor column[MOST];
+    for (int i = 0; i < n; i++)
+        column[i] = v[i].data ? reshape(v[i], tensor_count(v[i]), 1) : v[i];
+    tensor y = join(n, column, F32);
+    return y.data ? reshape(y, tensor_count(y)) : y;
+}
+
+linear_weight linear_upload(int n, const stored w[], const tensor b[], tensor_type type)
+{
+    enum { MOST = 8 };
+    tensor part[5][MOST];
+    check_joined("linear_upload", n, w, b);
     for (int i = 0; i < n; i++) {
-        check_pair(w[i].rank == 2 && w[i].dim[1] == w[0].dim[1] &&
-                       (codes ? w[i].type == w[0].type : !is_codes(w[i].type)),
-                   op, w[i], w[0]);
-        out += w[i].dim[0];
+        part[0][i] = w[i].w;
+        part[1][i] = w[i].scale;
+        part[2][i] = w[i].step;
+        part[3][i] = w[i].zero;
+        part[4][i] = b ? b[i] : (tensor){0};
     }
-    if (codes && !is_weight(w[0], scale && scale[0].data))
-        die("%s: w is %s, and has %s", op, tensor_text(w[0]),
-            scale && scale[0].data ? "scales" : "no scales");
-    if (codes)
-        type = w[0].type;
-    linear_weight l = {.b = join_vectors("b", n, b, w)};
-    if (codes)
-        l.scale = join_vectors("scale", n, scale, w);
-    if (n == 1) {
-        l.w = upload(w[0], type);
-        return l;
-    }
-    l.w = scratch(type, out, w[0].dim[1]);
-    for (int i = 0; i < n; at += w[i].dim[0], i++)
-        copy(rows(l.w, at, w[i].dim[0]), w[i]);
-    return l;
+    return (linear_weight){.w = join(n, part[0], is_codes(w[0].w.type) ? w[0].w.type : type),
+                           .scale = join_vectors(n, part[1]),
+                           .step = join(n, part[2], w[0].step.type),
+                           .zero = join(n, part[3], U4),
+                           .b = join_vectors(n, part[4])};
 }

@@ -1,5 +1,6 @@
 /*
-** widen.c: stored weights as F32, exactly, whatever their format (common/blocks.c has the blocks).
+** widen.c: stored weights as F32, exactly, whatever their format (their values are those of
+** common/formats.c and blocks.c).
 */
 #include "cpu.h"
 
@@ -49,7 +50,7 @@ VECTORISED static void widen_i8(float *y, const int8_t *x, int64_t n)
         y[i] = (float)x[i];
 }
 
-void widen_row(float *y, tensor w, int64_t row, int64_t k, int64_t n)
+static void widen(float *y, tensor w, int64_t row, int64_t k, int64_t n)
 {
     int64_t at = row * w.stride + k, block = type_block(w.type);
     switch (w.type) {
@@ -60,4 +61,11 @@ void widen_row(float *y, tensor w, int64_t row, int64_t k, int64_t n)
     default:
         host_widen(y, (const char *)w.data + (size_t)(at / block) * type_size(w.type), w.type, n);
     }
+}
+
+void widen_row(float *y, const stored *s, int64_t row, int64_t k, int64_t n)
+{
+    widen(y, s->w, row, k, n);
+    if (s->step.data)
+        stored_steps(y, s, row, k, n);
 }

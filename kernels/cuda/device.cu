@@ -163,9 +163,9 @@ const char *device_name(void)
     return device_title;
 }
 
-tensor_type operand_type(tensor_type stored)
+tensor_type operand_type(tensor_type type)
 {
-    return stored == F16 || stored == BF16 ? stored : F32;
+    return type == F16 || type == BF16 ? type : F32;
 }
 
 void device_wait(void) { cuda_check(cudaStreamSynchronize(stream), "finish the work"); }

@@ -257,12 +257,14 @@ void nonfinite_count(tensor n, tensor x)
     check_one(n.type == I64 && tensor_count(n) == 1, "nonfinite_count", n, "one I64");
     int64_t count = tensor_count(x);
     zero(n);
-    if (x.type == I8)
+    if (x.type == I8 || x.type == U4 || x.type == F4)
         return;
     size_t mark = scratch_mark();
     if (count && is_codes(x.type)) { /* BF16 has the range of F32 */
         tensor wide = scratch(BF16, count);
-        device_widen(wide, x);
+        stored s = {};
+        s.w = x;
+        device_widen(wide, &s);
         x = wide;
     }
     if (count)

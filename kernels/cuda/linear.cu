@@ -9,7 +9,7 @@
 ** long sums) the bias is rounded as y is.
 **
 ** Codes are expanded to the operand's type, one layer at a time (widen.cu): bytes are exact in it,
-** values of blocks are rounded to it. Only the F32 sum meets scales that lie beside, and the bias:
+** values of blocks and groups are rounded to it. Only the F32 sum meets scales that lie beside, and the bias:
 ** before Hopper a block of rows at a time.
 ** Floor: 2 N in out over the rate of the tensor cores. Measured: PERFORMANCE.md.
 */
@@ -185,7 +185,8 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
 {
     int64_t n = tensor_rows(x), out = l->w.dim[0], block = SUM_BYTES / (out * 4) / 128 * 128;
     tensor w = scratch(x.type, out, l->w.dim[1]);
-    device_widen(w, l->w);
+    stored s = linear_stored(l);
+    device_widen(w, &s);
     if (!l->scale.data && linear_small_fits(y, x, w)) {
         linear_small(y, x, w, (const float *)l->b.data, gelu);
         return;
@@ -214,7 +215,8 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
 static tensor_type check(const char *op, tensor y, tensor x, const linear_weight *l)
 {
     tensor w = l->w;
-    check_one(is_weight(w, l->scale.data != nullptr), op, w, "a matrix in a format of weights");
+    stored s = linear_stored(l);
+    check_one(is_stored_weight(&s), op, w, "a matrix in a format of weights");
     check_pair(is_float(x.type) && tensor_width(x) == w.dim[1], op, x, w);
     check_pair(tensor_width(y) == w.dim[0], op, y, w);
     check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
@@ -290,8 +292,9 @@ static void add_part(tensor y, tensor x, const linear_weight *l, tensor gate)
     size_t mark = scratch_mark();
     tensor wide = is_codes(w.type) ? scratch(operand, w.dim[0], w.dim[1]) : w;
     if (x.type == operand && linear_hopper_fits(y, x, wide)) {
+        stored s = linear_stored(l);
         if (is_codes(w.type))
-            device_widen(wide, w);
+            device_widen(wide, &s);
         linear_hopper_add(y, x, wide, (const float *)l->scale.data, (const float *)l->b.data,
                           (const float *)gate.data);
     } else {

@@ -9,8 +9,8 @@
 /* The bias of a 16-bit weight as the weight's type: it lies behind the F32 one. */
 static inline void *narrow_bias(const linear_weight *l) { return (float *)l->b.data + l->w.dim[0]; }
 
-/* y F32, F16 or BF16 = what the codes x stand for, without scales that lie beside (widen.cu). */
-void device_widen(tensor y, tensor x);
+/* y F32, F16 or BF16 = what the codes of s stand for, but for the scales of rows (widen.cu). */
+void device_widen(tensor y, const stored *s);
 
 /* Can linear_hopper() compute this? Is it the best way? */
 bool linear_hopper_fits(tensor y, tensor x, tensor w);

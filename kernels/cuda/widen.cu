@@ -219,6 +219,103 @@ __global__ void widen_blocks(T *y, const uint8_t *x, int64_t n, int elements, in
     store8(y + i, v);
 }
 
+/* ---- codes whose scales lie beside, a step a group ---- */
+
+template <tensor_type TYPE>
+__device__ __forceinline__ void eight_codes(float v[8], const uint8_t *x, int64_t i)
+{
+    if (TYPE == U4 || TYPE == F4) {
+        uint32_t u = *(const uint32_t *)(x + i / 2);
+#pragma unroll
+        for (int k = 0; k < 8; k++, u >>= 4) {
+            int e = u >> 1 & 3, m = u & 1; /* e2m1: 0.5 m, or (1 + 0.5 m) 2^(e - 1) */
+            float f = e ? (float)((2 + m) << e) * 0.25f : 0.5f * m;
+            v[k] = TYPE == U4 ? (float)(u & 15) : u & 8 ? -f : f;
+        }
+    } else {
+        uint2 u = *(const uint2 *)(x + i);
+        const uint8_t *c = (const uint8_t *)&u;
+#pragma unroll
+        for (int k = 0; k < 8; k++)
+            v[k] = byte_value<TYPE>(c[k]);
+    }
+}
+
+template <tensor_type STEP>
+__device__ __forceinline__ float step_value(const void *steps, int64_t i)
+{
+    uint8_t byte = STEP == F8_E8M0 || STEP == F8_E4M3 ? ((const uint8_t *)steps)[i] : 0;
+    if (STEP == F32)
+        return ((const float *)steps)[i];
+    if (STEP == F16)
+        return __half2float(((const __half *)steps)[i]);
+    if (STEP == F8_E4M3)
+        return e4m3(byte);
+    return byte == 255 ? __uint_as_float(0x7fc00000u)
+           : byte      ? __uint_as_float((uint32_t)byte << 23)
+                       : 0x1p-127f;
+}
+
+/* Of one row of steps, steps_wide; of zeros, zeros_bytes a row. Groups are whole eights. */
+typedef struct {
+    const void *steps;
+    const uint8_t *zeros;
+    uint32_t width, steps_wide, zeros_bytes;
+    int wide, high;
+} groups;
+
+template <tensor_type TYPE, tensor_type STEP, class T>
+__global__ void widen_groups(T *y, const uint8_t *x, groups g, uint32_t n)
+{
+    uint32_t i = blockIdx.x * (uint32_t)THREADS + threadIdx.x;
+    kernel_begin();
+    if (i >= n)
+        return;
+    uint32_t row = i / (g.width / 8), group = i % (g.width / 8) * 8 / g.wide;
+    float v[8], zero = TYPE == U4 ? 8.0f : 0.0f;
+    float step = step_value<STEP>(g.steps, (int64_t)(row / g.high) * g.steps_wide + group);
+    if (TYPE == U4 && g.zeros)
+        zero = (float)(g.zeros[(int64_t)row * g.zeros_bytes + group / 2] >> 4 * (group % 2) & 15);
+    eight_codes<TYPE>(v, x, (int64_t)i * 8);
+#pragma unroll
+    for (int k = 0; k < 8; k++)
+        v[k] = __fmul_rn(v[k] - zero, step);
+    store8(y + (int64_t)i * 8, v);
+}
+
+template <tensor_type TYPE, tensor_type STEP> void start_groups(tensor y, const stored *s)
+{
+    int64_t n = tensor_count(s->w) / 8;
+    check_one(s->w.dim[1] % 8 == 0 && n <= UINT32_MAX - THREADS, "linear", s->w,
+              "a multiple of eight wide");
+    groups g = {s->step.data,
+                (const uint8_t *)s->zero.data,
+                (uint32_t)s->w.dim[1],
+                (uint32_t)s->step.stride,
+                (uint32_t)(s->zero.stride / 2),
+                (int)step_wide(s),
+                (int)step_high(s)};
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        start("start an expansion", widen_groups<TYPE, STEP, T>, (unsigned)ceil_div(n, THREADS),
+              THREADS, 0, 1, (T *)y.data, (const uint8_t *)s->w.data, g, (uint32_t)n);
+    });
+}
+
+void widen_grouped(tensor y, const stored *s)
+{
+    switch (s->w.type * TENSOR_TYPES + s->step.type) {
+    case U4 *TENSOR_TYPES + F16: return start_groups<U4, F16>(y, s);
+    case F4 *TENSOR_TYPES + F8_E8M0: return start_groups<F4, F8_E8M0>(y, s);
+    case F4 *TENSOR_TYPES + F8_E4M3: return start_groups<F4, F8_E4M3>(y, s);
+    case F8_E4M3 *TENSOR_TYPES + F8_E8M0: return start_groups<F8_E4M3, F8_E8M0>(y, s);
+    case F8_E4M3 *TENSOR_TYPES + F32: return start_groups<F8_E4M3, F32>(y, s);
+    default:
+        die("no weights of type %s with steps of %s on the gpu", type_name(s->w.type),
+            type_name(s->step.type));
+    }
+}
+
 /* ---- all ---- */
 
 template <tensor_type TYPE> void start_bytes(tensor y, tensor x)
@@ -245,8 +342,11 @@ template <tensor_type TYPE> void start_blocks(tensor y, tensor x)
 
 } // namespace
 
-void device_widen(tensor y, tensor x)
+void device_widen(tensor y, const stored *s)
 {
+    tensor x = s->w;
+    if (s->step.data)
+        return widen_grouped(y, s);
     assert(tensor_contiguous(y) && tensor_contiguous(x) && tensor_count(y) == tensor_count(x));
     switch (x.type) {
     case I8: return start_bytes<I8>(y, x);

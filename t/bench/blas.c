@@ -17,6 +17,7 @@
 
 #include "../../common/die.h"
 #include "../../kernels/kernels.h"
+#include "../uploaded.h"
 
 enum { MOST_ROUNDS = 101 };
 
@@ -128,7 +129,7 @@ static linear_weight stored(tensor_type type, int64_t out, int64_t in)
         return l;
     }
     tensor w = random_tensor(out, in), b = reshape(random_tensor(1, out), out);
-    return linear_upload(1, &w, NULL, &b, type);
+    return uploaded(1, &w, NULL, &b, type);
 }
 
 static void linears(int64_t n, int64_t in, int64_t out, bool gelu)

@@ -16,6 +16,7 @@
 
 #include "../../common/die.h"
 #include "../../kernels/kernels.h"
+#include "../uploaded.h"
 
 enum { D = 1536, FFN = 8960, HEADS = 12, HEAD = D / HEADS, BLOCK = 1 << 20 };
 
@@ -65,7 +66,7 @@ static linear_weight random_linear(tensor_type type, int64_t out, int64_t in)
         else
             ((float *)w.data)[i] = ((float)(state >> 8) * 0x1p-23f - 1.0f) * 0.04f;
     }
-    linear_weight l = linear_upload(1, &w, type == I8 ? &scale : NULL, &b, type);
+    linear_weight l = uploaded(1, &w, type == I8 ? &scale : NULL, &b, type);
     device_wait();
     free(w.data);
     free(scale.data);
@@ -186,17 +187,17 @@ static void measure_ceilings(void)
            type_name(A), copy_rate * 1e-9, product_rate * 1e-12, upload_rate() * 1e-9);
 }
 
-static void measure_products(stage *s, tensor_type stored, double a)
+static void measure_products(stage *s, tensor_type kept, double a)
 {
     size_t mark = scratch_mark();
     double n = (double)s->n;
     char name[64];
-    s->qkv = random_linear(stored, 3 * D, D);
-    s->out = random_linear(stored, D, D);
-    s->up = random_linear(stored, FFN, D);
-    s->down = random_linear(stored, D, FFN);
+    s->qkv = random_linear(kept, 3 * D, D);
+    s->out = random_linear(kept, D, D);
+    s->up = random_linear(kept, FFN, D);
+    s->down = random_linear(kept, D, FFN);
 #define PRODUCT(text, op, in, out)                                                                 \
-    snprintf(name, sizeof name, "%s %s", text, type_name(stored));                                 \
+    snprintf(name, sizeof name, "%s %s", text, type_name(kept));                                 \
     print(name, s->n, time_of(op, s), n *((in) + (out)) * a, 2.0 * n * (in) * (out))
     PRODUCT("linear 1536 to 4608", run_qkv, D, 3 * D);
     PRODUCT("linear 1536 to 1536", run_out, D, D);

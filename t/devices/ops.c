@@ -13,7 +13,7 @@
 
 enum { D = 1536, HEADS = 3, L = 301, MOST = 96 };
 
-static tensor_type stored, A; /* of the weights; of the operands that meet them here */
+static tensor_type kept, A; /* of the weights; of the operands that meet them here */
 
 static int made;
 static document results;
@@ -30,7 +30,7 @@ static void keep(const char *name, tensor y)
 /* Operands [n, width] in rows that are wider, and room for a result of that kind. */
 static tensor operand(int64_t n, int64_t width, float size)
 {
-    return placed(random_host(n, width, size, stored), A, 8);
+    return placed(random_host(n, width, size, kept), A, 8);
 }
 
 static tensor room(tensor_type type, int64_t n, int64_t width)
@@ -53,11 +53,11 @@ static tensor vector(int64_t n, float size)
 static void run_memory(void)
 {
     static const tensor_type types[] = {F32, F16, BF16};
-    tensor host = random_host(37, 40, 9, F32), small = new_host(stored, 37, 40);
+    tensor host = random_host(37, 40, 9, F32), small = new_host(kept, 37, 40);
     host_convert(small, host);
-    tensor x = upload(small, stored), y = scratch(F32, 37, 40), z = room(F32, 37, 40);
+    tensor x = upload(small, kept), y = scratch(F32, 37, 40), z = room(F32, 37, 40);
     keep("upload", x);
-    keep("upload.converted", upload(host, stored));
+    keep("upload.converted", upload(host, kept));
     upload_into(y, host);
     upload_into(rows(y, 3, 1), rows(host, 7, 1));
     keep("upload_into", y);
@@ -95,14 +95,14 @@ static linear_weight weight(tensor_type type, int64_t out, int64_t in)
         ((int8_t *)host.data)[i] = (int8_t)rintf(((float *)wide.data)[i]);
     if (type != I8)
         host_convert(host, wide);
-    return linear_upload(1, &host, type == I8 ? &scale : NULL, &b, type);
+    return uploaded(1, &host, type == I8 ? &scale : NULL, &b, type);
 }
 
 static void run_products(void)
 {
     tensor x = operand(L, D, 1), few = rows(x, 0, 21);
-    linear_weight square = weight(stored, D, D), codes = weight(I8, 520, D);
-    linear_weight narrow = weight(stored, 64, D), tall = weight(stored, 264, 2 * D);
+    linear_weight square = weight(kept, D, D), codes = weight(I8, 520, D);
+    linear_weight narrow = weight(kept, 64, D), tall = weight(kept, 264, 2 * D);
     tensor y = room(A, L, D);
     linear(y, x, &square);
     keep("linear", y);
@@ -140,7 +140,7 @@ static void run_formats(void)
     for (int i = 0; i < CODE_TYPES; i++) {
         tensor codes = random_codes(CODES[i], OUT, D, 1e-3f);
         linear_weight l =
-            linear_upload(1, &codes, scaled_beside(CODES[i]) ? &scale : NULL, &b, stored);
+            uploaded(1, &codes, scaled_beside(CODES[i]) ? &scale : NULL, &b, kept);
         char name[32];
         snprintf(name, sizeof name, "linear.%s", type_name(CODES[i]));
         linear(y, x, &l);
@@ -148,8 +148,8 @@ static void run_formats(void)
     }
     tensor first = random_codes(Q4_K, 96, D, 1e-3f), second = random_codes(Q6_K, 40, D, 1e-3f);
     tensor gate = vector(OUT, 1), sum = upload(random_host(L, OUT, 1, F32), F32);
-    linear_weight below = linear_upload(1, &second, NULL, NULL, stored);
-    linear_weight l = linear_upload(1, &first, NULL, NULL, stored);
+    linear_weight below = uploaded(1, &second, NULL, NULL, kept);
+    linear_weight l = uploaded(1, &first, NULL, NULL, kept);
     l.below = &below;
     linear(y, x, &l);
     keep("linear.two_formats", y);
@@ -250,12 +250,12 @@ static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t 
 {
     int64_t s = upsample ? 2 : 1, taps = (int64_t)kt * k * k;
     float size = 1 / sqrtf((float)(in * taps));
-    tensor w = reshape(random_host(out, in * taps, size, stored), out, in, kt, k, k);
-    conv_weight c = conv_upload(w, random_host(1, out, 1, F32), stored);
-    tensor x = reshape(placed(random_host(T * Y * X, in, 1, stored), A, 0), T, Y, X, in);
+    tensor w = reshape(random_host(out, in * taps, size, kept), out, in, kt, k, k);
+    conv_weight c = conv_upload(w, random_host(1, out, 1, F32), kept);
+    tensor x = reshape(placed(random_host(T * Y * X, in, 1, kept), A, 0), T, Y, X, in);
     tensor before[2], y = scratch(A, T, s * Y, s * X, out), sum;
     for (int i = 0; i < past; i++)
-        before[i] = placed(random_host(Y * X, in, 1, stored), A, 0);
+        before[i] = placed(random_host(Y * X, in, 1, kept), A, 0);
     conv3d(y, x, past, before, &c, upsample);
     keep(name, y);
     sum = upload(reshape(random_host(T * s * Y, s * X * out, 1, F32), T, s * Y, s * X, out), F32);
@@ -268,7 +268,7 @@ static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t 
 static void run_pictures(void)
 {
     int patch[] = {1, 2, 2};
-    tensor latents = upload(reshape(random_host(16, 3 * 6 * 10, 3, stored), 16, 3, 6, 10), F32);
+    tensor latents = upload(reshape(random_host(16, 3 * 6 * 10, 3, kept), 16, 3, 6, 10), F32);
     tensor tokens = room(A, 3 * 3 * 5, 64), back = scratch(F32, 16, 3, 6, 10);
     patchify(tokens, latents, patch);
     keep("patchify", tokens);
@@ -279,7 +279,7 @@ static void run_pictures(void)
     convolve("conv3d.upsample", 1, 9, 11, 96, 48, 1, 3, 0, true);
     convolve("conv3d.time", 1, 9, 11, 64, 128, 3, 1, 2, false);
     convolve("conv3d.head", 1, 17, 33, 96, 3, 3, 3, 1, false);
-    tensor x = placed(random_host(3 * 5 * 7, 64, 1, stored), A, 0), y = scratch(A, 6, 5, 7, 32);
+    tensor x = placed(random_host(3 * 5 * 7, 64, 1, kept), A, 0), y = scratch(A, 6, 5, 7, 32);
     split_frames(y, reshape(x, 3, 5, 7, 64));
     keep("split_frames", y);
     tensor picture = upload(reshape(random_host(5 * 7, 3, 1.2f, F32), 1, 5, 7, 3), F32);
@@ -302,8 +302,8 @@ int main(int argc, char **argv)
     if (argc != 2 || t == 3)
         die("usage: ops fp32|fp16|bf16");
     device_open();
-    stored = types[t].type;
-    A = operand_type(stored);
+    kept = types[t].type;
+    A = operand_type(kept);
     run_memory();
     run_products();
     run_formats();
