@@ -1,7 +1,7 @@
 /*
 ** rule-float.c: floats of eight and of four bits.
 **
-**     fp8-*    s = max(absmax / 448, 2^-126) of the tensor, a row, or 128 x 128 of it
+**     fp8-*    s = absmax / 448 of the tensor, a row, or 128 x 128 of it; 2^-126 for zeros
 **              q = e4m3(w / s)
 **     mxfp4    s = 2^clamp(floor(log2 absmax(32)) - 2, -127, 127), q = e2m1(w / s)
 **     mxfp8    the same with 8 in place of 2, q = e4m3(w / s)
@@ -9,8 +9,7 @@
 **              s = e4m3(clamp(absmax(16) / (6 t), 2^-9, 448)), 1 for zeros
 **              q = e2m1(w / (s t))
 **
-** in F32. e4m3() and e2m1() are to nearest, ties to even, and saturate: at 448 and at 6. The least
-** scales are those of zeros.
+** in F32. e4m3() and e2m1() are to nearest, ties to even, and saturate: at 448 and at 6.
 **
 ** Sources: torchao's float8 rules and DeepSeek-V3's blocks for fp8; the OCP Microscaling Formats
 ** specification 1.0, 6.3, for mx; NVIDIA ModelOpt's NVFP4QTensor for nvfp4, whose zeros, unlike the
@@ -60,7 +59,11 @@ static float f32_of_e8m0(uint8_t v) { return v ? f32_of_bits((uint32_t)v << 23) 
 
 /* ---- scales ---- */
 
-static float scale_of_e4m3(float most) { return fmaxf(most / 448.0f, 0x1p-126f); }
+static float scale_of_e4m3(float most)
+{
+    float s = most / 448.0f;
+    return s > 0 ? s : 0x1p-126f;
+}
 
 static float greatest_of_all(const stored *s, const float *w)
 {

@@ -8,12 +8,13 @@
 **
 **     q8_0    d = absmax / 127, q = round half away from zero(x / d)
 **     q4_0    d = m / -8, m the value of the greatest magnitude, q = min(floor(x / d + 8.5), 15)
-**     q4_k    8 groups of 32: x ~ (d s) q - (dmin m), q in 0..15; 20 trials by tenths
-**     q5_k    the same with q in 0..31, 15 trials
+**     q4_k    8 groups of 32: x ~ (d s) q - (dmin m), q in 0..15; 21 trials by tenths, each from the
+**             least value that was best so far
+**     q5_k    the same with q in 0..31, 16 trials
 **     q6_k    16 groups of 16: x ~ (d s) (q - 32); 18 trials by tenths
 **
-** Every sum is F32, one element after the other, so that the bits are ggml's. A block without a
-** magnitude of 2^-100 is zeros, where ggml's search would divide by next to nothing.
+** Every sum is F32, one element after the other, so that the bits are ggml's. Where the
+** values of a K-quant's group span less than 2^-100, its codes are 0, and nothing is divided by that.
 **
 ** Source: the algorithms of ggml-quants.c (ggml, MIT), quantize_row_*_ref; the layouts are
 ** common/blocks.c's.
@@ -47,11 +48,12 @@ static int within(float x, int least, int most)
 
 /* ---- blocks of 32 ---- */
 
+/* 0 of 0, and of what is so small that it has none. */
+static float reciprocal(float d) { return isfinite(1.0f / d) ? 1.0f / d : 0; }
+
 static bool q8_0(uint8_t *b, const float *x)
 {
-    float d = greatest(x, 32) / 127.0f, inverse = d ? 1.0f / d : 0;
-    if (d < TINY)
-        inverse = 0;
+    float d = greatest(x, 32) / 127.0f, inverse = reciprocal(d);
     for (int i = 0; i < 32; i++)
         b[2 + i] = (uint8_t)(int8_t)roundf(x[i] * inverse);
     return put_half(b, d, NULL);
@@ -71,9 +73,7 @@ static float extreme(const float *x, int n)
 
 static bool q4_0(uint8_t *b, const float *x)
 {
-    float d = extreme(x, 32) / -8.0f, inverse = d ? 1.0f / d : 0;
-    if (fabsf(d) < TINY)
-        inverse = 0;
+    float d = extreme(x, 32) / -8.0f, inverse = reciprocal(d);
     for (int i = 0; i < 16; i++) {
         int low = (int)(x[i] * inverse + 8.5f), high = (int)(x[16 + i] * inverse + 8.5f);
         b[2 + i] = (uint8_t)((low < 15 ? low : 15) | (high < 15 ? high : 15) << 4);
@@ -138,20 +138,20 @@ static line_fit fit_line(uint8_t *code, const float *x, const float *weight, con
     }
     if (least > 0)
         least = 0;
-    float range = most - least, low = least;
+    float low = least;
     memset(code, 0, 32);
-    if (range < TINY)
+    if (most - least < TINY)
         return (line_fit){0, -least};
-    float inverse = (float)how->most / range, scale = 1.0f / inverse;
+    float inverse = (float)how->most / (most - least), scale = 1.0f / inverse;
     for (int i = 0; i < 32; i++)
         code[i] = (uint8_t)within(inverse * (x[i] - least), 0, how->most);
     float best = error_of(code, x, weight, scale, low);
     for (int trial = 0; trial <= how->trials; trial++) {
         uint8_t tried[32];
         float s, m;
-        inverse = (how->first + 0.1f * (float)trial + (float)how->most) / range;
+        inverse = (how->first + 0.1f * (float)trial + (float)how->most) / (most - low);
         for (int i = 0; i < 32; i++)
-            tried[i] = (uint8_t)within(inverse * (x[i] - least), 0, how->most);
+            tried[i] = (uint8_t)within(inverse * (x[i] - low), 0, how->most);
         if (!least_squares(tried, x, weight, sum_w, sum_x, &s, &m))
             continue;
         float error = error_of(tried, x, weight, s, m);
@@ -308,8 +308,6 @@ static bool code_blocks(tensor_type type, uint8_t *to, const float *x, int64_t n
     bool fits = true;
     memset(to, 0, (size_t)(n / block) * type_size(type));
     for (int64_t i = 0; i < n; i += block, to += type_size(type)) {
-        if (greatest(x + i, block) < TINY)
-            continue;
         switch (type) {
         case Q8_0: fits &= q8_0(to, x + i); break;
         case Q4_0: fits &= q4_0(to, x + i); break;

@@ -112,7 +112,7 @@ static bool fit_groups(const rule *r, stored *s, const float *w, const float *cl
         range_with_zero(x, r->group, &least, &most);
         least *= factor;
         most *= factor;
-        float range = r->zero ? (most - least) / 15.0f : fmaxf(most, -least) / 7.0f;
+        float range = r->zero ? (most - least) / 15.0f : fmaxf(most, fabsf(least)) / 7.0f;
         fits &= half_scale(step + g, range);
         if (zero)
             nibble_set(zero, g, (int)nearest(between(-least / f32_of_f16(step[g]), 0, 15)));
