@@ -301,8 +301,8 @@ static void check_new(const weights *w, const plan *p)
 {
     const char *said = weights_metadata(w, "quantization");
     if (said && *said == '{')
-        die("%s is quantized already, as its metadata say; %s is to be made of what it was made "
-            "of, or of -t fp32 of it",
+        die("%s is quantized already, as its metadata say (%s): quantize what it was made of, or "
+            "what -t fp32 makes of it",
             weights_path(w), p->name);
 }
 

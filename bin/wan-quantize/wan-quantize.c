@@ -151,7 +151,8 @@ static int named(const char *option_name, const char *name, const char *const li
                              : " or ",
                  list[i]);
     }
-    usage_error("%s is %s, not '%s'", option_name, all, name);
+    usage_error("%s is %s, not '%s'%s", option_name, all, name,
+                strchr(name, '=') ? " (--layer takes patterns)" : "");
 }
 
 static void check_options(int argc, int operands)
