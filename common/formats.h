@@ -6,8 +6,8 @@
 ** rows meet the F32 sums; steps of groups and scales inside blocks belong to the values.
 ** A new format is a line in formats.c, its values there or in blocks.c, and in cuda/widen.cu.
 **
-** Who named them: int8 is TorchAO's (and, with rows' scales, everybody's), mxfp4 and mxfp8 are OCP's
-** Microscaling 1.0, nvfp4 NVIDIA's, q8_0 and following ggml's.
+** Who named them: int8 is TorchAO's (and, with rows' scales, everybody's), mxfp4 and mxfp8 are
+** OCP's Microscaling 1.0, nvfp4 NVIDIA's, q8_0 and following ggml's.
 */
 #ifndef FORMATS_H
 #define FORMATS_H

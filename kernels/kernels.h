@@ -179,6 +179,8 @@ void mul_gelu(tensor y, tensor gate, tensor up);
 void silu(tensor y, tensor x);
 /* y = x / (1 + exp(-1.702 x)), CLIP's gelu */
 void quick_gelu(tensor y, tensor x);
+/* y = x H on each 256 columns, both A or F32 [N, D]: H the regular Hadamard matrix, H H = 1 */
+void hadamard(tensor y, tensor x);
 /* y = sum of c[i] * x[i] over n <= 8, all F32 and of one count. A solver's step is one of these. */
 void linear_combination(tensor y, int n, const tensor x[], const double c[]);
 /* How many values of x (any that a weight may be stored as) are NaN or infinite; waits. */
