@@ -162,15 +162,16 @@ rounding rounding_sum(rounding a, rounding b)
 
 rounding rounding_of(const float *made, const float *w, int64_t n)
 {
-    rounding r = {.count = n};
+    double sum = 0, squares = 0, weights = 0, most = 0;
+#pragma omp simd reduction(+ : sum, squares, weights) reduction(max : most)
     for (int64_t i = 0; i < n; i++) {
         double error = fabs((double)made[i] - (double)w[i]);
-        r.sum += error;
-        r.squares += error * error;
-        r.weights += (double)w[i] * (double)w[i];
-        r.greatest = error > r.greatest ? error : r.greatest;
+        sum += error;
+        squares += error * error;
+        weights += (double)w[i] * (double)w[i];
+        most = error > most ? error : most;
     }
-    return r;
+    return (rounding){n, sum, most, squares, weights};
 }
 
 double rounding_mean(rounding r) { return r.count ? r.sum / (double)r.count : 0; }

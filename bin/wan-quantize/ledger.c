@@ -1,8 +1,8 @@
 /*
 ** ledger.c: --ledger FILE: a row for every tensor of the output, whose bytes add up to its data.
 **
-** Tab-separated, a line of names first. What is not said of a tensor (bits of scales, errors of what
-** is as it was) is an empty field.
+** Tab-separated, a line of names first. What is not said of a tensor (bits of scales, errors of
+** what is as it was) is an empty field.
 */
 #include "ledger.h"
 

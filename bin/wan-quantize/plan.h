@@ -26,8 +26,8 @@ typedef struct {
     rounding error;          /* of codes, when they are written */
 } plan;
 
-/* One for each tensor of w: types and shapes. Dies if there is nothing to do, and for what cannot be
- * done. */
+/* One for each tensor of w: types and shapes. Dies if there is nothing to do, and for what cannot
+ * be done. */
 plan *plan_model(weights *w, const target *t);
 /* Looks at the values: scales. Dies for what is not finite or cannot be held. */
 void plan_survey(weights *w, plan *p, const target *t);

@@ -19,43 +19,30 @@
 
 #include "rule-table.h"
 
-/* ---- rounding: the bits of a float, cut at the narrower mantissa ---- */
+/* ---- rounding: the bits of a float, cut at the narrower mantissa; without branches ---- */
 
-/* |x| to 3 bits of mantissa, exponents from -6; below, steps of 2^-9. */
-static uint8_t e4m3_of(float x)
+static inline uint32_t magnitude_bits(float x, float most)
 {
-    uint32_t u = bits_of_f32(x), sign = u >> 24 & 0x80;
-    float m = between(f32_of_bits(u & 0x7fffffffu), 0, 448);
-    u = bits_of_f32(m);
-    if (m < 0x1p-6f)
-        return (uint8_t)(sign | (bits_of_f32(m + 0x1p14f) - bits_of_f32(0x1p14f)));
-    return (uint8_t)(sign | (u + 0x7ffff + (u >> 20 & 1) - (120u << 23)) >> 20);
+    return bits_of_f32(between(f32_of_bits(bits_of_f32(x) & 0x7fffffffu), 0, most));
 }
 
-/* |x| to 1 bit of mantissa, exponents from 0; below, steps of 0.5. Without the sign. */
-static int e2m1_of(float m)
+/* 3 bits of mantissa, exponents from -6; below, steps of 2^-9. */
+static inline uint32_t e4m3_of(float x)
 {
-    m = between(m, 0, 6);
-    uint32_t u = bits_of_f32(m);
-    if (m < 1)
-        return (int)(bits_of_f32(m + 0x1p22f) - bits_of_f32(0x1p22f));
-    return (int)((u + 0x1fffff + (u >> 22 & 1) - (126u << 23)) >> 22);
+    uint32_t sign = bits_of_f32(x) >> 24 & 0x80, u = magnitude_bits(x, 448);
+    uint32_t steps = bits_of_f32(f32_of_bits(u) + 0x1p14f) - bits_of_f32(0x1p14f);
+    uint32_t cut = (u + 0x7ffff + (u >> 20 & 1) - (120u << 23)) >> 20;
+    return sign | (u < bits_of_f32(0x1p-6f) ? steps : cut);
 }
 
-static float f32_of_e4m3(uint8_t v)
+/* 1 bit of mantissa, exponents from 0; below, steps of 0.5. */
+static inline uint32_t e2m1_of(float x)
 {
-    uint32_t sign = (uint32_t)(v & 0x80) << 24, rest = (uint32_t)(v & 0x7f) << 20;
-    return f32_of_bits(sign | bits_of_f32(f32_of_bits(rest) * 0x1p120f));
+    uint32_t sign = bits_of_f32(x) >> 28 & 8, u = magnitude_bits(x, 6);
+    uint32_t steps = bits_of_f32(f32_of_bits(u) + 0x1p22f) - bits_of_f32(0x1p22f);
+    uint32_t cut = (u + 0x1fffff + (u >> 22 & 1) - (126u << 23)) >> 22;
+    return sign | (u < bits_of_f32(1) ? steps : cut);
 }
-
-static float f32_of_e2m1(int v)
-{
-    static const float values[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
-    return v & 8 ? -values[v & 7] : values[v & 7];
-}
-
-/* 2^(v - 127) */
-static float f32_of_e8m0(uint8_t v) { return v ? f32_of_bits((uint32_t)v << 23) : 0x1p-127f; }
 
 /* ---- scales ---- */
 
@@ -144,7 +131,7 @@ const char *fit_nvfp4(const rule *r, stored *s, const float *w, const float *cli
 #pragma omp parallel for
     for (int64_t g = 0; g < n; g++) {
         float m = greatest(w + g * r->group, r->group) * (clip ? clip[g] : 1) / (6.0f * t);
-        step[g] = e4m3_of(m == 0 ? 1 : between(m, 0x1p-9f, 448));
+        step[g] = (uint8_t)e4m3_of(m == 0 ? 1 : between(m, 0x1p-9f, 448));
     }
     return NULL;
 }
@@ -161,47 +148,58 @@ static factors factors_at(const rule *r, const stored *s, int64_t row, int64_t k
     factors f = {1, s->scale.data ? ((const float *)s->scale.data)[row] : 1};
     if (s->step.data) {
         int64_t i = rule_range(r, s->w.dim[1], row, k);
-        const uint8_t *bytes = s->step.data;
-        f.step = r->step == F32       ? ((const float *)s->step.data)[i]
-                 : r->step == F8_E8M0 ? f32_of_e8m0(bytes[i])
-                                      : f32_of_e4m3(bytes[i]);
+        host_widen(&f.step, (const char *)s->step.data + (size_t)i * type_size(r->step), r->step,
+                   1);
     }
     return f;
 }
 
-/* Of the quotient; zeros of nvfp4 have no sign. */
-static int f4_code(const rule *r, float x)
+/* Codes of four bits, of quotients. Zeros of nvfp4 have no sign. */
+static inline uint32_t f4_code(const rule *r, float x)
 {
-    int sign = r->scale_2 ? x < 0 : (int)(bits_of_f32(x) >> 31);
-    return e2m1_of(x < 0 ? -x : x) | sign << 3;
+    return e2m1_of(r->scale_2 && x == 0 ? 0.0f : x);
 }
 
 float round_float(const rule *r, const stored *s, int64_t row, int64_t k, float x)
 {
     factors f = factors_at(r, s, row, k);
+    float values[2];
     x /= f.step * f.scale;
-    float code = r->type == F4 ? f32_of_e2m1(f4_code(r, x)) : f32_of_e4m3(e4m3_of(x));
-    return code * f.step * f.scale;
+    uint8_t code = (uint8_t)(r->type == F4 ? f4_code(r, x) : e4m3_of(x));
+    host_widen(values, &code, r->type, type_block(r->type));
+    return values[0] * f.step * f.scale;
 }
 
-/* Elements [k, k + n) have one scale. */
-static void code_range(const rule *r, stored *s, const float *x, int64_t row, int64_t k, int64_t n)
+/* n elements that have one scale, at most SQUARE. */
+static void code_f4(const rule *r, uint8_t *to, const float *x, int64_t n, float by)
 {
-    factors f = factors_at(r, s, row, k);
-    float by = f.step * f.scale;
-    int64_t at = row * s->w.dim[1] + k;
-    uint8_t *codes = (uint8_t *)s->w.data + (r->type == F4 ? at / 2 : at);
-    for (int64_t i = 0; r->type == F4 && i < n; i += 2)
-        codes[i / 2] = (uint8_t)(f4_code(r, x[k + i] / by) | f4_code(r, x[k + i + 1] / by) << 4);
-    for (int64_t i = 0; r->type != F4 && i < n; i++)
-        codes[i] = e4m3_of(x[k + i] / by);
+    uint8_t codes[SQUARE];
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        codes[i] = (uint8_t)f4_code(r, x[i] / by);
+    for (int64_t i = 0; i < n; i += 2)
+        to[i / 2] = (uint8_t)(codes[i] | codes[i + 1] << 4);
+}
+
+static void code_e4m3(uint8_t *to, const float *x, int64_t n, float by)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (uint8_t)e4m3_of(x[i] / by);
 }
 
 const char *code_float(const rule *r, stored *s, const float *w_row, int64_t row)
 {
     int64_t in = s->w.dim[1];
     int64_t most = r->range == RANGE_GROUP ? r->group : r->range == RANGE_SQUARE ? SQUARE : in;
-    for (int64_t k = 0; k < in; k += most)
-        code_range(r, s, w_row, row, k, in - k < most ? in - k : most);
+    uint8_t *codes = s->w.data;
+    for (int64_t k = 0; k < in; k += most) {
+        int64_t n = in - k < most ? in - k : most, at = row * in + k;
+        factors f = factors_at(r, s, row, k);
+        if (r->type == F4)
+            code_f4(r, codes + at / 2, w_row + k, n, f.step * f.scale);
+        else
+            code_e4m3(codes + at, w_row + k, n, f.step * f.scale);
+    }
     return NULL;
 }

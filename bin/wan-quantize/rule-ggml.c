@@ -8,13 +8,13 @@
 **
 **     q8_0    d = absmax / 127, q = round half away from zero(x / d)
 **     q4_0    d = m / -8, m the value of the greatest magnitude, q = min(floor(x / d + 8.5), 15)
-**     q4_k    8 groups of 32: x ~ (d s) q - (dmin m), q in 0..15; 21 trials by tenths, each from the
-**             least value that was best so far
+**     q4_k    8 groups of 32: x ~ (d s) q - (dmin m), q in 0..15; 21 trials by tenths, each from
+**             the least value that was best so far
 **     q5_k    the same with q in 0..31, 16 trials
 **     q6_k    16 groups of 16: x ~ (d s) (q - 32); 18 trials by tenths
 **
-** Every sum is F32, one element after the other, so that the bits are ggml's. Where the
-** values of a K-quant's group span less than 2^-100, its codes are 0, and nothing is divided by that.
+** Every sum is F32, one element after the other, so that the bits are ggml's. Where the values of a
+** K-quant's group span less than 2^-100, its codes are 0, and nothing is divided by that.
 **
 ** Source: the algorithms of ggml-quants.c (ggml, MIT), quantize_row_*_ref; the layouts are
 ** common/blocks.c's.

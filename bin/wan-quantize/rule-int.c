@@ -11,8 +11,8 @@
 **                 q = clamp(round(w (1/s)), -7, 7), stored as q + 8           w ~ q s
 **
 ** in F32, to nearest and ties to even. The range of an int4 group has zero in it, so that zero is
-** a code even where all weights have one sign. The bounds below are the least scales whose
-** reciprocals are finite, of their types: the scale of zeros. The zero point goes with the scale that is
+** a code even where all weights have one sign. The bounds are the least of their types' scales
+** whose reciprocals are finite: the scale of zeros. The zero point goes with the scale that is
 ** stored, after its rounding to F16. This is torchao's affine quantization (quantize_affine) for
 ** scales given in F32.
 */

@@ -32,8 +32,8 @@ int64_t rule_ranges(const rule *r, int64_t out, int64_t in);
 int64_t rule_range(const rule *r, int64_t in, int64_t row, int64_t k);
 
 /* Allocates scale, step and zero of s, as rule_shape() has it, and fills them for w, which is
- * finite. clip: NULL, or a factor in (0, 1] for each range's least and greatest value. Returns NULL,
- * or why the weight cannot be stored so. Threads are its own. */
+ * finite. clip: NULL, or a factor in (0, 1] for each range's least and greatest value. Returns
+ * NULL, or why the weight cannot be stored so. Threads are its own. */
 const char *rule_fit(const rule *r, stored *s, const float *w, const float *clip);
 /* Allocates s->w, to be filled by rows. */
 void rule_room(stored *s);
