@@ -81,7 +81,7 @@ const char *code_int8(const rule *r, stored *s, const float *w_row, int64_t row)
 /* false: infinite */
 static bool half_scale(uint16_t *to, float s)
 {
-    *to = f16_of_f32(s);
+    *to = f16_of_f32(fabsf(s)); /* -0 is a scale's zero too */
     if (*to == 0)
         *to = 1; /* 2^-24 */
     return *to < 0x7c00;

@@ -4,6 +4,8 @@
 #ifndef RULE_TABLE_H
 #define RULE_TABLE_H
 
+#include <math.h>
+
 #include "rule.h"
 
 /* What has a scale of its own. */
@@ -53,7 +55,7 @@ static inline float greatest(const float *x, int64_t n)
     float most = 0;
 #pragma omp simd reduction(max : most)
     for (int64_t i = 0; i < n; i++) {
-        float m = x[i] < 0 ? -x[i] : x[i];
+        float m = fabsf(x[i]); /* of -0 too */
         most = m > most ? m : most;
     }
     return most;
