@@ -50,14 +50,14 @@ COMMONLIBS = $(call libs,jansson zlib libxxhash) -pthread -lm
 
 PROGRAMS := $(patsubst bin/%/,%,$(wildcard bin/*/))
 # Programs that run a model link the kernels; the others are the same on every device.
-MODELS   := $(filter wan-encode-text wan-denoise wan-vae-decode clipscore,$(PROGRAMS))
+MODELS   := $(filter wan-encode-text wan-denoise wan-sensitivity wan-vae-decode clipscore,$(PROGRAMS))
 
 all: $(PROGRAMS:%=$(O)/%)
 
 # ---- objects ----
 
 COMMON := $(O)/common.a
-LOAD   := $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
+LOAD   := $(O)/load.a
 
 ifeq ($(DEVICE),cuda)
 CUDA       ?= $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC))))
@@ -83,6 +83,10 @@ $(O)/common/%.o: common/%.c
 	$(COMPILE) $(call flags,jansson zlib libutf8proc libxxhash) -c -o $@ $<
 
 $(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c common/checkpoint/*.c))
+	rm -f $@ && ar rcs $@ $^
+
+# What programs that run a model share.
+$(LOAD): $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
 	rm -f $@ && ar rcs $@ $^
 
 $(O)/kernels/cpu/%.o: kernels/cpu/%.c
@@ -148,7 +152,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 UNIT := $(patsubst t/%.c,$(O)/t/%,$(wildcard t/*.c))
 # What a unit test needs of a program: OBJECTS for t/NAME.c, as $(O)/bin/PROGRAM/FILE.o
-UNIT_OBJECTS := $(O)/bin/wan-denoise/solver.o $(O)/bin/wan-denoise/noise.o \
+UNIT_OBJECTS := $(O)/bin/solver.o $(O)/bin/noise.o \
                 $(patsubst %.c,$(O)/%.o,$(wildcard bin/wan-quantize/rule*.c bin/wan-quantize/codes.c))
 
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)

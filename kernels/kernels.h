@@ -188,6 +188,18 @@ int64_t count_nonfinite(tensor x);
 /* n, one I64, is that. */
 void nonfinite_count(tensor n, tensor x);
 
+/* ---- inputs of products: as few bits would hold them, and what is known of many of them ---- */
+
+typedef enum { ROWS_INT8, ROWS_INT4, ROWS_FP8 } row_codes;
+/* y = s * round(x / s) of each row, s = max |x| / 127, 7 or 448; to whole numbers, or to e4m3fn; in
+** F32. y, x A or F32 of one type. */
+void round_rows(tensor y, tensor x, row_codes codes);
+/* Over the rows of x [N, D] (A or F32), each of which stands for so many copies: absmax F32 [D] =
+** max(absmax, |x|), sum F64 [D] += x, squares F64 [D] += x^2 */
+void add_moments(tensor absmax, tensor sum, tensor squares, tensor x, int copies);
+/* gram F64 [D, D] += copies * x^T x;  on a GPU products of 4096 rows have F32 sums */
+void add_gram(tensor gram, tensor x, int copies);
+
 /* ---- latents and pictures ---- */
 
 /* tokens A [L, C*pt*py*px] of latents F32 [C, T, Y, X]: tokens run over t, y, x; within one, over

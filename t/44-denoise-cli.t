@@ -30,7 +30,6 @@ done
 for size in 832 832x 832x480x2 x480 832,480; do
     usage "--size is WIDTHxHEIGHT, not '$size'" -m "$model" --size $size
 done
-usage "--tap is for --forward" -m "$model" --tap head
 usage "--forward excludes --trace and -s 0" -m "$model" --forward 5 --trace
 usage "--forward is from 0 to 1000" -m "$model" --forward 1001
 

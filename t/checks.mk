@@ -7,7 +7,7 @@ $(O)/t/tools/%: t/tools/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $<
 
-$(O)/t/tools/tiny-look $(O)/t/tools/die-together: $(O)/t/tools/%: t/tools/%.c $(COMMON)
+$(O)/t/tools/tiny-look $(O)/t/tools/moments $(O)/t/tools/die-together: $(O)/t/tools/%: t/tools/%.c $(COMMON)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(COMMONLIBS)
 
@@ -82,7 +82,7 @@ $(O)/sanitizer/planted: $(O)/t/sanitizer/planted.o $(APART) $(COMMON)
 	$(CC) $(CFLAGS) -o $@ $^ $(KERNELLIBS) -lm
 
 check-sanitizer: all $(MODELS:%=$(O)/sanitizer/%) \
-                 $(addprefix $(O)/sanitizer/,attention kernels pictures rows threads solvers planted)
+                 $(addprefix $(O)/sanitizer/,activations attention kernels pictures rows threads solvers planted)
 	$(if $(filter cuda,$(DEVICE)),,$(error check-sanitizer needs DEVICE=cuda))
 	BUILD=$(CURDIR)/$(O) DEVICE=cuda prove -v -e '' t/sanitizer.sh
 

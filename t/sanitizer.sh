@@ -48,6 +48,7 @@ sixteen() { # TOOL: what has products of 16 bits
     echo "$1 kernels nothing /dev/null CK_RUN_CASE=products $run/kernels"
     echo "$1 kernels-sm80 nothing /dev/null CK_RUN_CASE=products,WAN_CAPABILITY=80 $run/kernels"
     echo "$1 attention nothing /dev/null - $run/attention"
+    echo "$1 activations nothing /dev/null - $run/activations"
     echo "$1 attention-sm80 nothing /dev/null WAN_CAPABILITY=80 $run/attention"
     echo "$1 threads nothing /dev/null - $run/threads"
     echo "$1 encode nothing $TMP/ids - $run/wan-encode-text -m $model --token-ids -n 1"

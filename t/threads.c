@@ -8,7 +8,7 @@
 /* There only where the kernels are OpenMP's; elsewhere the ops are merely repeated. */
 extern void omp_set_num_threads(int n) __attribute__((weak));
 
-enum { RESULTS = 24 };
+enum { RESULTS = 32 };
 
 /* What all ops made, one tensor after the other, on the host. */
 typedef struct {
@@ -71,6 +71,22 @@ static void run_rows(results *r, tensor_type A)
     keep(r, "linear_combination", x);
 }
 
+static void run_inputs(results *r, tensor_type A)
+{
+    tensor x = placed(random_host(301, 1544, 1, A), A, 8), y = scratch(A, 301, 1544);
+    tensor absmax = scratch(F32, 1, 1544), sums = scratch(F64, 2, 1544);
+    tensor gram = scratch(F64, 520, 520);
+    round_rows(y, x, ROWS_INT8);
+    keep(r, "round_rows", y);
+    zero(absmax);
+    zero(sums);
+    zero(gram);
+    add_moments(absmax, rows(sums, 0, 1), rows(sums, 1, 1), x, 1);
+    keep(r, "add_moments", sums);
+    add_gram(gram, columns(x, 0, 520), 1);
+    keep(r, "add_gram", gram);
+}
+
 static void run_pictures(results *r, tensor_type A)
 {
     tensor x = reshape(placed(random_host(2 * 31 * 45, 64, 1, A), A, 0), 2, 31, 45, 64);
@@ -89,6 +105,7 @@ static void run_all(results *r, tensor_type A)
     random_state = 5;
     run_products(r, A);
     run_rows(r, A);
+    run_inputs(r, A);
     run_pictures(r, A);
     scratch_reset(mark);
 }

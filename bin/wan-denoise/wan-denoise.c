@@ -14,18 +14,23 @@
 #include "../../common/recipe.h"
 #include "../load.h"
 #include "../ranks.h"
-#include "dit.h"
-#include "inspect.h"
-#include "request.h"
+#include "../dit.h"
+#include "finite.h"
+#include "../inspect.h"
+#include "names.h"
+#include "../request.h"
+#include "../statistics.h"
 #include "wan-denoise.h"
 
 static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc";
-static const char *dtype = "fp16", *rng = "torch-cuda", *taps;
-static int64_t steps = 50, frames = 81, forward = -1, gpus = 1;
+static const char *dtype = "fp16", *rng = "torch-cuda", *taps, *act, *stat;
+static int64_t steps = 50, frames = 81, forward = -1, gpus = 1, bins = 1;
 static double guidance = 5, shift = 5;
 static bool trace, strict, dry;
+static option_list act_layers;
 enum { NUMERICS = 1 };
 static tensor_type weight_type; /* --dtype */
+static solver plan;             /* of each sampling: levels of noise, timesteps */
 
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model_path, 0, 0, true},
@@ -42,10 +47,38 @@ static const option options[] = {
     {0, "rng", OPTION_TEXT, &rng, 0, 0, false},
     {0, "trace", OPTION_FLAG, &trace, 0, 0, true},
     {0, "forward", OPTION_INT, &forward, 0, 1000, true},
-    {0, "tap", OPTION_TEXT, &taps, 0, 0, true},
+    {0, "tap", OPTION_TEXT, &taps, 0, 0, true}, /* records have these where they were asked for: */
+    {0, "act", OPTION_TEXT, &act, 0, 0, true},
+    {0, "layer", OPTION_LIST, &act_layers, 0, 0, true},
+    {0, "stat", OPTION_TEXT, &stat, 0, 0, true},
+    {0, "bins", OPTION_INT, &bins, 1, 1000, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
+
+/* Options that exclude each other. */
+static void check_options(void)
+{
+    if (taps && steps == 0)
+        usage_error("--tap is for what is sampled, or for --forward");
+    if (forward >= 0 && (trace || steps == 0))
+        usage_error("--forward excludes --trace and -s 0");
+    if (forward >= 0 && dry)
+        usage_error("--recipe is for what is sampled, not for --forward");
+    if (forward >= 0 && gpus > 1)
+        usage_error("--forward is for one gpu: -G %lld is too many", (long long)gpus);
+    if (stat && (trace || taps || forward >= 0 || steps == 0))
+        usage_error("--stat excludes --trace, --tap, --forward and -s 0");
+    if (stat && dry)
+        usage_error("--recipe is for each document, --stat is of all");
+    if (gpus > 1 && (stat || taps))
+        usage_error("%s is for one gpu: -G %lld is too many", stat ? "--stat" : "--tap",
+                    (long long)gpus);
+    if (!stat && bins > 1)
+        usage_error("--bins is for --stat");
+    if (steps > 0 && !model_path)
+        usage_error("-m DIR or -m FILE is needed");
+}
 
 static request read_options(void)
 {
@@ -57,16 +90,11 @@ static request read_options(void)
         request_seeds(&q, seeds);
     request_size(&q, size);
     request_frames(&q, frames, strict);
-    if (taps && forward < 0)
-        usage_error("--tap is for --forward");
-    if (forward >= 0 && (trace || steps == 0))
-        usage_error("--forward excludes --trace and -s 0");
-    if (forward >= 0 && dry)
-        usage_error("--recipe is for what is sampled, not for --forward");
-    if (forward >= 0 && gpus > 1)
-        usage_error("--forward is for one gpu: -G %lld is too many", (long long)gpus);
-    if (steps > 0 && !model_path)
-        usage_error("-m DIR or -m FILE is needed");
+    check_options();
+    solver_plan(&plan, q.solver, q.steps, q.shift);
+    layers_quantise(act, &act_layers);
+    inspect_open(taps);
+    statistics_open(stat, (int)bins, plan.steps, plan.timestep);
     return q;
 }
 
@@ -81,6 +109,8 @@ static void find_model(void)
 {
     checkpoint = dit_find(model_path);
     dit_open(&model, checkpoint, model_path, weight_type, share);
+    names_fit(&model, "--layer", layers_patterns());
+    names_fit(&model, "--stat", statistics_patterns());
     weights_digest_begin(checkpoint);
     if (!dry)
         device_find();
@@ -104,14 +134,23 @@ static tensor context_of(const document *d, const char *name)
     return context;
 }
 
+static const char *const context_names[] = {"context", "context_null"};
+
+/* Can they be read? How many rows of the first are shown. */
+static int64_t check_text(const document *d, int passes)
+{
+    for (int p = 1; p < passes; p++)
+        context_of(d, context_names[p]);
+    return dit_text_rows(&model, context_of(d, context_names[0]).dim[0]);
+}
+
 /* The contexts of all passes; what is tapped is of the first. */
 static dit_text read_text(const document *d, int passes)
 {
-    static const char *const names[] = {"context", "context_null"};
     tensor context[GUIDANCE_PASSES];
     stats_phase("text");
     for (int p = 0; p < passes; p++)
-        context[p] = context_of(d, names[p]);
+        context[p] = context_of(d, context_names[p]);
     dit_text text = dit_read_text(&model, passes, context);
     device_wait();
     return text;
@@ -129,20 +168,38 @@ static json_t *model_stamp(void)
     json_object_set_new(stamp, "heads", json_integer(model.heads));
     json_object_set_new(stamp, "text_len", json_integer(model.text_len));
     json_object_set_new(stamp, "eps", json_real(model.eps));
+    layers_stamp(stamp);
     return stamp;
+}
+
+/* What latents are, of which so many steps are done: the level of their noise, and what the model
+ * is told of it. */
+static void describe_step(document *d, json_t *stamp, int step)
+{
+    char number[32];
+    snprintf(number, sizeof number, "%d", step);
+    metadata_set(d, "step", number);
+    json_object_set_new(stamp, "step", json_integer(step));
+    if (steps == 0)
+        return;
+    snprintf(number, sizeof number, "%.9g", plan.sigma[step]);
+    metadata_set(d, "sigma", number);
+    snprintf(number, sizeof number, "%lld", step < plan.steps ? (long long)plan.timestep[step] : 0);
+    metadata_set(d, "timestep", number);
 }
 
 /* The result's metadata. step: after which the latents are as they are; 0: noise */
 static void describe(document *d, const request *q, const document *in, tensor shape, uint64_t seed,
                      int step)
 {
+    static const char *const of_step[] = {"step", "sigma", "timestep"};
     json_t *stamp = request_stamp(q, in, d, shape, seed, model_stamp());
-    if (trace) {
-        char number[16];
-        snprintf(number, sizeof number, "%d", step);
-        metadata_set(d, "step", number);
-        json_object_set_new(stamp, "step", json_integer(step));
-    }
+    for (int i = 0; i < 3; i++) /* of latents that were read */
+        metadata_remove(d, of_step[i]);
+    if (trace || taps)
+        describe_step(d, stamp, step);
+    if (taps)
+        json_object_set_new(stamp, "tap", json_string(taps));
     provenance_add(d, options, NUMERICS, stamp);
 }
 
@@ -163,90 +220,114 @@ static void end_result(writer *out, tensor latents)
     stats_add("documents", 1);
 }
 
-/* How many values of a step's velocities and latents are not finite. The host hears of it when the
- * next step is under way, so the device waits for nobody. */
-typedef struct {
-    int step; /* that is being counted, or -1 */
-    int passes;
-    tensor count; /* I64: of each pass's velocity, then of the latents */
-    int64_t bad[GUIDANCE_PASSES + 1];
-} finite_check;
-
-static void check_begin(finite_check *c, int step, int passes, const tensor v[], tensor x)
+/* With --tap: a document of the i-th evaluation is begun, with the latents that it is of. The
+ * text's intermediates are in the first of a sampling. */
+static void begin_taps(writer *out, const request *q, const document *in, tensor x, uint64_t seed,
+                       int i)
 {
-    for (int i = 0; i <= passes; i++)
-        nonfinite_count(slice(c->count, i, 1), i < passes ? v[i] : x);
-    download_start(tensor_of(c->bad, I64, passes + 1), slice(c->count, 0, passes + 1));
-    c->step = step;
-    c->passes = passes;
+    document d = {0};
+    int64_t L = tensor_count(x) / model.patch_embedding.weight.w.dim[1];
+    describe(&d, q, in, x, seed, i);
+    inspect_always(&d, "latents", x);
+    if (i == 0)
+        names_of_text(&model, check_text(in, request_passes(q)), inspect_expect, &d);
+    names_of_step(&model, L, inspect_expect, &d);
+    inspect_expect(&d, "cond", false, x);
+    if (request_passes(q) > 1)
+        inspect_expect(&d, "uncond", false, x);
+    if (i == 0)
+        inspect_check();
+    inspect_begin(out, &d);
+    inspect_see("latents", x);
+    document_free(&d);
 }
 
-static void check_end(finite_check *c)
+static void end_taps(const tensor v[], int passes)
 {
-    static const char *const names[] = {"the velocity", "the velocity without the prompt"};
-    if (c->step < 0)
-        return;
-    download_finish();
-    for (int i = 0; i <= c->passes; i++)
-        if (c->bad[i])
-            die("step %d of %lld: %lld values of %s are not finite%s", c->step + 1,
-                (long long)steps, (long long)c->bad[i], i < c->passes ? names[i] : "latents",
-                strcmp(dtype, "fp16") == 0 ? ": try --dtype bf16" : "");
-    stats_add("steps", 1);
-    progress("step", c->step + 1, steps);
-    c->step = -1;
+    for (int p = 0; p < passes; p++)
+        inspect_see(p ? "uncond" : "cond", v[p]);
+    inspect_end();
+    stats_add("documents", 1);
 }
 
-/* noise: host memory, which becomes the result */
-static void sample(writer *out, const request *q, const document *in, const dit_text *text,
-                   tensor rope, tensor noise, uint64_t seed)
+/* noise: host memory, which becomes the result. The text is read here if it is to be seen. */
+static void sample(writer *out, const request *q, const document *in, dit_text *text, tensor rope,
+                   tensor noise, uint64_t seed)
 {
     int passes = request_passes(q);
     const double weight[] = {q->guidance, 1 - q->guidance}; /* v = u + g (c - u) */
     size_t mark = scratch_mark();
     tensor x = scratch_tensor(F32, noise.rank, noise.dim), v[GUIDANCE_PASSES];
-    finite_check check = {.step = -1, .count = scratch(I64, GUIDANCE_PASSES + 1)};
+    finite_check check = finite_open((int)steps, strcmp(dtype, "fp16") == 0);
     solver s;
 
-    stats_phase("steps");
     for (int p = 0; p < passes; p++)
         v[p] = scratch_tensor(F32, noise.rank, noise.dim);
     upload_into(x, noise);
+    if (taps) {
+        begin_taps(out, q, in, x, seed, 0);
+        *text = read_text(in, passes);
+    }
+    stats_phase("steps");
     solver_open(&s, q->solver, q->steps, q->shift, x);
     for (int i = 0; i < s.steps; i++) {
-        if (trace || i == 0)
+        bool result = !stat && (i == s.steps - 1 || (trace && !taps));
+        if (taps && i > 0)
+            begin_taps(out, q, in, x, seed, i);
+        else if (!taps && !stat && (trace || i == 0))
             begin_result(out, q, in, x, seed, i + 1);
         dit_forward(&model, passes, v, x, s.timestep[i], text, rope);
+        if (taps)
+            end_taps(v, passes);
         solver_step(&s, passes, v, weight);
-        check_end(&check); /* of the step before */
-        check_begin(&check, i, passes, v, x);
+        finite_end(&check); /* of the step before */
+        finite_begin(&check, i, passes, v, x);
         stats_set("steady_device_bytes", (double)scratch_mark());
-        if (trace || i == s.steps - 1) {
-            check_end(&check);
-            download(noise, x);
-            end_result(out, noise);
-        }
+        if (!result)
+            continue;
+        finite_end(&check);
+        if (taps)
+            begin_result(out, q, in, x, seed, i + 1);
+        download(noise, x);
+        end_result(out, noise);
     }
+    finite_end(&check);
     solver_close(&s);
+    if (taps)
+        free(text->kv);
     scratch_reset(mark);
 }
 
 /* ---- a document ---- */
 
+/* With --stat: what was read is part of what is told of it. */
+static void count_source(const request *q, const document *in, tensor shape, uint64_t seed)
+{
+    document d = {0};
+    json_t *stamp = request_stamp(q, in, &d, shape, seed, json_object());
+    statistics_source(in, seed, stamp);
+    json_decref(stamp);
+    document_free(&d);
+}
+
 static void denoise(writer *out, const request *q, const document *in)
 {
     size_t mark = scratch_mark();
-    int passes = request_passes(q);
     tensor shape = request_shape(q, in);
-    dit_text text = read_text(in, passes);
+    dit_text text = {0};
+    if (!taps)
+        text = read_text(in, request_passes(q));
     tensor rope = dit_rope(&model, shape);
     for (int i = 0; i < q->seeds; i++) {
         tensor noise = shape;
         noise.data = request_noise(q, in, shape, q->seed[i]);
         sample(out, q, in, &text, rope, noise, q->seed[i]);
         free(noise.data);
+        if (stat)
+            count_source(q, in, shape, q->seed[i]);
     }
-    free(text.kv);
+    if (!taps)
+        free(text.kv);
     scratch_reset(mark);
 }
 
@@ -267,7 +348,7 @@ static void write_noise(writer *out, const request *q, const document *in)
 static void write_recipes(writer *out, const request *q, const document *in)
 {
     tensor shape = request_shape(q, in);
-    int first = trace && q->steps ? 1 : q->steps;
+    int first = taps ? 0 : trace && q->steps ? 1 : q->steps;
     for (int i = 0; i < q->seeds; i++)
         for (int step = first; step <= q->steps; step++) {
             document d = {0};
@@ -284,25 +365,12 @@ static tensor latents_of(const document *d)
     return document_latents(d, document_find(d, "latents") ? "latents" : "noise");
 }
 
-/* --forward: one evaluation, both passes, and what the taps see of the first */
-static void evaluate(writer *out, const document *in)
+/* The document of --forward: its header, and what it will hold. */
+static void begin_evaluation(writer *out, const document *in, tensor x)
 {
-    size_t mark = scratch_mark();
-    tensor latents = latents_of(in);
-    model.see = inspect_open(taps);
-    dit_text text = read_text(in, GUIDANCE_PASSES);
-    tensor rope = dit_rope(&model, latents), x = scratch_tensor(F32, latents.rank, latents.dim);
-    tensor v[GUIDANCE_PASSES];
-    for (int p = 0; p < GUIDANCE_PASSES; p++)
-        v[p] = scratch_tensor(F32, latents.rank, latents.dim);
-    upload_into(x, latents);
-    stats_phase("steps");
-    dit_forward(&model, GUIDANCE_PASSES, v, x, forward, &text, rope);
-    inspect_keep("cond", v[0]);
-    inspect_keep("uncond", v[1]);
-
     document d = {0};
     char timestep[32];
+    int64_t L = tensor_count(x) / model.patch_embedding.weight.w.dim[1];
     snprintf(timestep, sizeof timestep, "%lld", (long long)forward);
     metadata_copy(&d, in);
     metadata_set(&d, "timestep", timestep);
@@ -311,11 +379,47 @@ static void evaluate(writer *out, const document *in)
     json_object_set_new(stamp, "tap", taps ? json_string(taps) : json_null());
     recipe_input(stamp, in);
     provenance_add(&d, options, NUMERICS, stamp);
-    inspect_write(out, &d, taps);
+    names_of_text(&model, check_text(in, GUIDANCE_PASSES), inspect_expect, &d);
+    names_of_step(&model, L, inspect_expect, &d);
+    inspect_always(&d, "cond", x);
+    inspect_always(&d, "uncond", x);
+    inspect_check();
+    inspect_begin(out, &d);
     document_free(&d);
-    stats_add("documents", 1);
+}
+
+/* --forward: one evaluation, both passes, and what the taps see of the first */
+static void evaluate(writer *out, const document *in)
+{
+    size_t mark = scratch_mark();
+    tensor latents = latents_of(in), v[GUIDANCE_PASSES];
+    begin_evaluation(out, in, latents);
+    dit_text text = read_text(in, GUIDANCE_PASSES);
+    tensor rope = dit_rope(&model, latents), x = scratch_tensor(F32, latents.rank, latents.dim);
+    for (int p = 0; p < GUIDANCE_PASSES; p++)
+        v[p] = scratch_tensor(F32, latents.rank, latents.dim);
+    upload_into(x, latents);
+    stats_phase("steps");
+    dit_forward(&model, GUIDANCE_PASSES, v, x, forward, &text, rope);
+    end_taps(v, GUIDANCE_PASSES);
     free(text.kv);
     scratch_reset(mark);
+}
+
+/* --stat: a document for each bin that had steps. */
+static void write_statistics(writer *out)
+{
+    for (int bin = 0; bin < bins; bin++) {
+        if (!statistics_seen(bin))
+            continue;
+        document d = {0};
+        json_t *stamp = model_stamp();
+        statistics_describe(&d, bin, weights_digest(checkpoint), stamp);
+        provenance_add(&d, options, NUMERICS, stamp);
+        statistics_write(out, &d, bin);
+        document_free(&d);
+        stats_add("documents", 1);
+    }
 }
 
 /* Dies for a stream that is of another kind, before a model is loaded for it. */
@@ -368,11 +472,14 @@ int main(int argc, char **argv)
     }
     if (in.documents == 0)
         die("standard input has no document");
+    if (stat)
+        write_statistics(&out);
     if (checkpoint) {
         stats_set("peak_device_bytes", ranks_greatest((double)device_peak_bytes()));
         weights_close(checkpoint);
     }
     free(q.seed);
+    solver_close(&plan);
     writer_close(&out);
     return program_end();
 }

@@ -139,8 +139,7 @@ static void run_formats(void)
         ((float *)scale.data)[i] = fabsf(((float *)scale.data)[i]) + 1e-5f;
     for (int i = 0; i < CODE_TYPES; i++) {
         tensor codes = random_codes(CODES[i], OUT, D, 1e-3f);
-        linear_weight l =
-            uploaded(1, &codes, scaled_beside(CODES[i]) ? &scale : NULL, &b, kept);
+        linear_weight l = uploaded(1, &codes, scaled_beside(CODES[i]) ? &scale : NULL, &b, kept);
         char name[32];
         snprintf(name, sizeof name, "linear.%s", type_name(CODES[i]));
         linear(y, x, &l);
@@ -245,6 +244,28 @@ static void run_elements(void)
     keep("nonfinite_count", upload(count, F32));
 }
 
+/* ---- inputs of products ---- */
+
+static void run_inputs(void)
+{
+    static const char *const names[] = {"round_rows", "round_rows.int4", "round_rows.fp8"};
+    static const row_codes codes[] = {ROWS_INT8, ROWS_INT4, ROWS_FP8};
+    tensor x = operand(L, D, 3), y = room(A, L, D), narrow = columns(x, 8, 264);
+    for (int i = 0; i < 3; i++) {
+        round_rows(y, x, codes[i]);
+        keep(names[i], y);
+    }
+    tensor absmax = scratch(F32, 1, D), sums = scratch(F64, 2, D), gram = scratch(F64, 264, 264);
+    zero(absmax);
+    zero(sums);
+    zero(gram);
+    add_moments(absmax, rows(sums, 0, 1), rows(sums, 1, 1), x, 2);
+    keep("add_moments", absmax);
+    keep("add_moments.sums", sums);
+    add_gram(gram, narrow, 2);
+    keep("add_gram", gram);
+}
+
 /* ---- latents and pictures ---- */
 
 static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t in, int64_t out,
@@ -312,6 +333,7 @@ int main(int argc, char **argv)
     run_attention();
     run_norms();
     run_elements();
+    run_inputs();
     run_pictures();
     writer_open(&out, stdout, "standard output");
     writer_header(&out, &results);

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../../common/checkpoint/config.h"
-#include "../../common/checkpoint/stored.h"
-#include "../../common/die.h"
-#include "../../common/program.h"
-#include "../load.h"
+#include "../common/checkpoint/config.h"
+#include "../common/checkpoint/stored.h"
+#include "../common/die.h"
+#include "../common/program.h"
+#include "load.h"
 #include "dit.h"
 
 enum { TEXT_LEN = 512, HEAD_WIDTH = 128 }; /* of all published models: without a config.json */
@@ -103,22 +103,46 @@ static const char *in_block(int i, const char *name)
     return full;
 }
 
-/* Every linear of this model has a bias: where one is missing the file is damaged. */
-static linear_weight load_biased(weights *w, const char *prefix, int n, const char *const suffix[],
-                                 int64_t out, int64_t in, tensor_type dtype)
+/* What a linear's inputs are made of: a step's latents, or once a document its text. */
+typedef enum { OF_STEP, OF_TEXT } input_kind;
+
+/* n weights that are not alike in what their inputs become: each a part of its own. */
+static linear_weight load_apart(weights *w, const char *prefix, int n, const char *const suffix[],
+                                int64_t out, int64_t in, tensor_type dtype)
 {
-    char name[128];
+    linear_weight first, *last = &first;
     for (int i = 0; i < n; i++) {
-        snprintf(name, sizeof name, "%s%s.bias", prefix, suffix[i]);
-        weights_tensor(w, name, out);
+        linear_weight one = load_joined(w, prefix, 1, suffix + i, out, in, dtype);
+        if (i) {
+            linear_weight *below = weights_keep(w, new_bytes(sizeof *below));
+            last->below = below;
+            last = below;
+        }
+        *last = one;
     }
-    return load_joined(w, prefix, n, suffix, out, in, dtype);
+    return first;
 }
 
-static linear_weight load_one(weights *w, const char *name, int64_t out, int64_t in,
-                              tensor_type dtype)
+/* Every linear of this model has a bias: where one is missing the file is damaged. */
+static dit_layer load_layer(weights *w, const char *prefix, int n, const char *const suffix[],
+                            int64_t out, int64_t in, tensor_type dtype, input_kind kind)
 {
-    return load_biased(w, name, 1, (const char *const[]){""}, out, in, dtype);
+    char name[128];
+    dit_layer l = layer_named(n, prefix, suffix);
+    for (int i = 0; i < n; i++) {
+        weights_keep(w, l.name[i]);
+        snprintf(name, sizeof name, "%s.bias", l.name[i]);
+        weights_tensor(w, name, out);
+    }
+    l.weight = layer_divided(&l) ? load_apart(w, prefix, n, suffix, out, in, dtype)
+                                 : load_joined(w, prefix, n, suffix, out, in, dtype);
+    l.statistics = statistics_of(n, l.name, l.weight.w.dim[1], kind == OF_TEXT);
+    return l;
+}
+
+static dit_layer load_one(weights *w, const char *name, int64_t out, int64_t in, tensor_type dtype)
+{
+    return load_layer(w, name, 1, (const char *const[]){""}, out, in, dtype, OF_STEP);
 }
 
 /* The gains of q and k, one behind the other. */
@@ -138,13 +162,13 @@ static void load_block(dit *m, int i, weights *w, tensor_type dtype)
     dit_block *b = &m->block[i];
     int64_t D = m->dim;
     b->modulation = reshape(load_vector(w, in_block(i, "modulation"), 6 * D), 6, D);
-    b->qkv = load_biased(w, in_block(i, "self_attn."), 3, q_k_v, D, D, dtype);
+    b->qkv = load_layer(w, in_block(i, "self_attn."), 3, q_k_v, D, D, dtype, OF_STEP);
     b->norm_qk = load_norms(w, i, D);
     b->o = load_one(w, in_block(i, "self_attn.o"), D, D, dtype);
     b->norm3_gamma = load_vector(w, in_block(i, "norm3.weight"), D);
     b->norm3_beta = load_vector(w, in_block(i, "norm3.bias"), D);
     b->text_q = load_one(w, in_block(i, "cross_attn.q"), D, D, dtype);
-    b->text_kv = load_biased(w, in_block(i, "cross_attn."), 2, k_v, D, D, dtype);
+    b->text_kv = load_layer(w, in_block(i, "cross_attn."), 2, k_v, D, D, dtype, OF_TEXT);
     b->text_norm_q = load_vector(w, in_block(i, "cross_attn.norm_q.weight"), D);
     b->text_norm_k = load_vector(w, in_block(i, "cross_attn.norm_k.weight"), D);
     b->text_o = load_one(w, in_block(i, "cross_attn.o"), D, D, dtype);
@@ -204,7 +228,7 @@ const char *dit_format(const weights *w, tensor_type dtype)
 }
 
 /* A weight of a product in F32: 16 bits a value stay 16, and are widened when they are used. */
-static linear_weight load_kept(weights *w, const char *name, int64_t out, int64_t in)
+static dit_layer load_kept(weights *w, const char *name, int64_t out, int64_t in)
 {
     tensor_type type = weights_stored(w, name).w.type;
     return load_one(w, name, out, in, type == F16 || type == BF16 ? type : F32);
@@ -218,8 +242,9 @@ void dit_load(dit *m, weights *w)
     int64_t volume = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
     /* a convolution whose stride is its kernel: a product with patches [D, C x pt x py x px] */
     m->patch_embedding = load_one(w, "patch_embedding", D, LATENT_CHANNELS * volume, dtype);
-    m->text_0 = load_one(w, "text_embedding.0", D, m->text_dim, dtype);
-    m->text_2 = load_one(w, "text_embedding.2", D, D, dtype);
+    const char *const first[] = {"0"}, *const second[] = {"2"};
+    m->text_0 = load_layer(w, "text_embedding.", 1, first, D, m->text_dim, dtype, OF_TEXT);
+    m->text_2 = load_layer(w, "text_embedding.", 1, second, D, D, dtype, OF_TEXT);
     m->time_0 = load_kept(w, "time_embedding.0", D, m->freq);
     m->time_2 = load_kept(w, "time_embedding.2", D, D);
     m->time_projection = load_kept(w, "time_projection.1", 6 * D, D);

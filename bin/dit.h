@@ -3,26 +3,28 @@
 **
 ** The model (Wan2.1 text-to-video, any size): patches of 1 x 2 x 2 latents are tokens; each block
 ** adds self-attention over all tokens, cross-attention to the text and an ffn, modulated by the
-** time; a head makes patches of velocity again. Sizes come from the weights.
+** time; a head makes patches of velocity again. Sizes come from the weights. Intermediates are
+** shown by their official names as they are made (inspect.h); of stacked passes, the first.
 */
 #ifndef DIT_H
 #define DIT_H
 
-#include "../../common/checkpoint/weights.h"
-#include "../../kernels/kernels.h"
+#include "../common/checkpoint/weights.h"
+#include "../kernels/kernels.h"
+#include "layer.h"
 #include "share.h"
 
 enum { LATENT_CHANNELS = 16, GUIDANCE_PASSES = 2 };
 
 typedef struct {
     tensor modulation;               /* F32 [6, D]: shift, scale, gate of attention, then of ffn */
-    linear_weight qkv, o;            /* self-attention: q, k, v as one product [3D, D]; [D, D] */
+    dit_layer qkv, o;                /* self-attention: q, k, v as one product [3D, D]; [D, D] */
     tensor norm_qk;                  /* F32 [2, D]: each over the whole width */
     tensor norm3_gamma, norm3_beta;  /* F32 [D] */
-    linear_weight text_q, text_kv;   /* cross-attention: [D, D]; k, v as one product [2D, D] */
-    linear_weight text_o;            /* [D, D] */
+    dit_layer text_q, text_kv;       /* cross-attention: [D, D]; k, v as one product [2D, D] */
+    dit_layer text_o;                /* [D, D] */
     tensor text_norm_q, text_norm_k; /* F32 [D] */
-    linear_weight up, down;          /* ffn: [ffn, D], [D, ffn] */
+    dit_layer up, down;              /* ffn: [ffn, D], [D, ffn] */
 } dit_block;
 
 typedef struct {
@@ -31,11 +33,9 @@ typedef struct {
     float eps;
     tensor_type type, A; /* of weights that are floats; of activations */
     dit_share share;     /* what of a forward pass is made by this rank */
-    linear_weight patch_embedding, text_0, text_2, time_0, time_2, time_projection, head;
+    dit_layer patch_embedding, text_0, text_2, time_0, time_2, time_projection, head;
     tensor head_modulation; /* F32 [2, D] */
     dit_block *block;
-    /* If set, sees intermediates by their official names; of stacked passes, the first. */
-    void (*see)(const char *name, tensor x);
 } dit;
 
 /* What cross-attention needs of the texts of the passes made here, stacked: keys, normed, beside
@@ -54,6 +54,9 @@ void dit_load(dit *m, weights *w);
 /* What kind of weights they are, for people: "fp16", "w8a16". Static memory. */
 const char *dit_format(const weights *w, tensor_type dtype);
 
+/* How many rows of a text of n tokens differ: those and, unless it is as long as the model takes,
+ * one of padding. */
+int64_t dit_text_rows(const dit *m, int64_t n);
 /* context: host F32 [n, text_dim], n <= text_len, of all `passes`, whoever makes them: all get as
  * many keys as the longest needs. The keys and values stay on the stack. */
 dit_text dit_read_text(const dit *m, int passes, const tensor context[]);

@@ -8,7 +8,7 @@
 #ifndef SOLVER_H
 #define SOLVER_H
 
-#include "../../kernels/kernels.h"
+#include "../kernels/kernels.h"
 
 typedef enum { SOLVER_UNIPC, SOLVER_DPMPP, SOLVER_EULER } solver_kind;
 
@@ -26,6 +26,8 @@ typedef struct {
 /* "unipc", "dpm++" or "euler"; usage error for others. */
 solver_kind solver_named(const char *name);
 
+/* The noise levels and timesteps alone: it makes no steps, but is to be closed. */
+void solver_plan(solver *s, solver_kind kind, int steps, double shift);
 /* x: F32 on the device, the noise; each step changes it in place. */
 void solver_open(solver *s, solver_kind kind, int steps, double shift, tensor x);
 /* One step with the velocity sum of c[i] v[i], n <= 2: guidance is such a sum. */

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
 
 static const double TRAIN_STEPS = 1000;
 
@@ -47,12 +47,18 @@ static void schedule(solver *s, double shift)
     s->sigma[s->steps] = 0;
 }
 
-void solver_open(solver *s, solver_kind kind, int steps, double shift, tensor x)
+void solver_plan(solver *s, solver_kind kind, int steps, double shift)
 {
-    *s = (solver){.kind = kind, .steps = steps, .x = x};
+    *s = (solver){.kind = kind, .steps = steps};
     s->sigma = new_bytes(sizeof *s->sigma * (unsigned long)(steps + 1));
     s->timestep = new_bytes(sizeof *s->timestep * (unsigned long)(steps + 1));
     schedule(s, shift);
+}
+
+void solver_open(solver *s, solver_kind kind, int steps, double shift, tensor x)
+{
+    solver_plan(s, kind, steps, shift);
+    s->x = x;
     int kept = kind == SOLVER_UNIPC ? 3 : kind == SOLVER_DPMPP ? 2 : 0;
     for (int i = 0; i < kept; i++)
         s->m[i] = scratch_tensor(F32, x.rank, x.dim);

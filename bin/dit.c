@@ -15,11 +15,11 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
+#include "inspect.h"
 
 /* Rows of the ffn's middle made at a time: 16384 x 8960 F16 are 294 MB, less than q, k and v of 81
  * frames, which are gone by then; few enough parts that 8 bit weights are seldom expanded twice. */
@@ -27,18 +27,12 @@ enum { FFN_ROWS = 16384 };
 
 static const double ROPE_THETA = 10000;
 
-/* Shows the first n rows of x to who looks. */
-__attribute__((format(printf, 4, 5))) static void see(const dit *m, tensor x, int64_t n,
-                                                      const char *format, ...)
+/* "blocks.3.ffn" */
+static const char *in_block(int i, const char *name)
 {
-    char name[64];
-    va_list arguments;
-    if (!m->see)
-        return;
-    va_start(arguments, format);
-    vsnprintf(name, sizeof name, format, arguments);
-    va_end(arguments);
-    m->see(name, slice(x, 0, n));
+    static char full[64];
+    snprintf(full, sizeof full, "blocks.%d%s%s", i, *name ? "." : "", name);
+    return full;
 }
 
 /* The i-th row of a matrix as a vector [D]. */
@@ -46,16 +40,19 @@ static tensor vector(tensor x, int64_t i) { return reshape(slice(x, i, 1), tenso
 
 /* ---- once a prompt, once a size ---- */
 
+int64_t dit_text_rows(const dit *m, int64_t n) { return n < m->text_len ? n + 1 : n; }
+
 /* c = W2 gelu(W0 [context; 0]);  for every block  k = norm_k(Wk c), v = Wv c */
 dit_text dit_read_text(const dit *m, int passes, const tensor context[])
 {
-    int64_t D = m->dim, longest = 0, seen = context[0].dim[0] + 1;
+    int64_t D = m->dim, longest = 0, differ[GUIDANCE_PASSES];
     int here = passes / m->share.halves, first = m->share.half * here;
     for (int p = 0; p < passes; p++) {
         assert(context[p].dim[0] <= m->text_len && context[p].dim[1] == m->text_dim);
         longest = context[p].dim[0] > longest ? context[p].dim[0] : longest;
+        differ[p] = dit_text_rows(m, context[p].dim[0]);
     }
-    int64_t keys = longest < m->text_len ? longest + 1 : longest, n = here * keys;
+    int64_t keys = dit_text_rows(m, longest), n = here * keys;
     dit_text text = {.alike = (float)(m->text_len - keys + 1)};
     text.kv = new_bytes(sizeof *text.kv * (unsigned long)m->layers);
     for (int i = 0; i < m->layers; i++)
@@ -67,12 +64,13 @@ dit_text dit_read_text(const dit *m, int passes, const tensor context[])
     for (int p = 0; p < here; p++)
         if (context[first + p].dim[0] > 0)
             upload_into(rows(padded, p * keys, context[first + p].dim[0]), context[first + p]);
-    linear_gelu(h, padded, &m->text_0);
-    linear(c, h, &m->text_2);
-    see(m, c, seen < keys ? seen : keys, "text_embedding");
+    statistics_text(here, keys, differ + first);
+    layer_gelu(h, padded, &m->text_0);
+    layer(c, h, &m->text_2);
+    inspect_see("text_embedding", c);
     for (int i = 0; i < m->layers; i++) {
         tensor k = columns(text.kv[i], 0, D);
-        linear(text.kv[i], c, &m->block[i].text_kv);
+        layer(text.kv[i], c, &m->block[i].text_kv);
         rms_norm(k, k, m->block[i].text_norm_k, m->eps);
     }
     scratch_reset(mark);
@@ -108,19 +106,6 @@ tensor dit_rope(const dit *m, tensor latents)
 
 /* ---- once a step ---- */
 
-/* y = x w^T + b in F32, though w is stored in 16 bits */
-static void linear_f32(tensor y, tensor x, const linear_weight *l)
-{
-    size_t mark = scratch_mark();
-    linear_weight wide = *l;
-    if (l->w.type == F16 || l->w.type == BF16) {
-        wide.w = scratch(F32, l->w.dim[0], l->w.dim[1]);
-        copy(wide.w, l->w);
-    }
-    linear(y, x, &wide);
-    scratch_reset(mark);
-}
-
 /* s = [cos(t f), sin(t f)], f_i = 10000^(-i / half);  e = W2 silu(W0 s)  [1, D] */
 static tensor time_embedding(const dit *m, int64_t t)
 {
@@ -134,11 +119,11 @@ static tensor time_embedding(const dit *m, int64_t t)
     tensor sinusoid = scratch(F32, 1, m->freq), e = scratch(F32, 1, m->dim);
     tensor h = scratch(F32, 1, m->dim);
     upload_into(sinusoid, tensor_of(s, F32, 1, m->freq));
-    linear_f32(h, sinusoid, &m->time_0);
+    layer_f32(h, sinusoid, &m->time_0);
     silu(h, h);
-    linear_f32(e, h, &m->time_2);
+    layer_f32(e, h, &m->time_2);
     free(s);
-    see(m, reshape(e, m->dim), m->dim, "time_embedding");
+    inspect_see("time_embedding", e);
     return e;
 }
 
@@ -147,21 +132,12 @@ static tensor time_projection(const dit *m, tensor e)
 {
     tensor h = scratch(F32, 1, m->dim), e6 = scratch(F32, 1, 6 * m->dim);
     silu(h, e);
-    linear_f32(e6, h, &m->time_projection);
-    see(m, reshape(e6, 6 * m->dim), 6 * m->dim, "time_projection");
+    layer_f32(e6, h, &m->time_projection);
+    inspect_see("time_projection", e6);
     return reshape(e6, 6, m->dim);
 }
 
 /* ---- the blocks ---- */
-
-/* x += gate * (W h + b), gate absent: 1. To be looked at, the product is made once more, in y: what
- * x gets is the same whether anybody looks or not. */
-static void add_product(tensor x, tensor gate, tensor h, const linear_weight *l, tensor y)
-{
-    if (y.data)
-        linear(y, h, l);
-    linear_add(x, h, l, gate);
-}
 
 /* h = attention(rope(norm_q(Wq h)), rope(norm_k(Wk h)), Wv h) */
 static void self_attention(const dit *m, const dit_block *b, int passes, tensor h, tensor rope)
@@ -172,7 +148,7 @@ static void self_attention(const dit *m, const dit_block *b, int passes, tensor 
     rope = slice(rope, share_begin(s, all, s->part), share_tokens(s, all));
     tensor qkv = scratch(m->A, tensor_rows(h), 3 * D);
     tensor q = columns(qkv, 0, D), k = columns(qkv, D, D), v = columns(qkv, 2 * D, D);
-    linear(qkv, h, &b->qkv);
+    layer(qkv, h, &b->qkv);
     v = share_heads(s, passes, all, v); /* travels while q and k are normed */
     tensor qk = columns(qkv, 0, 2 * D);
     rms_norm_rope(qk, qk, b->norm_qk, m->eps, rope);
@@ -206,7 +182,7 @@ static void cross_attention(const dit *m, int i, int passes, int distinct, tenso
     int64_t D = m->dim, n = tensor_rows(h) / passes * distinct;
     size_t mark = scratch_mark();
     tensor q = scratch(m->A, tensor_rows(h), D), some = rows(q, 0, n);
-    linear(some, rows(h, 0, n), &b->text_q);
+    layer(some, rows(h, 0, n), &b->text_q);
     rms_norm(some, some, b->text_norm_q, m->eps);
     if (distinct < passes)
         repeat(q, passes);
@@ -218,7 +194,7 @@ static void cross_attention(const dit *m, int i, int passes, int distinct, tenso
     scratch_reset(mark);
 }
 
-/* x += gate * (Wdown gelu(Wup h)), some rows at a time */
+/* x += gate * (Wdown gelu(Wup h)), some rows at a time; y: that without gate as well, or absent */
 static void ffn(const dit *m, const dit_block *b, tensor x, tensor gate, tensor h, tensor y)
 {
     int64_t N = tensor_rows(h), parts = (N + FFN_ROWS - 1) / FFN_ROWS;
@@ -228,10 +204,23 @@ static void ffn(const dit *m, const dit_block *b, tensor x, tensor gate, tensor 
     for (int64_t i = 0; i < N; i += most) {
         int64_t n = N - i < most ? N - i : most;
         tensor part = rows(middle, 0, n);
-        linear_gelu(part, rows(h, i, n), &b->up);
-        add_product(rows(x, i, n), gate, part, &b->down, y.data ? rows(y, i, n) : y);
+        layer_gelu(part, rows(h, i, n), &b->up);
+        layer_add(rows(x, i, n), part, &b->down, gate, y.data ? rows(y, i, n) : y);
     }
     scratch_reset(mark);
+}
+
+/* Room for a product of block i that is looked at, else absent. */
+static tensor looked_at(const dit *m, int i, const char *name, int64_t n)
+{
+    tensor absent = {0};
+    return inspect_wants(in_block(i, name)) ? scratch(m->A, n, m->dim) : absent;
+}
+
+static void show(int i, const char *name, tensor y)
+{
+    if (y.data)
+        inspect_see(in_block(i, name), y);
 }
 
 /* e = modulation + e6, six vectors: shift, scale, gate (e0 e1 e2), again for the ffn (e3 e4 e5)
@@ -245,29 +234,33 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
     const dit_block *b = &m->block[i];
     int64_t N = tensor_rows(x), L = N / passes;
     size_t mark = scratch_mark();
-    tensor e = scratch(F32, 6, m->dim), h = scratch(m->A, N, m->dim), absent = {0};
-    tensor y = m->see ? scratch(m->A, N, m->dim) : absent; /* products, to be looked at */
+    tensor e = scratch(F32, 6, m->dim), h = scratch(m->A, N, m->dim), absent = {0}, y;
     linear_combination(e, 2, (tensor[]){b->modulation, e6}, (double[]){1, 1});
 
     int distinct = i > 0 ? passes : 1;
     tensor x1 = rows(x, 0, distinct * L), h1 = rows(h, 0, distinct * L);
+    statistics_rows(passes / distinct);
     modulated_norm(h1, x1, vector(e, 1), vector(e, 0), m->eps);
     self_attention(m, b, distinct, h1, rope);
-    add_product(x1, vector(e, 2), h1, &b->o, y.data ? rows(y, 0, distinct * L) : y);
-    see(m, y, L, "blocks.%d.self_attn", i);
+    y = looked_at(m, i, "self_attn", distinct * L);
+    layer_add(x1, h1, &b->o, vector(e, 2), y);
+    show(i, "self_attn", y);
 
     layer_norm(h1, x1, b->norm3_gamma, b->norm3_beta, m->eps);
     if (distinct < passes)
         repeat(x, passes);
     cross_attention(m, i, passes, distinct, h, text);
-    add_product(x, absent, h, &b->text_o, y);
-    see(m, y, L, "blocks.%d.cross_attn", i);
+    statistics_rows(1);
+    y = looked_at(m, i, "cross_attn", N);
+    layer_add(x, h, &b->text_o, absent, y);
+    show(i, "cross_attn", y);
 
     modulated_norm(h, x, vector(e, 4), vector(e, 3), m->eps);
+    y = looked_at(m, i, "ffn", N);
     ffn(m, b, x, vector(e, 5), h, y);
-    see(m, y, L, "blocks.%d.ffn", i);
+    show(i, "ffn", y);
 
-    see(m, x, L, "blocks.%d", i);
+    inspect_see(in_block(i, ""), x);
     scratch_reset(mark);
 }
 
@@ -276,14 +269,14 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
 /* x = Wp patches + b, of the first pass */
 static void embed(const dit *m, int passes, tensor x, tensor latents)
 {
-    int64_t L = tensor_rows(x) / passes, width = m->patch_embedding.w.dim[1];
+    int64_t L = tensor_rows(x) / passes, width = m->patch_embedding.weight.w.dim[1];
     int64_t all = tensor_count(latents) / width;
     size_t mark = scratch_mark();
     tensor patches = scratch(m->A, all, width);
     patchify(patches, latents, m->patch);
-    linear(rows(x, 0, L), rows(patches, share_begin(&m->share, all, m->share.part), L),
-           &m->patch_embedding);
-    see(m, x, L, "patch_embedding");
+    layer(rows(x, 0, L), rows(patches, share_begin(&m->share, all, m->share.part), L),
+          &m->patch_embedding);
+    inspect_see("patch_embedding", x);
     scratch_reset(mark);
 }
 
@@ -291,17 +284,17 @@ static void embed(const dit *m, int passes, tensor x, tensor latents)
  * as in the reference; all: tokens of a pass, of all ranks */
 static void head(const dit *m, int passes, const tensor v[], tensor x, tensor e, int64_t all)
 {
-    int64_t D = m->dim, N = tensor_rows(x), L = N / passes;
+    int64_t D = m->dim, N = tensor_rows(x);
     size_t mark = scratch_mark();
     tensor f = scratch(F32, 2, D), h = scratch(F32, N, D);
-    tensor patches = scratch(F32, N, m->head.w.dim[0]);
+    tensor patches = scratch(F32, N, m->head.weight.w.dim[0]);
     for (int i = 0; i < 2; i++)
         linear_combination(vector(f, i), 2,
                            (tensor[]){vector(m->head_modulation, i), reshape(e, D)},
                            (double[]){1, 1});
     modulated_norm(h, x, vector(f, 1), vector(f, 0), m->eps);
-    linear(patches, h, &m->head);
-    see(m, patches, L, "head");
+    layer(patches, h, &m->head);
+    inspect_see("head", patches);
     patches = share_gather(&m->share, passes, all, patches);
     for (int p = 0; p < passes * m->share.halves; p++)
         unpatchify(v[p], rows(patches, p * all, all), m->patch);
@@ -317,6 +310,8 @@ void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int
     assert(passes % s->halves == 0);
     size_t mark = scratch_mark();
     tensor x = scratch(F32, here * share_tokens(s, all), m->dim); /* the residual stream */
+    statistics_step(t);
+    statistics_rows(passes); /* until the passes part */
     tensor e = time_embedding(m, t);
     tensor e6 = time_projection(m, e);
     embed(m, here, x, latents);

@@ -1,0 +1,165 @@
+/*
+** layer.c: what happens to a linear's inputs on their way into the product.
+**
+** Seen first: by taps and statistics, as the unquantised model would multiply them. Then, where
+** --act chose the linear, rounded a token to what few bits hold, in F32, into a copy: others may
+** read the input as well. Of linears that share a product and are not all chosen, each is a product
+** of its own, in the columns that are its.
+*/
+#include "layer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../common/die.h"
+#include "inspect.h"
+#include "patterns.h"
+
+static struct {
+    const char *type; /* NULL: nothing is quantised */
+    row_codes codes;
+    name_list patterns;
+} act;
+
+/* ---- what is asked for ---- */
+
+void layers_quantise(const char *type, const option_list *patterns)
+{
+    static const char *const names[] = {"int8", "int4", "fp8"};
+    static const row_codes codes[] = {ROWS_INT8, ROWS_INT4, ROWS_FP8};
+    if (!type && patterns->n)
+        usage_error("--layer is for --act");
+    if (!type)
+        return;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(type, names[i]) == 0) {
+            act.type = names[i];
+            act.codes = codes[i];
+        }
+    if (!act.type)
+        usage_error("--act is int8, fp8 or int4, not '%s'", type);
+    for (int i = 0; i < patterns->n; i++)
+        patterns_add(&act.patterns, patterns->text[i]);
+    if (!act.patterns.n)
+        patterns_add(&act.patterns, "blocks.*");
+}
+
+const name_list *layers_patterns(void) { return &act.patterns; }
+
+void layers_stamp(json_t *stamp)
+{
+    if (!act.type)
+        return;
+    json_t *all = json_array();
+    for (int i = 0; i < act.patterns.n; i++)
+        if (json_array_append_new(all, json_string(act.patterns.name[i])) != 0)
+            die("--layer '%s' is not UTF-8", act.patterns.name[i]);
+    json_object_set_new(stamp, "act", json_string(act.type));
+    json_object_set_new(stamp, "act_layers", all);
+}
+
+dit_layer layer_named(int n, const char *prefix, const char *const suffix[])
+{
+    dit_layer l = {.n = n};
+    assert(n <= MOST_JOINED);
+    for (int i = 0; i < n; i++) {
+        l.name[i] = new_format("%s%s", prefix, suffix[i]);
+        l.act[i] = patterns_fit(&act.patterns, 0, l.name[i]) >= 0;
+    }
+    return l;
+}
+
+bool layer_divided(const dit_layer *l)
+{
+    for (int i = 1; i < l->n; i++)
+        if (l->act[i] != l->act[0])
+            return true;
+    return false;
+}
+
+/* ---- inputs ---- */
+
+static void look(tensor x, const dit_layer *l)
+{
+    char name[80];
+    for (int i = 0; inspect_any() && i < l->n; i++) {
+        snprintf(name, sizeof name, "%s:in", l->name[i]);
+        inspect_see(name, x);
+    }
+    if (l->statistics)
+        statistics_add(l->statistics, x);
+}
+
+/* x as the i-th linear multiplies it. */
+static tensor prepared(tensor x, const dit_layer *l, int i)
+{
+    if (!l->act[i])
+        return x;
+    tensor y = scratch(x.type, tensor_rows(x), tensor_width(x));
+    round_rows(y, x, act.codes);
+    return y;
+}
+
+/* ---- products ---- */
+
+/* The parts of a divided weight, each with its own inputs. */
+static void multiply_parts(tensor y, tensor x, const dit_layer *l)
+{
+    int i = 0;
+    int64_t at = 0;
+    for (const linear_weight *w = &l->weight; w; at += w->w.dim[0], w = w->below, i++) {
+        linear_weight part = *w;
+        part.below = NULL;
+        size_t mark = scratch_mark();
+        linear(columns(y, at, w->w.dim[0]), prepared(x, l, i), &part);
+        scratch_reset(mark);
+    }
+    assert(i == l->n && at == tensor_width(y));
+}
+
+void layer(tensor y, tensor x, const dit_layer *l)
+{
+    size_t mark = scratch_mark();
+    look(x, l);
+    if (layer_divided(l))
+        multiply_parts(y, x, l);
+    else
+        linear(y, prepared(x, l, 0), &l->weight);
+    scratch_reset(mark);
+}
+
+void layer_gelu(tensor y, tensor x, const dit_layer *l)
+{
+    size_t mark = scratch_mark();
+    assert(l->n == 1);
+    look(x, l);
+    linear_gelu(y, prepared(x, l, 0), &l->weight);
+    scratch_reset(mark);
+}
+
+void layer_add(tensor y, tensor x, const dit_layer *l, tensor gate, tensor product)
+{
+    size_t mark = scratch_mark();
+    assert(l->n == 1);
+    look(x, l);
+    x = prepared(x, l, 0);
+    if (product.data)
+        linear(product, x, &l->weight);
+    linear_add(y, x, &l->weight, gate);
+    scratch_reset(mark);
+}
+
+void layer_f32(tensor y, tensor x, const dit_layer *l)
+{
+    size_t mark = scratch_mark();
+    linear_weight wide = l->weight;
+    assert(l->n == 1);
+    look(x, l);
+    if (wide.w.type == F16 || wide.w.type == BF16) {
+        wide.w = scratch(F32, wide.w.dim[0], wide.w.dim[1]);
+        copy(wide.w, l->weight.w);
+    }
+    linear(y, prepared(x, l, 0), &wide);
+    scratch_reset(mark);
+}

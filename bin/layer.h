@@ -1,0 +1,54 @@
+/*
+** layer.h: a linear of the model as the forward pass uses it: the one place where inputs of linears
+** are seen (--tap, --stat) and prepared (--act).
+**
+** Linears that share their input are one product: q, k and v; the text's k and v. Each keeps its
+** official name, by which it is chosen. With nothing asked for a layer is its linear and no more.
+*/
+#ifndef LAYER_H
+#define LAYER_H
+
+#include <jansson.h>
+
+#include "../common/namelist.h"
+#include "../common/program.h"
+#include "../kernels/kernels.h"
+#include "statistics.h"
+
+enum { MOST_JOINED = 3 };
+
+typedef struct {
+    linear_weight weight; /* the rows of n linears of one shape, one below the other */
+    int n;
+    char *name[MOST_JOINED]; /* "blocks.3.self_attn.q": as the official module's */
+    bool act[MOST_JOINED];   /* its inputs are quantised */
+    statistics *statistics;  /* of the inputs, or NULL */
+} dit_layer;
+
+/* ---- what is asked for, before the model is loaded ---- */
+
+/* --act int8|int4|fp8 for linears whose names fit a pattern (each entry of the list is some, with
+ * commas between them; none: blocks.*); NULL: none. Usage error for others. */
+void layers_quantise(const char *act, const option_list *patterns);
+/* Those patterns. */
+const name_list *layers_patterns(void);
+/* `act` and `act_layers`, if they were asked for: they decide bytes. */
+void layers_stamp(json_t *stamp);
+
+/* The layer of PREFIX + each suffix, without its weight. */
+dit_layer layer_named(int n, const char *prefix, const char *const suffix[]);
+/* Are inputs of some of its linears prepared in another way than those of others? Then the parts of
+ * its weight (linear_weight's below) must be loaded apart, one for each. */
+bool layer_divided(const dit_layer *l);
+
+/* ---- products: y, x, gate as of linear(), linear_gelu() and linear_add() ---- */
+
+void layer(tensor y, tensor x, const dit_layer *l);
+void layer_gelu(tensor y, tensor x, const dit_layer *l);
+/* y F32 += gate * (x w^T + b). product: where that without gate goes as well, or absent. It is made
+ * once more for this: what y gets is the same whether anybody looks or not. */
+void layer_add(tensor y, tensor x, const dit_layer *l, tensor gate, tensor product);
+/* y = x w^T + b in F32, though w is stored in 16 bits */
+void layer_f32(tensor y, tensor x, const dit_layer *l);
+
+#endif

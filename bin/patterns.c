@@ -1,0 +1,29 @@
+/*
+** patterns.c: fnmatch over lists.
+*/
+#include "patterns.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/die.h"
+
+void patterns_add(name_list *list, const char *text)
+{
+    for (const char *s = text; *s;) {
+        size_t n = strcspn(s, ",");
+        char *one = new_format("%.*s", (int)n, s);
+        names_add(list, one);
+        free(one);
+        s += n + (s[n] == ',');
+    }
+}
+
+int patterns_fit(const name_list *list, int from, const char *name)
+{
+    for (int i = from; i < list->n; i++)
+        if (fnmatch(list->name[i], name, 0) == 0)
+            return i;
+    return -1;
+}
