@@ -76,7 +76,7 @@ is "$(awk -F '\t' 'NR > 1 { n += $7 } END { print n }' ledger)" \
 
 # ---- the same for any number of threads ----
 
-for rule in int4-g32 fp8-block nvfp4 q8_0; do
+for rule in int4-g32 fp8-block nvfp4 q8_0 q4_k; do
     OMP_NUM_THREADS=1 tiny -t $rule --ledger one >a
     OMP_NUM_THREADS=5 tiny -t $rule --ledger five >b
     cmp -s a b && cmp -s one five
