@@ -222,13 +222,13 @@ static void fit(weights *w, plan *p)
     free(values);
 }
 
-/* What is written of the scales. */
+/* What is written of the scales, in shapes that the layout may have changed. */
 static void keep_parts(plan *p)
 {
     rule_part part[RULE_PARTS];
     int n = rule_parts(p->rule, &p->made, part);
     for (int i = 1; i < n; i++)
-        p->part[i] = part[i].t;
+        p->part[i].data = part[i].t.data;
 }
 
 /* Reads the tensor in pieces: int8's scales, or that all of it can be written as p->to. */
@@ -318,7 +318,7 @@ plan *plan_model(weights *w, const target *to)
             check_new(w, p + i);
         changed += makes_codes(to) ? p[i].rule != NULL : p[i].to != p[i].from.w.type;
     }
-    if (!changed)
+    if (!changed && (makes_codes(to) || to->layout == LAYOUT_OFFICIAL))
         nothing_to_do(w, to);
     return p;
 }
@@ -337,6 +337,7 @@ void plan_free(plan *p, int n)
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < RULE_PARTS; k++)
             free(p[i].part_name[k]);
+        free(p[i].as);
         rule_free(&p[i].made);
     }
     free(p);

@@ -7,11 +7,16 @@
 #include "choice.h"
 #include "codes.h"
 
+/* Whose names and companions are written (layout-out.h). */
+typedef enum { LAYOUT_OFFICIAL, LAYOUT_DIFFUSERS, LAYOUT_COMFYUI } out_layout;
+
 typedef struct {
     tensor_type to;    /* F32, F16, BF16: all that are floats, or stand for floats; TENSOR_TYPES: */
     choice codes;      /* these layers become codes, and the others stay */
     scale_rule scales; /* of int8 */
     bool fake;         /* what the codes stand for is written, as F16 */
+    out_layout layout;
+    bool gguf; /* the file is GGUF, not safetensors */
 } target;
 
 typedef struct {
@@ -20,6 +25,7 @@ typedef struct {
     tensor_type to;   /* as it is written, if it is not codes; TENSOR_TYPES: it is not */
     const rule *rule; /* its codes', or NULL */
     stored made;      /* their shapes, and their scales' data */
+    char *as;         /* what the file calls it, if that is not codes; NULL: name */
     int parts;        /* what is written of it */
     char *part_name[RULE_PARTS];
     tensor part[RULE_PARTS]; /* data: of `made` */
@@ -32,6 +38,8 @@ plan *plan_model(weights *w, const target *t);
 /* Looks at the values: scales. Dies for what is not finite or cannot be held. */
 void plan_survey(weights *w, plan *p, const target *t);
 void plan_free(plan *p, int n);
+/* What the file calls it, if that is not codes. */
+static inline const char *plan_written(const plan *p) { return p->as ? p->as : p->name; }
 
 /* Of the model's tensor seen as a matrix [dim0, rest]. */
 int64_t plan_rows_of(const plan *p);
