@@ -51,6 +51,12 @@ run verify
 like "$?:$(cat err)" "2:*trace.csv is not as it was made*" "but against a number that was changed"
 run trace
 is "$?:$(wc -l <out/trace.csv)" 0:19 "and it comes back"
+run -n trace
+is "$?:$(tail -n 1 said)" "0:nothing to make" "make -n trace: what would be made before"
+run trace VARIANTS=fp16
+like "$?:$(cat err)" "2:*trace compares variants: VARIANTS='fp16' has no other*" "one variant has no trace"
+run trace MODEL=
+like "$?:$(cat err)" "2:*MODEL is needed*" "nor is there one without a model"
 run trace DENOISE='env wan-denoise'
 like "$?:$(cat err)" "2:*trace: DENOISE is not our wan-denoise, which alone can trace*" "another's sampler has no trace"
 run trace VARIANTS='fp16 short' weights.short="$ROOT/fixtures/random" options.short='-s 2'
