@@ -4,7 +4,7 @@
 ** Seen first: by taps and statistics, as the unquantised model would multiply them. Then, where
 ** --act chose the linear, rounded a token to what few bits hold, in F32, into a copy: others may
 ** read the input as well. Of linears that share a product and are not all chosen, each is a product
-** of its own, in the columns that are its.
+** of its own, in the columns that are its; and of all, where they are to be exchanged.
 */
 #include "layer.h"
 
@@ -21,6 +21,8 @@ static struct {
     row_codes codes;
     name_list patterns;
 } act;
+
+static bool divide; /* every layer of several linears */
 
 /* ---- what is asked for ---- */
 
@@ -59,6 +61,8 @@ void layers_stamp(json_t *stamp)
     json_object_set_new(stamp, "act_layers", all);
 }
 
+void layers_divide(void) { divide = true; }
+
 dit_layer layer_named(int n, const char *prefix, const char *const suffix[])
 {
     dit_layer l = {.n = n};
@@ -73,9 +77,32 @@ dit_layer layer_named(int n, const char *prefix, const char *const suffix[])
 bool layer_divided(const dit_layer *l)
 {
     for (int i = 1; i < l->n; i++)
-        if (l->act[i] != l->act[0])
+        if (divide || l->act[i] != l->act[0])
             return true;
     return false;
+}
+
+linear_weight *layer_part(dit_layer *l, int i)
+{
+    linear_weight *part = &l->weight;
+    assert(i < l->n && (l->n == 1 || layer_divided(l)));
+    for (; i > 0; i--) /* load_apart's, which are ours to change */
+        part = (linear_weight *)part->below;
+    return part;
+}
+
+void layer_exchange(dit_layer *a, dit_layer *b, int i)
+{
+    linear_weight *p = layer_part(a, i), *q = layer_part(b, i), was = *p;
+    const linear_weight *below = p->below;
+    bool acts = a->act[i];
+    *p = *q;
+    p->below = below;
+    below = q->below;
+    *q = was;
+    q->below = below;
+    a->act[i] = b->act[i];
+    b->act[i] = acts;
 }
 
 /* ---- inputs ---- */
