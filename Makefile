@@ -191,7 +191,7 @@ TOOLS = $(PROGRAMS:%=$(O)/%)
 include pipelines/t2v.mk
 
 # The checkpoint that paints what its captions say (fixtures/tiny).
-DEMO = MODEL=fixtures/tiny CLIP=fixtures/tiny/clip FRAMES=13 STEPS=20
+DEMO = MODEL=fixtures/tiny CLIP=fixtures/tiny/clip JUDGE=$(O)/tiny-look FRAMES=13 STEPS=20
 
 demo: all
 	$(MAKE) experiment $(DEMO) PROMPTS=pipelines/demo.txt SEEDS=1 SIZE=128x80 KEEP_FRAMES=1 \

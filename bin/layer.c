@@ -1,10 +1,12 @@
 /*
 ** layer.c: what happens to a linear's inputs on their way into the product.
 **
-** Seen first: by taps and statistics, as the unquantised model would multiply them. Then, where
-** --act chose the linear, rounded a token to what few bits hold, in F32, into a copy: others may
-** read the input as well. Of linears that share a product and are not all chosen, each is a product
-** of its own, in the columns that are its; and of all, where they are to be exchanged.
+** Seen first: by taps and statistics, as the unquantised model would multiply them. Then turned, if
+** the weight is, and where --act chose the linear, rounded a token to what few bits hold, in F32,
+** into a copy: others may read the input as well. Of linears that share a product and are not all
+** alike in that, each is a product of its own, in the columns that are its; and of all, where they
+** are to be exchanged. A branch of low rank (SVDQuant) takes the inputs as they come; both sums meet
+** in F32, some rows at a time.
 */
 #include "layer.h"
 
@@ -77,7 +79,7 @@ dit_layer layer_named(int n, const char *prefix, const char *const suffix[])
 bool layer_divided(const dit_layer *l)
 {
     for (int i = 1; i < l->n; i++)
-        if (divide || l->act[i] != l->act[0])
+        if (divide || l->act[i] != l->act[0] || l->turned[i] != l->turned[0])
             return true;
     return false;
 }
@@ -91,18 +93,34 @@ linear_weight *layer_part(dit_layer *l, int i)
     return part;
 }
 
+/* All that belongs to one linear, but for the name. */
+typedef struct {
+    linear_weight weight, down, up;
+    bool act, turned;
+} description;
+
+static description described(dit_layer *l, int i)
+{
+    return (description){*layer_part(l, i), l->down[i], l->up[i], l->act[i], l->turned[i]};
+}
+
+static void describe(dit_layer *l, int i, const description *d)
+{
+    linear_weight *part = layer_part(l, i);
+    const linear_weight *below = part->below;
+    *part = d->weight;
+    part->below = below;
+    l->down[i] = d->down;
+    l->up[i] = d->up;
+    l->act[i] = d->act;
+    l->turned[i] = d->turned;
+}
+
 void layer_exchange(dit_layer *a, dit_layer *b, int i)
 {
-    linear_weight *p = layer_part(a, i), *q = layer_part(b, i), was = *p;
-    const linear_weight *below = p->below;
-    bool acts = a->act[i];
-    *p = *q;
-    p->below = below;
-    below = q->below;
-    *q = was;
-    q->below = below;
-    a->act[i] = b->act[i];
-    b->act[i] = acts;
+    description of_a = described(a, i), of_b = described(b, i);
+    describe(a, i, &of_b);
+    describe(b, i, &of_a);
 }
 
 /* ---- inputs ---- */
@@ -121,10 +139,15 @@ static void look(tensor x, const dit_layer *l)
 /* x as the i-th linear multiplies it. */
 static tensor prepared(tensor x, const dit_layer *l, int i)
 {
-    if (!l->act[i])
+    if (!l->act[i] && !l->turned[i])
         return x;
     tensor y = scratch(x.type, tensor_rows(x), tensor_width(x));
-    round_rows(y, x, act.codes);
+    if (l->turned[i]) {
+        hadamard(y, x);
+        x = y;
+    }
+    if (l->act[i])
+        round_rows(y, x, act.codes);
     return y;
 }
 
@@ -145,10 +168,9 @@ static void multiply_parts(tensor y, tensor x, const dit_layer *l)
     assert(i == l->n && at == tensor_width(y));
 }
 
-void layer(tensor y, tensor x, const dit_layer *l)
+static void multiply(tensor y, tensor x, const dit_layer *l)
 {
     size_t mark = scratch_mark();
-    look(x, l);
     if (layer_divided(l))
         multiply_parts(y, x, l);
     else
@@ -156,12 +178,70 @@ void layer(tensor y, tensor x, const dit_layer *l)
     scratch_reset(mark);
 }
 
+/* ---- branches of low rank ---- */
+
+/* Rows whose sums are made in F32 at a time. */
+enum { BRANCH_ROWS = 2048 };
+
+static bool branched(const dit_layer *l)
+{
+    for (int i = 0; i < l->n; i++)
+        if (l->down[i].w.data)
+            return true;
+    return false;
+}
+
+/* y F32 += gate * (x down^T) up^T, each linear in its columns */
+static void add_branches(tensor y, tensor x, const dit_layer *l, tensor gate)
+{
+    int64_t out = tensor_width(y) / l->n;
+    for (int i = 0; i < l->n; i++) {
+        if (!l->down[i].w.data)
+            continue;
+        size_t mark = scratch_mark();
+        tensor h = scratch(x.type, tensor_rows(x), l->down[i].w.dim[0]);
+        linear(h, x, &l->down[i]);
+        linear_add(columns(y, i * out, out), h, &l->up[i], gate);
+        scratch_reset(mark);
+    }
+}
+
+static void multiply_branched(tensor y, tensor x, const dit_layer *l, bool with_gelu)
+{
+    tensor none = {0};
+    for (int64_t at = 0, n, all = tensor_rows(x); at < all; at += n) {
+        size_t mark = scratch_mark();
+        n = all - at < BRANCH_ROWS ? all - at : BRANCH_ROWS;
+        tensor sum = scratch(F32, n, tensor_width(y)), part = rows(x, at, n);
+        multiply(sum, part, l);
+        add_branches(sum, part, l, none);
+        if (with_gelu)
+            gelu(sum, sum);
+        copy(rows(y, at, n), sum);
+        scratch_reset(mark);
+    }
+}
+
+/* ---- layers ---- */
+
+void layer(tensor y, tensor x, const dit_layer *l)
+{
+    look(x, l);
+    if (branched(l))
+        multiply_branched(y, x, l, false);
+    else
+        multiply(y, x, l);
+}
+
 void layer_gelu(tensor y, tensor x, const dit_layer *l)
 {
     size_t mark = scratch_mark();
     assert(l->n == 1);
     look(x, l);
-    linear_gelu(y, prepared(x, l, 0), &l->weight);
+    if (branched(l))
+        multiply_branched(y, x, l, true);
+    else
+        linear_gelu(y, prepared(x, l, 0), &l->weight);
     scratch_reset(mark);
 }
 
@@ -170,10 +250,12 @@ void layer_add(tensor y, tensor x, const dit_layer *l, tensor gate, tensor produ
     size_t mark = scratch_mark();
     assert(l->n == 1);
     look(x, l);
-    x = prepared(x, l, 0);
-    if (product.data)
-        linear(product, x, &l->weight);
-    linear_add(y, x, &l->weight, gate);
+    if (product.data && branched(l))
+        multiply_branched(product, x, l, false);
+    else if (product.data)
+        linear(product, prepared(x, l, 0), &l->weight);
+    add_branches(y, x, l, gate);
+    linear_add(y, prepared(x, l, 0), &l->weight, gate);
     scratch_reset(mark);
 }
 
@@ -188,5 +270,6 @@ void layer_f32(tensor y, tensor x, const dit_layer *l)
         copy(wide.w, l->weight.w);
     }
     linear(y, prepared(x, l, 0), &wide);
+    add_branches(y, x, l, (tensor){0});
     scratch_reset(mark);
 }

@@ -1,6 +1,9 @@
 /*
 ** layer.h: a linear of the model as the forward pass uses it: the one place where inputs of linears
-** are seen (--tap, --stat) and prepared (--act).
+** are seen (--tap, --stat) and prepared: turned, where the checkpoint's weight is turned, and
+** rounded (--act); and where a branch of low rank is added:
+**
+**     y = act(x H) w^T + b + (x down^T) up^T
 **
 ** Linears that share their input are one product: q, k and v; the text's k and v. Each keeps its
 ** official name, by which it is chosen. With nothing asked for a layer is its linear and no more.
@@ -20,9 +23,11 @@ enum { MOST_JOINED = 3 };
 typedef struct {
     linear_weight weight; /* the rows of n linears of one shape, one below the other */
     int n;
-    char *name[MOST_JOINED]; /* "blocks.3.self_attn.q": as the official module's */
-    bool act[MOST_JOINED];   /* its inputs are quantised */
-    statistics *statistics;  /* of the inputs, or NULL */
+    char *name[MOST_JOINED];  /* "blocks.3.self_attn.q": as the official module's */
+    bool act[MOST_JOINED];    /* its inputs are quantised */
+    bool turned[MOST_JOINED]; /* its inputs are turned: hadamard() */
+    linear_weight down[MOST_JOINED], up[MOST_JOINED]; /* [rank, in], [out, rank], or absent */
+    statistics *statistics;                           /* of the inputs, or NULL */
 } dit_layer;
 
 /* ---- what is asked for, before the model is loaded ---- */
@@ -47,8 +52,8 @@ bool layer_divided(const dit_layer *l);
 
 /* The i-th linear of a layer that is divided, or has no other. */
 linear_weight *layer_part(dit_layer *l, int i);
-/* All that is the i-th linear's changes places with b's: weight, bias, how inputs are prepared. The
- * layers stay where they are, and so do their other linears. */
+/* All that is the i-th linear's changes places with b's: weight, bias, branch, how its inputs are
+ * prepared. Both are divided. */
 void layer_exchange(dit_layer *a, dit_layer *b, int i);
 
 /* ---- products: y, x, gate as of linear(), linear_gelu() and linear_add() ---- */

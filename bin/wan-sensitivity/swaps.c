@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
-#include "../../common/formats.h"
 #include "../patterns.h"
 
 typedef struct {
@@ -196,49 +196,49 @@ void swap_exchange(const swap *s, dit *a, dit *b)
 
 /* ---- what they are ---- */
 
+static int64_t bytes_of(const linear_weight *w)
+{
+    const tensor parts[] = {w->w, w->scale, w->step, w->zero};
+    int64_t bytes = 0;
+    for (int k = 0; k < 4; k++)
+        bytes += parts[k].data ? (int64_t)tensor_bytes(parts[k]) : 0;
+    return bytes;
+}
+
 swap_size swap_size_in(const swap *s, dit *m)
 {
     swap_size size = {0};
     for (int i = 0; i < s->n; i++) {
-        const linear_weight *l = weight_at(m, s->place[i]);
-        const tensor parts[] = {l->w, l->scale, l->step, l->zero};
-        size.weights += tensor_count(l->w);
-        for (int k = 0; k < 4; k++)
-            if (parts[k].data)
-                size.bytes += (int64_t)tensor_bytes(parts[k]);
+        const dit_layer *l = layer_at(m, s->place[i]);
+        int part = kinds[s->place[i].kind].i;
+        const linear_weight *w = weight_at(m, s->place[i]);
+        size.weights += tensor_count(w->w);
+        size.bytes += bytes_of(w) + bytes_of(&l->down[part]) + bytes_of(&l->up[part]);
     }
     return size;
 }
 
-/* The layers of which our file says that they are floats that stand for codes; NULL: none. */
-static json_t *fakes_of(const weights *w)
+/* As the file says, or else as the weight is. To be freed. */
+static char *format_at(dit *m, linear_place p, const weights *w)
 {
-    const char *said = weights_metadata(w, "quantization");
-    json_t *o = said ? json_loads(said, 0, NULL) : NULL, *layers = NULL;
-    const char *how = json_string_value(json_object_get(o, "stored"));
-    if (how && strcmp(how, "fake") == 0)
-        layers = json_incref(json_object_get(o, "layers"));
-    json_decref(o);
-    return layers;
+    stored as = linear_stored(weight_at(m, p));
+    const char *rule = weights_rule(w, name_of(p)), *how;
+    how = json_string_value(weights_quantization(w, "stored"));
+    bool fake = rule && how && strcmp(how, "fake") == 0;
+    return new_format("%s%s", rule ? rule : format_text(&as), fake ? " fake" : "");
 }
 
 char *swap_format_in(const swap *s, dit *m, const weights *w)
 {
-    json_t *fakes = fakes_of(w);
-    char *all = NULL;
-    for (int i = 0; i < s->n; i++) {
-        stored as = linear_stored(weight_at(m, s->place[i]));
-        const char *rule = json_string_value(json_object_get(fakes, name_of(s->place[i])));
-        char *one = rule ? new_format("%s fake", rule) : new_format("%s", format_text(&as));
-        if (all && strcmp(all, one) != 0) {
+    char *all = format_at(m, s->place[0], w);
+    for (int i = 1; i < s->n; i++) {
+        char *one = format_at(m, s->place[i], w);
+        bool same = strcmp(all, one) == 0;
+        free(one);
+        if (!same) {
             free(all);
-            free(one);
-            all = new_format("mixed");
-            break;
+            return new_format("mixed");
         }
-        free(all);
-        all = one;
     }
-    json_decref(fakes);
     return all;
 }

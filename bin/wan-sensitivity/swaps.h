@@ -37,12 +37,13 @@ void swaps_free(swap_list *list);
 /* Those linears of a change places with those of b. Both were loaded divided (layers_divide). */
 void swap_exchange(const swap *s, dit *a, dit *b);
 
-/* What the linears of s take on the device in m: weights alone, no biases. */
+/* What the linears of s take on the device in m: weights with scales and branches,
+ * no biases. */
 typedef struct {
     int64_t weights, bytes;
 } swap_size;
 swap_size swap_size_in(const swap *s, dit *m);
-/* How they are stored in m, which was read from w: "int4-g128"; "mixed" if in several ways. Of our
+/* How they are stored in m, which is loaded from w: "int4-g128"; "mixed" if in several ways. Of our
  * files of floats that stand for codes: "int4-g128 fake". To be freed. */
 char *swap_format_in(const swap *s, dit *m, const weights *w);
 
