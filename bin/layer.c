@@ -4,9 +4,9 @@
 ** Seen first: by taps and statistics, as the unquantised model would multiply them. Then turned, if
 ** the weight is, and where --act chose the linear, rounded a token to what few bits hold, in F32,
 ** into a copy: others may read the input as well. Of linears that share a product and are not all
-** alike in that, each is a product of its own, in the columns that are its; and of all, where they
-** are to be exchanged. A branch of low rank (SVDQuant) takes the inputs as they come; both sums meet
-** in F32, some rows at a time.
+** alike in that, or may be exchanged one by one, each is a product of its own, in the columns that
+** are its. A branch of low rank (SVDQuant) takes the inputs as they come; both sums meet in F32,
+** some rows at a time.
 */
 #include "layer.h"
 

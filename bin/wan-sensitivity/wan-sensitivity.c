@@ -56,7 +56,8 @@ static int *point_step;         /* [points]: which steps are looked at */
 static int64_t *point_time;     /* their timesteps */
 static name_list patterns;      /* --layer */
 
-/* The middle of each of `points` equal parts of the steps; unless given, five if there are so many. */
+/* The middle of each of `points` equal parts of the steps; unless given, five, or as many as there
+ * are steps. */
 static void place_points(void)
 {
     if (!points)
