@@ -130,7 +130,7 @@ LIBS_wan-quantize    = -fopenmp
 LIBS_wan-merge       = -fopenmp
 LIBS_flowmag         = -fopenmp
 LIBS_framediff       = -fopenmp
-$(O)/bin/wan-quantize/codes.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
+$(O)/bin/wan-quantize/%.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
 
 define program
 SOURCES_$(1) := $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)
@@ -152,12 +152,13 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 UNIT := $(patsubst t/%.c,$(O)/t/%,$(wildcard t/*.c))
 # What a unit test needs of a program: OBJECTS for t/NAME.c, as $(O)/bin/PROGRAM/FILE.o
-UNIT_OBJECTS := $(O)/bin/solver.o $(O)/bin/noise.o
+UNIT_OBJECTS := $(O)/bin/solver.o $(O)/bin/noise.o \
+                $(patsubst %.c,$(O)/%.o,$(wildcard bin/wan-quantize/rule*.c bin/wan-quantize/codes.c))
 
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
-	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) $(call libs,check) $(COMMONLIBS)
+	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) -fopenmp $(call libs,check) $(COMMONLIBS)
 
 $(O)/t/bench/random-model $(O)/t/bench/recode: $(O)/t/bench/%: t/bench/%.c $(COMMON)
 	@mkdir -p $(@D)

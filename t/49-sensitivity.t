@@ -28,17 +28,20 @@ near() {
 
 # ---- a swap is that linear of the other checkpoint, and nothing else ----
 
-# mixed NAME...: the model with those linears as w8.safetensors has them
+# mixed CHECKPOINT RULE NAME...: the model with those linears as the checkpoint has them
 mixed() {
+    _from=$1 _rule=$2 _layers=
     tensor-info -n "$file" > names
-    set -- "$@" -
-    while [ "$1" != - ]; do
-        grep -vx "$1.weight" names > fewer && mv fewer names
-        set -- "$@" "w8.safetensors:$1.weight" "w8.safetensors:$1.weight_scale"
-        shift
+    : > taken
+    shift 2
+    for _linear; do
+        grep -vx "$_linear.weight" names > fewer && mv fewer names
+        tensor-info -n "$_from" | grep "^$_linear\.weight" >> taken
+        _layers="$_layers${_layers:+,}\"$_linear\":\"$_rule\""
     done
-    shift
-    tensor-pick -k "config=$(cat "$model/config.json")" -k quantization= "$@" $(sed "s|^|$file:|" names)
+    tensor-pick -k "config=$(cat "$model/config.json")" \
+        -k "quantization={\"version\":1,\"stored\":\"codes\",\"layers\":{$_layers}}" \
+        $(sed "s|^|$_from:|" taken) $(sed "s|^|$file:|" names)
 }
 
 for g in 0 1 5; do
@@ -54,7 +57,7 @@ for of in 0:blocks.0.self_attn.q 1:blocks.0.self_attn.k 0:blocks.1.self_attn.v 1
     0:blocks.0.cross_attn.q 1:blocks.0.cross_attn.k 0:blocks.1.cross_attn.v 1:blocks.0.cross_attn.o \
     0:blocks.1.ffn.0 1:blocks.0.ffn.2 0:text_embedding.2 1:time_projection.1 1:head.head; do
     g=${of%%:*} linear=${of#*:}
-    mixed "$linear" > mixed.safetensors
+    mixed w8.safetensors int8 "$linear" > mixed.safetensors
     sensitivity -q --dtype fp32 -g "$g" -s 6 --points 6 -S 3 --layer "$linear" --final w8.safetensors < text > table
     wan-denoise -m mixed.safetensors --dtype fp32 --forward "$(cat "time-$g")" < "in-$g" > forward
     pass=$([ "$g" = 0 ] && echo uncond || echo cond)
@@ -63,7 +66,7 @@ for of in 0:blocks.0.self_attn.q 1:blocks.0.self_attn.k 0:blocks.1.self_attn.v 1
     near "$(cell table "$linear" final)" "$(relative latents "final-$g")" "$linear, the final latents"
 done
 # With guidance, several linears, all of which
-mixed blocks.0.self_attn.q blocks.0.self_attn.v > mixed.safetensors
+mixed w8.safetensors int8 blocks.0.self_attn.q blocks.0.self_attn.v > mixed.safetensors
 sensitivity -q --dtype fp32 -s 6 -S 3 --by block --layer 'blocks.0.self_attn.[qv]' --final w8.safetensors < text > table
 denoise -m mixed.safetensors --dtype fp32 -s 6 -S 3 < text > latents
 near "$(cell table blocks.0 final)" "$(relative latents final-5)" "two of three that share an input, both passes"
@@ -73,6 +76,24 @@ near "$(cell table all final)" "$(relative latents final-5)" "all at once"
 sensitivity -q --dtype fp32 -g 0 -s 6 --points 6 -S 3 --by all --layer '*' w8.safetensors < text > table
 wan-denoise -m w8.safetensors --dtype fp32 --forward "$(cat time-0)" < in-0 > forward
 near "$(cell table all "t=$(cat time-0)")" "$(relative forward:uncond reference-0:uncond)" "and their velocity"
+
+wan-quantize -q -t int4-g128 --layer 'blocks.*.ffn.*=q8_0' -m "$model" > w4.safetensors
+wan-quantize -q -t int4-g128 --layer 'blocks.*.ffn.*=q8_0' --fake -m "$model" > fake.safetensors
+for of in int4-g128:blocks.1.self_attn.k q8_0:blocks.0.ffn.0; do
+    rule=${of%%:*} linear=${of#*:}
+    mixed w4.safetensors "$rule" "$linear" > mixed.safetensors
+    sensitivity -q --dtype fp32 -s 6 -S 3 --layer "$linear" --final w4.safetensors < text > table
+    denoise -m mixed.safetensors --dtype fp32 -s 6 -S 3 < text > latents
+    near "$(cell table "$linear" final)" "$(relative latents final-5)" "$linear in $rule"
+    is "$(cell table "$linear" format)" "$rule" "which is said"
+    sensitivity -q --dtype fp32 -s 6 -S 3 --layer "$linear" --final fake.safetensors < text > faked
+    near "$(cell faked "$linear" final)" "$(cell table "$linear" final)" "the fake is worth the same"
+    is "$(cell faked "$linear" format) $(cell faked "$linear" bits) $(cell faked "$linear" saved)" "$rule fake 32 0" \
+        "but saves nothing"
+done
+is "$(cell table "$linear" bits)" 8.5 "q8_0 has 8.5 bits a weight"
+sensitivity -q -s 1 --by block w4.safetensors < text > table
+is "$(cell table blocks.1 format)" mixed "a row of two formats"
 
 # ---- nothing differs: nothing is reported ----
 

@@ -75,7 +75,7 @@ $(O)/t/sanitizer/%.o: t/sanitizer/%.cu
 $(O)/sanitizer/%: t/%.c $(COMMON) $(APART) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
-	    $(UNIT_OBJECTS) $(APART) $(COMMON) $(KERNELLIBS) $(call libs,check) $(COMMONLIBS)
+	    $(UNIT_OBJECTS) $(APART) $(COMMON) $(KERNELLIBS) -fopenmp $(call libs,check) $(COMMONLIBS)
 
 $(O)/sanitizer/planted: $(O)/t/sanitizer/planted.o $(APART) $(COMMON)
 	@mkdir -p $(@D)
