@@ -93,7 +93,7 @@ refused() { # NAME PATTERN: bad.safetensors
 }
 ffn='"blocks.0.ffn.0":"int4-g128"'
 say int4-g128 ""
-wan-denoise -m bad.safetensors --forward 500 <in >whole
+wan-denoise -m bad.safetensors --dtype fp32 --forward 500 <in >whole
 close_to "told once more" --same 1 out:cond whole:cond
 say int4-g128 's/"version"/"edition"/'
 refused "codes without a word of ours" \
