@@ -50,14 +50,14 @@ COMMONLIBS = $(call libs,jansson zlib libxxhash) -pthread -lm
 
 PROGRAMS := $(patsubst bin/%/,%,$(wildcard bin/*/))
 # Programs that run a model link the kernels; the others are the same on every device.
-MODELS   := $(filter wan-encode-text wan-denoise wan-vae-decode clipscore,$(PROGRAMS))
+MODELS   := $(filter wan-encode-text wan-denoise wan-sensitivity wan-vae-decode clipscore,$(PROGRAMS))
 
 all: $(PROGRAMS:%=$(O)/%)
 
 # ---- objects ----
 
 COMMON := $(O)/common.a
-LOAD   := $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
+LOAD   := $(O)/load.a
 
 ifeq ($(DEVICE),cuda)
 CUDA       ?= $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC))))
@@ -83,6 +83,10 @@ $(O)/common/%.o: common/%.c
 	$(COMPILE) $(call flags,jansson zlib libutf8proc libxxhash) -c -o $@ $<
 
 $(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c common/checkpoint/*.c))
+	rm -f $@ && ar rcs $@ $^
+
+# What programs that run a model share.
+$(LOAD): $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
 	rm -f $@ && ar rcs $@ $^
 
 $(O)/kernels/cpu/%.o: kernels/cpu/%.c
@@ -126,7 +130,7 @@ LIBS_wan-quantize    = -fopenmp
 LIBS_wan-merge       = -fopenmp
 LIBS_flowmag         = -fopenmp
 LIBS_framediff       = -fopenmp
-$(O)/bin/wan-quantize/codes.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
+$(O)/bin/wan-quantize/%.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
 
 define program
 SOURCES_$(1) := $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)
@@ -148,12 +152,13 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 UNIT := $(patsubst t/%.c,$(O)/t/%,$(wildcard t/*.c))
 # What a unit test needs of a program: OBJECTS for t/NAME.c, as $(O)/bin/PROGRAM/FILE.o
-UNIT_OBJECTS := $(O)/bin/wan-denoise/solver.o $(O)/bin/wan-denoise/noise.o
+UNIT_OBJECTS := $(O)/bin/solver.o $(O)/bin/noise.o \
+                $(patsubst %.c,$(O)/%.o,$(wildcard bin/wan-quantize/rule*.c bin/wan-quantize/codes.c))
 
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
-	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) $(call libs,check) $(COMMONLIBS)
+	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) -fopenmp $(call libs,check) $(COMMONLIBS)
 
 $(O)/t/bench/random-model $(O)/t/bench/recode: $(O)/t/bench/%: t/bench/%.c $(COMMON)
 	@mkdir -p $(@D)
@@ -187,7 +192,7 @@ TOOLS = $(PROGRAMS:%=$(O)/%)
 include pipelines/t2v.mk
 
 # The checkpoint that paints what its captions say (fixtures/tiny).
-DEMO = MODEL=fixtures/tiny CLIP=fixtures/tiny/clip FRAMES=13 STEPS=20
+DEMO = MODEL=fixtures/tiny CLIP=fixtures/tiny/clip JUDGE=$(O)/tiny-look FRAMES=13 STEPS=20
 
 demo: all
 	$(MAKE) experiment $(DEMO) PROMPTS=pipelines/demo.txt SEEDS=1 SIZE=128x80 KEEP_FRAMES=1 \

@@ -213,6 +213,15 @@ linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in,
     return load_joined(w, name, 1, suffix, out, in, type);
 }
 
+linear_weight load_matrix(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
+{
+    stored s = {.w = floats_alone(w, name, weights_tensor(w, name, out, in))};
+    linear_weight l = linear_upload(1, &s, NULL, type);
+    ask_finite(name, l.w);
+    count_bytes(l.w);
+    return l;
+}
+
 /* F32 [n] on the device of n codes and their scales. */
 static tensor upload_scaled(const stored *s, int64_t n)
 {

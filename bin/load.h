@@ -27,6 +27,8 @@ linear_weight load_linear(weights *w, const char *name, int64_t out, int64_t in,
 ** [out, in]; what is stored in different types stays apart, as parts of one weight. */
 linear_weight load_joined(weights *w, const char *prefix, int n, const char *const suffix[],
                           int64_t out, int64_t in, tensor_type type);
+/* NAME [out, in], floats, as a product's weight without a bias. */
+linear_weight load_matrix(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
 /* F32 [n] of a parameter that has n elements in any shape (a norm's gamma, a modulation). */
 tensor load_vector(weights *w, const char *name, int64_t n);
 

@@ -175,6 +175,8 @@ void add(tensor x, tensor y);
 void add_gated(tensor x, tensor y, tensor gate);
 /* y = gelu(gate) * up, all A [N, D]; gelu in its tanh form */
 void mul_gelu(tensor y, tensor gate, tensor up);
+/* y = gelu(x), in its tanh form */
+void gelu(tensor y, tensor x);
 /* y = x / (1 + exp(-x)) */
 void silu(tensor y, tensor x);
 /* y = x / (1 + exp(-1.702 x)), CLIP's gelu */

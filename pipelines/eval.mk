@@ -2,12 +2,14 @@
 #
 #   make eval CLIP=DIR               measures the videos of the experiment in $(OUT)
 #   make fp16 w8a16 eval CLIP=DIR    makes them first
+#   make trace MODEL=DIR             the error of latents by step (trace.mk)
 #   make experiment CLIP=DIR         all of VARIANTS, then eval and report (report.mk)
 #
 #     which videos count         > $(OUT)/eval/names
 #     $(OUT)/fp16/01_seed123.mp4 > $(OUT)/eval/fp16/01_seed123.json          what it says of itself
 #                                > $(OUT)/eval/fp16/01_seed123.clip.tsv      clipscore, a line a frame
 #                                > $(OUT)/eval/fp16/01_seed123.motion.tsv    flowmag, a line a frame
+#                                > $(OUT)/eval/fp16/01_seed123.judge.tsv    JUDGE, a line a video
 #     two videos of one name     > $(OUT)/eval/fp16_vs_w8a16/01_seed123.diff.tsv     framediff
 #     all of these               > $(OUT)/*.csv, $(OUT)/experiment.json      wan-experiment(5)
 #
@@ -22,7 +24,9 @@
 # VARIANTS may be directories of mp4 files made elsewhere: those without a record of how they were
 # made are paired by their names, and BY_NAME gives their prompts. MEASURE=frames measures the frames kept
 # by KEEP_FRAMES=1 in place of the mp4. CLIP is a directory as clipscore(1) wants it; without one
-# nothing is measured by it, and what was measured by it stays.
+# nothing is measured by it, and what was measured by it stays. So it is with JUDGE, a program that reads
+# videos as a stream and prints a table with a header line, tabs, and a line a document, whose first column
+# is `document`, its number from 1: each column of numbers becomes a metric (wan-experiment(5)).
 
 MEASURE   ?= mp4
 FIT       ?= crop
@@ -30,9 +34,9 @@ CLIPSCORE ?= $(BUILD)/clipscore
 FLOWMAG   ?= $(BUILD)/flowmag
 FRAMEDIFF ?= $(BUILD)/framediff
 STATS     ?= $(BUILD)/pair-stats
-export MEASURE FIT CLIP BY_NAME CLIPSCORE FLOWMAG FRAMEDIFF STATS
+export MEASURE FIT CLIP BY_NAME JUDGE CLIPSCORE FLOWMAG FRAMEDIFF STATS
 
-ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report,$(MAKECMDGOALS))),)
+ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report trace,$(MAKECMDGOALS))),)
 
 REFERENCE := $(firstword $(VARIANTS))
 OTHERS    := $(filter-out $(REFERENCE),$(VARIANTS))
@@ -43,7 +47,7 @@ DESCRIBED := $(if $(MODEL),$(if $(MADE)$(filter experiment,$(MAKECMDGOALS)),,$(f
 
 experiment: videos eval
 eval: counted $(VARIANTS:%=%.look) $(PAIRS:%=%.check) $(if $(CLIP),$(VARIANTS:%=%.clip),no-clip) \
-      $(VARIANTS:%=%.motion) $(PAIRS:%=%.diff) tables
+      $(VARIANTS:%=%.motion) $(if $(JUDGE),$(VARIANTS:%=%.judge)) $(PAIRS:%=%.diff) tables
 
 counted: $(DESCRIBED:%=%.described)
 	@pipelines/stage/counted $(VARIANTS)
@@ -63,6 +67,9 @@ no-clip:
 	@$(call again,CLAIM=$(call quote,$(claim)) pipelines/stage/measure clip $*)
 %.motion:
 	@pipelines/stage/measure motion $*
+
+%.judge:
+	@$(call again,CLAIM=$(call quote,$(claim)) pipelines/stage/measure judge $*)
 
 # ---- a pair of variants: A_vs_B.check, A_vs_B.diff ----
 

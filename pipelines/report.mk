@@ -16,7 +16,7 @@ ifneq ($(if $(WAN_PLAN),,$(filter report experiment,$(MAKECMDGOALS))),)
 experiment: report
 report: eval pages
 
-pages: tables
+pages: tables $(filter trace,$(MAKECMDGOALS))
 	@pipelines/stage/report $(VARIANTS)
 
 .PHONY: report pages

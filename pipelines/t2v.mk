@@ -109,12 +109,12 @@ $(if $(UNREAD),$(error nothing reads $(firstword $(UNREAD)): did you mean $(shel
 
 KNOWN  := $(patsubst weights.%,%,$(filter weights.%,$(.VARIABLES)))
 MADE   := $(filter $(KNOWN) $(KNOWN:%=%.latents) text videos,$(MAKECMDGOALS))
-ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment sweep \
+ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment trace sweep \
               $(if $(filter $(KNOWN),$(MADE:%.latents=%)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
 # What make calls something else.
 NO_VARIANTS := text texts model eval sweep videos experiment plan verify report made held shown planned tables \
-               counted described no-clip always runs all bench check clean demo deps install pages profile
-EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report,$(MAKECMDGOALS))
+               counted described no-clip trace traced always runs all bench check clean demo deps install pages profile
+EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report trace,$(MAKECMDGOALS))
 
 include pipelines/many.mk
 
@@ -158,13 +158,13 @@ $(sort videos $(MADE)): made ;
 made:
 	@pipelines/stage/prompts
 	+@$(call again,$(call below,LEVEL=below $(or $(filter-out videos,$(MADE)) $(if $(filter \
-	    videos experiment,$(MAKECMDGOALS)),$(VARIANTS)),text)))
+	    videos experiment,$(MAKECMDGOALS)),$(VARIANTS)) $(if $(filter trace,$(MAKECMDGOALS)),$(VARIANTS:%=%.latents)),text)))
 .PHONY: made videos $(MADE)
 endif
 endif
 
 ifeq ($(LEVEL),held)
-include pipelines/eval.mk pipelines/report.mk
+include pipelines/eval.mk pipelines/report.mk pipelines/trace.mk
 endif
 
 # ---- what would be made: the second make of a dry run ----

@@ -69,11 +69,11 @@ F8_E5M2 2 -2 1.75
 END
 
 # What is told by name only.
-document '{"a":{"dtype":"C64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"F4","shape":[4],"data_offsets":[16,18]}}' >"$TMP/told"
+document '{"a":{"dtype":"C64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"F8_E4M3FNUZ","shape":[2],"data_offsets":[16,18]}}' >"$TMP/told"
 head -c 18 /dev/zero >>"$TMP/told"
 like "$(tensor-info -v "$TMP/told")" "*
-a     C64   \[2\]                              16            -           -           -           -  - -
-b     F4    \[4\]                               2            -*" "types without values are listed"
+a     C64          \[2\]                              16            -           -           -           -  - -
+b     F8_E4M3FNUZ  \[2\]                               2            -*" "types without values are listed"
 is "$(tensor-pick "$TMP/told" | tensor-info -n | tr '\n' ' ')" "a b " "and picked as they are"
 for tool in "tensor-pick -t F32" "tensor-view -k a" "tensor-diff $TMP/told"; do
     fails 1 "*told, document 1: [ab] is *, a type whose values are not read" \
@@ -170,6 +170,70 @@ fails 2 "tensor-diff: two operands*" "tensor-diff: one operand" tensor-diff "$TM
 fails 2 "tensor-diff: standard input*" "tensor-diff: - twice" tensor-diff - -
 fails 2 "tensor-diff: --same is from 0 to 1*" "tensor-diff: a share over 1" \
     tensor-diff --same 2 "$TMP/a" "$TMP/a"
+
+# ---- tensor-diff --per-document ----
+
+# A trace: documents of steps; that of the other variant. Its first has no sigma, the other's has.
+tensor-pick "$TMP/a" -k seed=7 -k step=1 -k timestep=999 >"$TMP/a1"
+tensor-pick "$TMP/a" -k seed=7 -k step=2 -k timestep=500.5 -k sigma=0.5 >"$TMP/a2"
+tensor-pick "$TMP/b" -k step=1 -k sigma=0.999 >"$TMP/b1"
+tensor-pick "$TMP/a" -k step=2 >"$TMP/b2"
+cat "$TMP/a1" "$TMP/a2" >"$TMP/trace.a"
+cat "$TMP/b1" "$TMP/b2" >"$TMP/trace.b"
+tensor-diff --per-document "$TMP/trace.a" "$TMP/trace.b" >"$TMP/table"
+is $? 1 "tensor-diff --per-document: without bounds all must be identical"
+is "$(head -n 1 "$TMP/table" | tr '\t' ' ')" \
+    "document seed step timestep sigma tensor result rel abs cosine same psnr nan" "a header line"
+is "$(cut -f 1-7,9,11- "$TMP/table" | sed 1d | tr '\t\n' ',/')" \
+    "1,7,1,999,0.999,x,differs,0.5,0.75,,0/2,7,2,500.5,0.5,x,ok,0,1,,0/" \
+    "a row a document, with what its metadata say"
+# 1 2 4 8 and 1 2 4 8.5: squares 85 and 93.25, product 89
+is "$(cut -f 8,10 "$TMP/table" | sed 1d | awk '{
+    rel = $1 - (NR == 1 ? 0.5 / sqrt(93.25) : 0); c = $2 - (NR == 1 ? 89 / sqrt(85 * 93.25) : 1)
+    if (rel * rel > 1e-28 || c * c > 1e-28) print }')" "" "relative L2 and cosine"
+tensor-diff --per-document -s 0 "$TMP/trace.a" "$TMP/trace.b" >/dev/null
+ok $? "-s 0 measures without judging"
+tensor-diff --per-document -s 0 "$TMP/x" "$TMP/x" >"$TMP/out"
+is "$?:$(tail -n 1 "$TMP/out" | cut -f 13)" 1:1 "but for NaN"
+tensor-diff --per-document "$TMP/u377" "$TMP/u376" | tail -n 1 | cut -f 12 | grep -q '^51.14'
+ok $? "PSNR of U8"
+tensor-diff --per-document "$TMP/a:x" "$TMP/y:y" >"$TMP/out"
+is "$?:$(tail -n 1 "$TMP/out" | cut -f 6)" 0:x "other names, if they are given"
+mkfifo "$TMP/fifo.a" "$TMP/fifo.b"
+cat "$TMP/trace.a" >"$TMP/fifo.a" &
+cat "$TMP/trace.b" >"$TMP/fifo.b" &
+tensor-diff --per-document "$TMP/fifo.a" "$TMP/fifo.b" | cmp -s - "$TMP/table"
+ok $? "two FIFOs"
+wait
+# A row is there before the second documents are: both wait until it was read.
+{ cat "$TMP/a1"; read -r _ <"$TMP/fifo.a"; cat "$TMP/a2"; } >"$TMP/fifo.b" &
+tensor-diff --per-document -s 0 "$TMP/fifo.b" "$TMP/trace.b" | {
+    read -r _; read -r first; echo go >"$TMP/fifo.a"; cat >/dev/null; echo "$first" | cut -f 1,3; } >"$TMP/out"
+is "$(cat "$TMP/out")" "1${TAB}1" "rows come while the streams go on"
+wait
+# 40 documents of 4 MB through pipes, within 60 MB of addresses
+head -c 4000000 /dev/zero >"$TMP/zeros"
+(document '{"v":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}}'; cat "$TMP/zeros") >"$TMP/one"
+many() { for _i in 1 2 3 4 5 6 7 8 9 10; do cat "$TMP/one" "$TMP/one" "$TMP/one" "$TMP/one"; done; }
+many >"$TMP/fifo.a" &
+many >"$TMP/fifo.b" &
+within 60000 tensor-diff --per-document "$TMP/fifo.a" "$TMP/fifo.b" >"$TMP/out"
+is "$?:$(wc -l <"$TMP/out")" 0:41 "a pair of documents is in memory at a time"
+wait
+rm "$TMP/zeros" "$TMP/one"
+fails 1 "tensor-diff: $TMP/a1 has 1 documents, $TMP/trace.b has more" "a stream that is shorter" \
+    tensor-diff --per-document "$TMP/a1" "$TMP/trace.b"
+is "$(wc -l <"$TMP/.out")" 2 "after the rows of those that both have"
+fails 1 "tensor-diff: $TMP/b1 has 1 documents, $TMP/trace.a has more" "or longer" \
+    tensor-diff --per-document "$TMP/trace.a" "$TMP/b1"
+fails 1 "tensor-diff: $TMP/y, document 1 has no tensor 'x', but $TMP/a has" "other names" \
+    tensor-diff --per-document "$TMP/a" "$TMP/y"
+fails 1 "tensor-diff: $TMP/a2, document 1 is of step 2, but of step 1 in $TMP/b1" "other steps" \
+    tensor-diff --per-document "$TMP/a2" "$TMP/b1"
+fails 1 "tensor-diff: $GOLDEN, document 1: vae.frames is \[9, 64, 80, 3\], but \[3, 9, 64, 80\] in $GOLDEN" \
+    "another shape" tensor-diff --per-document "$GOLDEN:vae.frames" "$GOLDEN:vae.raw"
+fails 2 "tensor-diff: --per-document has no rows for --metadata*" "not with --metadata" \
+    tensor-diff --per-document --metadata "$TMP/a" "$TMP/a"
 
 # ---- tensor-pick ----
 

@@ -162,15 +162,15 @@ fails 1 "*cannot write standard output: No space left on device" "a full disk" \
 mkdir bad && cp "$weights" bad && echo '{' >bad/config.json
 fails 1 "*cannot read bad/config.json: line *" "a broken config.json" wan-quantize -t w8a16 -m bad
 fails 2 "*-t is missing*" "no -t" wan-quantize -m "$model"
-fails 2 "*-t is w8a16, fp16, bf16 or fp32, not 'int4'*" "another -t" wan-quantize -t int4
-fails 2 "*--all-linears goes with -t w8a16*" "--all-linears alone" \
+fails 2 "*-t is int8, *, fp16, bf16 or fp32, not 'int4'*" "another -t" wan-quantize -t int4
+fails 2 "*--layers and --all-linears say which layers -t RULE is for*" "--all-linears alone" \
     wan-quantize -t fp16 --all-linears -m "$model"
 fails 2 "*a model is given by -m*" "an operand" wan-quantize -t w8a16 "$weights"
 
 fails 2 "*--layers is blocks, all or diffusers, not 'some'*" "other layers" wan-quantize -t w8a16 --layers some -m "$model"
 fails 2 "*--scale-type is f32 or weight, not 'f16'*" "another scale type" wan-quantize -t w8a16 --scale-type f16 -m "$model"
 fails 2 "*--all-linears is --layers all*" "both" wan-quantize -t w8a16 --all-linears --layers all -m "$model"
-fails 2 "*go with -t w8a16*" "--divide alone" wan-quantize -t fp16 --divide -m "$model"
+fails 2 "*--scale-type and --divide go with int8*" "--divide alone" wan-quantize -t fp16 --divide -m "$model"
 
 # F64, which PyTorch's trainers leave now and then.
 header='{"a.weight":{"dtype":"F64","shape":[1,1],"data_offsets":[0,8]}}'

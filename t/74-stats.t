@@ -75,6 +75,28 @@ is "$(stats -c x <videos | tail -n 2 | paste -s -d ' ')" \
     "videos of variants, without pairs"
 is "$(stats -c x <videos | awk -F , '{ print NF }' | sort -u)" 16 "in the same columns"
 
+# ---- verdicts: McNemar's exact test ----
+
+# verdicts BOTH B-ALONE A-ALONE NEITHER: so many pairs of each kind
+verdicts() {
+    awk -v n="$*" 'BEGIN { split(n, k, " "); print "variant_a,variant_b,x_a,x_b"
+        for (i = 0; i < k[1]; i++) print "p,q,1,1"
+        for (i = 0; i < k[2]; i++) print "p,q,0,1"
+        for (i = 0; i < k[3]; i++) print "p,q,1,0"
+        for (i = 0; i < k[4]; i++) print "p,q,0,0" }' >verdicts
+    stats -c x <verdicts | tail -n 1 | cut -d , -f 4,5,7,9,13-
+}
+# twice the sum of binomials over 2^n: 2 (1 + 10) / 2^10, and so on; of 1000 by Python's fractions
+is "$(verdicts 20 1 9 2)" "32,0.90625,0.65625,-0.25,1,0.021484375,mcnemar," "1 of 10 that differ: p is 22 / 2^10"
+is "$(verdicts 5 3 3 5)" "16,0.5,0.5,0,3,1,mcnemar," "as many either way: 1, not more"
+like "$(verdicts 9 0 5 9)" "23,*,0,0.0625,mcnemar,n is too small for p below 0.0625" "five that differ cannot say more"
+is "$(verdicts 9 0 0 3)" "12,0.75,0.75,0,,,,no pair differs: nothing to test" "none differs"
+verdicts 0 520 480 500 | awk -F , '{ e = $6 / 0.21744829320414094 - 1; exit !(e * e < 1e-16 && $7 == "mcnemar") }'
+ok $? "480 of 1000: 2^-1000 is no obstacle"
+comment "$(verdicts 0 520 480 500)"
+sed 's/^p,q,1,0$/p,q,1,0.5/' verdicts >shares
+is "$(stats -c x <shares | tail -n 1 | cut -d , -f 15)" normal "one share among them: ranks, as ever"
+
 # ---- bad input ----
 
 from() { _input=$1; shift; pair-stats "$@" <"$_input"; }

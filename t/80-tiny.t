@@ -3,7 +3,7 @@
 # tiny-look; W8A16 beside F16; flowmag and clipscore as they order what is known to differ.
 . "$(dirname "$0")/tap.sh"
 M=$ROOT/fixtures/tiny
-look() { "$BUILD/t/tools/tiny-look"; }
+look() { tiny-look; }
 tab=$(printf '\t')
 cd "$TMP" || exit 1
 
@@ -29,7 +29,7 @@ is "$(cd "$M" && du -cb config.json *.safetensors *.pth google clip | awk '$2 ==
 gzip -dc "$M/drawn.safetensors.gz" >drawn
 look <drawn >seen
 is "$(wc -l <seen)" 17 "sixteen clips as they were drawn"
-is "$(cut -f 10- seen | tail -n +2 | sort -u)" "1${tab}1${tab}1${tab}1${tab}1${tab}1" \
+is "$(cut -f 10- seen | tail -n +2 | sort -u)" "1${tab}1${tab}1${tab}1${tab}1${tab}1${tab}1" \
     "tiny-look sees in all of them what their captions say"
 for i in 1 2 3 4; do
     tensor-pick -d $i drawn:latents | wan-vae-decode -m "$M" >trip

@@ -58,6 +58,7 @@ run() {
     case $_p in
     clipscore) "$@" clipscore -q -m clip -p cat <four ;;
     flowmag) "$@" flowmag <four ;;
+    tiny-look) "$@" tiny-look <four ;;
     framediff) "$@" framediff one one <nothing ;;
     evalreport) "$@" evalreport report <nothing ;;
     experiment-record) "$@" experiment-record -o aside e a b <nothing ;;

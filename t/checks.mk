@@ -7,7 +7,7 @@ $(O)/t/tools/%: t/tools/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $<
 
-$(O)/t/tools/tiny-look $(O)/t/tools/moments $(O)/t/tools/die-together: $(O)/t/tools/%: t/tools/%.c $(COMMON)
+$(O)/t/tools/moments $(O)/t/tools/die-together: $(O)/t/tools/%: t/tools/%.c $(COMMON)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(COMMONLIBS)
 
@@ -75,7 +75,7 @@ $(O)/t/sanitizer/%.o: t/sanitizer/%.cu
 $(O)/sanitizer/%: t/%.c $(COMMON) $(APART) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
-	    $(UNIT_OBJECTS) $(APART) $(COMMON) $(KERNELLIBS) $(call libs,check) $(COMMONLIBS)
+	    $(UNIT_OBJECTS) $(APART) $(COMMON) $(KERNELLIBS) -fopenmp $(call libs,check) $(COMMONLIBS)
 
 $(O)/sanitizer/planted: $(O)/t/sanitizer/planted.o $(APART) $(COMMON)
 	@mkdir -p $(@D)

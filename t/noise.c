@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bin/wan-denoise/noise.h"
+#include "../bin/noise.h"
 #include "../common/die.h"
 #include "../common/checkpoint/weights.h"
 

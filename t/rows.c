@@ -207,6 +207,7 @@ START_TEST(gates)
         tensor_type A = operand_type(FLOATS[type]);
         size_t mark = scratch_mark();
         tally s = {.name = "silu"}, q = {.name = "quick_gelu"}, g = {.name = "mul_gelu"};
+        tally e = {.name = "gelu"};
         tensor x = wide_range(70, 264, A), up = random_host(70, 264, 1, A);
         tensor y = placed(new_host(F32, 70, 264), A, 8);
         silu(y, placed(x, A, 16));
@@ -227,6 +228,18 @@ START_TEST(gates)
                 compare(&q, at(got, 0, i), want, size, 1, A);
             else
                 compare(&q, at(got, 0, i), v > 0 ? want : 0, fabs(v > 0 ? want : 1e-6), 1, A);
+        }
+        free(got.data);
+        gelu(y, placed(x, A, 16));
+        margins_untouched(y, 8, "gelu");
+        got = fetched(y);
+        for (int64_t i = 0; i < 70 * 264; i++) {
+            double v = (double)at(x, 0, i), u = 0.7978845608028654 * (v + 0.044715 * v * v * v);
+            double want = v / (1 + exp(-2 * u));
+            if (v > -6)
+                compare(&e, at(got, 0, i), want, fabs(want) * (2 + 2 * fabs(u)), 1, A);
+            else
+                ck_assert(fabs((double)at(got, 0, i)) < 1e-7);
         }
         free(got.data);
         mul_gelu(y, placed(x, A, 16), placed(up, A, 8));

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bin/wan-denoise/solver.h"
+#include "../bin/solver.h"
 #include "../common/die.h"
 #include "../common/checkpoint/weights.h"
 

@@ -1,14 +1,16 @@
 /*
 ** evaluation.c: reads the directory of an evaluation and finds rows in it.
 **
-** All files must be there and whole: a report that leaves out what it could not read would look
-** like one that had nothing to say. Tables are small, so a row is found by looking at all.
+** All files but those of a judge and of traces must be there, and all be whole: a report that
+** leaves out what it could not read would look like one that had nothing to say. Tables are small,
+** so a row is found by looking at all.
 */
 #include "evaluation.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../common/die.h"
 #include "../../common/utf8.h"
@@ -46,6 +48,14 @@ static const struct {
                 "peak_device_bytes", "steady_device_bytes", "weight_bytes", "text_seconds",
                 "load_seconds", "denoise_seconds", "step_seconds", "decode_seconds", "seconds",
                 "runs", "return_code"}},
+    [JUDGED] = {"judge_per_video.csv", {"variant", "name"}},
+    [JUDGED_SUMMARY] = {"judge_summary.csv",
+                        {"metric", "variant_a", "variant_b", "n", "mean_a", "sd_a", "mean_b",
+                         "sd_b", "difference", "difference_sd", "low", "high", "p", "method",
+                         "note"}},
+    [TRACE] = {"trace.csv",
+               {"name", "variant_a", "variant_b", "step", "timestep", "sigma", "relative",
+                "greatest", "cosine"}},
 };
 
 const metric METRIC[METRICS] = {
@@ -70,6 +80,44 @@ static void open_table(evaluation *e, table_name name)
         for (int j = 0; j < t->columns; j++)
             if (!is_utf8(csv_text(t, i, j), strlen(csv_text(t, i, j))))
                 csv_die(t, i, "%s is not UTF-8", t->header[j]);
+}
+
+static bool is_there(const evaluation *e, table_name name)
+{
+    char *path = new_format("%s/%s", e->directory, TABLE[name].file);
+    bool is = access(path, F_OK) == 0;
+    free(path);
+    return is;
+}
+
+/* Tables that need not be there; but the two of a judge belong together. */
+static void open_others(evaluation *e)
+{
+    bool judged = is_there(e, JUDGED) || is_there(e, JUDGED_SUMMARY);
+    if (judged)
+        open_table(e, JUDGED);
+    if (judged)
+        open_table(e, JUDGED_SUMMARY);
+    if (is_there(e, TRACE))
+        open_table(e, TRACE);
+}
+
+/* The different metrics of the judge's summary; right_colour is called right colour. */
+static void find_judges(evaluation *e)
+{
+    const csv *t = &e->table[JUDGED_SUMMARY];
+    e->judge = new_bytes((size_t)(t->rows + 1) * sizeof *e->judge);
+    for (int row = 0; row < t->rows; row++) {
+        const char *name = text_at(t, row, "metric");
+        condition where = {"metric", name};
+        if (find_row(t, 0, 1, &where) != row)
+            continue;
+        csv_column(&e->table[JUDGED], name);
+        char *label = new_format("%s", name);
+        for (char *c = label; (c = strchr(c, '_'));)
+            *c = ' ';
+        e->judge[e->judges++] = (metric){name, label, label, "", 3, JUDGED, JUDGED_SUMMARY, false};
+    }
 }
 
 static void open_record(evaluation *e)
@@ -136,14 +184,19 @@ static void find_who(evaluation *e)
 void evaluation_open(evaluation *e, const char *directory, const char *videos)
 {
     *e = (evaluation){.directory = directory, .videos = videos};
-    for (int i = 0; i < TABLES; i++)
+    for (int i = 0; i < REQUIRED; i++)
         open_table(e, (table_name)i);
+    open_others(e);
     open_record(e);
     find_who(e);
+    find_judges(e);
 }
 
 void evaluation_close(evaluation *e)
 {
+    for (int i = 0; i < e->judges; i++)
+        free((char *)e->judge[i].label);
+    free(e->judge);
     for (int i = 0; i < TABLES; i++) {
         free((char *)e->table[i].name);
         csv_close(&e->table[i]);
@@ -217,6 +270,30 @@ double number_at(const csv *t, int row, const char *column)
 const char *text_at(const csv *t, int row, const char *column)
 {
     return row < 0 ? "" : csv_text(t, row, csv_column(t, column));
+}
+
+const char *said_at(const csv *t, int row, const char *column)
+{
+    return row < 0 ? "" : csv_text(t, row, csv_find(t, column));
+}
+
+int cost_row(const evaluation *e, int variant)
+{
+    condition where = {"variant", e->variant[variant]};
+    return find_row(&e->table[COSTS], 0, 1, &where);
+}
+
+bool is_fake(const evaluation *e, int variant)
+{
+    return strstr(said_at(&e->table[COSTS], cost_row(e, variant), "stored"), "fake") != NULL;
+}
+
+bool has_fakes(const evaluation *e)
+{
+    for (int v = 0; v < e->variants; v++)
+        if (is_fake(e, v))
+            return true;
+    return false;
 }
 
 /* ---- frame by frame ---- */

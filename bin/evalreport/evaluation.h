@@ -23,29 +23,12 @@ typedef enum {
     PAIR_SUMMARY,
     REFUSED,
     COSTS,
+    REQUIRED,
+    JUDGED = REQUIRED, /* these two where videos were judged */
+    JUDGED_SUMMARY,
+    TRACE, /* where latents were traced step by step */
     TABLES
 } table_name;
-
-/* The videos of one prompt and seed, one a variant. */
-typedef struct {
-    const char *name, *seed, *prompt;
-} subject;
-
-typedef struct {
-    const char *directory;
-    const char *videos; /* where the variants are, from the directory */
-    csv table[TABLES];
-    json_t *record; /* experiment.json */
-    int variants, subjects;
-    const char **variant; /* the first is the reference: the others are compared with it */
-    subject *subject;
-} evaluation;
-
-/* Dies, naming file and line, if a file is missing or broken. */
-void evaluation_open(evaluation *e, const char *directory, const char *videos);
-void evaluation_close(evaluation *e);
-
-/* ---- what is measured ---- */
 
 typedef struct {
     const char *name; /* as columns have it */
@@ -55,6 +38,29 @@ typedef struct {
     table_name summary;
     bool of_pairs; /* of two videos together, not of one */
 } metric;
+
+/* The videos of one prompt and seed, one a variant. */
+typedef struct {
+    const char *name, *seed, *prompt;
+} subject;
+
+typedef struct {
+    const char *directory;
+    const char *videos; /* where the variants are, from the directory */
+    csv table[TABLES];  /* without columns: there is none */
+    json_t *record;     /* experiment.json */
+    int variants, subjects;
+    const char **variant; /* the first is the reference: the others are compared with it */
+    subject *subject;
+    int judges;
+    metric *judge; /* what a judge found: in no unit, and not frame by frame */
+} evaluation;
+
+/* Dies, naming file and line, if a file is missing or broken. */
+void evaluation_open(evaluation *e, const char *directory, const char *videos);
+void evaluation_close(evaluation *e);
+
+/* ---- what is measured ---- */
 
 enum { VIDEO_METRICS = 3, METRICS = 6 };
 extern const metric METRIC[METRICS]; /* those of videos first */
@@ -80,6 +86,15 @@ int pair_count(const evaluation *e, int variant);
 /* A number of that row; NAN if row is -1 or the field is empty. */
 double number_at(const csv *t, int row, const char *column);
 const char *text_at(const csv *t, int row, const char *column);
+
+/* The same; "" too if the table has no such column, as those made by versions before have not. */
+const char *said_at(const csv *t, int row, const char *column);
+
+/* The variant's row of costs; -1: none. */
+int cost_row(const evaluation *e, int variant);
+/* Are its weights rounded to a format but F16 in memory? Then what it took is not the format's. */
+bool is_fake(const evaluation *e, int variant);
+bool has_fakes(const evaluation *e);
 
 /* A video's metric frame by frame (of a pair: with the reference). value[i] belongs to the frame
  * first + i; to be freed. */

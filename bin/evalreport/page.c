@@ -16,6 +16,7 @@
 #include "report.css.h"
 #include "report.js.h"
 #include "tables.h"
+#include "trace.h"
 
 static FILE *out;
 
@@ -73,10 +74,12 @@ static void write_head(const evaluation *e, const char *title, bool linked)
     }
     fputs("</p>\n<nav aria-label=\"Sections\"><ul>", out);
     static const char *const sections[][2] = {
-        {"metrics", "Metrics"}, {"frames", "Frame by frame"}, {"cost", "Memory and time"},
-        {"videos", "Videos"},   {"pairs", "Every pair"},      {"record", "What ran on what"}};
+        {"metrics", "Metrics"},        {"frames", "Frame by frame"}, {"steps", "Step by step"},
+        {"cost", "Memory and time"},   {"videos", "Videos"},         {"pairs", "Every pair"},
+        {"record", "What ran on what"}};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        fprintf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0], sections[i][1]);
+        if (e->table[TRACE].rows > 0 || strcmp(sections[i][0], "steps") != 0)
+            fprintf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0], sections[i][1]);
     fputs("</ul></nav>\n</header>\n<main>\n", out);
     write_patterns();
 }
@@ -126,6 +129,11 @@ static void write_metrics(const evaluation *e)
         write_comparison(e, v);
     if (e->table[REFUSED].rows > 0)
         write_one(refused_table(e));
+    if (e->judges)
+        fputs("<p class=\"note\">The rows behind Motion are what a judge says of each video; where "
+              "that is right or wrong, 1 or 0, the means are shares, and p is McNemar\u2019s exact "
+              "test of the pairs of which one alone is right.</p>\n",
+              out);
     fputs(
         "<p class=\"note\">CLIP score: mean over frames of the cosine between CLIP\u2019s vectors "
         "of the frame and of the prompt. Temporal consistency: the same between neighbouring "
@@ -152,19 +160,38 @@ static void write_curves(const evaluation *e)
     section_end();
 }
 
+/* Where latents were traced, how far the variants are apart after each step. */
+static void write_steps(const evaluation *e)
+{
+    if (e->table[TRACE].rows == 0)
+        return;
+    section("steps", "Step by step");
+    fputs("<figure>\n<div class=\"plots\">\n", out);
+    for (int v = 1; v < e->variants; v++)
+        plot_trace(out, e, v);
+    fputs("</div>\n<figcaption>Relative error (L2) of the latents after each step, against ", out);
+    text(e->variant[0]);
+    fputs(": a thin line for each video, their mean in bold. Under the number of a step is its "
+          "sigma, the share of noise. Errors begin at 0.</figcaption>\n</figure>\n",
+          out);
+    for (int v = 1; v < e->variants; v++)
+        write_one(trace_table(e, v));
+    section_end();
+}
+
 /* ---- cost ---- */
 
 static void write_cost(const evaluation *e)
 {
-    static const cost memory[] = {{"peak_device_bytes", "peak device memory"},
-                                  {"steady_device_bytes", "steady device memory"},
-                                  {"weight_bytes", "transformer weights"}};
-    static const cost stages[] = {{"text_seconds", "encode prompts"},
-                                  {"load_seconds", "load weights"},
-                                  {"denoise_seconds", "denoise"},
-                                  {"decode_seconds", "decode and compress"},
-                                  {"seconds", "in all"}};
-    static const cost step[] = {{"step_seconds", "one step of the sampler"}};
+    static const cost memory[] = {{"peak_device_bytes", "peak device memory", true},
+                                  {"steady_device_bytes", "steady device memory", true},
+                                  {"weight_bytes", "transformer weights", true}};
+    static const cost stages[] = {{"text_seconds", "encode prompts", false},
+                                  {"load_seconds", "load weights", true},
+                                  {"denoise_seconds", "denoise", true},
+                                  {"decode_seconds", "decode and compress", false},
+                                  {"seconds", "in all", true}};
+    static const cost step[] = {{"step_seconds", "one step of the sampler", true}};
     double divisor;
     const char *unit = memory_unit(e, &divisor);
     section("cost", "Memory and time");
@@ -172,9 +199,10 @@ static void write_cost(const evaluation *e)
     plot_costs(out, e, "Device memory", memory, 3, divisor, unit);
     plot_costs(out, e, "Seconds of each stage", stages, 5, 1, "s");
     plot_costs(out, e, "Seconds of one step", step, 1, 1, "s");
-    fputs("</div>\n<figcaption>All videos of a variant together, one run of each: no spread is "
-          "known. Bars begin at 0.</figcaption>\n</figure>\n",
-          out);
+    fprintf(out,
+            "</div>\n<figcaption>All videos of a variant together, one run of each: no spread is "
+            "known. Bars begin at 0.%s</figcaption>\n</figure>\n",
+            has_fakes(e) ? " " FAKE_NOTE "." : "");
     write_one(cost_table(e));
     section_end();
 }
@@ -256,6 +284,8 @@ static void write_pairs(const evaluation *e)
     section("pairs", e->variants > 1 ? "Every pair" : "Every video");
     for (int v = e->variants > 1; v < e->variants; v++)
         write_one(pair_table(e, v));
+    for (int v = e->variants > 1; v < e->variants; v++)
+        write_one(judged_table(e, v));
     section_end();
 }
 
@@ -277,6 +307,7 @@ void write_html(const evaluation *e, bool linked)
     write_head(e, title, linked);
     write_metrics(e);
     write_curves(e);
+    write_steps(e);
     write_cost(e);
     write_videos(e, linked);
     write_pairs(e);

@@ -12,7 +12,7 @@
 
 #include "../../common/die.h"
 #include "svg.h"
-#include "text.h"
+#include "tables.h"
 
 /* ---- pairs ---- */
 
@@ -254,9 +254,9 @@ int plot_costs(FILE *f, const evaluation *e, const char *title, const cost *cost
         free(label);
         y += 18;
         for (int v = 0; v < e->variants; v++, y += 18) {
-            condition where = {"variant", e->variant[v]};
-            double x = number_at(t, find_row(t, 0, 1, &where), costs[k].column);
-            char *value = figure(x / divisor, decimals_for(x / divisor, 3, 0));
+            double x = number_at(t, cost_row(e, v), costs[k].column);
+            char *value = marked(figure(x / divisor, decimals_for(x / divisor, 3, 0)),
+                                 costs[k].of_format && is_fake(e, v));
             draw_bar(f, v, y, isfinite(x) ? x / largest * 230 : -1, e->variant[v], value);
             free(value);
         }

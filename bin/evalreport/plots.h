@@ -20,6 +20,7 @@ int plot_frames(FILE *f, const evaluation *e, const metric *m, int which);
  * all are empty. */
 typedef struct {
     const char *column, *label;
+    bool of_format; /* depends on how weights are stored: a fake's is marked */
 } cost;
 
 int plot_costs(FILE *f, const evaluation *e, const char *title, const cost *costs, int n,

@@ -136,7 +136,7 @@ table machine_table(const evaluation *e)
 
 /* ---- runs ---- */
 
-static void put_runs(table *t, const char *who, const json_t *record)
+static void put_runs(table *t, const char *who, const json_t *record, bool fake)
 {
     size_t i;
     json_t *run;
@@ -144,25 +144,27 @@ static void put_runs(table *t, const char *who, const json_t *record)
     {
         double seconds = json_number_value(json_object_get(run, "seconds"));
         bool ended = json_is_number(json_object_get(run, "seconds"));
+        const char *stage = json_string_value(json_object_get(run, "stage"));
         table_copy(t, who);
         table_put(t, json_text(json_object_get(run, "stage")));
         table_put(t, json_text(json_object_get(run, "begun")));
-        table_put(t, figure(ended ? seconds : NAN, decimals_for(seconds, 3, 0)));
+        table_put(t, marked(figure(ended ? seconds : NAN, decimals_for(seconds, 3, 0)),
+                            fake && strcmp(stage ? stage : "", "film") != 0));
         table_put(t, json_text(json_object_get(run, "return_code")));
     }
 }
 
 table runs_table(const evaluation *e)
 {
-    table t = table_new(new_format("Every run"));
+    table t = table_new(new_format("Every run%s", has_fakes(e) ? "; " FAKE_NOTE : ""));
     column(&t, "of", false);
     column(&t, "stage", false);
     column(&t, "begun", false);
     column(&t, "seconds", true);
     column(&t, "return code", true);
-    put_runs(&t, "all", json_object_get(e->record, "text"));
+    put_runs(&t, "all", json_object_get(e->record, "text"), false);
     for (int v = 0; v < e->variants; v++)
-        put_runs(&t, e->variant[v], variant_record(e, v));
+        put_runs(&t, e->variant[v], variant_record(e, v), is_fake(e, v));
     return t;
 }
 

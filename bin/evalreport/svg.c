@@ -99,7 +99,9 @@ void axis_y(const plane *p, const char *name)
     fputs("</text></g>\n", p->f);
 }
 
-void axis_x_whole(const plane *p, const char *name)
+void axis_x_whole(const plane *p, const char *name) { axis_x_noted(p, name, NULL, NULL); }
+
+void axis_x_noted(const plane *p, const char *name, axis_note *under, const void *of)
 {
     double step = fmax(1, round_step(fmax(p->x1 - p->x0, 1), 8));
     fputs("<g class=\"axis\">", p->f);
@@ -107,8 +109,13 @@ void axis_x_whole(const plane *p, const char *name)
         char *number = figure(k * step, 0);
         svg_text(p->f, plane_x(p, k * step), p->bottom + 14, "middle", NULL, number);
         free(number);
+        if (!under)
+            continue;
+        number = under(of, (int)(k * step));
+        svg_text(p->f, plane_x(p, k * step), p->bottom + 27, "middle", NULL, number);
+        free(number);
     }
-    svg_text(p->f, (p->left + p->right) / 2, p->bottom + 29, "middle", "name", name);
+    svg_text(p->f, (p->left + p->right) / 2, p->bottom + (under ? 43 : 29), "middle", "name", name);
     fputs("</g>\n", p->f);
 }
 

@@ -31,6 +31,9 @@ double plane_y(const plane *p, double y);
 void axis_y(const plane *p, const char *name);
 /* Whole numbers along the bottom. */
 void axis_x_whole(const plane *p, const char *name);
+/* The same, and under each number k what `under` says of it, to be freed. */
+typedef char *axis_note(const void *of, int k);
+void axis_x_noted(const plane *p, const char *name, axis_note *under, const void *of);
 
 /* Text; anchor is "start", "middle" or "end"; class NULL: none. */
 void svg_text(FILE *f, double x, double y, const char *anchor, const char *style, const char *text);

@@ -52,7 +52,7 @@ static void summary_line(table *t, const evaluation *e, const metric *m, int var
     double low = number_at(s, row, "low"), high = number_at(s, row, "high");
     double difference = number_at(s, row, "difference"), p = number_at(s, row, "p");
     int fine = decimals_for(isnan(low) ? difference : fmax(fabs(low), fabs(high)), 3, m->decimals);
-    table_put(t, new_format("%s (%s)", m->label, m->unit));
+    table_put(t, *m->unit ? new_format("%s (%s)", m->label, m->unit) : copy(m->label));
     table_put(t, count_text(row < 0 ? 0 : number_at(s, row, "n")));
     table_put(t, mean_sd(number_at(s, row, "mean_a"), number_at(s, row, "sd_a"), m->decimals));
     if (variant > 0) {
@@ -67,10 +67,10 @@ static void summary_line(table *t, const evaluation *e, const metric *m, int var
 }
 
 /* Has one of the n metrics a note? Else the column would be empty. */
-static bool has_notes(const evaluation *e, int variant, int first, int n)
+static bool has_notes(const evaluation *e, int variant, const metric *m, int n)
 {
-    for (int i = first; i < first + n; i++)
-        if (*text_at(&e->table[METRIC[i].summary], summary_row(e, &METRIC[i], variant), "note"))
+    for (int i = 0; i < n; i++)
+        if (*text_at(&e->table[m[i].summary], summary_row(e, &m[i], variant), "note"))
             return true;
     return false;
 }
@@ -94,11 +94,14 @@ table summary_table(const evaluation *e, int variant)
         column(&t, "p", true);
         column(&t, "test", false);
     }
-    bool notes = has_notes(e, variant, 0, VIDEO_METRICS);
+    bool notes =
+        has_notes(e, variant, METRIC, VIDEO_METRICS) || has_notes(e, variant, e->judge, e->judges);
     if (notes)
         column(&t, "note", false);
     for (int i = 0; i < VIDEO_METRICS; i++)
         summary_line(&t, e, &METRIC[i], variant, notes);
+    for (int i = 0; i < e->judges; i++)
+        summary_line(&t, e, &e->judge[i], variant, notes);
     return t;
 }
 
@@ -111,7 +114,7 @@ table distance_table(const evaluation *e, int variant)
     column(&t, "n", true);
     column(&t, "mean (sd)", true);
     column(&t, "95\u00a0% interval", true);
-    bool notes = has_notes(e, variant, VIDEO_METRICS, METRICS - VIDEO_METRICS);
+    bool notes = has_notes(e, variant, METRIC + VIDEO_METRICS, METRICS - VIDEO_METRICS);
     if (notes)
         column(&t, "note", false);
     for (int i = VIDEO_METRICS; i < METRICS; i++) {
@@ -164,6 +167,40 @@ table pair_table(const evaluation *e, int variant)
     return t;
 }
 
+/* What the judge found of a video: verdicts are 0 or 1. */
+static char *judged_text(const evaluation *e, const metric *m, int variant, int which)
+{
+    double x = number_at(&e->table[JUDGED], video_row(e, JUDGED, variant, which), m->name);
+    return figure(x, x == floor(x) ? 0 : m->decimals);
+}
+
+table judged_table(const evaluation *e, int variant)
+{
+    table t = table_new(variant ? new_format("Every pair as it was judged: %s, %s", e->variant[0],
+                                             e->variant[variant])
+                                : new_format("Every video of %s as it was judged", e->variant[0]));
+    column(&t, "video", false);
+    for (int k = 0; k < e->judges; k++)
+        column(&t, e->judge[k].label, true);
+    for (int i = 0; i < e->subjects && e->judges; i++) {
+        if (variant && pair_row(e, variant, i) < 0)
+            continue;
+        table_copy(&t, e->subject[i].name);
+        for (int k = 0; k < e->judges; k++) {
+            char *a = judged_text(e, &e->judge[k], 0, i);
+            if (!variant) {
+                table_put(&t, a);
+                continue;
+            }
+            char *b = judged_text(e, &e->judge[k], variant, i);
+            table_put(&t, new_format("%s, %s", a, b));
+            free(a);
+            free(b);
+        }
+    }
+    return t;
+}
+
 table subject_table(const evaluation *e, int which)
 {
     table t = table_new(new_format("Metrics of %s", e->subject[which].name));
@@ -172,6 +209,8 @@ table subject_table(const evaluation *e, int which)
         column(&t, METRIC[k].label, true);
     for (int k = VIDEO_METRICS; e->variants > 1 && k < METRICS; k++)
         column(&t, METRIC[k].brief, true);
+    for (int k = 0; k < e->judges; k++)
+        column(&t, e->judge[k].brief, true);
     for (int v = 0; v < e->variants; v++) {
         if (video_row(e, CLIP, v, which) < 0)
             continue;
@@ -186,6 +225,8 @@ table subject_table(const evaluation *e, int which)
         for (int k = VIDEO_METRICS; e->variants > 1 && k < METRICS; k++)
             table_put(
                 &t, figure(number_at(&e->table[PAIRS], pair, METRIC[k].name), METRIC[k].decimals));
+        for (int k = 0; k < e->judges; k++)
+            table_put(&t, judged_text(e, &e->judge[k], v, which));
     }
     return t;
 }
@@ -221,7 +262,9 @@ table refused_table(const evaluation *e)
 
 /* ---- cost ---- */
 
-typedef enum { PLAIN, BYTES, SECONDS } quantity;
+/* PLAIN and SAID as they stand, SAID also where an older table has no such column. OWN: seconds
+ * that the weights' format has no part in. */
+typedef enum { PLAIN, SAID, STORED, BYTES, SECONDS, OWN } quantity;
 
 const char *memory_unit(const evaluation *e, double *bytes)
 {
@@ -232,13 +275,26 @@ const char *memory_unit(const evaluation *e, double *bytes)
     return peak < 1 << 30 ? "MiB" : "GiB";
 }
 
-static char *quantity_text(const csv *t, int row, const char *name, quantity q, double unit)
+char *marked(char *number, bool fake)
 {
-    if (q == PLAIN)
-        return copy(*text_at(t, row, name) ? text_at(t, row, name) : "\u2013");
-    double x = number_at(t, row, name);
-    x /= q == BYTES ? unit : 1;
-    return figure(x, decimals_for(x, 3, 0));
+    if (!fake || strcmp(number, "\u2013") == 0)
+        return number;
+    char *both = new_format("%s fake", number);
+    free(number);
+    return both;
+}
+
+static char *quantity_text(const evaluation *e, int variant, const char *name, quantity q,
+                           double unit)
+{
+    const csv *t = &e->table[COSTS];
+    int row = cost_row(e, variant);
+    if (q < BYTES) {
+        const char *text = q == PLAIN ? text_at(t, row, name) : said_at(t, row, name);
+        return copy(q == STORED && is_fake(e, variant) ? FAKE : *text ? text : "\u2013");
+    }
+    double x = number_at(t, row, name) / (q == BYTES ? unit : 1);
+    return marked(figure(x, decimals_for(x, 3, 0)), q != OWN && is_fake(e, variant));
 }
 
 table cost_table(const evaluation *e)
@@ -248,6 +304,10 @@ table cost_table(const evaluation *e)
         quantity q;
     } rows[] = {
         {"precision", "precision", PLAIN},
+        {"format", "format", SAID},
+        {"bits", "bits a weight", SAID},
+        {"format_bytes", "weight bytes", SAID},
+        {"stored", "stored", STORED},
         {"gpu", "device", PLAIN},
         {"resolution", "resolution", PLAIN},
         {"frames", "frames", PLAIN},
@@ -255,31 +315,28 @@ table cost_table(const evaluation *e)
         {"videos", "videos", PLAIN},
         {"peak_device_bytes", "peak device memory", BYTES},
         {"steady_device_bytes", "steady device memory", BYTES},
-        {"weight_bytes", "transformer weights", BYTES},
-        {"text_seconds", "encode prompts (s)", SECONDS},
+        {"weight_bytes", "transformer weights on the device", BYTES},
+        {"text_seconds", "encode prompts (s)", OWN},
         {"load_seconds", "load weights (s)", SECONDS},
         {"denoise_seconds", "denoise (s)", SECONDS},
         {"step_seconds", "one step (s)", SECONDS},
-        {"decode_seconds", "decode and compress (s)", SECONDS},
+        {"decode_seconds", "decode and compress (s)", OWN},
         {"seconds", "in all (s)", SECONDS},
         {"runs", "runs", PLAIN},
         {"return_code", "return code", PLAIN},
     };
     double bytes;
     const char *unit = memory_unit(e, &bytes);
-    const csv *costs = &e->table[COSTS];
-    table t = table_new(copy("What each variant took, all of its videos together"));
+    table t = table_new(new_format("What each variant took, all of its videos together%s",
+                                   has_fakes(e) ? "; " FAKE_NOTE : ""));
     column(&t, "", false);
     for (int v = 0; v < e->variants; v++)
         column(&t, e->variant[v], true);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         table_put(&t, rows[i].q == BYTES ? new_format("%s (%s)", rows[i].label, unit)
                                          : copy(rows[i].label));
-        for (int v = 0; v < e->variants; v++) {
-            condition where = {"variant", e->variant[v]};
-            table_put(&t, quantity_text(costs, find_row(costs, 0, 1, &where), rows[i].name,
-                                        rows[i].q, bytes));
-        }
+        for (int v = 0; v < e->variants; v++)
+            table_put(&t, quantity_text(e, v, rows[i].name, rows[i].q, bytes));
     }
     return t;
 }

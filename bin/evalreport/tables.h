@@ -13,10 +13,17 @@ table summary_table(const evaluation *e, int variant);
 table distance_table(const evaluation *e, int variant);
 /* What each variant cost, a column each. */
 table cost_table(const evaluation *e);
+/* What is said of weights that are rounded to a format and stored as F16, and of their costs. */
+#define FAKE "fake: F16 in memory"
+#define FAKE_NOTE FAKE ", so bytes and seconds are those of F16, not of the format"
+/* The number, and that it is a fake's, if so. Takes the text, returns another. */
+char *marked(char *number, bool fake);
 /* The unit of its memory, GiB or MiB, and how many bytes that is. */
 const char *memory_unit(const evaluation *e, double *bytes);
 /* Every pair with its metrics; variant 0: every video of the only one. */
 table pair_table(const evaluation *e, int variant);
+/* The same of what a judge found; without rows where there was none. */
+table judged_table(const evaluation *e, int variant);
 /* One subject's videos, a row each. */
 table subject_table(const evaluation *e, int which);
 table prompt_table(const evaluation *e);

@@ -7,6 +7,7 @@
 #include "../../common/die.h"
 #include "page.h"
 #include "tables.h"
+#include "trace.h"
 
 /* ---- sentences ---- */
 
@@ -122,11 +123,17 @@ static void write_body(const evaluation *e, markup m)
         write_table(m, summary_table(e, v));
         write_table(m, distance_table(e, v));
     }
+    if (e->table[TRACE].rows > 0)
+        heading(m, "Step by step");
+    for (int v = 1; v < e->variants; v++)
+        write_table(m, trace_table(e, v));
     heading(m, "Cost");
     write_table(m, cost_table(e));
     heading(m, "Videos");
     for (int v = e->variants > 1; v < e->variants; v++)
         write_table(m, pair_table(e, v));
+    for (int v = e->variants > 1; v < e->variants; v++)
+        write_table(m, judged_table(e, v));
     if (e->table[REFUSED].rows > 0)
         write_table(m, refused_table(e));
     write_table(m, prompt_table(e));

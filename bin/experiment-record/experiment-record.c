@@ -291,6 +291,15 @@ static char *precision_of(const variant *v)
     return new_format("w8a%s", bits);
 }
 
+/* Are weights rounded to a format but stored as F16? Then bytes and seconds are F16's. */
+static const char *note_of(const variant *v)
+{
+    char *stored = values_of(v, "wan-denoise.stored");
+    bool fake = strstr(stored, "fake") != NULL;
+    free(stored);
+    return fake ? "fake: F16 in memory" : NULL;
+}
+
 static char *gpu_of(const variant *v)
 {
     static const char prefix[] = "cuda: ";
@@ -368,6 +377,11 @@ static void put_row(csv_writer *w, const variant *v, const json_t *text)
     csv_put_whole(w, count_runs(runs, "latents"));
     put_count(w, last_code(runs));
     put_freed(w, nodes_of(runs));
+    put_freed(w, values_of(v, "wan-denoise.format"));
+    put_freed(w, values_of(v, "wan-denoise.bits"));
+    put_freed(w, values_of(v, "wan-denoise.weight_bytes"));
+    put_freed(w, values_of(v, "wan-denoise.stored"));
+    csv_put(w, note_of(v));
 }
 
 static void write_table(const variant *v, int n, const json_t *text)
@@ -377,7 +391,8 @@ static void write_table(const variant *v, int n, const json_t *text)
     csv_create(&w, path,
                "variant,precision,gpu,resolution,frames,steps,videos,peak_device_bytes,"
                "steady_device_bytes,weight_bytes,text_seconds,load_seconds,denoise_seconds,"
-               "step_seconds,decode_seconds,seconds,runs,return_code,node");
+               "step_seconds,decode_seconds,seconds,runs,return_code,node,format,bits,format_bytes,"
+               "stored,note");
     for (int i = 0; i < n; i++)
         put_row(&w, &v[i], text);
     csv_finish(&w);
@@ -388,9 +403,9 @@ static void write_table(const variant *v, int n, const json_t *text)
 
 static json_t *evaluation_of(const char *directory)
 {
-    static const char *const files[] = {"options", "clip", "recipe"};
+    static const char *const files[] = {"options", "clip", "judge", "recipe"};
     json_t *all = json_object();
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         char *path = new_format("%s/eval/%s", directory, files[i]);
         json_t *lines = lines_read(path);
         json_object_update(all, lines);
@@ -405,13 +420,32 @@ static json_t *evaluation_of(const char *directory)
     return all;
 }
 
+/* What the weights are; null for what the videos do not say, or not all the same. */
+static json_t *weights_of(const variant *v, const json_t *about)
+{
+    static const char *const keys[] = {"format", "bits", "weight_bytes", "stored"};
+    json_t *all = json_object(), *said = json_object_get(about, "wan-denoise");
+    for (int i = 0; i < 4; i++) {
+        json_t *value = json_object_get(said, keys[i]);
+        json_object_set_new(all, keys[i], value ? json_incref(value) : json_null());
+    }
+    if (note_of(v))
+        json_object_set_new(all, "note", json_string(note_of(v)));
+    return all;
+}
+
+static json_t *variant_json(const variant *v)
+{
+    json_t *about = metadata_of(v);
+    return json_pack("{s:i, s:o, s:o, s:O}", "videos", v->videos, "weights", weights_of(v, about),
+                     "metadata", about, "runs", v->runs);
+}
+
 static void write_json(const variant *v, int n, const json_t *text, const char *directory)
 {
     json_t *all = json_object(), *variants = json_object();
     for (int i = 0; i < n; i++)
-        json_object_set_new(variants, v[i].name,
-                            json_pack("{s:i, s:o, s:O}", "videos", v[i].videos, "metadata",
-                                      metadata_of(&v[i]), "runs", v[i].runs));
+        json_object_set_new(variants, v[i].name, variant_json(&v[i]));
     json_object_set_new(all, "variants", variants);
     json_object_set_new(all, "text", json_pack("{s:O}", "runs", text));
     json_object_set_new(all, "evaluation", evaluation_of(directory));

@@ -28,8 +28,15 @@ static const option options[] = {
 };
 
 /* What names a variant, and so differs always. */
-static const char *const labels[] = {"variant", "tensor-pick.metadata", "recipe",
-                                     "digest",  "wan-denoise.format",   "mp42frames.sealed",
+static const char *const labels[] = {"variant",
+                                     "tensor-pick.metadata",
+                                     "recipe",
+                                     "digest",
+                                     "mp42frames.sealed",
+                                     "wan-denoise.format", /* these four follow from the weights */
+                                     "wan-denoise.bits",
+                                     "wan-denoise.weight_bytes",
+                                     "wan-denoise.stored",
                                      NULL};
 /* What a variant is about. */
 static const char *const model[] = {"wan-denoise.weights", "wan-denoise.dtype", "DENOISE.weights",

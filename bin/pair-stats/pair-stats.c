@@ -123,7 +123,7 @@ static void put_figure(double x)
 }
 
 /* What a reader must know; "" if nothing. w NULL: there is no test. */
-static void put_note(const group *g, const signed_rank *w)
+static void put_note(const group *g, const paired_test *w)
 {
     enum { FEW = 10 }; /* a percentile interval of fewer is too narrow to be called 95 % */
     char text[400] = "";
@@ -145,11 +145,20 @@ static void put_note(const group *g, const signed_rank *w)
     put_text(text, '\n');
 }
 
+/* Is every value 0 or 1, so that it is a verdict and not a quantity? */
+static bool is_verdict(const group *g)
+{
+    for (int i = 0; i < g->n; i++)
+        if ((g->a[i] != 0 && g->a[i] != 1) || (g->b[i] != 0 && g->b[i] != 1))
+            return false;
+    return true;
+}
+
 /* Two measurements of each pair. */
 static void print_paired(const measure *c, const group *g)
 {
     interval i = bootstrap(g->difference, g->n, (int)resamples, (uint64_t)seed);
-    signed_rank w = wilcoxon(g->difference, g->n);
+    paired_test w = is_verdict(g) ? mcnemar(g->difference, g->n) : wilcoxon(g->difference, g->n);
     double means[] = {mean(g->a, g->n),
                       deviation(g->a, g->n),
                       mean(g->b, g->n),

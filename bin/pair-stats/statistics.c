@@ -143,11 +143,11 @@ static double p_of_normal(const ranking *r)
     return erfc(fabs((double)r->plus / 2 - expected) / sqrt(variance) / sqrt(2));
 }
 
-signed_rank wilcoxon(const double *difference, int n)
+paired_test wilcoxon(const double *difference, int n)
 {
     enum { EXACT = 50, PERMUTED = 13 };
     ranking r = ranking_of(difference, n);
-    signed_rank w = {r.n, (double)(r.plus < r.minus ? r.plus : r.minus) / 2, NAN, ""};
+    paired_test w = {r.n, (double)(r.plus < r.minus ? r.plus : r.minus) / 2, NAN, ""};
     bool plain = r.n == n && r.ties == 0;
     if (r.n > 0) {
         bool all_signs = n <= (plain ? EXACT : PERMUTED);
@@ -157,4 +157,30 @@ signed_rank wilcoxon(const double *difference, int n)
     free(r.size);
     free(r.rank);
     return w;
+}
+
+/* ---- McNemar's test ---- */
+
+paired_test mcnemar(const double *difference, int n)
+{
+    int better = 0, worse = 0;
+    for (int i = 0; i < n; i++) {
+        better += difference[i] > 0;
+        worse += difference[i] < 0;
+    }
+    int all = better + worse, fewer = better < worse ? better : worse;
+    paired_test t = {all, fewer, NAN, ""};
+    if (all == 0)
+        return t;
+    double ways = 1,
+           sum = 1; /* C(all, k), and their sum so far; times 2^scale they are over 2^all */
+    int scale = -all;
+    for (int k = 1; k <= fewer; k++) {
+        sum += ways = ways * (all - k + 1) / k;
+        if (sum > 0x1p500)
+            sum *= 0x1p-500, ways *= 0x1p-500, scale += 500;
+    }
+    t.p = fmin(1, ldexp(sum, scale + 1));
+    t.method = "mcnemar";
+    return t;
 }

@@ -12,6 +12,7 @@
 #include "../../common/die.h"
 #include "../../common/namelist.h"
 #include "../../common/program.h"
+#include "judged.h"
 #include "pair-tables.h"
 #include "video.h"
 
@@ -32,6 +33,8 @@ typedef struct {
     int names, variants;
     char **name;
     video *video; /* [variants][names] */
+    judged judge; /* no column: no video was judged, and there is no table of it */
+    csv_writer judges;
     csv_writer clip, clip_frames, motion, motion_frames, pairs, pair_frames, refused;
 } session;
 
@@ -58,8 +61,19 @@ static double clip_of(const video *v) { return mean_of(v->clip, 0, v->about.fram
 static double temporal_of(const video *v) { return mean_of(v->temporal, 1, v->about.frames); }
 static double motion_of(const video *v) { return mean_of(v->motion, 1, v->about.frames); }
 
+static void put_judged(session *s, const video *v)
+{
+    put_video(&s->judges, v);
+    for (int k = 0; k < s->judge.metrics; k++)
+        csv_put_figure(&s->judges, judged_number(v, s->judge.name[k]));
+    for (int k = s->judge.metrics; k < s->judge.n; k++)
+        csv_put(&s->judges, judged_text(v, s->judge.name[k]));
+}
+
 static void put_rows(session *s, const video *v)
 {
+    if (s->judge.n)
+        put_judged(s, v);
     put_video(&s->clip, v);
     csv_put_figure(&s->clip, clip_of(v));
     csv_put_figure(&s->clip, 100 * clip_of(v));
@@ -120,6 +134,10 @@ static void put_measurements(session *s, const video *a, const video *b, const d
     csv_put_figure(w, motion_of(b));
     put_file(w, a);
     put_file(w, b);
+    for (int k = 0; k < s->judge.metrics; k++) {
+        csv_put_figure(w, judged_number(a, s->judge.name[k]));
+        csv_put_figure(w, judged_number(b, s->judge.name[k]));
+    }
     for (int64_t i = 0; d->psnr && i < n; i++) {
         put_pair(&s->pair_frames, a, b);
         csv_put_whole(&s->pair_frames, i);
@@ -184,6 +202,18 @@ static void finish(csv_writer *w)
     free((char *)w->path);
 }
 
+/* The header, and the names with a comma before each; frees the header. ends: of each name twice */
+static char *with_names(char *header, const judged *j, int n, const char *const ends[2])
+{
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < 2 && ends[k]; k++) {
+            char *more = new_format("%s,%s%s", header, j->name[i], ends[k]);
+            free(header);
+            header = more;
+        }
+    return header;
+}
+
 static void create_all(session *s)
 {
 #define VIDEO "variant,name,seed,prompt,measured,frames,"
@@ -192,9 +222,18 @@ static void create_all(session *s)
     create(&s->clip_frames, "clip_per_frame", "variant,name,frame,clip,temporal");
     create(&s->motion, "motion_per_video", VIDEO "motion");
     create(&s->motion_frames, "motion_per_frame", "variant,name,frame,motion");
-    create(&s->pairs, "pairs",
-           PAIR "seed,prompt,pairing,differs,measured,width,height,frames,psnr,ssim,mad,clip_a,"
-                "clip_b,temporal_a,temporal_b,motion_a,motion_b,file_a,file_b");
+    char *header = with_names(
+        new_format("%s", PAIR "seed,prompt,pairing,differs,measured,width,height,frames,psnr,ssim,"
+                              "mad,clip_a,clip_b,temporal_a,temporal_b,motion_a,motion_b,file_a,"
+                              "file_b"),
+        &s->judge, s->judge.metrics, (const char *const[2]){"_a", "_b"});
+    create(&s->pairs, "pairs", header);
+    free(header);
+    header = with_names(new_format("variant,name,seed,prompt,measured,frames"), &s->judge,
+                        s->judge.n, (const char *const[2]){"", NULL});
+    if (s->judge.n)
+        create(&s->judges, "judge_per_video", header);
+    free(header);
     create(&s->pair_frames, "pairs_per_frame", PAIR "frame,psnr,ssim,mad");
     create(&s->refused, "pairs_refused", PAIR "reason");
 }
@@ -206,6 +245,8 @@ static void finish_all(session *s)
     finish(&s->motion);
     finish(&s->motion_frames);
     finish(&s->pairs);
+    if (s->judge.n)
+        finish(&s->judges);
     finish(&s->pair_frames);
     finish(&s->refused);
 }
@@ -240,6 +281,7 @@ int main(int argc, char **argv)
     session s = {
         .directory = argv[first], .names = list.n, .variants = variants.n, .name = list.name};
     read_videos(&s);
+    s.judge = judged_of(s.video, s.variants * s.names);
     create_all(&s);
     for (int i = 0; i < s.variants * s.names; i++)
         if (!s.video[i].about.fault)
@@ -250,6 +292,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < s.variants * s.names; i++)
         video_free(&s.video[i]);
     free(s.video);
+    judged_free(&s.judge);
     names_free(&list);
     return program_end();
 }

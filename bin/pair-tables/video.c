@@ -64,6 +64,7 @@ video video_read(const char *directory, const char *variant, const char *name)
     char *home = new_format("%s/%s", directory, variant);
     char *clip = new_format("%s/%s.clip.tsv", home, name);
     char *motion = new_format("%s/%s.motion.tsv", home, name);
+    char *judge = new_format("%s/%s.judge.tsv", home, name);
     v.about = record_read(home, name);
     int64_t frames = v.about.frames;
     if (!v.about.fault && open_rows(&t, clip, frames, v.about.content, NULL)) {
@@ -77,9 +78,16 @@ video video_read(const char *directory, const char *variant, const char *name)
         v.motion = column_of(&t, "magnitude", frames > 1);
         csv_close(&t);
     }
+    if (!v.about.fault && open_rows(&t, judge, 1, v.about.content, NULL)) {
+        v.judged = new_bytes(sizeof *v.judged);
+        *v.judged = t;
+        v.judged->name = judge; /* for messages: both end with the video */
+        judge = NULL;
+    }
     free(home);
     free(clip);
     free(motion);
+    free(judge);
     return v;
 }
 
@@ -89,6 +97,11 @@ void video_free(video *v)
     free(v->clip);
     free(v->temporal);
     free(v->motion);
+    if (v->judged) {
+        free((char *)v->judged->name);
+        csv_close(v->judged);
+        free(v->judged);
+    }
 }
 
 difference difference_read(const char *directory, const char *pair, const video *a, const video *b)

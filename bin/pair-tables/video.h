@@ -4,6 +4,7 @@
 #ifndef VIDEO_H
 #define VIDEO_H
 
+#include "../../common/csv.h"
 #include "../../common/record.h"
 
 /* NULL arrays: not measured. NAN: not defined. */
@@ -13,10 +14,12 @@ typedef struct {
     double *clip;     /* [frames] */
     double *temporal; /* [frames]: with the frame before; of the first NAN */
     double *motion;   /* [frames]: from the frame before; of the first NAN */
+    csv *judged;      /* one row: what the judge says of it; NULL: not judged */
 } video;
 
-/* From DIRECTORY/VARIANT/NAME.json, .clip.tsv and .motion.tsv. Dies if a table has not a row for
- * each frame; one that says it is of another content counts as not measured. */
+/* From DIRECTORY/VARIANT/NAME.json, .clip.tsv, .motion.tsv and .judge.tsv. Dies if a table has not
+ * a row for each frame, or the judge's not one; one that says it is of another content counts as
+ * not measured. */
 video video_read(const char *directory, const char *variant, const char *name);
 void video_free(video *v);
 

@@ -3,7 +3,8 @@
 ** bounds. Tests are written with it.
 **
 ** It refuses to compare other shapes (unless told that only the order counts), and no bound lets a
-** NaN pass. A tensor or document that one side lacks is a difference.
+** NaN pass. A tensor or document that one side lacks is a difference; in a table, where every row
+** is to have its numbers, it is the end.
 */
 #include <inttypes.h>
 #include <math.h>
@@ -11,13 +12,14 @@
 #include <stdlib.h>
 
 #include "../../common/die.h"
+#include "../../common/frames.h"
 #include "../../common/program.h"
 #include "../../common/source.h"
 #include "compare.h"
 #include "tensor-diff.h"
 
 static double bound_rel = -1, bound_abs = -1, bound_same = -1; /* -1: not given */
-static bool any_shape, with_metadata;
+static bool any_shape, with_metadata, per_document;
 
 static const option options[] = {
     {'r', "rel", OPTION_FLOAT, &bound_rel, 0, INFINITY, false},
@@ -25,6 +27,7 @@ static const option options[] = {
     {'s', "same", OPTION_FLOAT, &bound_same, 0, 1, false},
     {0, "reshape", OPTION_FLAG, &any_shape, 0, 0, false},
     {0, "metadata", OPTION_FLAG, &with_metadata, 0, 0, false},
+    {0, "per-document", OPTION_FLAG, &per_document, 0, 0, false},
     OPTIONS_END,
 };
 
@@ -47,10 +50,15 @@ static bool within(const comparison *c)
            (bound_same < 0 || (double)c->same >= bound_same * (double)c->count);
 }
 
+static bool same_sizes(const entry *x, const entry *y)
+{
+    return any_shape ? tensor_count(x->t) == tensor_count(y->t) : same_shape(x->t, y->t);
+}
+
 static bool diff_tensors(side *a, const entry *x, side *b, const entry *y)
 {
     const char *name = shown(x->name);
-    if (any_shape ? tensor_count(x->t) != tensor_count(y->t) : !same_shape(x->t, y->t)) {
+    if (!same_sizes(x, y)) {
         printf("%s\tdiffers\tshape %s, not %s\n", name, shape_text(x->t.rank, x->t.dim),
                shape_text(y->t.rank, y->t.dim));
         return false;
@@ -131,24 +139,92 @@ static bool diff_documents(side *a, side *b)
     return good;
 }
 
+/* ---- the table: a row for each document and tensor ---- */
+
+/* The key of the first stream's document, or the second's. */
+static const char *either(const side *a, const side *b, const char *key)
+{
+    const char *value = metadata_get(source_document(a->s), key);
+    return value ? value : metadata_get(source_document(b->s), key);
+}
+
+static bool put_row(side *a, const entry *x, side *b, const entry *y, int number)
+{
+    static const char *const keys[] = {"seed", "step", "timestep", "sigma"};
+    if (!same_sizes(x, y))
+        die("%s: %s is %s, but %s in %s", source_where(a->s), shown(x->name),
+            shape_text(x->t.rank, x->t.dim), shape_text(y->t.rank, y->t.dim), source_name(b->s));
+    comparison c = compare(source_readable(a->s, x), source_readable(b->s, y));
+    bool good = within(&c);
+    printf("%d\t", number);
+    for (int i = 0; i < 4; i++)
+        print_cell(either(a, b, keys[i]));
+    print_cell(x->name);
+    print_cell(good ? "ok" : "differs");
+    print_number(c.relative, '\t');
+    print_number(c.greatest, '\t');
+    print_number(c.cosine, '\t');
+    print_number(c.count ? (double)c.same / (double)c.count : 1, '\t');
+    print_number(x->t.type == U8 && y->t.type == U8 && c.count ? c.psnr : NAN, '\t');
+    printf("%" PRId64 "\n", c.nans);
+    return good;
+}
+
+/* Dies unless `other` has all tensors of `in`. */
+static void need_all(const side *in, const side *other)
+{
+    const document *d = source_document(in->s);
+    for (int i = 0; i < d->entries; i++)
+        if (!document_find(source_document(other->s), d->entry[i].name))
+            die("%s has no tensor '%s', but %s has", source_where(other->s),
+                shown(d->entry[i].name), source_name(in->s));
+}
+
+static bool put_rows(side *a, side *b, int number)
+{
+    const char *one = a->name ? a->name : b->name;
+    const document *d = source_document(a->s), *other = source_document(b->s);
+    const char *step = metadata_get(d, "step"), *its = metadata_get(other, "step");
+    bool good = true;
+    if (number == 1)
+        puts("document\tseed\tstep\ttimestep\tsigma\ttensor\tresult\trel\tabs\tcosine\tsame\tpsnr\t"
+             "nan");
+    if (step && its && strcmp(step, its) != 0)
+        die("%s is of step %s, but of step %s in %s", source_where(a->s), shown(step), shown(its),
+            source_name(b->s));
+    if (one)
+        return put_row(a, named(a, one), b, named(b, b->name ? b->name : one), number);
+    need_all(a, b);
+    need_all(b, a);
+    for (int i = 0; i < d->entries; i++)
+        good &= put_row(a, &d->entry[i], b, document_find(other, d->entry[i].name), number);
+    return good;
+}
+
+/* ---- two streams ---- */
+
 /* Documents in pairs, as long as both have one. */
 static bool diff_streams(side *a, side *b)
 {
     bool good = true;
     for (int n = 0;; n++) {
+        fflush(stdout); /* whoever reads the rows sees each while the next is awaited */
         a->ended = !source_next(a->s);
         b->ended = !source_next(b->s);
         if (n == 0 && (a->ended || b->ended))
             die("%s is empty", source_name(a->ended ? a->s : b->s));
         if (a->ended && b->ended)
             return good;
+        if (per_document && (a->ended || b->ended))
+            die("%s has %d documents, %s has more", source_name(a->ended ? a->s : b->s), n,
+                source_name(a->ended ? b->s : a->s));
         if (a->ended || b->ended) {
             printf("document %d\tdiffers\tmissing from %s\n", n + 1,
                    source_name(a->ended ? a->s : b->s));
             return false;
         }
         stats_add("documents", 1);
-        good &= diff_documents(a, b);
+        good &= per_document ? put_rows(a, b, n + 1) : diff_documents(a, b);
     }
 }
 
@@ -172,6 +248,8 @@ int main(int argc, char **argv)
         usage_error("two operands are needed, not %d", argc - first);
     if (argv[first][0] == '-' && argv[first + 1][0] == '-')
         usage_error("standard input can be only one of the two");
+    if (per_document && with_metadata)
+        usage_error("--per-document has no rows for --metadata");
     side a = open_side(argv[first]), b = open_side(argv[first + 1]);
     bool good = diff_streams(&a, &b);
     close_side(&a);

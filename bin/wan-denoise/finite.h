@@ -5,7 +5,7 @@
 #ifndef FINITE_H
 #define FINITE_H
 
-#include "dit.h"
+#include "../dit.h"
 
 typedef struct {
     int steps;

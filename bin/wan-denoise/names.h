@@ -5,7 +5,7 @@
 #ifndef NAMES_H
 #define NAMES_H
 
-#include "dit.h"
+#include "../dit.h"
 
 /* name: of a linear, whose input has this shape (no data), or of an intermediate. */
 typedef void (*name_visit)(void *to, const char *name, bool linear, tensor shape);

@@ -14,12 +14,12 @@
 #include "../../common/recipe.h"
 #include "../load.h"
 #include "../ranks.h"
-#include "dit.h"
+#include "../dit.h"
 #include "finite.h"
-#include "inspect.h"
+#include "../inspect.h"
 #include "names.h"
-#include "request.h"
-#include "statistics.h"
+#include "../request.h"
+#include "../statistics.h"
 #include "wan-denoise.h"
 
 static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc";
@@ -164,7 +164,7 @@ static json_t *model_stamp(void)
     json_t *stamp = load_provenance(checkpoint, dry || !checkpoint);
     if (!checkpoint)
         return stamp;
-    json_object_set_new(stamp, "format", json_string(dit_format(checkpoint, weight_type)));
+    account_stamp(stamp, checkpoint, weight_type);
     json_object_set_new(stamp, "heads", json_integer(model.heads));
     json_object_set_new(stamp, "text_len", json_integer(model.text_len));
     json_object_set_new(stamp, "eps", json_real(model.eps));

@@ -17,6 +17,9 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
+
+#include "../../common/die.h"
 
 enum { BLOCK = 2048 };
 
@@ -124,27 +127,27 @@ static rounding code_block(int8_t *codes, const float *w, int64_t n, float scale
     return (rounding){n, (double)sum, (double)most, (double)squares, (double)weights};
 }
 
+/* Sums are one row's, then all rows' in their order: the same for any number of threads. */
 rounding code_rows(int8_t *codes, tensor w, const float *scale)
 {
     assert(codes_readable(w.type));
-    int64_t width = tensor_width(w);
-    rounding all = {0};
-#pragma omp parallel
-    {
+    int64_t width = tensor_width(w), rows = tensor_rows(w);
+    rounding all = {0}, *of = new_bytes((size_t)rows * sizeof *of);
+#pragma omp parallel for
+    for (int64_t row = 0; row < rows; row++) {
         float block[BLOCK];
-        rounding mine = {0};
-#pragma omp for
-        for (int64_t row = 0; row < tensor_rows(w); row++)
-            for (int64_t i = 0; i < width; i += BLOCK) {
-                int64_t n = width - i < BLOCK ? width - i : BLOCK;
-                const char *x = (const char *)row_of(w, row) + (size_t)i * type_size(w.type);
-                widen(block, x, w.type, n);
-                mine =
-                    rounding_sum(mine, code_block(codes + row * width + i, block, n, scale[row]));
-            }
-#pragma omp critical
-        all = rounding_sum(all, mine);
+        of[row] = (rounding){0};
+        for (int64_t i = 0; i < width; i += BLOCK) {
+            int64_t n = width - i < BLOCK ? width - i : BLOCK;
+            const char *x = (const char *)row_of(w, row) + (size_t)i * type_size(w.type);
+            widen(block, x, w.type, n);
+            of[row] =
+                rounding_sum(of[row], code_block(codes + row * width + i, block, n, scale[row]));
+        }
     }
+    for (int64_t row = 0; row < rows; row++)
+        all = rounding_sum(all, of[row]);
+    free(of);
     return all;
 }
 
@@ -155,6 +158,20 @@ rounding rounding_sum(rounding a, rounding b)
     return (rounding){a.count + b.count, a.sum + b.sum,
                       a.greatest > b.greatest ? a.greatest : b.greatest, a.squares + b.squares,
                       a.weights + b.weights};
+}
+
+rounding rounding_of(const float *made, const float *w, int64_t n)
+{
+    double sum = 0, squares = 0, weights = 0, most = 0;
+#pragma omp simd reduction(+ : sum, squares, weights) reduction(max : most)
+    for (int64_t i = 0; i < n; i++) {
+        double error = fabs((double)made[i] - (double)w[i]);
+        sum += error;
+        squares += error * error;
+        weights += (double)w[i] * (double)w[i];
+        most = error > most ? error : most;
+    }
+    return (rounding){n, sum, most, squares, weights};
 }
 
 double rounding_mean(rounding r) { return r.count ? r.sum / (double)r.count : 0; }

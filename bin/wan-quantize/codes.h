@@ -14,6 +14,8 @@ typedef struct {
 } rounding;
 
 rounding rounding_sum(rounding a, rounding b);
+/* Of n values made of w. */
+rounding rounding_of(const float *made, const float *w, int64_t n);
 double rounding_mean(rounding r);
 double rounding_relative(rounding r); /* |error| / |weight|, L2 */
 

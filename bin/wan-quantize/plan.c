@@ -4,15 +4,16 @@
 ** What is codes already (fp8, ggml's blocks, int8) is expanded, its scales multiplied in and left
 ** out; so every float of the result has the type that was asked for. All weights are looked at
 ** before anything is written: the scales need that anyway, and a weight that is not finite, or that
-** the type cannot hold, ends the run with nothing written.
+** the type cannot hold, ends the run with nothing written. Scales of all layers are kept, for wide
+** types are written before narrow ones; of values there are never more than one layer's.
 */
 #include "plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
-#include "../../common/program.h"
 
 enum { ROOM = 1 << 20 }; /* floats */
 
@@ -26,62 +27,87 @@ static bool ends_with(const char *s, const char *end)
 
 /* ---- which ---- */
 
-/* The weight of an nn.Linear: 2-D, and not a table of embeddings. */
-static bool is_linear(const char *name, tensor t)
-{
-    return t.rank == 2 && tensor_count(t) && ends_with(name, ".weight") &&
-           !ends_with(name, "embedding.weight") && (is_float(t.type) || stored_as_codes(t.type));
-}
+static bool makes_codes(const target *t) { return t->to == TENSOR_TYPES; }
 
-/* TorchAoConfig in diffusers leaves alone what diffusers keeps in F32. */
-static bool is_chosen(const char *name, layer_choice layers)
-{
-    bool in_block = strncmp(name, "blocks.", 7) == 0;
-    return layers == LAYERS_ALL || in_block ||
-           (layers == LAYERS_DIFFUSERS && strncmp(name, "time_embedding.", 15) != 0);
-}
-
+/* The type of what does not become codes. */
 static tensor_type becomes(const char *name, tensor t, const target *to)
 {
     bool codes = stored_as_codes(t.type) && (t.type != I8 || ends_with(name, ".weight"));
-    bool floats = is_float(t.type) || codes;
-    if (to->to == I8 && is_linear(name, t) && is_chosen(name, to->layers))
-        return I8;
-    if (to->to == I8) /* what no stream holds is expanded, exactly */
+    if (makes_codes(to)) /* what no stream holds is expanded, exactly */
         return type_in_streams(t.type) ? t.type : F32;
-    return floats ? to->to : t.type;
+    return is_float(t.type) || codes ? to->to : t.type;
+}
+
+static const rule *rule_for(const char *name, tensor t, const target *to)
+{
+    return makes_codes(to) ? choice_of(&to->codes, name, t) : NULL;
 }
 
 /* ---- plans ---- */
 
+/* X of X.weight, new. */
+static char *layer_of(const char *name)
+{
+    return new_format("%.*s", (int)(strlen(name) - strlen(".weight")), name);
+}
+
+/* Names and shapes of what is written in place of the weight. */
+static void plan_parts(weights *w, plan *p, const target *to)
+{
+    char *base = layer_of(p->name);
+    rule_part part[RULE_PARTS];
+    p->parts = rule_parts(p->rule, &p->made, part);
+    for (int i = 0; i < p->parts; i++) {
+        p->part_name[i] = new_format("%s%s", base, part[i].ending);
+        p->part[i] = part[i].t;
+        if (i && weights_has(w, p->part_name[i]) && codes_readable(p->from.w.type))
+            die("%s is in %s: the model is quantized already", p->part_name[i], weights_path(w));
+    }
+    if (to->fake) {
+        p->parts = 1;
+        p->part[0] = tensor_of(NULL, F16, p->from.w.dim[0], p->from.w.dim[1]);
+    }
+    free(base);
+}
+
 static void plan_codes(weights *w, plan *p, const target *to)
 {
-    tensor_type type = p->from.w.type;
-    if (type == I8)
-        die("%s is I8 in %s: the model is quantized already", weights_called(w, p->name),
-            weights_path(w));
-    if (!codes_readable(type) && !stored_as_codes(type))
+    tensor t = p->from.w;
+    if (t.type == I8 || t.type == U4 || t.type == F4)
+        die("%s is %s in %s: the model is quantized already", weights_called(w, p->name),
+            type_name(t.type), weights_path(w));
+    if (!codes_readable(t.type) && !stored_as_codes(t.type))
         die("%s is %s in %s; only F32, F16, BF16 and codes that stand for them can be quantized",
-            weights_called(w, p->name), type_name(type), weights_path(w));
-    if (to->rule.weight_type && !codes_readable(type))
+            weights_called(w, p->name), type_name(t.type), weights_path(w));
+    if (to->scales.weight_type && p->rule == rule_named("int8") && !codes_readable(t.type))
         die("%s is %s in %s: --scale-type weight is for weights of F32, F16 and BF16",
-            weights_called(w, p->name), type_name(type), weights_path(w));
-    p->scale_name = new_format("%s_scale", p->name);
-    p->scale = new_bytes((size_t)p->from.w.dim[0] * sizeof *p->scale);
-    if (weights_has(w, p->scale_name) && codes_readable(type))
-        die("%s is in %s: the model is quantized already", p->scale_name, weights_path(w));
+            weights_called(w, p->name), type_name(t.type), weights_path(w));
+    const char *why = rule_refuses(p->rule, t.dim[0], t.dim[1]);
+    if (why)
+        die("%s is %s in %s and cannot be %s: %s; give it another rule, or leave it out, by "
+            "--layer '%.*s=keep'",
+            weights_called(w, p->name), tensor_text(t), weights_path(w), rule_name(p->rule), why,
+            (int)(strlen(p->name) - strlen(".weight")), p->name);
+    p->made = rule_shape(p->rule, t.dim[0], t.dim[1]);
+    plan_parts(w, p, to);
 }
 
 /* With its scales, if it is codes; dies for what stands beside it and is not known. */
 static void fetch(weights *w, plan *p)
 {
     if (p->from.w.rank >= 1 && ends_with(p->name, ".weight")) {
-        char *base = new_format("%.*s", (int)(strlen(p->name) - strlen(".weight")), p->name);
+        char *base = layer_of(p->name);
         p->from = weights_stored(w, base);
         free(base);
     } else {
         p->from.w = weights_any(w, p->name);
     }
+}
+
+/* Is the weight that a companion belongs to written in another form? */
+static bool changes(const char *name, tensor t, const target *to)
+{
+    return rule_for(name, t, to) || becomes(name, t, to) != t.type;
 }
 
 static plan plan_tensor(weights *w, int i, const target *to)
@@ -91,77 +117,165 @@ static plan plan_tensor(weights *w, int i, const target *to)
     tensor t = p.from.w;
     if (owner) { /* goes with the weight that it belongs to */
         tensor whose = weights_any(w, owner);
-        p.to = stored_as_codes(whose.type) && becomes(owner, whose, to) != whose.type ? TENSOR_TYPES
-                                                                                      : t.type;
+        p.to = stored_as_codes(whose.type) && changes(owner, whose, to) ? TENSOR_TYPES : t.type;
         return p;
     }
-    p.to = becomes(p.name, t, to);
+    p.rule = rule_for(p.name, t, to);
+    p.to = p.rule ? TENSOR_TYPES : becomes(p.name, t, to);
     if (t.rank >= 2 && ends_with(p.name, ".weight") && !is_float(t.type) && t.type != I8)
         fetch(w, &p); /* dies, if it is no weight */
-    if (to->to != I8 && strcmp(p.name, "scaled_fp8") == 0)
+    if (p.rule) {
+        plan_codes(w, &p, to);
+        return p;
+    }
+    if (!makes_codes(to) && strcmp(p.name, "scaled_fp8") == 0)
         p.to = TENSOR_TYPES;
-    if (to->to != I8 && p.to != TENSOR_TYPES && !type_has_values(t.type))
+    if (!makes_codes(to) && p.to != TENSOR_TYPES && !type_has_values(t.type))
         die("%s is %s in %s: what is of that type cannot be made %s", weights_called(w, p.name),
             tensor_text(t), weights_path(w), type_name(to->to));
-    if (p.to == I8 && to->to == I8 && t.type != I8)
-        plan_codes(w, &p, to);
-    else if (p.to == I8 && to->to == I8 && is_linear(p.name, t) && is_chosen(p.name, to->layers))
-        plan_codes(w, &p, to); /* dies */
     return p;
+}
+
+/* ---- rows ---- */
+
+int64_t plan_rows_of(const plan *p) { return p->from.w.rank ? p->from.w.dim[0] : 1; }
+
+int64_t plan_width(const plan *p)
+{
+    int64_t rows = plan_rows_of(p);
+    return rows ? tensor_count(p->from.w) / rows : 0;
 }
 
 int64_t plan_rows_in(const plan *p, int64_t floats)
 {
-    int64_t rows = p->from.w.rank ? p->from.w.dim[0] : 1;
-    int64_t width = rows ? tensor_count(p->from.w) / rows : 0, n = width ? floats / width : rows;
+    int64_t rows = plan_rows_of(p), width = plan_width(p), n = width ? floats / width : rows;
     return n < 1 ? 1 : n > rows ? rows : n;
 }
 
 tensor plan_rows(const plan *p, int64_t first, int64_t n, float *room)
 {
     tensor t = p->from.w;
-    int64_t rows = t.rank ? t.dim[0] : 1, width = rows ? tensor_count(t) / rows : 0;
+    int64_t width = plan_width(p);
     if (is_float(t.type) && !p->from.scale.data) {
-        tensor all = tensor_of(t.data, t.type, rows, width);
+        tensor all = tensor_of(t.data, t.type, plan_rows_of(p), width);
         return slice(all, first, n);
     }
     stored_values(room, &p->from, first * width, n * width);
     return tensor_of(room, F32, n, width);
 }
 
-/* Reads the tensor once: its scales, and that all of it can be written. */
-static void survey(weights *w, plan *p, const target *to)
+float *plan_floats(const plan *p)
+{
+    int64_t rows = plan_rows_of(p), width = plan_width(p);
+    float *all = new_bytes((size_t)(rows * width) * 4);
+#pragma omp parallel for
+    for (int64_t row = 0; row < rows; row++)
+        stored_values(all + row * width, &p->from, row * width, width);
+    return all;
+}
+
+bool plan_streams(const plan *p) { return p->rule == rule_named("int8"); }
+
+size_t plan_bytes(const plan *p)
+{
+    rule_part part[RULE_PARTS];
+    size_t bytes = 0;
+    for (int i = rule_parts(p->rule, &p->made, part); i-- > 0;)
+        bytes += tensor_bytes(part[i].t);
+    return bytes;
+}
+
+/* ---- the values ---- */
+
+static void refuse(const weights *w, const plan *p, const char *why)
+{
+    die("%s in %s %s", weights_called(w, p->name), weights_path(w), why);
+}
+
+/* What codes stand for lies within twice the greatest weight: few layers need a second look. */
+static void check_fake(weights *w, plan *p)
+{
+    int64_t n = tensor_count(p->from.w);
+    float *values = plan_floats(p);
+    if (absmax(tensor_of(values, F32, n)) >= 32752.0f) {
+        rule_room(&p->made);
+        rule_code(p->rule, &p->made, values);
+        stored_values(values, &p->made, 0, n);
+        if (absmax(tensor_of(values, F32, n)) >= 65520.0f)
+            refuse(w, p, "would have values that fp16 cannot hold, as --fake stores them");
+        free(p->made.w.data);
+        p->made.w.data = NULL;
+    }
+    free(values);
+}
+
+/* All of a layer at once. */
+static void fit(weights *w, plan *p)
+{
+    float *values = plan_floats(p);
+    if (!(absmax(tensor_of(values, F32, plan_rows_of(p), plan_width(p))) <= 0x1.fffffep127f))
+        refuse(w, p, "has values that are not finite");
+    const char *why = rule_fit(p->rule, &p->made, values, NULL);
+    if (why)
+        die("%s in %s cannot be %s: %s", weights_called(w, p->name), weights_path(w),
+            rule_name(p->rule), why);
+    free(values);
+}
+
+/* What is written of the scales. */
+static void keep_parts(plan *p)
+{
+    rule_part part[RULE_PARTS];
+    int n = rule_parts(p->rule, &p->made, part);
+    for (int i = 1; i < n; i++)
+        p->part[i] = part[i].t;
+}
+
+/* Reads the tensor in pieces: int8's scales, or that all of it can be written as p->to. */
+static void survey_rows(weights *w, plan *p, const target *to)
 {
     bool finite = true, fits = true;
-    tensor t = p->from.w;
-    if (p->to == TENSOR_TYPES || (!codes_readable(t.type) && p->to == t.type))
-        return;
-    fetch(w, p);
-    int64_t rows = t.rank ? t.dim[0] : 1, n = plan_rows_in(p, ROOM);
-    int64_t width = rows ? tensor_count(t) / rows : 0;
-    float *room = codes_readable(t.type) ? NULL : new_bytes((size_t)(n * width) * 4);
+    int64_t rows = plan_rows_of(p), width = plan_width(p), n = plan_rows_in(p, ROOM);
+    float *room = codes_readable(p->from.w.type) ? NULL : new_bytes((size_t)(n * width) * 4);
     for (int64_t row = 0; row < rows; row += n) {
         n = rows - row < n ? rows - row : n;
         tensor part = plan_rows(p, row, n, room);
-        if (p->scale) {
-            finite &= code_scales(p->scale + row, part, to->rule);
-        } else {
-            if (part.type == F64) {
-                host_convert(tensor_of(room, F32, n, width), part);
-                part = tensor_of(room, F32, n, width);
-            }
-            float most = absmax(part);
-            finite &= most <= 0x1.fffffep127f;
-            fits &= p->to != F16 || most < 65520.0f; /* from there on F16 is infinite */
+        if (p->rule) {
+            finite &= code_scales((float *)p->made.scale.data + row, part, to->scales);
+            continue;
         }
+        if (part.type == F64) {
+            host_convert(tensor_of(room, F32, n, width), part);
+            part = tensor_of(room, F32, n, width);
+        }
+        float most = absmax(part);
+        finite &= most <= 0x1.fffffep127f;
+        fits &= p->to != F16 || most < 65520.0f; /* from there on F16 is infinite */
     }
     free(room);
-    weights_done(p->from.w);
     if (!finite)
-        die("%s in %s has values that are not finite", weights_called(w, p->name), weights_path(w));
+        refuse(w, p, "has values that are not finite");
     if (!fits)
-        die("%s in %s has values that fp16 cannot hold; bf16 can", weights_called(w, p->name),
-            weights_path(w));
+        refuse(w, p, "has values that fp16 cannot hold; bf16 can");
+}
+
+static void survey(weights *w, plan *p, const target *to)
+{
+    tensor_type type = p->from.w.type;
+    if (!p->rule && (p->to == TENSOR_TYPES || (!codes_readable(type) && p->to == type)))
+        return;
+    fetch(w, p);
+    if (p->rule && plan_streams(p))
+        p->made.scale.data = new_bytes(tensor_bytes(p->made.scale));
+    if (p->rule && !plan_streams(p))
+        fit(w, p);
+    else
+        survey_rows(w, p, to);
+    if (p->rule && to->fake)
+        check_fake(w, p);
+    else if (p->rule)
+        keep_parts(p);
+    weights_done(p->from.w);
 }
 
 static void nothing_to_do(const weights *w, const target *to) __attribute__((noreturn));
@@ -169,9 +283,11 @@ static void nothing_to_do(const weights *w, const target *to)
 {
     static const char *const where[] = {" in blocks.*", "", ""};
     const char *what = weights_what(w);
-    if (to->to == I8)
+    if (makes_codes(to) && to->codes.patterns->n)
+        die("nothing to quantize: no linear layer of %s is left to a rule", weights_path(w));
+    if (makes_codes(to))
         die("nothing to quantize: %s%s%s%s has no linear layer%s", weights_path(w),
-            what ? " (" : "", what ? what : "", what ? ")" : "", where[to->layers]);
+            what ? " (" : "", what ? what : "", what ? ")" : "", where[to->codes.layers]);
     if (weights_count(w) == 0)
         die("nothing to convert: %s has no tensors", weights_path(w));
     die("nothing to convert: %s is stored as %s", weights_path(w),
@@ -180,28 +296,48 @@ static void nothing_to_do(const weights *w, const target *to)
                         : "bf16");
 }
 
+/* Layers that stay would be listed in metadata that are made anew. */
+static void check_new(const weights *w, const plan *p)
+{
+    const char *said = weights_metadata(w, "quantization");
+    if (said && *said == '{')
+        die("%s is quantized already, as its metadata say (%s): quantize what it was made of, or "
+            "what -t fp32 makes of it",
+            weights_path(w), p->name);
+}
+
 plan *plan_model(weights *w, const target *to)
 {
     int n = weights_count(w), changed = 0;
     plan *p = new_bytes((size_t)n * sizeof *p);
+    if (makes_codes(to))
+        choice_check_model(&to->codes, w);
     for (int i = 0; i < n; i++) {
         p[i] = plan_tensor(w, i, to);
-        changed += to->to == I8 ? p[i].scale != NULL : p[i].to != p[i].from.w.type;
+        if (p[i].rule)
+            check_new(w, p + i);
+        changed += makes_codes(to) ? p[i].rule != NULL : p[i].to != p[i].from.w.type;
     }
     if (!changed)
         nothing_to_do(w, to);
+    return p;
+}
+
+void plan_survey(weights *w, plan *p, const target *to)
+{
+    int n = weights_count(w);
     for (int i = 0; i < n; i++) {
         survey(w, &p[i], to);
         progress("reading", i + 1, n);
     }
-    return p;
 }
 
 void plan_free(plan *p, int n)
 {
     for (int i = 0; i < n; i++) {
-        free(p[i].scale_name);
-        free(p[i].scale);
+        for (int k = 0; k < RULE_PARTS; k++)
+            free(p[i].part_name[k]);
+        rule_free(&p[i].made);
     }
     free(p);
 }

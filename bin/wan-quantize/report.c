@@ -1,5 +1,6 @@
 /*
-** report.c: one line for all layers of a kind ("blocks.*.ffn.0.weight"), one for all together.
+** report.c: one line for each rule, and below it one for all its layers of a kind
+** ("blocks.*.ffn.0.weight"); one for all together.
 */
 #include "report.h"
 
@@ -10,14 +11,15 @@
 #include "../../common/die.h"
 
 typedef struct {
-    char *kind, *worst; /* worst: the weight with the greatest error */
+    const char *rule;
+    char *kind, *worst; /* kind NULL: all of the rule; worst: the weight with the greatest error */
     int tensors;
-    size_t before, after;
-    rounding r;
+    change c;
 } line;
 
 static line *lines;
-static int count;
+static int count, other_tensors;
+static size_t other_bytes;
 
 /* A component that is a number, and not the last before the parameter's name, becomes a star:
  * blocks.17.ffn.0.weight and blocks.18.ffn.0.weight are one kind. */
@@ -41,55 +43,91 @@ static char *kind_of(const char *name)
     return kind;
 }
 
-static void add_to(line *l, const char *worst, int tensors, size_t before, size_t after, rounding r)
+static void add_to(line *l, const char *worst, int tensors, change c)
 {
-    if (!l->worst || r.greatest > l->r.greatest) {
+    if (!l->worst || c.r.greatest > l->c.r.greatest) {
         free(l->worst);
         l->worst = new_format("%s", worst);
     }
     l->tensors += tensors;
-    l->before += before;
-    l->after += after;
-    l->r = rounding_sum(l->r, r);
+    l->c.weights += c.weights;
+    l->c.before += c.before;
+    l->c.after += c.after;
+    l->c.codes += c.codes;
+    l->c.r = rounding_sum(l->c.r, c.r);
 }
 
-void report_add(const char *name, size_t before, size_t after, rounding r)
+/* Takes over `kind`. */
+static line *line_of(const char *rule, char *kind)
 {
-    char *kind = kind_of(name);
-    int i = 0;
-    while (i < count && strcmp(lines[i].kind, kind) != 0)
-        i++;
-    if (i == count) {
-        lines = realloc(lines, (size_t)++count * sizeof *lines);
-        if (!lines)
-            die("out of memory");
-        lines[i] = (line){.kind = kind};
-    } else {
-        free(kind);
-    }
-    add_to(&lines[i], name, 1, before, after, r);
+    for (int i = 0; i < count; i++)
+        if (strcmp(lines[i].rule, rule) == 0 &&
+            (kind ? lines[i].kind && strcmp(lines[i].kind, kind) == 0 : !lines[i].kind)) {
+            free(kind);
+            return &lines[i];
+        }
+    lines = realloc(lines, (size_t)++count * sizeof *lines);
+    if (!lines)
+        die("out of memory");
+    lines[count - 1] = (line){.rule = rule, .kind = kind};
+    return &lines[count - 1];
+}
+
+void report_add(const char *rule, const char *name, change c)
+{
+    add_to(line_of(rule, NULL), name, 1, c);
+    add_to(line_of(rule, kind_of(name)), name, 1, c);
+}
+
+void report_same(size_t bytes)
+{
+    other_tensors++;
+    other_bytes += bytes;
+}
+
+static line sum_of_all(void)
+{
+    line all = {.rule = "all"};
+    for (int i = 0; i < count; i++)
+        if (!lines[i].kind)
+            add_to(&all, lines[i].worst, lines[i].tensors, lines[i].c);
+    return all;
+}
+
+change report_all(void)
+{
+    line all = sum_of_all();
+    free(all.worst);
+    return all.c;
 }
 
 static void print_line(int width, const line *l)
 {
-    note("%-*s %8d %13zu %13zu %10.3g %10.3g %9.2g", width, l->kind, l->tensors, l->before,
-         l->after, l->r.greatest, rounding_mean(l->r), rounding_relative(l->r));
+    const change *c = &l->c;
+    char *name = new_format("%s%s", l->kind ? "  " : "", l->kind ? l->kind : l->rule);
+    note("%-*s %7d %11lld %6.3f %12zu %12zu %10.3g %10.3g %9.2g", width, name, l->tensors,
+         (long long)c->weights, c->weights ? 8 * (double)c->codes / (double)c->weights : 0,
+         c->before, c->after, c->r.greatest, rounding_mean(c->r), rounding_relative(c->r));
+    free(name);
 }
 
-void report_print(int other_tensors, size_t other_bytes)
+void report_print(void)
 {
-    line all = {.kind = "all"};
+    line all = sum_of_all();
     int width = (int)strlen("quantized");
     for (int i = 0; i < count; i++) {
-        line *l = &lines[i];
-        int n = (int)strlen(l->kind);
+        int n = (int)(lines[i].kind ? strlen(lines[i].kind) + 2 : strlen(lines[i].rule));
         width = n > width ? n : width;
-        add_to(&all, l->worst, l->tensors, l->before, l->after, l->r);
     }
-    note("%-*s %8s %13s %13s %10s %10s %9s", width, "quantized", "tensors", "bytes before", "after",
-         "most error", "mean error", "relative");
-    for (int i = 0; i < count; i++)
-        print_line(width, &lines[i]);
+    note("%-*s %7s %11s %6s %12s %12s %10s %10s %9s", width, "quantized", "tensors", "weights",
+         "bits", "bytes before", "after", "most error", "mean error", "relative");
+    for (int i = 0; i < count; i++) {
+        if (!lines[i].kind)
+            print_line(width, &lines[i]);
+        for (int k = 0; k < count && !lines[i].kind; k++)
+            if (lines[k].kind && strcmp(lines[k].rule, lines[i].rule) == 0)
+                print_line(width, &lines[k]);
+    }
     print_line(width, &all);
     note("the greatest error is in %s", all.worst);
     note("%d other tensors, %zu bytes, are as they were", other_tensors, other_bytes);

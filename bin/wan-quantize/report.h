@@ -6,9 +6,20 @@
 
 #include "codes.h"
 
-/* name: of the weight; bytes as they were, and of codes and scales together. */
-void report_add(const char *name, size_t before, size_t after, rounding r);
-/* On stderr, unless -q; the others: tensors passed on as they were. */
-void report_print(int other_tensors, size_t other_bytes);
+typedef struct {
+    int64_t weights;
+    size_t before, after; /* bytes as they were and as they are written, with scales */
+    size_t codes;         /* of the codes and scales that are written, or stood for (--fake) */
+    rounding r;
+} change;
+
+/* name: of the weight. */
+void report_add(const char *rule, const char *name, change c);
+/* A tensor that was passed on as it was. */
+void report_same(size_t bytes);
+/* On stderr, unless -q: a line a rule, below it one a kind of layer; one for all. */
+void report_print(void);
+/* Of all that became codes. */
+change report_all(void);
 
 #endif

@@ -1,13 +1,14 @@
 /*
-** wan-quantize.c: a checkpoint with its linears as 8-bit codes, or stored in another float type.
+** wan-quantize.c: a checkpoint with its linears as codes, or stored in another float type.
 **
 ** A checkpoint is a tensor stream of one document, whatever layout and format it was read from:
-** names come out as the official ones. plan.c says what becomes of each tensor; then rows stream
-** from the map through one small buffer. What is not changed passes through as it is.
+** names come out as the official ones. choice.c says which layers become codes and by which rule
+** (rule.h), plan.c what becomes of each tensor; write.c makes them.
 **
 ** It refuses a model that is quantized already, weights that are not finite, and models in which
 ** there is nothing to quantize.
 */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,47 +17,80 @@
 #include "../../common/checkpoint/layout.h"
 #include "../../common/die.h"
 #include "../../common/recipe.h"
-#include "plan.h"
+#include "ledger.h"
 #include "report.h"
 #include "wan-quantize.h"
+#include "write.h"
 
-enum { BUFFER = 4 << 20 };
-
-static const char *type, *model, *layers, *scale_type = "f32";
-static bool all_linears, divide, dry;
+static const char *type, *model, *layers, *scale_type = "f32", *ledger;
+static option_list patterns;
+static bool all_linears, divide, fake, dry;
 static target wanted;
-enum { NUMERICS = 1 };
+enum { NUMERICS = 1, QUANTIZATION_VERSION = 1 };
 static const option options[] = {
     {'t', "type", OPTION_TEXT, &type, 0, 0, false},
+    {0, "layer", OPTION_LIST, &patterns, 0, 0, false},
     {'l', "layers", OPTION_TEXT, &layers, 0, 0, false},
     {0, "all-linears", OPTION_FLAG, &all_linears, 0, 0, false},
     {0, "scale-type", OPTION_TEXT, &scale_type, 0, 0, false},
     {0, "divide", OPTION_FLAG, &divide, 0, 0, false},
+    {0, "fake", OPTION_FLAG, &fake, 0, 0, false},
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
+    {0, "ledger", OPTION_TEXT, &ledger, 0, 0, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
-/* ---- the header ---- */
+/* ---- the metadata ---- */
 
-/* The rule in words. */
-static const char *rule_text(void)
+/* int8's in words. */
+static const char *int8_text(void)
 {
     static char text[160];
-    snprintf(
-        text, sizeof text, "torchao int8 weight-only: per row, symmetric, scale = absmax/127.5%s%s",
-        divide ? ", divided" : "", wanted.rule.weight_type ? ", rounded to the weights' type" : "");
+    snprintf(text, sizeof text,
+             "torchao int8 weight-only: per row, symmetric, scale = absmax/127.5%s%s",
+             divide ? ", divided" : "",
+             wanted.scales.weight_type ? ", rounded to the weights' type" : "");
     return text;
 }
 
-/* The metadata; with --recipe they are all that is written. */
-static void describe(document *d, weights *w)
+/* How each layer is stored, which is how it is to be read (tensor-stream(5)). */
+static void set_quantization(document *d, const weights *w, const plan *p)
+{
+    json_t *rules = json_array(), *of = json_object();
+    double count = 0, bytes = 0;
+    if (type)
+        json_array_append_new(rules, json_string(type));
+    for (int i = 0; i < patterns.n; i++)
+        json_array_append_new(rules, json_string(patterns.text[i]));
+    for (int i = 0; i < weights_count(w); i++)
+        if (p[i].rule) {
+            int n = (int)(strlen(p[i].name) - strlen(".weight"));
+            json_object_setn_new(of, p[i].name, (size_t)n, json_string(rule_name(p[i].rule)));
+            count += (double)tensor_count(p[i].from.w);
+            bytes += (double)plan_bytes(p + i);
+        }
+    double bits = round(8 * bytes / count * 1e4) / 1e4;
+    json_t *o = json_pack("{s:i, s:s, s:n, s:o, s:o, s:I, s:I, s:f, s:s}", "version",
+                          QUANTIZATION_VERSION, "method", "rtn", "calibration", "rules", rules,
+                          "layers", of, "weights", (json_int_t)count, "bytes", (json_int_t)bytes,
+                          "bits", bits, "stored", fake ? "fake" : "codes");
+    if (choice_has(&wanted.codes, rule_named("int8")))
+        json_object_set_new(o, "int8", json_string(int8_text()));
+    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    metadata_set(d, "quantization", text);
+    free(text);
+    json_decref(o);
+}
+
+/* With --recipe they are all that is written. */
+static void describe(document *d, weights *w, const plan *p)
 {
     carry_metadata(d, w);
     if (model)
         carry_config(d, w);
-    if (wanted.to == I8)
-        metadata_set(d, "quantization", rule_text());
+    if (wanted.to == TENSOR_TYPES)
+        set_quantization(d, w, p);
     json_t *stamp = json_pack("{s:s, s:s}", "device", "cpu", "weights", weights_digest(w));
     json_object_set_new(stamp, "input", json_sprintf("weights:%s", weights_digest(w)));
     const char *said = metadata_get(d, "config");
@@ -65,113 +99,40 @@ static void describe(document *d, weights *w)
     provenance_add(d, options, NUMERICS, stamp);
 }
 
-static void make_header(document *d, weights *w, const plan *p)
-{
-    describe(d, w);
-    for (int i = 0; i < weights_count(w); i++) {
-        tensor t = p[i].from.w;
-        if (p[i].to == TENSOR_TYPES)
-            continue;
-        if (p[i].scale)
-            document_add(d, p[i].scale_name, tensor_of(NULL, F32, t.dim[0]));
-        document_add(d, p[i].name, tensor_make(NULL, p[i].to, t.rank, t.dim));
-    }
-}
+/* ---- the model ---- */
 
-/* ---- the data ---- */
-
-static rounding write_codes(writer *out, const plan *p)
-{
-    int64_t rows = p->from.w.dim[0], width = p->from.w.dim[1], most = plan_rows_in(p, BUFFER / 4);
-    int8_t *codes = new_bytes((size_t)(most * width));
-    float *room = new_bytes((size_t)(most * width) * 4);
-    rounding r = {0};
-    for (int64_t row = 0, n; row < rows; row += n) {
-        n = rows - row < most ? rows - row : most;
-        r = rounding_sum(r, code_rows(codes, plan_rows(p, row, n, room), p->scale + row));
-        writer_bytes(out, codes, (size_t)(n * width));
-    }
-    free(room);
-    free(codes);
-    return r;
-}
-
-static void write_converted(writer *out, const plan *p)
-{
-    int64_t most = plan_rows_in(p, BUFFER / 8), rows = p->from.w.rank ? p->from.w.dim[0] : 1;
-    int64_t width = rows ? tensor_count(p->from.w) / rows : 0;
-    void *buffer = new_bytes((size_t)(most * width) * 8);
-    float *room = new_bytes((size_t)(most * width) * 4);
-    for (int64_t row = 0, n; row < rows; row += n) {
-        n = rows - row < most ? rows - row : most;
-        tensor part = tensor_of(buffer, p->to, n * width);
-        host_convert(part, reshape(plan_rows(p, row, n, room), n * width));
-        writer_tensor(out, part);
-    }
-    free(room);
-    free(buffer);
-}
-
-/* New scales may have the name of some that are left out. */
-static const plan *plan_of(const plan *p, int n, const char *name)
-{
-    for (int i = 0; i < n; i++) {
-        bool is_own = p[i].to != TENSOR_TYPES && strcmp(p[i].name, name) == 0;
-        if (is_own || (p[i].scale && strcmp(p[i].scale_name, name) == 0))
-            return &p[i];
-    }
-    die("%s is not in the plan", name);
-}
-
-/* One entry of the output; returns the bytes if it is as it was in the model, else 0. */
-static size_t write_entry(writer *out, const entry *e, weights *w, const plan *p)
-{
-    size_t same = 0;
-    if (p->scale && strcmp(e->name, p->scale_name) == 0) {
-        writer_bytes(out, p->scale, tensor_bytes(e->t));
-        return 0;
-    }
-    tensor t = weights_any(w, p->name);
-    if (p->scale) {
-        rounding r = write_codes(out, p);
-        report_add(p->name, tensor_bytes(t), tensor_bytes(e->t) + (size_t)t.dim[0] * 4, r);
-    } else if (p->to != t.type) {
-        write_converted(out, p);
-    } else {
-        writer_tensor(out, t);
-        same = tensor_bytes(t);
-    }
-    weights_done(t);
-    return same;
-}
-
-static void write_model(weights *w, const plan *p)
+static void write_model(weights *w, plan *p)
 {
     document d = {0};
     writer out;
-    int unchanged = 0;
-    size_t unchanged_bytes = 0, before = 0, after = 0;
-    make_header(&d, w, p);
+    size_t before = 0, after = 0;
+    describe(&d, w, p);
+    write_declare(&d, p, weights_count(w));
     writer_open(&out, stdout, "standard output");
     writer_header(&out, &d);
-    for (int i = 0; i < d.entries; i++) {
-        size_t same =
-            write_entry(&out, &d.entry[i], w, plan_of(p, weights_count(w), d.entry[i].name));
-        unchanged += same > 0;
-        unchanged_bytes += same;
-        after += tensor_bytes(d.entry[i].t);
-        progress("writing", i + 1, d.entries);
-    }
+    write_entries(&out, &d, w, p, &wanted);
     writer_end(&out);
     for (int i = 0; i < weights_count(w); i++)
-        before += tensor_bytes(p[i].from.w);
-    if (wanted.to == I8)
-        report_print(unchanged, unchanged_bytes);
+        before += tensor_bytes(weights_shape(w, i));
+    for (int i = 0; i < d.entries; i++)
+        after += tensor_bytes(d.entry[i].t);
+    if (wanted.to == TENSOR_TYPES)
+        report_print();
     note("%zu bytes became %zu", before, after);
     stats_set("bytes_before", (double)before);
     stats_set("bytes_after", (double)after);
     document_free(&d);
     writer_close(&out);
+}
+
+static void write_recipe(weights *w, const plan *p)
+{
+    document d = {0};
+    writer out;
+    writer_open(&out, stdout, "standard output");
+    describe(&d, w, p);
+    recipe_write(&out, &d);
+    document_free(&d);
 }
 
 /* ---- the program ---- */
@@ -190,29 +151,43 @@ static int named(const char *option_name, const char *name, const char *const li
                              : " or ",
                  list[i]);
     }
-    usage_error("%s is %s, not '%s'", option_name, all, name);
+    usage_error("%s is %s, not '%s'%s", option_name, all, name,
+                strchr(name, '=') ? " (--layer takes patterns)" : "");
 }
 
 static void check_options(int argc, int operands)
 {
-    static const char *const types[] = {"w8a16", "fp16", "bf16", "fp32"};
+    static const char *const floats[] = {"fp16", "bf16", "fp32"};
     static const char *const choices[] = {"blocks", "all", "diffusers"};
     static const char *const scales[] = {"f32", "weight"};
-    static const tensor_type to[] = {I8, F16, BF16, F32};
-    if (!type)
-        usage_error("-t is missing: w8a16, fp16, bf16 or fp32");
-    wanted.to = to[named("-t", type, types, 4)];
-    if (all_linears && wanted.to != I8)
-        usage_error("--all-linears goes with -t w8a16");
-    if ((layers || divide || strcmp(scale_type, "f32") != 0) && wanted.to != I8)
-        usage_error("--layers, --scale-type and --divide go with -t w8a16");
+    static const tensor_type to[] = {F16, BF16, F32};
+    if (!type && !patterns.n)
+        usage_error("-t is missing: %s, fp16, bf16 or fp32", rule_names());
+    wanted.to = TENSOR_TYPES;
+    for (int i = 0; type && i < 3; i++)
+        if (strcmp(type, floats[i]) == 0)
+            wanted.to = to[i];
+    bool codes = wanted.to == TENSOR_TYPES;
+    wanted.codes.rule = type && codes ? rule_named(type) : NULL;
+    wanted.codes.patterns = &patterns;
+    if (type && codes && !wanted.codes.rule)
+        usage_error("-t is %s, fp16, bf16 or fp32, not '%s'", rule_names(), type);
+    choice_check(&patterns);
+    if ((patterns.n || fake) && !codes)
+        usage_error("--layer and --fake go with a rule, not with -t %s", type);
+    if ((all_linears || layers) && !wanted.codes.rule)
+        usage_error("--layers and --all-linears say which layers -t RULE is for");
+    if ((divide || strcmp(scale_type, "f32") != 0) &&
+        !(codes && choice_has(&wanted.codes, rule_named("int8"))))
+        usage_error("--scale-type and --divide go with int8");
     if (layers && all_linears)
         usage_error("--all-linears is --layers all: give one of them");
     if (!layers)
         layers = all_linears ? "all" : "blocks";
-    wanted.layers = (layer_choice)named("--layers", layers, choices, 3);
-    wanted.rule.weight_type = named("--scale-type", scale_type, scales, 2);
-    wanted.rule.divide = divide;
+    wanted.codes.layers = (layer_choice)named("--layers", layers, choices, 3);
+    wanted.scales.weight_type = named("--scale-type", scale_type, scales, 2);
+    wanted.scales.divide = divide;
+    wanted.fake = fake;
     if (operands < argc)
         usage_error("a model is given by -m or on standard input");
     if (!model && isatty(STDIN_FILENO))
@@ -225,19 +200,16 @@ int main(int argc, char **argv)
     stats_phase("read");
     weights *w = model ? model_find_any(model) : model_any(weights_open_fd(0, "standard input"));
     weights_digest_begin(w);
-    if (dry) {
-        document d = {0};
-        writer out;
-        writer_open(&out, stdout, "standard output");
-        describe(&d, w);
-        recipe_write(&out, &d);
-        document_free(&d);
-        weights_close(w);
-        return program_end();
-    }
     plan *p = plan_model(w, &wanted);
-    stats_phase("write");
-    write_model(w, p);
+    if (dry) {
+        write_recipe(w, p);
+    } else {
+        ledger_open(ledger);
+        plan_survey(w, p, &wanted);
+        stats_phase("write");
+        write_model(w, p);
+        ledger_close();
+    }
     plan_free(p, weights_count(w));
     weights_close(w);
     return program_end();

@@ -59,7 +59,7 @@ static json_t *head_of(const measure *m, const json_t *record, const char *name,
             return NULL;
         }
         json_array_append_new(inputs, json_string(a.content));
-        *rows = !m->pairs ? a.frames : a.frames > 1 ? a.frames - 1 : 1;
+        *rows = m->whole ? 1 : !m->pairs ? a.frames : a.frames > 1 ? a.frames - 1 : 1;
         about_free(&a);
     }
     json_t *head = json_pack("{s:O, s:o}", "record", record, "inputs", inputs);

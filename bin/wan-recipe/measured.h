@@ -17,6 +17,7 @@ typedef struct {
         *about[2];      /* the videos' records, eval/fp16/%j.json; the second NULL but for pairs */
     const char *record; /* a file: what the programs say with --recipe, a line of JSON each */
     bool pairs;         /* a row for each pair of neighbours, not for each frame */
+    bool whole;         /* or one for the whole video */
 } measure;
 
 /* Names on standard input: prints those whose table is not current, and removes that. A name is

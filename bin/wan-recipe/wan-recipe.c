@@ -22,7 +22,7 @@ static const char *text = "text", *directory = ".", *seeds, *keep, *stage_name, 
 static const char *weights_word, *variant_options, *all, *variant, *prompts, *headers, *table,
     *record, *refused, *names;
 static option_list abouts;
-static bool frames, latents, pairs;
+static bool frames, latents, pairs, whole;
 static const option options[] = {
     {'t', "text", OPTION_TEXT, &text, 0, 0, true},
     {'d', "directory", OPTION_TEXT, &directory, 0, 0, true},
@@ -43,6 +43,7 @@ static const option options[] = {
     {'a', "about", OPTION_LIST, &abouts, 0, 0, true},
     {0, "record", OPTION_TEXT, &record, 0, 0, true},
     {0, "pairs", OPTION_FLAG, &pairs, 0, 0, true},
+    {0, "whole", OPTION_FLAG, &whole, 0, 0, true},
     {0, "refused", OPTION_TEXT, &refused, 0, 0, true},
     {0, "names", OPTION_TEXT, &names, 0, 0, true},
     OPTIONS_END,
@@ -72,12 +73,15 @@ static stage stage_named(void)
 
 static measure measured(void)
 {
+    if (pairs && whole)
+        usage_error("either --pairs or --whole");
     if (abouts.n < 1 || abouts.n > 2)
         usage_error("-a is needed, once for videos and twice for pairs");
     return (measure){needed(table, "--table"),
                      {abouts.text[0], abouts.n > 1 ? abouts.text[1] : NULL},
                      needed(record, "--record"),
-                     pairs};
+                     pairs,
+                     whole};
 }
 
 /* ---- verbs ---- */

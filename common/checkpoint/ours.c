@@ -66,6 +66,16 @@ void weights_read_formats(weights *w)
     json_object_foreach(layers, layer, rule) read_format(w, layer, json_string_value(rule));
 }
 
+const json_t *weights_quantization(const weights *w, const char *key)
+{
+    return json_object_get(w->quantization, key);
+}
+
+const char *weights_rule(const weights *w, const char *layer)
+{
+    return json_string_value(json_object_get(weights_quantization(w, "layers"), layer));
+}
+
 /* ---- what stands beside such a weight ---- */
 
 static tensor beside(weights *w, const char *name, const char *end, tensor_type type, int64_t rows,

@@ -184,9 +184,13 @@ static void check_comfy(weights *w, const char *name)
 static void check_others(const weights *w, const char *name, bool groups)
 {
     static const char *const known[] = {
-        "weight",      "bias",        "weight_scale", "weight_zero_point", "comfy_quant",
-        "input_scale", "scale_input", "weight_zero",  "weight_scale_2"};
-    size_t count = sizeof known / sizeof *known - (groups ? 0 : 2);
+        "weight",      "bias",        "weight_scale", "weight_zero_point",
+        "comfy_quant", "input_scale", "scale_input"};
+    static const char *const of_groups[] = {"weight_zero", "weight_scale_2"};
+    static const char *const extras[] = {"weight_hadamard", "weight_low_rank_down",
+                                         "weight_low_rank_up"};
+    size_t count[] = {sizeof known / sizeof *known, groups ? 2 : 0, w->extras ? 3 : 0};
+    const char *const *list[] = {known, of_groups, extras};
     size_t n = strlen(name);
     for (int i = weights_first(w, name); i < w->items; i++) {
         const item *t = w->item + w->order[i];
@@ -195,8 +199,9 @@ static void check_others(const weights *w, const char *name, bool groups)
             return;
         if (t->name[n] != '.')
             continue;
-        for (size_t k = 0; k < count; k++)
-            is_known |= strcmp(t->name + n + 1, known[k]) == 0;
+        for (int of = 0; of < 3; of++)
+            for (size_t k = 0; k < count[of]; k++)
+                is_known |= strcmp(t->name + n + 1, list[of][k]) == 0;
         if (!is_known && !strchr(t->name + n + 1, '.'))
             die("%s in %s belongs to %s, and what it does to it is not known", t->raw,
                 weights_path(w), called(w, name, ".weight"));

@@ -51,6 +51,7 @@ struct weights {
     const char *what; /* the layout, in words; NULL: names are the files' own */
     int kept;         /* memory that goes with this */
     void **keep;
+    bool extras;          /* who reads this applies rotations and branches */
     bool reported;        /* what is not used was told */
     content *content;     /* the digest and what computes it; NULL: not begun */
     json_t *quantization; /* what ours.c read, or NULL */

@@ -140,6 +140,8 @@ tensor weights_get(weights *w, const char *name, int rank, const int64_t *dim)
     return data_of(w, t);
 }
 
+void weights_take_extras(weights *w) { w->extras = true; }
+
 void weights_done(tensor t) { filemap_drop(t.data, tensor_bytes(t)); }
 
 /* ---- what nobody asked for ---- */

@@ -58,6 +58,19 @@ void mul_gelu(tensor y, tensor gate, tensor up)
     FOR_ROWS(y, mul_gelu_row(f32_row(y, row), f32_row(gate, row), f32_row(up, row), n));
 }
 
+VECTORISED static void gelu_row(float *y, const float *x, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = gelu_f32(x[i]);
+}
+
+void gelu(tensor y, tensor x)
+{
+    check_same("gelu", y, x);
+    FOR_ROWS(y, gelu_row(f32_row(y, row), f32_row(x, row), n));
+}
+
 VECTORISED static void silu_row(float *y, const float *x, int64_t n)
 {
 #pragma omp simd

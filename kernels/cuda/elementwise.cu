@@ -106,7 +106,7 @@ void add_gated(tensor x, tensor y, tensor gate)
     add_any("add_gated", x, y, (const float *)gate.data);
 }
 
-/* ---- gelu(gate) * up, silu, quick_gelu ---- */
+/* ---- gelu(gate) * up; gelu, silu, quick_gelu ---- */
 
 template <class T>
 __global__ void mul_gelu_rows(T *y, const T *gate, const T *up, uint32_t row_chunks, uint32_t n,
@@ -144,10 +144,10 @@ void mul_gelu(tensor y, tensor gate, tensor up)
     });
 }
 
-/* y = x / (1 + exp(-slope * x)) */
+/* y = x / (1 + exp(-slope * (x + cubic * x^3))) */
 template <class Y, class X>
-__global__ void sigmoid_rows(Y *y, const X *x, float slope, uint32_t row_chunks, uint32_t n,
-                             int64_t y_stride, int64_t x_stride)
+__global__ void sigmoid_rows(Y *y, const X *x, float slope, float cubic, uint32_t row_chunks,
+                             uint32_t n, int64_t y_stride, int64_t x_stride)
 {
     place at;
     kernel_begin();
@@ -156,12 +156,14 @@ __global__ void sigmoid_rows(Y *y, const X *x, float slope, uint32_t row_chunks,
     float v[8];
     load8(v, x + at.row * x_stride + at.column);
 #pragma unroll
-    for (int i = 0; i < 8; i++)
-        v[i] *= inverse_quick(1.0f + exp2_quick(-1.4426950408889634f * slope * v[i]));
+    for (int i = 0; i < 8; i++) {
+        float at_x = v[i] + cubic * v[i] * v[i] * v[i];
+        v[i] *= inverse_quick(1.0f + exp2_quick(-1.4426950408889634f * slope * at_x));
+    }
     store8(y + at.row * y_stride + at.column, v);
 }
 
-static void times_sigmoid(const char *op, tensor y, tensor x, float slope)
+static void times_sigmoid(const char *op, tensor y, tensor x, float slope, float cubic)
 {
     if (tensor_contiguous(x) && tensor_contiguous(y))
         x = flat(x), y = flat(y);
@@ -176,14 +178,18 @@ static void times_sigmoid(const char *op, tensor y, tensor x, float slope)
             using Y = ELEMENT(yt);
             using X = ELEMENT(xt);
             start("start a product with a sigmoid", sigmoid_rows<Y, X>, BLOCKS(n), (Y *)y.data,
-                  (const X *)x.data, slope, (uint32_t)(tensor_width(y) / 8), n, y.stride, x.stride);
+                  (const X *)x.data, slope, cubic, (uint32_t)(tensor_width(y) / 8), n, y.stride,
+                  x.stride);
         });
     });
 }
 
-void silu(tensor y, tensor x) { times_sigmoid("silu", y, x, 1.0f); }
+/* x / 2 (1 + tanh u) = x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3) */
+void gelu(tensor y, tensor x) { times_sigmoid("gelu", y, x, 1.595769122f, 0.044715f); }
 
-void quick_gelu(tensor y, tensor x) { times_sigmoid("quick_gelu", y, x, 1.702f); }
+void silu(tensor y, tensor x) { times_sigmoid("silu", y, x, 1.0f, 0.0f); }
+
+void quick_gelu(tensor y, tensor x) { times_sigmoid("quick_gelu", y, x, 1.702f, 0.0f); }
 
 /* ---- y = sum of c[i] x[i] ---- */
 

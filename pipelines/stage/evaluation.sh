@@ -42,11 +42,11 @@ record_of() {
     fi
 }
 
-# asked clip|motion VARIANT, asked diff PAIR VARIANT VARIANT: what measures becomes the words `program`, and
+# asked clip|motion|judge VARIANT, asked diff PAIR VARIANT VARIANT: what measures becomes the words `program`, and
 # `question` the words by which wan-recipe knows what it has measured already. A dry run keeps records apart.
 asked() {
     local to=$eval_dir/$2 records=${WAN_PLAN:-$eval_dir} name
-    local about=(-a "$to/%j.json") two=()
+    local about=(-a "$to/%j.json") rows=()
     case $1 in
     clip)
         words program "${CLIPSCORE:?}"
@@ -56,7 +56,11 @@ asked() {
     motion)
         words program "${FLOWMAG:?}"
         program+=(--per-pair)
-        name=flowmag two=(--pairs)
+        name=flowmag rows=(--pairs)
+        ;;
+    judge)
+        words program "${JUDGE:?}"
+        name=tiny-look rows=(--whole)
         ;;
     diff)
         words program "${FRAMEDIFF:?}"
@@ -65,7 +69,7 @@ asked() {
         ;;
     esac
     { record_of "$name" "${program[@]}" && cat "$records/reader"; } | update "$records/$1.record"
-    question=(--table "$to/%j.$1.tsv" "${about[@]}" --record "$records/$1.record" "${two[@]}")
+    question=(--table "$to/%j.$1.tsv" "${about[@]}" --record "$records/$1.record" "${rows[@]}")
 }
 
 # tables_of VARIANT...: the directory of the tables that compare these: OUT for those for which tables were
@@ -74,6 +78,39 @@ tables_of() {
     local owner=$eval_dir/variants all="$*"
     [ -e "$owner" ] || echo "$all" > "$owner"
     if [ "$(< "$owner")" = "$all" ]; then echo "$OUT"; else echo "$OUT/${all// /_vs_}"; fi
+}
+
+# traces A B: a line for each video that both variants name: its name, prompt's number, seed, of which latents a trace
+# of them is (their recipes, and the version of the table), and 1 if there is one of these, else nothing.
+traces() {
+    [ -e "$OUT/$1/rows" ] && [ -e "$OUT/$2/rows" ] || return 0
+    awk -F '\t' -v OFS='\t' -v dir="$eval_dir/$1_vs_$2" '
+        NR == FNR { of[$1] = $5; next }
+        $1 in of {
+            is = of[$1] " " $5 " 1"
+            file = dir "/" $1 ".trace"
+            head = ""
+            getline head < file
+            close(file)
+            print $1, $2, $3, is, head == "# " is ? 1 : ""
+        }' "$OUT/$1/rows" "$OUT/$2/rows"
+}
+
+# trace_table VARIANT...: trace.csv of all traces of the first and the others that are of the latents there are.
+trace_table() {
+    local reference=$1
+    shift
+    printf 'name,variant_a,variant_b,step,timestep,sigma,relative,greatest,cosine\r\n'
+    for v; do
+        traces "$reference" "$v" | awk -F '\t' '$5 { print $1 }' | while IFS= read -r name; do
+            awk -F '\t' -v who="$name,$reference,$v" '
+                NR == 2 { for (i = 1; i <= NF; i++) at[$i] = i }
+                NR > 2 && $at["tensor"] == "latents" {
+                    printf "%s,%s,%s,%s,%s,%s,%s\r\n", who, $at["step"], $at["timestep"], $at["sigma"],
+                        $at["rel"], $at["abs"], $at["cosine"]
+                }' "$eval_dir/${reference}_vs_$v/$name.trace"
+        done
+    done
 }
 
 # sums DIRECTORY: the digests of the tables, the record and the report in it become OUT/eval/sums/NAME: lines

@@ -5,7 +5,6 @@
 set -eu
 cd "$(dirname "$0")/../.."
 export PATH="${BUILD:-$PWD/build/cpu}:$PATH" OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
-LOOK=${BUILD:-build/cpu}/t/tools/tiny-look
 M=${MODEL:-fixtures/tiny}
 T=$(mktemp -d "${TMPDIR:-/tmp}/tiny.XXXXXX")
 trap 'rm -rf "$T"' EXIT
@@ -34,7 +33,7 @@ for variant in fp16 w8a16; do
     model=$M
     [ $variant = fp16 ] || model=$T/w8a16.safetensors
     paint "$model" <"$T/text" >"$T/$variant"
-    "$LOOK" <"$T/$variant" >"$T/seen"
+    tiny-look <"$T/$variant" >"$T/seen"
     for what in colour shape direction speed background kind; do
         printf 'right %s, %s\t%s %%\n' $what $variant "$(column right_$what <"$T/seen" | percent)"
     done

@@ -216,6 +216,8 @@ static void run_elements(void)
 {
     tensor x = operand(L, D, 4), up = operand(L, D, 1), y = room(A, L, D);
     tensor stream = stream_of(L, D), flat[3];
+    gelu(y, x);
+    keep("gelu", y);
     silu(y, x);
     keep("silu", y);
     quick_gelu(y, x);

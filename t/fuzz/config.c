@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "../../bin/clipscore/clip.h"
-#include "../../bin/wan-denoise/dit.h"
+#include "../../bin/dit.h"
 #include "../../common/checkpoint/weights.h"
 #include "../../common/stream.h"
 #include "../../kernels/kernels.h"

@@ -10,8 +10,7 @@
 FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box
 
 # What of the programs a target parses with, beside common.
-FUZZED_config   = $(LOAD) $(filter-out %/wan-denoise.o,$(OBJECTS_wan-denoise)) \
-                  $(O)/bin/clipscore/config.o $(KERNELS)
+FUZZED_config   = $(LOAD) $(O)/bin/clipscore/config.o $(KERNELS)
 FUZZED_prompts  = $(filter-out %/wan-encode-text.o %/t5.o,$(OBJECTS_wan-encode-text))
 FUZZED_spiece   = $(O)/bin/wan-encode-text/tokenizer.o $(O)/bin/wan-encode-text/spiece.o
 FUZZED_tokens   = $(FUZZED_prompts)

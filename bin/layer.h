@@ -1,6 +1,9 @@
 /*
 ** layer.h: a linear of the model as the forward pass uses it: the one place where inputs of linears
-** are seen (--tap, --stat) and prepared (--act).
+** are seen (--tap, --stat) and prepared: turned, where the checkpoint's weight is turned, and
+** rounded (--act); and where a branch of low rank is added:
+**
+**     y = act(x H) w^T + b + (x down^T) up^T
 **
 ** Linears that share their input are one product: q, k and v; the text's k and v. Each keeps its
 ** official name, by which it is chosen. With nothing asked for a layer is its linear and no more.
@@ -10,9 +13,9 @@
 
 #include <jansson.h>
 
-#include "../../common/namelist.h"
-#include "../../common/program.h"
-#include "../../kernels/kernels.h"
+#include "../common/namelist.h"
+#include "../common/program.h"
+#include "../kernels/kernels.h"
 #include "statistics.h"
 
 enum { MOST_JOINED = 3 };
@@ -20,9 +23,11 @@ enum { MOST_JOINED = 3 };
 typedef struct {
     linear_weight weight; /* the rows of n linears of one shape, one below the other */
     int n;
-    char *name[MOST_JOINED]; /* "blocks.3.self_attn.q": as the official module's */
-    bool act[MOST_JOINED];   /* its inputs are quantised */
-    statistics *statistics;  /* of the inputs, or NULL */
+    char *name[MOST_JOINED];  /* "blocks.3.self_attn.q": as the official module's */
+    bool act[MOST_JOINED];    /* its inputs are quantised */
+    bool turned[MOST_JOINED]; /* its inputs are turned: hadamard() */
+    linear_weight down[MOST_JOINED], up[MOST_JOINED]; /* [rank, in], [out, rank], or absent */
+    statistics *statistics;                           /* of the inputs, or NULL */
 } dit_layer;
 
 /* ---- what is asked for, before the model is loaded ---- */

@@ -9,8 +9,9 @@
 #ifndef DIT_H
 #define DIT_H
 
-#include "../../common/checkpoint/weights.h"
-#include "../../kernels/kernels.h"
+#include "../common/checkpoint/weights.h"
+#include "../kernels/kernels.h"
+#include "account.h"
 #include "layer.h"
 #include "share.h"
 
@@ -51,8 +52,6 @@ weights *dit_find(const char *path);
 void dit_open(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share);
 /* Onto the device: all parameters on every rank. */
 void dit_load(dit *m, weights *w);
-/* What kind of weights they are, for people: "fp16", "w8a16". Static memory. */
-const char *dit_format(const weights *w, tensor_type dtype);
 
 /* How many rows of a text of n tokens differ: those and, unless it is as long as the model takes,
  * one of padding. */

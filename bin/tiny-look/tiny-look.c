@@ -1,7 +1,6 @@
 /*
 ** tiny-look.c: what clips of fixtures/tiny's grammar show, and whether that is what was asked for.
-**
-**     wan-vae-decode ... | tiny-look        a line a document, tab-separated
+** A judge for experiments with that model, as make's JUDGE wants one: a line a document.
 **
 ** Nothing is learned and no model is asked; fixtures/tiny/clips.py has the same in look(). The
 ** background of a row is the mean of its ends. What differs from it by more than half of what the
@@ -10,7 +9,8 @@
 ** line through its centres. The hard idea is that half: it finds the edge of a shape of any colour
 ** on any background, blurred or not.
 **
-** right_* are 1 or 0, or empty where the document's prompt says nothing of it. It refuses frames
+** right_* are 1 or 0, or empty where the document's prompt says nothing of it; right is their mean.
+** It refuses frames
 ** with fewer pixels than make a shape.
 */
 #include <math.h>
@@ -20,8 +20,15 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
-#include "../../common/program.h"
-#include "../../common/stream.h"
+#include "../../common/recipe.h"
+#include "tiny-look.h"
+
+static bool dry;
+enum { NUMERICS = 1 };
+static const option options[] = {
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
+    OPTIONS_END,
+};
 
 enum { COLOURS = 8, SHAPES = 5, DIRECTIONS = 8, EDGE = 4, SURE = 100 };
 static const double LEAST_CONTRAST = 30, LEAST_FADE = 20; /* levels */
@@ -283,11 +290,25 @@ static void put(int value, const char *const names[], const char *otherwise)
     printf("%s\t", value >= 0 ? names[value] : value == NOT_MOVING ? otherwise : "?");
 }
 
-static void put_right(int was_asked, int seen, char end)
+enum { JUDGED = 6 };
+
+/* What the prompt asked for, whether it is seen, and the share of it that is. */
+static void put_right(const scene *want, const scene *seen)
 {
-    if (was_asked != UNSAID)
-        printf("%d", was_asked == seen);
-    putchar(end);
+    const int asked_for[JUDGED] = {want->colour, want->shape,      want->direction,
+                                   want->speed,  want->background, want->gradient};
+    const int is[JUDGED] = {seen->colour, seen->shape,      seen->direction,
+                            seen->speed,  seen->background, seen->gradient};
+    double right = 0, of = 0;
+    for (int i = 0; i < JUDGED; i++) {
+        if (asked_for[i] != UNSAID) {
+            printf("%d", asked_for[i] == is[i]);
+            right += asked_for[i] == is[i];
+            of++;
+        }
+        putchar('\t');
+    }
+    print_number(of > 0 ? right / of : NAN, '\n');
 }
 
 static void print_line(const reader *r, scene want, scene seen)
@@ -302,29 +323,30 @@ static void print_line(const reader *r, scene want, scene seen)
     put(seen.speed, speed_name, "still");
     put(seen.background, colour_name, "?");
     put(seen.gradient, kinds, "?");
-    put_right(want.colour, seen.colour, '\t');
-    put_right(want.shape, seen.shape, '\t');
-    put_right(want.direction, seen.direction, '\t');
-    put_right(want.speed, seen.speed, '\t');
-    put_right(want.background, seen.background, '\t');
-    put_right(want.gradient, seen.gradient, '\n');
+    put_right(&want, &seen);
 }
 
 int main(int argc, char **argv)
 {
-    static const option options[] = {OPTIONS_END};
-    int first = program_begin(argc, argv, options, "usage: tiny-look < video > table\n");
+    int first = program_begin(argc, argv, options, usage);
     if (first < argc)
         usage_error("unwanted operand '%s'", argv[first]);
+    if (dry) {
+        recipe_print(options, NUMERICS, NULL);
+        return program_end();
+    }
     reader r;
     reader_open(&r, stdin, "standard input");
-    puts(
-        "document\tseed\tvariant\tcolour\tshape\tdirection\tspeed\tbackground\tkind\tright_colour\t"
-        "right_shape\tright_direction\tright_speed\tright_background\tright_kind");
+    if (program_waits())
+        reader_wait(&r);
+    puts("document\tseed\tvariant\tcolour\tshape\tdirection\tspeed\tbackground\tkind\t"
+         "right_colour\tright_shape\tright_direction\tright_speed\tright_background\tright_kind\t"
+         "right");
     while (reader_next(&r)) {
         frames_shape(&r);
         reader_load(&r);
         print_line(&r, asked(metadata_get(&r.d, "prompt")), look(document_find(&r.d, "frames")->t));
+        stats_add("documents", 1);
     }
     if (r.documents == 0)
         die("standard input has no document");

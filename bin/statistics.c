@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/die.h"
-#include "../../common/digest.h"
-#include "../../common/recipe.h"
-#include "../../kernels/kernels.h"
+#include "../common/die.h"
+#include "../common/digest.h"
+#include "../common/recipe.h"
+#include "../kernels/kernels.h"
 #include "patterns.h"
 
 enum { TIMESTEPS = 1000, PASSES = 2, MOST_NAMES = 3 };

@@ -8,7 +8,7 @@
 #ifndef SOLVER_H
 #define SOLVER_H
 
-#include "../../kernels/kernels.h"
+#include "../kernels/kernels.h"
 
 typedef enum { SOLVER_UNIPC, SOLVER_DPMPP, SOLVER_EULER } solver_kind;
 

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
 
 enum { H200_SMS = 132, H200_THREADS = 2048, BLOCK = 256 };
 

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/die.h"
-#include "../../common/recipe.h"
+#include "../common/die.h"
+#include "../common/recipe.h"
 #include "dit.h"
 
 /* Of the VAE: a latent is 8 x 8 pixels of 4 frames, but for the first, which is one frame. */

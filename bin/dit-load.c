@@ -6,18 +6,17 @@
 ** have 16 channels, heads that are not 64 or 128 wide. The time's linears and the head are kept as
 ** F32, as the reference computes them; all else has the type asked for, and codes stay codes.
 */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../../common/checkpoint/config.h"
-#include "../../common/checkpoint/stored.h"
-#include "../../common/die.h"
-#include "../../common/program.h"
-#include "../load.h"
+#include "../common/checkpoint/config.h"
+#include "../common/checkpoint/stored.h"
+#include "../common/die.h"
+#include "../common/program.h"
 #include "dit.h"
+#include "load.h"
 
 enum { TEXT_LEN = 512, HEAD_WIDTH = 128 }; /* of all published models: without a config.json */
 
@@ -123,6 +122,31 @@ static linear_weight load_apart(weights *w, const char *prefix, int n, const cha
     return first;
 }
 
+/* What a quantizer left beside NAME.weight for the layer's i-th linear: that its inputs are to be
+ * turned, and a branch of low rank. */
+static void load_extras(dit_layer *l, int i, weights *w, int64_t out, int64_t in, tensor_type dtype)
+{
+    char name[128], other[128];
+    snprintf(name, sizeof name, "%s.weight_hadamard", l->name[i]);
+    if (weights_has(w, name)) {
+        tensor size = weights_tensor(w, name, 1);
+        if (size.type != I32 || *(const int32_t *)size.data != 256 || in % 256)
+            die("%s in %s is not I32 256, or the rows of %lld are not whole 256s", name,
+                weights_path(w), (long long)in);
+        l->turned[i] = true;
+    }
+    snprintf(name, sizeof name, "%s.weight_low_rank_down", l->name[i]);
+    snprintf(other, sizeof other, "%s.weight_low_rank_up", l->name[i]);
+    if (!weights_has(w, name) && !weights_has(w, other))
+        return;
+    int64_t rank = weights_tensor(w, name, -1, in).dim[0];
+    if (rank % 8)
+        die("%s in %s has the rank %lld: multiples of 8 are read", name, weights_path(w),
+            (long long)rank);
+    l->down[i] = load_matrix(w, name, rank, in, dtype);
+    l->up[i] = load_matrix(w, other, out, rank, dtype);
+}
+
 /* Every linear of this model has a bias: where one is missing the file is damaged. */
 static dit_layer load_layer(weights *w, const char *prefix, int n, const char *const suffix[],
                             int64_t out, int64_t in, tensor_type dtype, input_kind kind)
@@ -133,6 +157,7 @@ static dit_layer load_layer(weights *w, const char *prefix, int n, const char *c
         weights_keep(w, l.name[i]);
         snprintf(name, sizeof name, "%s.bias", l.name[i]);
         weights_tensor(w, name, out);
+        load_extras(&l, i, w, out, in, dtype);
     }
     l.weight = layer_divided(&l) ? load_apart(w, prefix, n, suffix, out, in, dtype)
                                  : load_joined(w, prefix, n, suffix, out, in, dtype);
@@ -183,6 +208,7 @@ void dit_open(dit *m, weights *w, const char *path, tensor_type dtype, dit_share
                .share = share,
                .text_len = TEXT_LEN,
                .eps = 1e-6f};
+    weights_take_extras(w);
     read_sizes(m, w, path);
     config *c = config_open(w, PART_TRANSFORMER, is_directory(path));
     if (!config_there(c))
@@ -196,35 +222,6 @@ void dit_open(dit *m, weights *w, const char *path, tensor_type dtype, dit_share
     if (m->heads % share.parts != 0)
         die("%s has %d attention heads: they cannot be shared by %d gpus", path, m->heads,
             share.parts);
-}
-
-/* The codes that most weights are: TENSOR_TYPES if all are floats. */
-static tensor_type most_codes(const weights *w)
-{
-    int count[TENSOR_TYPES] = {0};
-    tensor_type most = TENSOR_TYPES;
-    for (int i = 0; i < weights_count(w); i++) {
-        tensor_type type = weights_shape(w, i).type;
-        if (!is_codes(type) || !strstr(weights_name(w, i), ".weight"))
-            continue;
-        count[type]++;
-        most = most == TENSOR_TYPES || count[type] > count[most] ? type : most;
-    }
-    return most;
-}
-
-const char *dit_format(const weights *w, tensor_type dtype)
-{
-    static char name[16];
-    tensor_type codes = most_codes(w);
-    if (codes == I8)
-        return dtype == F32 ? "w8a32" : "w8a16";
-    if (codes == TENSOR_TYPES)
-        return dtype == F32 ? "fp32" : dtype == F16 ? "fp16" : "bf16";
-    snprintf(name, sizeof name, "%s", type_name(codes));
-    for (char *c = name; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
-    return name;
 }
 
 /* A weight of a product in F32: 16 bits a value stay 16, and are widened when they are used. */

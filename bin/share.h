@@ -9,7 +9,7 @@
 #ifndef SHARE_H
 #define SHARE_H
 
-#include "../../kernels/kernels.h"
+#include "../kernels/kernels.h"
 
 /* Rank half * parts + part makes the passes of its half for the tokens of its part. */
 typedef struct {

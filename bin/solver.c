@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
 
 static const double TRAIN_STEPS = 1000;
 

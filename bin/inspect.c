@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/die.h"
-#include "../../kernels/kernels.h"
+#include "../common/die.h"
+#include "../kernels/kernels.h"
 #include "patterns.h"
 
 /* Elements that pass through host memory at a time: 16 MB of F32. */

@@ -8,7 +8,7 @@
 #ifndef INSPECT_H
 #define INSPECT_H
 
-#include "../../common/stream.h"
+#include "../common/stream.h"
 
 /* names: patterns with commas between them, or NULL: nothing is tapped. Usage error if empty. */
 void inspect_open(const char *names);

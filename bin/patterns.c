@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
 
 void patterns_add(name_list *list, const char *text)
 {

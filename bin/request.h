@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "../../common/stream.h"
+#include "../common/stream.h"
 #include "noise.h"
 #include "solver.h"
 

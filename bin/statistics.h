@@ -11,8 +11,8 @@
 
 #include <jansson.h>
 
-#include "../../common/namelist.h"
-#include "../../common/stream.h"
+#include "../common/namelist.h"
+#include "../common/stream.h"
 
 /* Of the inputs of linears that share them. */
 typedef struct statistics statistics;

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
 #include "inspect.h"
 
 /* Rows of the ffn's middle made at a time: 16384 x 8960 F16 are 294 MB, less than q, k and v of 81

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "../../common/namelist.h"
+#include "../common/namelist.h"
 
 /* Those of a text that has commas between them. */
 void patterns_add(name_list *list, const char *text);

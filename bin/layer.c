@@ -1,10 +1,11 @@
 /*
 ** layer.c: what happens to a linear's inputs on their way into the product.
 **
-** Seen first: by taps and statistics, as the unquantised model would multiply them. Then, where
-** --act chose the linear, rounded a token to what few bits hold, in F32, into a copy: others may
-** read the input as well. Of linears that share a product and are not all chosen, each is a product
-** of its own, in the columns that are its.
+** Seen first: by taps and statistics, as the unquantised model would multiply them. Then turned, if
+** the weight is, and where --act chose the linear, rounded a token to what few bits hold, in F32,
+** into a copy: others may read the input as well. Of linears that share a product and are not all
+** alike in that, each is a product of its own, in the columns that are its. A branch of low rank
+** (SVDQuant) takes the inputs as they come; both sums meet in F32, some rows at a time.
 */
 #include "layer.h"
 
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
 #include "inspect.h"
 #include "patterns.h"
 
@@ -73,7 +74,7 @@ dit_layer layer_named(int n, const char *prefix, const char *const suffix[])
 bool layer_divided(const dit_layer *l)
 {
     for (int i = 1; i < l->n; i++)
-        if (l->act[i] != l->act[0])
+        if (l->act[i] != l->act[0] || l->turned[i] != l->turned[0])
             return true;
     return false;
 }
@@ -94,10 +95,15 @@ static void look(tensor x, const dit_layer *l)
 /* x as the i-th linear multiplies it. */
 static tensor prepared(tensor x, const dit_layer *l, int i)
 {
-    if (!l->act[i])
+    if (!l->act[i] && !l->turned[i])
         return x;
     tensor y = scratch(x.type, tensor_rows(x), tensor_width(x));
-    round_rows(y, x, act.codes);
+    if (l->turned[i]) {
+        hadamard(y, x);
+        x = y;
+    }
+    if (l->act[i])
+        round_rows(y, x, act.codes);
     return y;
 }
 
@@ -118,10 +124,9 @@ static void multiply_parts(tensor y, tensor x, const dit_layer *l)
     assert(i == l->n && at == tensor_width(y));
 }
 
-void layer(tensor y, tensor x, const dit_layer *l)
+static void multiply(tensor y, tensor x, const dit_layer *l)
 {
     size_t mark = scratch_mark();
-    look(x, l);
     if (layer_divided(l))
         multiply_parts(y, x, l);
     else
@@ -129,12 +134,70 @@ void layer(tensor y, tensor x, const dit_layer *l)
     scratch_reset(mark);
 }
 
+/* ---- branches of low rank ---- */
+
+/* Rows whose sums are made in F32 at a time. */
+enum { BRANCH_ROWS = 2048 };
+
+static bool branched(const dit_layer *l)
+{
+    for (int i = 0; i < l->n; i++)
+        if (l->down[i].w.data)
+            return true;
+    return false;
+}
+
+/* y F32 += gate * (x down^T) up^T, each linear in its columns */
+static void add_branches(tensor y, tensor x, const dit_layer *l, tensor gate)
+{
+    int64_t out = tensor_width(y) / l->n;
+    for (int i = 0; i < l->n; i++) {
+        if (!l->down[i].w.data)
+            continue;
+        size_t mark = scratch_mark();
+        tensor h = scratch(x.type, tensor_rows(x), l->down[i].w.dim[0]);
+        linear(h, x, &l->down[i]);
+        linear_add(columns(y, i * out, out), h, &l->up[i], gate);
+        scratch_reset(mark);
+    }
+}
+
+static void multiply_branched(tensor y, tensor x, const dit_layer *l, bool with_gelu)
+{
+    tensor none = {0};
+    for (int64_t at = 0, n, all = tensor_rows(x); at < all; at += n) {
+        size_t mark = scratch_mark();
+        n = all - at < BRANCH_ROWS ? all - at : BRANCH_ROWS;
+        tensor sum = scratch(F32, n, tensor_width(y)), part = rows(x, at, n);
+        multiply(sum, part, l);
+        add_branches(sum, part, l, none);
+        if (with_gelu)
+            gelu(sum, sum);
+        copy(rows(y, at, n), sum);
+        scratch_reset(mark);
+    }
+}
+
+/* ---- layers ---- */
+
+void layer(tensor y, tensor x, const dit_layer *l)
+{
+    look(x, l);
+    if (branched(l))
+        multiply_branched(y, x, l, false);
+    else
+        multiply(y, x, l);
+}
+
 void layer_gelu(tensor y, tensor x, const dit_layer *l)
 {
     size_t mark = scratch_mark();
     assert(l->n == 1);
     look(x, l);
-    linear_gelu(y, prepared(x, l, 0), &l->weight);
+    if (branched(l))
+        multiply_branched(y, x, l, true);
+    else
+        linear_gelu(y, prepared(x, l, 0), &l->weight);
     scratch_reset(mark);
 }
 
@@ -143,10 +206,12 @@ void layer_add(tensor y, tensor x, const dit_layer *l, tensor gate, tensor produ
     size_t mark = scratch_mark();
     assert(l->n == 1);
     look(x, l);
-    x = prepared(x, l, 0);
-    if (product.data)
-        linear(product, x, &l->weight);
-    linear_add(y, x, &l->weight, gate);
+    if (product.data && branched(l))
+        multiply_branched(product, x, l, false);
+    else if (product.data)
+        linear(product, prepared(x, l, 0), &l->weight);
+    add_branches(y, x, l, gate);
+    linear_add(y, prepared(x, l, 0), &l->weight, gate);
     scratch_reset(mark);
 }
 
@@ -161,5 +226,6 @@ void layer_f32(tensor y, tensor x, const dit_layer *l)
         copy(wide.w, l->weight.w);
     }
     linear(y, prepared(x, l, 0), &wide);
+    add_branches(y, x, l, (tensor){0});
     scratch_reset(mark);
 }

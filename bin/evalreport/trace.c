@@ -1,0 +1,240 @@
+/*
+** trace.c: the error of latents by step, a line a video and their mean.
+**
+** The axis of errors begins at 0, so that a line that is twice as high is twice as far away. Videos
+** need not have been traced all; a mean is over those that have the step, and their number is said.
+*/
+#include "trace.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/die.h"
+#include "svg.h"
+
+/* What is known of each step from 0 on; NAN where nothing is. */
+typedef struct {
+    int steps, videos;        /* steps: one more than the last */
+    double *timestep, *sigma; /* [steps] */
+    double *error, *cosine;   /* [subjects][steps] */
+} series;
+
+static double *undefined(int n)
+{
+    double *x = new_bytes((size_t)n * sizeof *x + 1);
+    for (int i = 0; i < n; i++)
+        x[i] = NAN;
+    return x;
+}
+
+static int step_of(const csv *t, int row)
+{
+    double step = number_at(t, row, "step");
+    if (!(step >= 0 && step < 1e5 && step == floor(step)))
+        csv_die(t, row, "step is '%s', not its number", text_at(t, row, "step"));
+    return (int)step;
+}
+
+static int pair_rows(const evaluation *e, int variant, int from)
+{
+    condition where[] = {{"variant_a", e->variant[0]}, {"variant_b", e->variant[variant]}};
+    return find_row(&e->table[TRACE], from, 2, where);
+}
+
+bool is_traced(const evaluation *e, int variant)
+{
+    return variant > 0 && e->table[TRACE].rows > 0 && pair_rows(e, variant, 0) >= 0;
+}
+
+/* -1: a video that was not measured */
+static int subject_of(const evaluation *e, const char *name)
+{
+    for (int i = 0; i < e->subjects; i++)
+        if (strcmp(e->subject[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static bool any_finite(const double *x, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (isfinite(x[i]))
+            return true;
+    return false;
+}
+
+static series series_of(const evaluation *e, int variant)
+{
+    const csv *t = &e->table[TRACE];
+    series s = {0};
+    for (int row = -1; (row = pair_rows(e, variant, row + 1)) >= 0;)
+        s.steps = step_of(t, row) >= s.steps ? step_of(t, row) + 1 : s.steps;
+    s.timestep = undefined(s.steps);
+    s.sigma = undefined(s.steps);
+    s.error = undefined(e->subjects * s.steps);
+    s.cosine = undefined(e->subjects * s.steps);
+    for (int row = -1; (row = pair_rows(e, variant, row + 1)) >= 0;) {
+        int i = subject_of(e, text_at(t, row, "name")), k = step_of(t, row);
+        s.timestep[k] = number_at(t, row, "timestep");
+        s.sigma[k] = number_at(t, row, "sigma");
+        if (i < 0)
+            continue;
+        s.error[i * s.steps + k] = number_at(t, row, "relative");
+        s.cosine[i * s.steps + k] = number_at(t, row, "cosine");
+    }
+    for (int i = 0; i < e->subjects; i++)
+        s.videos += any_finite(s.error + i * s.steps, s.steps);
+    return s;
+}
+
+static void series_free(series *s)
+{
+    free(s->timestep);
+    free(s->sigma);
+    free(s->error);
+    free(s->cosine);
+}
+
+/* Of the finite ones of x[subject][step]. */
+typedef struct {
+    int n;
+    double mean, sd, most;
+} spread;
+
+static spread spread_of(const double *x, const series *s, int subjects, int step)
+{
+    spread of = {0, 0, 0, -INFINITY};
+    for (int i = 0; i < subjects; i++) {
+        double y = x[i * s->steps + step];
+        if (!isfinite(y))
+            continue;
+        of.n++;
+        of.mean += y;
+        of.most = fmax(of.most, y);
+    }
+    of.mean = of.n ? of.mean / of.n : NAN;
+    for (int i = 0; i < subjects; i++) {
+        double d = x[i * s->steps + step] - of.mean;
+        of.sd += isfinite(d) ? d * d : 0;
+    }
+    of.sd = of.n > 1 ? sqrt(of.sd / (of.n - 1)) : NAN;
+    return of;
+}
+
+/* ---- table ---- */
+
+static void column(table *t, const char *head) { table_column(t, new_format("%s", head), true); }
+
+static char *digits(double x) { return figure(x, decimals_for(x, 3, 0)); }
+
+table trace_table(const evaluation *e, int variant)
+{
+    table t = table_new(new_format("%s against %s: relative error (L2) of the latents after each "
+                                   "step, over videos",
+                                   e->variant[variant], e->variant[0]));
+    column(&t, "step");
+    column(&t, "timestep");
+    column(&t, "sigma");
+    column(&t, "n");
+    column(&t, "mean");
+    column(&t, "sd");
+    column(&t, "greatest");
+    column(&t, "cosine, mean");
+    if (!is_traced(e, variant))
+        return t;
+    series s = series_of(e, variant);
+    for (int k = 0; k < s.steps; k++) {
+        spread error = spread_of(s.error, &s, e->subjects, k);
+        if (error.n == 0)
+            continue;
+        table_put(&t, figure(k, 0));
+        table_put(&t, figure(s.timestep[k], s.timestep[k] == floor(s.timestep[k]) ? 0 : 1));
+        table_put(&t, figure(s.sigma[k], 4));
+        table_put(&t, figure(error.n, 0));
+        table_put(&t, digits(error.mean));
+        table_put(&t, digits(error.sd));
+        table_put(&t, digits(error.most));
+        table_put(&t, figure(spread_of(s.cosine, &s, e->subjects, k).mean, 6));
+    }
+    series_free(&s);
+    return t;
+}
+
+/* ---- plot ---- */
+
+static char *sigma_of(const void *of, int k)
+{
+    const series *s = of;
+    return k >= 0 && k < s->steps && isfinite(s->sigma[k]) ? figure(s->sigma[k], 3)
+                                                           : new_format("%s", "");
+}
+
+static void draw_line(const plane *p, const char *style, const double *y, int n, const char *note)
+{
+    bool on = false;
+    fprintf(p->f, "<path class=\"%s\" d=\"", style);
+    for (int k = 0; k < n; k++) {
+        if (isfinite(y[k]))
+            fprintf(p->f, "%c%.2f %.2f", on ? 'L' : 'M', plane_x(p, k), plane_y(p, y[k]));
+        on = isfinite(y[k]);
+    }
+    fputs("\"><title>", p->f);
+    put_text(p->f, HTML, note);
+    fputs("</title></path>\n", p->f);
+}
+
+static void draw_trace(FILE *f, const evaluation *e, const series *s, const double *mean)
+{
+    plane p = {.f = f, .left = 62, .right = 392, .top = 12, .bottom = 178};
+    double low = 1, high = 0;
+    range_add(&low, &high, s->error, e->subjects * s->steps);
+    p.y1 = high > 0 ? 1.06 * high : 1;
+    int first = 0;
+    while (first < s->steps - 1 && isnan(mean[first]))
+        first++;
+    p.x0 = first < s->steps - 1 ? first : first - 0.5;
+    p.x1 = first < s->steps - 1 ? s->steps - 1 : first + 0.5;
+    fprintf(f, "<g class=\"traces\" data-first=\"%g\" data-last=\"%g\" data-high=\"%.9g\">", p.x0,
+            p.x1, p.y1);
+    axis_y(&p, "relative error of latents");
+    axis_x_noted(&p, "step, and its sigma", sigma_of, s);
+    for (int i = 0; i < e->subjects; i++)
+        if (any_finite(s->error + i * s->steps, s->steps))
+            draw_line(&p, "trace", s->error + i * s->steps, s->steps, e->subject[i].name);
+    draw_line(&p, "trace mean", mean, s->steps, "mean");
+    for (int k = 0; k < s->steps; k++) { /* a point alone is no line */
+        char *note = isnan(s->sigma[k])
+                         ? new_format("step %d: mean %.4g", k, mean[k])
+                         : new_format("step %d, sigma %.4g: mean %.4g", k, s->sigma[k], mean[k]);
+        if (isfinite(mean[k]))
+            svg_mark(f, 0, plane_x(&p, k), plane_y(&p, mean[k]), note);
+        free(note);
+    }
+    fputs("</g>\n", f);
+}
+
+void plot_trace(FILE *f, const evaluation *e, int variant)
+{
+    if (!is_traced(e, variant))
+        return;
+    series s = series_of(e, variant);
+    double *mean = undefined(s.steps);
+    for (int k = 0; k < s.steps; k++)
+        mean[k] = spread_of(s.error, &s, e->subjects, k).mean;
+    char *title = new_format("Relative error of the latents by step: %s against %s",
+                             e->variant[variant], e->variant[0]);
+    char *last = digits(mean[s.steps - 1]);
+    char *said =
+        new_format("%d videos, a thin line each, and their mean in bold, which is %s after "
+                   "the last step, %d",
+                   s.videos, last, s.steps - 1);
+    svg_begin(f, 400, 228, title, said);
+    draw_trace(f, e, &s, mean);
+    svg_end(f);
+    free(title);
+    free(last);
+    free(said);
+    free(mean);
+    series_free(&s);
+}

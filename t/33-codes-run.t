@@ -1,0 +1,124 @@
+#!/bin/sh
+# Checkpoints that wan-quantize makes, in every format, run: what they compute is what their values
+# do, in the bytes of the codes; records say what they are; and nothing is guessed of a file whose
+# metadata do not say how it is to be read.
+. "$(dirname "$0")/tap.sh"
+M=$ROOT/fixtures/tiny
+cd "$TMP" || exit 1
+echo "a red circle moves right quickly over a blue background" | wan-encode-text -m "$M" >text
+wan-denoise -s 0 --size 128x80 --frames 5 -S 1 <text >noise
+tensor-pick text:context text:context_null noise:latents >in
+wan-denoise -m "$M" --dtype fp32 --forward 500 <in >reference
+rel() { tensor-diff "$1" "$2" | sed -n 's/.*rel \([0-9.e+-]*\).*/\1/p' | head -n 1; }
+record() { # KEY < DOCUMENT: of wan-denoise's record
+    tensor-info | sed -n "/^ *wan-denoise:/,\$s/^ *$1: //p" | tr -d '"'
+}
+latents() { wan-denoise -s 1 --size 128x80 --frames 5 -S 1 -m "$1" <text >latents; }
+# On the CPU products are of the same numbers; elsewhere values become operands of 16 bits, once.
+exact() { [ "$DEVICE" = cpu ] && echo 2e-6 || echo 2e-3; }
+
+# RULE, the most it may differ from the model by, bits
+while read -r rule most bits; do
+    wan-quantize -q -t "$rule" -m "$M" --ledger ledger >q.safetensors
+    wan-denoise -m q.safetensors --forward 500 <in >out 2>err
+    ok $? "$rule runs"
+    is "$(cat err)" "" "$rule: no word"
+    wan-quantize -q -t fp32 -m q.safetensors >wide.safetensors
+    wan-denoise -m wide.safetensors --dtype fp32 --forward 500 <in >whole
+    close_to "$rule: as its values" --rel "$(exact)" out:cond whole:cond
+    error=$(rel out:cond reference:cond)
+    [ "$(awk "BEGIN { print ($error <= $most && $error > 1e-3) }")" = 1 ]
+    ok $? "$rule: near the model, and not the model"
+    comment "$rule: relative error $error"
+    latents q.safetensors
+    case $rule in int8) name=w8a16 ;; *) name=$rule ;; esac
+    is "$(record format <latents) $(record stored <latents)" "$name codes" "$rule: its record"
+    is "$(record bits <latents | cut -c 1-4)" "$bits" "$rule: bits a weight"
+    is "$(awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "bytes") c = i; next }
+        $1 ~ /^blocks.*weight/ && $1 !~ /norm/ { s += $c } END { print s }' ledger)" \
+        "$(tensor-info q.safetensors | awk '$1 ~ /^blocks.*weight/ && $1 !~ /norm/ { s += $NF } END { print s }')" \
+        "$rule: the ledger's bytes of what is quantized are the file's"
+done <<TABLE
+int8 0.03 8.11
+int8-127 0.03 8.11
+fp8-tensor 0.06 8.00
+fp8-row 0.06 8.11
+fp8-block 0.06 8.00
+mxfp8 0.06 8.25
+q8_0 0.03 8.5
+q6_k 0.05 6.56
+int4-g32 0.2 4.62
+int4-g128 0.2 4.15
+int4s-g64 0.25 4.25
+mxfp4 0.25 4.25
+nvfp4 0.2 4.50
+q4_k 0.2 4.5
+TABLE
+
+# ---- several in one, and fakes ----
+
+wan-quantize -q -t int4-g128 --layer '*.v=int8' --layer '*.ffn.*=keep' --layer 'blocks.0.*=q6_k' \
+    -m "$M" >mixed.safetensors
+wan-denoise -m mixed.safetensors --forward 500 <in >out
+wan-quantize -q -t fp32 -m mixed.safetensors >wide.safetensors
+wan-denoise -m wide.safetensors --dtype fp32 --forward 500 <in >whole
+close_to "q and k in one format, v in another" --rel "$(exact)" out:cond whole:cond
+latents mixed.safetensors
+is "$(record format <latents | tr + '\n' | sort | paste -sd ' ' -)" "fp16 int4-g128 q6_k w8a16" \
+    "its record names what is in it"
+wan-quantize -q -t int4-g128 --fake -m "$M" >fake.safetensors
+latents fake.safetensors
+is "$(record format <latents) $(record stored <latents) $(record bits <latents | cut -c 1-4)" \
+    "int4-g128 fake 4.15" "a fake is called one, and has the bits that it stands for"
+is "$(record weight_bytes <latents)" "$(latents "$M" && record weight_bytes <latents)" \
+    "and the bytes that it takes"
+wan-quantize -q -t int4-g128 -m "$M" >q.safetensors
+wan-denoise -m q.safetensors --dtype fp32 --forward 500 <in >out
+wan-denoise -m fake.safetensors --dtype fp32 --forward 500 <in >whole
+close_to "and computes what the codes do, but for F16's rounding" --rel 2e-3 out:cond whole:cond
+
+# ---- what is not told is not guessed ----
+
+names() { tensor-info --names q.safetensors | sed 's/^/q.safetensors:/'; }
+said() { # RULE: how q.safetensors is to be read
+    echo '{"version":1,"stored":"codes","layers":{'"$(tensor-info --names q.safetensors |
+        sed -n "s/\(.*\)\.weight_scale\$/\"\1\":\"$1\"/p" | paste -sd, -)"'}}'
+}
+say() { # RULE SED: with a change in that
+    names | xargs tensor-pick -k "quantization=$(said "$1" | sed "$2")" >bad.safetensors
+}
+refused() { # NAME PATTERN: bad.safetensors
+    fails 1 "wan-denoise: *$2" "$1" sh -c 'wan-denoise -m bad.safetensors --forward 500 <in'
+}
+ffn='"blocks.0.ffn.0":"int4-g128"'
+say int4-g128 ""
+wan-denoise -m bad.safetensors --forward 500 <in >whole
+close_to "told once more" --same 1 out:cond whole:cond
+say int4-g128 's/"version"/"edition"/'
+refused "codes without a word of ours" \
+    "blocks.0.ffn.0.weight is U8 [[]512, 128[]] in bad.safetensors, but [[][*], 256[]] is needed"
+say int4-g128 's/"version":1/"version":2/'
+refused "a later version" "bad.safetensors was quantized by another wan-quantize: its version is 2, not 1"
+say int4-g128 "s/$ffn/\"blocks.0.ffn.0\":\"int3-g128\"/"
+refused "a format that is not known" \
+    "bad.safetensors says that blocks.0.ffn.0 is 'int3-g128', a format that is not read"
+say int4-g128 "s/$ffn/\"blocks.0.ffn.0\":\"int4-g64\"/"
+refused "another group than the scales have" \
+    "blocks.0.ffn.0.weight_scale is F16 [[]512, 2[]] in bad.safetensors, but F16 [[]512, 4[]] is needed"
+say int4-g128 "s/$ffn/\"blocks.0.ffn.0\":\"mxfp8\"/"
+refused "another type than the file has" \
+    "blocks.0.ffn.0.weight is U8 [[]512, 128[]] in bad.safetensors, which says that it is mxfp8"
+say int4-g128 "s/$ffn/\"blocks.0.ffn.0\":\"int4s-g128\"/"
+refused "zeros that the format has not" "blocks.0.ffn.0.weight_zero in bad.safetensors belongs to *"
+names | grep -v 'blocks.0.ffn.0.weight_zero' | xargs tensor-pick -k "quantization=$(said int4-g128)" >bad.safetensors
+refused "no zeros" "blocks.0.ffn.0.weight_zero is not in bad.safetensors, but U8 [[]512, 1[]] is needed"
+for rule in mxfp4 nvfp4; do
+    wan-quantize -q -t $rule -m "$M" >q.safetensors
+    say $rule 's/"version"/"edition"/'
+    refused "$rule without a word of ours" \
+        "blocks.0.*weight is F4 * in bad.safetensors, a type that is not read"
+done
+names | grep -v 'blocks.1.ffn.2.weight_scale_2' | xargs tensor-pick -k "quantization=$(said nvfp4)" >bad.safetensors
+refused "nvfp4 without its second scale" \
+    "blocks.1.ffn.2.weight_scale_2 is not in bad.safetensors, whose blocks.1.ffn.2.weight is nvfp4"
+done_testing
