@@ -148,8 +148,19 @@ static void comfy_parts(weights *w, plan *p, const char *layer)
     add_part(p, layer, ".comfy_quant", tensor_of(said, U8, (int64_t)strlen(said)));
 }
 
+/* What stands beside codes and is no scale or zero of the rule's: a rotation, a branch. */
+static void refuse_more(const plan *p, const target *t)
+{
+    rule_part part[RULE_PARTS];
+    int own = rule_parts(p->rule, &p->made, part);
+    if (!t->fake && p->parts > own)
+        die("--layout %s has no form for %s: --fake stores what is meant, in any layout",
+            layout_names[t->layout], p->part_name[own]);
+}
+
 static void apply_codes(weights *w, plan *p, const target *t)
 {
+    refuse_more(p, t);
     char *layer = layer_in(p, t->layout);
     if (t->fake)
         rename_part(p, 0, layer, ".weight");
