@@ -127,7 +127,7 @@ wan-quantize -q -t q4_k -m odd >official
 same_model "an odd tensor" c.gguf official
 place() { # NAME: what the header says of its tensor: dimensions; type; place
     at=$(($(grep -abo "$1" c.gguf | head -n 1 | cut -d : -f 1) + ${#1}))
-    rank=$(number 4 $at c.gguf) shape= i=0
+    rank=$(number 4 $at c.gguf) shape="" i=0
     while [ $i -lt "$rank" ]; do
         shape="$shape$(number 8 $((at + 4 + 8 * i)) c.gguf) " i=$((i + 1))
     done
