@@ -201,6 +201,13 @@ fails 2 "wan-quantize: --layout is official, diffusers or comfyui, not 'hf'*" "a
     quantize -t int8 --layout hf
 fails 1 "wan-quantize: $model/Wan2.1_VAE.pth is Wan's video VAE: --layout diffusers is for Wan's transformer" \
     "another model" wan-quantize -t fp16 --layout diffusers -m "$model/Wan2.1_VAE.pth"
+fails 1 "wan-quantize: --layout diffusers has no form for blocks.0.self_attn.q.weight_hadamard: --fake *" \
+    "a rotation" quantize -t int8 --rotate h256 --layout diffusers
+fails 1 "wan-quantize: --layout comfyui has no form for blocks.0.self_attn.q.weight_low_rank_down: *" \
+    "a branch" quantize -t q4_k --rank 8 --layout comfyui
+quantize -t int8 --rotate h256 --rank 8 --fake >official
+quantize -t int8 --rotate h256 --rank 8 --fake --layout diffusers >d.safetensors
+same_model "what they stand for" d.safetensors official
 gzip -dc "$ROOT/fixtures/layouts/wan-fp8.safetensors.gz" >fp8
 fails 1 "wan-quantize: blocks.0.ffn.0.weight is F8_E4M3 [[]256, 64[]] in fp8: --layout comfyui has no form for it as it is; give it a rule" \
     "codes of another that stay" wan-quantize -q -t q8_0 --layer '*.ffn.*=keep' --layout comfyui -m fp8

@@ -436,7 +436,7 @@ char *diffusers_name(const char *official)
     matched m;
     for (const renaming *r = wan_diffusers_names; r->theirs; r++) {
         const char *ours = r->ours ? r->ours : r->theirs;
-        if (*ours && !strpbrk(ours, "?|") && match(ours, official, &m))
+        if (match(ours, official, &m)) /* no name begins with the ? of fused ones */
             return written(r->theirs, strlen(r->theirs), &m, 1);
     }
     return NULL;
