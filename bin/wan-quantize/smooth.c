@@ -9,8 +9,8 @@
 ** channel:
 **
 **     cross_attn.q  <- norm3          gamma / s, beta / s: nothing else reads it
-**     self_attn.o   <- self_attn.v    rows and bias / s: attention is linear in v, head by head, and
-**     cross_attn.o  <- cross_attn.v   a channel of its output is a mean of that channel of v
+**     self_attn.o   <- self_attn.v    rows and bias / s: attention is linear in v, head by head: a
+**     cross_attn.o  <- cross_attn.v   channel of its output is a mean of that channel of v
 **
 ** v is quantized as it is then. The other layers cannot be smoothed, and get their rule alone.
 */
