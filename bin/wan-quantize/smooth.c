@@ -144,8 +144,8 @@ void smooth_plan(const method *m, const weights *w, plan *p, int n)
 
 /* ---- the search ---- */
 
-/* x^(n / (TRIALS - 1)) of x in [1e-4, 1]: by Newton's method for the root, from above, since pow()'s
- * last bit is not the same on every processor. */
+/* x^(n / (TRIALS - 1)) of x in [1e-4, 1]: by Newton's method for the root, from above, since
+ * pow()'s last bit is not the same on every processor. */
 static double power(double x, int n)
 {
     enum { ROOT = TRIALS - 1, STEPS = 40 };
