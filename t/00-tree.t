@@ -64,7 +64,7 @@ nothing "and those that have a default have it in the rules" "$(
     sed -n 's/^\([A-Z_]*\)	\([^	][^	]*\)	.*/\1 \2/p' pipelines/variables | while read -r name value; do
         case $name in ENCODE | QUANTIZE | DENOISE | DECODE | MP4 | CLIPSCORE | FLOWMAG | FRAMEDIFF | STATS | REPORT) value="\$(BUILD)/$value" ;;
         BY_NAME | CHUNK) continue ;; esac
-        grep -qE "^$name *\?= *$(printf '%s' "$value" | sed 's/[$().]/\\&/g')$" pipelines/*.mk || echo "$name: $value"
+        grep -qE "^$name *\?= *$(printf '%s' "$value" | sed 's/[$().*]/\\&/g')$" pipelines/*.mk || echo "$name: $value"
     done)"
 
 done_testing
