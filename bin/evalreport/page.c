@@ -125,6 +125,8 @@ static void write_metrics(const evaluation *e)
     paragraph(pairing_text(e));
     if (e->variants == 1)
         write_one(summary_table(e, 0));
+    if (e->variants > 2)
+        write_one(overview_table(e));
     for (int v = 1; v < e->variants; v++)
         write_comparison(e, v);
     if (e->table[REFUSED].rows > 0)

@@ -130,6 +130,69 @@ table distance_table(const evaluation *e, int variant)
     return t;
 }
 
+/* ---- all variants ---- */
+
+/* What a variant's row of costs says, as it stands; a dash where it says nothing. */
+static char *said_text(const evaluation *e, int variant, const char *name)
+{
+    const char *text = said_at(&e->table[COSTS], cost_row(e, variant), name);
+    return copy(*text ? text : "\u2013");
+}
+
+/* Two decimals; of videos with different bits, as it stands. */
+static char *bits_text(const evaluation *e, int variant)
+{
+    char *text = said_text(e, variant, "bits"), *end;
+    double bits = strtod(text, &end);
+    if (end == text || *end)
+        return text;
+    free(text);
+    return figure(bits, 2);
+}
+
+/* The mean of a metric over a variant's pairs; the reference's is of those with the first of the
+ * others. */
+static char *mean_text(const evaluation *e, const metric *m, int variant)
+{
+    const csv *s = &e->table[m->summary];
+    int row = summary_row(e, m, variant ? variant : 1);
+    const char *column = m->of_pairs ? "mean" : variant ? "mean_b" : "mean_a";
+    return figure(m->of_pairs && !variant ? NAN : number_at(s, row, column), m->decimals);
+}
+
+table overview_table(const evaluation *e)
+{
+    const csv *costs = &e->table[COSTS];
+    table t = table_new(new_format("All variants: their weights, and means over the videos; PSNR "
+                                   "and SSIM against %s",
+                                   e->variant[0]));
+    column(&t, "variant", false);
+    column(&t, "format", false);
+    column(&t, "bits a weight", true);
+    column(&t, "weights (MB)", true);
+    column(&t, "stored", false);
+    column(&t, "activations", false);
+    for (int k = 0; k < e->judges; k++)
+        column(&t, e->judge[k].label, true);
+    for (int k = 0; k < METRICS - 1; k++)
+        column(&t, METRIC[k].brief, true);
+    for (int v = 0; v < e->variants; v++) {
+        int row = cost_row(e, v);
+        double bytes = strtod(said_at(costs, row, "format_bytes"), NULL) / 1e6;
+        table_copy(&t, e->variant[v]);
+        table_put(&t, said_text(e, v, "format"));
+        table_put(&t, bits_text(e, v));
+        table_put(&t, figure(bytes > 0 ? bytes : NAN, decimals_for(bytes, 3, 0)));
+        table_put(&t, is_fake(e, v) ? copy(FAKE) : said_text(e, v, "stored"));
+        table_put(&t, said_text(e, v, "act"));
+        for (int k = 0; k < e->judges; k++)
+            table_put(&t, mean_text(e, &e->judge[k], v));
+        for (int k = 0; k < METRICS - 1; k++)
+            table_put(&t, mean_text(e, &METRIC[k], v));
+    }
+    return t;
+}
+
 /* ---- pairs and videos ---- */
 
 table pair_table(const evaluation *e, int variant)

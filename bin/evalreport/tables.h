@@ -7,6 +7,8 @@
 #include "evaluation.h"
 #include "table.h"
 
+/* A row a variant: format, bits, bytes, and the mean of every metric. */
+table overview_table(const evaluation *e);
 /* Metrics of a variant against the reference; variant 0: of the only one. */
 table summary_table(const evaluation *e, int variant);
 /* How far the pairs are apart. */

@@ -115,6 +115,18 @@ static json_t *metadata_of(const variant *v)
     return all;
 }
 
+/* A value as text, a real number as csv_figure has it, other JSON as it stands. To be freed. */
+static char *value_text(const json_t *value, const char *json)
+{
+    char number[CSV_FIGURE];
+    if (json_is_string(value))
+        return new_format("%s", json_string_value(value));
+    if (!json_is_real(value))
+        return new_format("%s", json ? json : "");
+    csv_figure_text(number, json_real_value(value));
+    return new_format("%s", number);
+}
+
 /* The different values of a key over the videos, as they came, with blanks between them. To be
  * freed. */
 static char *values_of(const variant *v, const char *key)
@@ -123,8 +135,7 @@ static char *values_of(const variant *v, const char *key)
     for (int i = 0; i < v->videos; i++) {
         const char *json = record_get(&v->about[i], key);
         json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
-        char *text = json_is_string(value) ? new_format("%s", json_string_value(value))
-                                           : new_format("%s", json ? json : "");
+        char *text = value_text(value, json);
         bool seen = false;
         for (int j = 0; j < i && !seen; j++) {
             const char *other = record_get(&v->about[j], key);
@@ -382,6 +393,7 @@ static void put_row(csv_writer *w, const variant *v, const json_t *text)
     put_freed(w, values_of(v, "wan-denoise.weight_bytes"));
     put_freed(w, values_of(v, "wan-denoise.stored"));
     csv_put(w, note_of(v));
+    put_freed(w, values_of(v, "wan-denoise.act"));
 }
 
 static void write_table(const variant *v, int n, const json_t *text)
@@ -392,7 +404,7 @@ static void write_table(const variant *v, int n, const json_t *text)
                "variant,precision,gpu,resolution,frames,steps,videos,peak_device_bytes,"
                "steady_device_bytes,weight_bytes,text_seconds,load_seconds,denoise_seconds,"
                "step_seconds,decode_seconds,seconds,runs,return_code,node,format,bits,format_bytes,"
-               "stored,note");
+               "stored,note,act");
     for (int i = 0; i < n; i++)
         put_row(&w, &v[i], text);
     csv_finish(&w);
