@@ -4,8 +4,9 @@
 ** Seen first: by taps and statistics, as the unquantised model would multiply them. Then turned, if
 ** the weight is, and where --act chose the linear, rounded a token to what few bits hold, in F32,
 ** into a copy: others may read the input as well. Of linears that share a product and are not all
-** alike in that, each is a product of its own, in the columns that are its. A branch of low rank
-** (SVDQuant) takes the inputs as they come; both sums meet in F32, some rows at a time.
+** alike in that, or may be exchanged one by one, each is a product of its own, in the columns that
+** are its. A branch of low rank (SVDQuant) takes the inputs as they come; both sums meet in F32,
+** some rows at a time.
 */
 #include "layer.h"
 
@@ -22,6 +23,8 @@ static struct {
     row_codes codes;
     name_list patterns;
 } act;
+
+static bool divide; /* every layer of several linears */
 
 /* ---- what is asked for ---- */
 
@@ -60,6 +63,8 @@ void layers_stamp(json_t *stamp)
     json_object_set_new(stamp, "act_layers", all);
 }
 
+void layers_divide(void) { divide = true; }
+
 dit_layer layer_named(int n, const char *prefix, const char *const suffix[])
 {
     dit_layer l = {.n = n};
@@ -74,9 +79,48 @@ dit_layer layer_named(int n, const char *prefix, const char *const suffix[])
 bool layer_divided(const dit_layer *l)
 {
     for (int i = 1; i < l->n; i++)
-        if (l->act[i] != l->act[0] || l->turned[i] != l->turned[0])
+        if (divide || l->act[i] != l->act[0] || l->turned[i] != l->turned[0])
             return true;
     return false;
+}
+
+linear_weight *layer_part(dit_layer *l, int i)
+{
+    linear_weight *part = &l->weight;
+    assert(i < l->n && (l->n == 1 || layer_divided(l)));
+    for (; i > 0; i--) /* load_apart's, which are ours to change */
+        part = (linear_weight *)part->below;
+    return part;
+}
+
+/* All that belongs to one linear, but for the name. */
+typedef struct {
+    linear_weight weight, down, up;
+    bool act, turned;
+} description;
+
+static description described(dit_layer *l, int i)
+{
+    return (description){*layer_part(l, i), l->down[i], l->up[i], l->act[i], l->turned[i]};
+}
+
+static void describe(dit_layer *l, int i, const description *d)
+{
+    linear_weight *part = layer_part(l, i);
+    const linear_weight *below = part->below;
+    *part = d->weight;
+    part->below = below;
+    l->down[i] = d->down;
+    l->up[i] = d->up;
+    l->act[i] = d->act;
+    l->turned[i] = d->turned;
+}
+
+void layer_exchange(dit_layer *a, dit_layer *b, int i)
+{
+    description of_a = described(a, i), of_b = described(b, i);
+    describe(a, i, &of_b);
+    describe(b, i, &of_a);
 }
 
 /* ---- inputs ---- */

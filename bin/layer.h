@@ -40,11 +40,21 @@ const name_list *layers_patterns(void);
 /* `act` and `act_layers`, if they were asked for: they decide bytes. */
 void layers_stamp(json_t *stamp);
 
+/* From here on no linears share a product, so that each can be exchanged by itself. */
+void layers_divide(void);
+
 /* The layer of PREFIX + each suffix, without its weight. */
 dit_layer layer_named(int n, const char *prefix, const char *const suffix[]);
-/* Are inputs of some of its linears prepared in another way than those of others? Then the parts of
- * its weight (linear_weight's below) must be loaded apart, one for each. */
+/* Is each of its linears a product of its own, as inputs of some are prepared in another way than
+ * those of others, or as asked for? Then the parts of its weight (linear_weight's below) must be
+ * loaded apart, one for each. */
 bool layer_divided(const dit_layer *l);
+
+/* The i-th linear of a layer that is divided, or has no other. */
+linear_weight *layer_part(dit_layer *l, int i);
+/* All that is the i-th linear's changes places with b's: weight, bias, branch, how its inputs are
+ * prepared. Both are divided. */
+void layer_exchange(dit_layer *a, dit_layer *b, int i);
 
 /* ---- products: y, x, gate as of linear(), linear_gelu() and linear_add() ---- */
 

@@ -237,20 +237,16 @@ void csv_field(FILE *f, const char *text)
     putc('"', f);
 }
 
-void csv_figure_text(char text[CSV_FIGURE], double x)
+void csv_figure(FILE *f, double x)
 {
-    text[0] = 0;
-    for (int digits = 6; digits <= 17 && !isnan(x); digits++) {
-        snprintf(text, CSV_FIGURE, "%.*g", digits, x);
+    char text[32];
+    if (isnan(x))
+        return;
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
         if (strtod(text, NULL) == x)
             break;
     }
-}
-
-void csv_figure(FILE *f, double x)
-{
-    char text[CSV_FIGURE];
-    csv_figure_text(text, x);
     fputs(text, f);
 }
 

@@ -49,8 +49,6 @@ void csv_die(const csv *t, int row, const char *format, ...)
 void csv_field(FILE *f, const char *text);
 /* A number with all its digits (%.17g at most, the shortest that reads back); NAN: nothing. */
 void csv_figure(FILE *f, double x);
-enum { CSV_FIGURE = 32 };
-void csv_figure_text(char text[CSV_FIGURE], double x); /* the same as text */
 
 /* Writing a table field by field: commas and line ends come by themselves. */
 typedef struct {

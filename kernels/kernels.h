@@ -199,7 +199,7 @@ void round_rows(tensor y, tensor x, row_codes codes);
 /* Over the rows of x [N, D] (A or F32), each of which stands for so many copies: absmax F32 [D] =
 ** max(absmax, |x|), sum F64 [D] += x, squares F64 [D] += x^2 */
 void add_moments(tensor absmax, tensor sum, tensor squares, tensor x, int copies);
-/* gram F64 [D, D] += copies * x^T x;  on a GPU products of 4096 rows have F32 sums */
+/* gram F64 [D, D] += copies * x^T x;  on a GPU products of 512 rows have F32 sums */
 void add_gram(tensor gram, tensor x, int copies);
 
 /* ---- latents and pictures ---- */

@@ -161,6 +161,8 @@ ifndef LEVEL
 $(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant $(firstword $(filter-out \
     $(KNOWN),$(ASKED))): weights.$(firstword $(filter-out $(KNOWN),$(ASKED)))=DIR makes one. There are $(KNOWN))
 $(foreach v,$(filter $(NO_VARIANTS),$(VARIANTS)),$(error a variant cannot be called $(v)))
+$(call refuse,$(if $(filter trace,$(MAKECMDGOALS)),$(if $(word 2,$(VARIANTS)),,one)),trace compares variants: \
+    VARIANTS='$(VARIANTS)' has no other)
 $(call own,OUT)
 WRONG := $(shell pipelines/check $(foreach v,MEASURE FIT CLIP BY_NAME VARIANTS OUT $(if $(ASKED)$(filter \
              text,$(MADE)),MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE SHIFT FPS GPUS \
@@ -212,7 +214,7 @@ shown: $(ASKED:%=show.%)
 	@$(if $(filter experiment eval report,$(MAKECMDGOALS)),pipelines/stage/unmeasured $(VARIANTS))
 	@pipelines/stage/shown
 show.%: planned
-	@$(call as,$*) pipelines/stage/show $(needs.$*)
+	@$(call as,$*) $(if $(filter trace,$(EXPERIMENT_GOALS)),$(if $(filter-out trace plan,$(EXPERIMENT_GOALS)),,WAN_LATENTS=1)) pipelines/stage/show $(needs.$*)
 planned:
 	@pipelines/stage/prompts $$WAN_PLAN/prompts
 .PHONY: shown planned $(sort $(EXPERIMENT_GOALS))

@@ -72,7 +72,7 @@ END
 document '{"a":{"dtype":"C64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"F8_E4M3FNUZ","shape":[2],"data_offsets":[16,18]}}' >"$TMP/told"
 head -c 18 /dev/zero >>"$TMP/told"
 like "$(tensor-info -v "$TMP/told")" "*
-a     C64   \[2\]                              16            -           -           -           -  - -
+a     C64          \[2\]                              16            -           -           -           -  - -
 b     F8_E4M3FNUZ  \[2\]                               2            -*" "types without values are listed"
 is "$(tensor-pick "$TMP/told" | tensor-info -n | tr '\n' ' ')" "a b " "and picked as they are"
 for tool in "tensor-pick -t F32" "tensor-view -k a" "tensor-diff $TMP/told"; do

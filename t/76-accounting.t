@@ -21,11 +21,11 @@ cells() {
 }
 for i in 1 2; do
     video old $i ''
-    video fp16 $i ',"format":"fp16","bits":16,"weight_bytes":2838000000,"stored":"floats"'
-    video int4 $i ',"format":"int4-g128","bits":4.15625,"weight_bytes":737000000,"stored":"codes"'
+    video fp16 $i ',"format":"fp16","bits":16.0,"weight_bytes":2838000000,"stored":"floats"'
+    video int4 $i ',"format":"int4-g128","bits":4.1562500001,"weight_bytes":737000000,"stored":"codes"'
     video fake $i ',"format":"int4-g128","bits":4.15625,"weight_bytes":737000000,"stored":"fake"'
 done
-video mixed 1 ',"format":"mixed","bits":5.25,"weight_bytes":900000000,"stored":"codes"'
+video mixed 1 ',"format":"mixed","bits":5.2500000000000009,"weight_bytes":900000000,"stored":"codes"'
 video mixed 2 ',"format":"mixed","bits":6,"weight_bytes":900000000,"stored":"fake"'
 
 # ---- pairs, tables, record ----
@@ -38,7 +38,7 @@ done
 experiment-record exp old fp16 int4 fake mixed
 ok $? "experiment-record"
 is "$(cells paper_table.csv variant format bits format_bytes stored note)" \
-    "old,,,,,;fp16,fp16,16,2838000000,floats,;int4,int4-g128,4.15625,737000000,codes,;fake,int4-g128,4.15625,737000000,fake,fake: F16 in memory;mixed,mixed,5.25 6,900000000,codes fake,fake: F16 in memory" \
+    "old,,,,,;fp16,fp16,16,2838000000,floats,;int4,int4-g128,4.1562500001,737000000,codes,;fake,int4-g128,4.15625,737000000,fake,fake: F16 in memory;mixed,mixed,5.250000000000001 6,900000000,codes fake,fake: F16 in memory" \
     "paper_table.csv: format, bits, bytes, stored; a note of a fake; nothing of what says nothing"
 weights() { tr -d ' \n' <experiment.json | grep -o "\"$1\":{\"videos\":2,\"weights\":{[^}]*}" | sed 's/.*"weights"://'; }
 is "$(weights fake)" \

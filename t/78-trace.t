@@ -51,6 +51,12 @@ run verify
 like "$?:$(cat err)" "2:*trace.csv is not as it was made*" "but against a number that was changed"
 run trace
 is "$?:$(wc -l <out/trace.csv)" 0:19 "and it comes back"
+run -n trace
+is "$?:$(tail -n 1 said)" "0:nothing to make" "make -n trace: what would be made before"
+run trace VARIANTS=fp16
+like "$?:$(cat err)" "2:*trace compares variants: VARIANTS='fp16' has no other*" "one variant has no trace"
+run trace MODEL=
+like "$?:$(cat err)" "2:*MODEL is needed*" "nor is there one without a model"
 run trace DENOISE='env wan-denoise'
 like "$?:$(cat err)" "2:*trace: DENOISE is not our wan-denoise, which alone can trace*" "another's sampler has no trace"
 run trace VARIANTS='fp16 short' weights.short="$ROOT/fixtures/random" options.short='-s 2'
@@ -93,7 +99,7 @@ is "$(perl -e 'local $/; $_ = <>; my @out;
         push @out, "$first-$last", scalar(keys %lines), $value->("03_seed123", 9), $value->("04_seed123", 8), $value->("mean", 4), "$x[0] $x[-1]";
     }
     print "@out"' report.html)" \
-    "1-10 5 10:0.300 9:0.360 10:0.125 62.00 392.00 1-10 5 10:0.600 9:0.720 10:0.250 62.00 392.00" \
+    "1-10 5 10:0.300 9:0.360 10:0.125 62.00 378.00 1-10 5 10:0.600 9:0.720 10:0.250 62.00 378.00" \
     "a line a video and a mean, each point where it belongs"
 is "$(perl -e 'local $/; $_ = <>; my ($svg) = /<g class="traces"(.*?)<\/svg>/s;
     my %at; for ($svg =~ m{<text (x="[0-9.]+" y="(?:192|205)\.0" text-anchor="middle">[^<]*)<}g) {

@@ -76,6 +76,7 @@ run() {
     wan-encode-text) "$@" wan-encode-text -q -m "$model" -n bad <prompts ;;
     wan-merge) "$@" wan-merge -q -m wan.safetensors -l lora-kohya.safetensors:0.75 <nothing ;;
     wan-quantize) "$@" wan-quantize -q -t w8a16 -m "$model" <nothing ;;
+    wan-sensitivity) "$@" wan-sensitivity -q -m "$model" -s 1 --size 64x64 --frames 5 --by all "$model" <texts ;;
     wan-recipe) "$@" wan-recipe measured --table 'aside/%j.motion.tsv' -a 'e/eval/a/%j.json' --record record --pairs --names names <motion ;;
     wan-vae-decode) "$@" wan-vae-decode -m "$model" <latents ;;
     *) return 77 ;;

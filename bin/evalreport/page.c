@@ -174,7 +174,7 @@ static void write_steps(const evaluation *e)
     fputs("</div>\n<figcaption>Relative error (L2) of the latents after each step, against ", out);
     text(e->variant[0]);
     fputs(": a thin line for each video, their mean in bold. Under the number of a step is its "
-          "sigma, the share of noise. Errors begin at 0.</figcaption>\n</figure>\n",
+          "sigma, the share of noise that is left. Errors begin at 0.</figcaption>\n</figure>\n",
           out);
     for (int v = 1; v < e->variants; v++)
         write_one(trace_table(e, v));

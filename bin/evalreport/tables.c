@@ -327,7 +327,7 @@ table refused_table(const evaluation *e)
 
 /* PLAIN and SAID as they stand, SAID also where an older table has no such column. OWN: seconds
  * that the weights' format has no part in. */
-typedef enum { PLAIN, SAID, STORED, BYTES, SECONDS, OWN } quantity;
+typedef enum { PLAIN, SAID, BITS, STORED, BYTES, SECONDS, OWN } quantity;
 
 const char *memory_unit(const evaluation *e, double *bytes)
 {
@@ -354,6 +354,10 @@ static char *quantity_text(const evaluation *e, int variant, const char *name, q
     int row = cost_row(e, variant);
     if (q < BYTES) {
         const char *text = q == PLAIN ? text_at(t, row, name) : said_at(t, row, name);
+        char *end;
+        double bits = strtod(text, &end);
+        if (q == BITS && *text && !*end)
+            return new_format("%.6g", bits);
         return copy(q == STORED && is_fake(e, variant) ? FAKE : *text ? text : "\u2013");
     }
     double x = number_at(t, row, name) / (q == BYTES ? unit : 1);
@@ -368,7 +372,7 @@ table cost_table(const evaluation *e)
     } rows[] = {
         {"precision", "precision", PLAIN},
         {"format", "format", SAID},
-        {"bits", "bits a weight", SAID},
+        {"bits", "bits a weight", BITS},
         {"format_bytes", "weight bytes", SAID},
         {"stored", "stored", STORED},
         {"gpu", "device", PLAIN},

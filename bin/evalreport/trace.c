@@ -186,7 +186,7 @@ static void draw_line(const plane *p, const char *style, const double *y, int n,
 
 static void draw_trace(FILE *f, const evaluation *e, const series *s, const double *mean)
 {
-    plane p = {.f = f, .left = 62, .right = 392, .top = 12, .bottom = 178};
+    plane p = {.f = f, .left = 62, .right = 378, .top = 12, .bottom = 178};
     double low = 1, high = 0;
     range_add(&low, &high, s->error, e->subjects * s->steps);
     p.y1 = high > 0 ? 1.06 * high : 1;
@@ -203,7 +203,7 @@ static void draw_trace(FILE *f, const evaluation *e, const series *s, const doub
         if (any_finite(s->error + i * s->steps, s->steps))
             draw_line(&p, "trace", s->error + i * s->steps, s->steps, e->subject[i].name);
     draw_line(&p, "trace mean", mean, s->steps, "mean");
-    for (int k = 0; k < s->steps; k++) { /* a point alone is no line */
+    for (int k = first; k < s->steps; k += s->steps / 12 + 1) {
         char *note = isnan(s->sigma[k])
                          ? new_format("step %d: mean %.4g", k, mean[k])
                          : new_format("step %d, sigma %.4g: mean %.4g", k, s->sigma[k], mean[k]);

@@ -5,8 +5,6 @@
 ** Everything here was written down when it happened, by the programs and by the record of their
 ** runs. Nothing is asked of the machine that this runs on, which may be another.
 */
-#include <dirent.h>
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,11 +12,10 @@
 
 #include "../../common/csv.h"
 #include "../../common/die.h"
-#include "../../common/namelist.h"
 #include "../../common/program.h"
-#include "../../common/record.h"
 #include "experiment-record.h"
 #include "runs.h"
+#include "variant.h"
 
 static const char *output = ".", *names_file;
 static const option options[] = {
@@ -26,131 +23,6 @@ static const option options[] = {
     {0, "names", OPTION_TEXT, &names_file, 0, 0, true},
     OPTIONS_END,
 };
-
-/* ---- what the videos say ---- */
-
-typedef struct {
-    const char *name;
-    int videos;
-    record *about; /* [videos] */
-    json_t *runs;
-} variant;
-
-/* The names of all records in the directory. */
-static void add_records(name_list *list, const char *home)
-{
-    DIR *d = opendir(home);
-    if (!d && errno != ENOENT)
-        die_errno("cannot read %s", home);
-    for (const struct dirent *e; d && (e = readdir(d));) {
-        size_t n = strlen(e->d_name), end = strlen(".json");
-        if (n <= end || strcmp(e->d_name + n - end, ".json") != 0)
-            continue;
-        char *name = new_format("%.*s", (int)(n - end), e->d_name);
-        names_add(list, name);
-        free(name);
-    }
-    if (d)
-        closedir(d);
-}
-
-static variant variant_read(const char *directory, const char *name)
-{
-    name_list list = {0};
-    variant v = {.name = name};
-    char *home = new_format("%s/eval/%s", directory, name),
-         *own = new_format("%s/%s", directory, name);
-    if (names_file)
-        names_read(&list, names_file);
-    else
-        add_records(&list, home);
-    names_sort(&list);
-    v.about = new_bytes((size_t)list.n * sizeof *v.about);
-    for (int i = 0; i < list.n; i++) {
-        v.about[v.videos] = record_read(home, list.name[i]);
-        if (v.about[v.videos].fault)
-            record_free(&v.about[v.videos]);
-        else
-            v.videos++;
-    }
-    v.runs = runs_read(own);
-    names_free(&list);
-    free(home);
-    free(own);
-    return v;
-}
-
-static bool said_by_all(const variant *v, const record_key *k)
-{
-    for (int i = 0; i < v->videos; i++) {
-        const char *value = record_get(&v->about[i], k->key);
-        if (!value || strcmp(value, k->value) != 0)
-            return false;
-    }
-    return true;
-}
-
-/* What all videos of the variant say, "wan-denoise.steps" as a member of the object wan-denoise. */
-static json_t *metadata_of(const variant *v)
-{
-    json_t *all = json_object();
-    for (int i = 0; v->videos && i < v->about[0].keys; i++) {
-        const record_key *k = &v->about[0].key[i];
-        const char *dot = k->member ? strchr(k->key, '.') : NULL;
-        json_t *value = dot ? json_loads(k->value, JSON_DECODE_ANY, NULL) : NULL;
-        if (!said_by_all(v, k)) {
-            json_decref(value);
-            continue;
-        }
-        if (!value) {
-            json_object_set_new(all, k->key, json_string(k->value));
-            continue;
-        }
-        char *program = new_format("%.*s", (int)(dot - k->key), k->key);
-        if (!json_object_get(all, program))
-            json_object_set_new(all, program, json_object());
-        json_object_set_new(json_object_get(all, program), dot + 1, value);
-        free(program);
-    }
-    return all;
-}
-
-/* A value as text, a real number as csv_figure has it, other JSON as it stands. To be freed. */
-static char *value_text(const json_t *value, const char *json)
-{
-    char number[CSV_FIGURE];
-    if (json_is_string(value))
-        return new_format("%s", json_string_value(value));
-    if (!json_is_real(value))
-        return new_format("%s", json ? json : "");
-    csv_figure_text(number, json_real_value(value));
-    return new_format("%s", number);
-}
-
-/* The different values of a key over the videos, as they came, with blanks between them. To be
- * freed. */
-static char *values_of(const variant *v, const char *key)
-{
-    char *all = new_format("%s", "");
-    for (int i = 0; i < v->videos; i++) {
-        const char *json = record_get(&v->about[i], key);
-        json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
-        char *text = value_text(value, json);
-        bool seen = false;
-        for (int j = 0; j < i && !seen; j++) {
-            const char *other = record_get(&v->about[j], key);
-            seen = json && other && strcmp(other, json) == 0;
-        }
-        if (*text && !seen) {
-            char *more = new_format("%s%s%s", all, *all ? " " : "", text);
-            free(all);
-            all = more;
-        }
-        json_decref(value);
-        free(text);
-    }
-    return all;
-}
 
 /* ---- what the runs took ---- */
 
@@ -302,15 +174,6 @@ static char *precision_of(const variant *v)
     return new_format("w8a%s", bits);
 }
 
-/* Are weights rounded to a format but stored as F16? Then bytes and seconds are F16's. */
-static const char *note_of(const variant *v)
-{
-    char *stored = values_of(v, "wan-denoise.stored");
-    bool fake = strstr(stored, "fake") != NULL;
-    free(stored);
-    return fake ? "fake: F16 in memory" : NULL;
-}
-
 static char *gpu_of(const variant *v)
 {
     static const char prefix[] = "cuda: ";
@@ -432,20 +295,6 @@ static json_t *evaluation_of(const char *directory)
     return all;
 }
 
-/* What the weights are; null for what the videos do not say, or not all the same. */
-static json_t *weights_of(const variant *v, const json_t *about)
-{
-    static const char *const keys[] = {"format", "bits", "weight_bytes", "stored"};
-    json_t *all = json_object(), *said = json_object_get(about, "wan-denoise");
-    for (int i = 0; i < 4; i++) {
-        json_t *value = json_object_get(said, keys[i]);
-        json_object_set_new(all, keys[i], value ? json_incref(value) : json_null());
-    }
-    if (note_of(v))
-        json_object_set_new(all, "note", json_string(note_of(v)));
-    return all;
-}
-
 static json_t *variant_json(const variant *v)
 {
     json_t *about = metadata_of(v);
@@ -481,15 +330,11 @@ int main(int argc, char **argv)
     json_t *text = runs_read(text_directory);
     variant *v = new_bytes((size_t)n * sizeof *v);
     for (int i = 0; i < n; i++)
-        v[i] = variant_read(directory, argv[first + 1 + i]);
+        v[i] = variant_read(directory, argv[first + 1 + i], names_file);
     write_table(v, n, text);
     write_json(v, n, text, directory);
-    for (int i = 0; i < n; i++) {
-        for (int j = 0; j < v[i].videos; j++)
-            record_free(&v[i].about[j]);
-        free(v[i].about);
-        json_decref(v[i].runs);
-    }
+    for (int i = 0; i < n; i++)
+        variant_free(&v[i]);
     free(v);
     json_decref(text);
     free(text_directory);

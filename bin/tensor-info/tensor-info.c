@@ -31,6 +31,30 @@ static const option options[] = {
 
 static bool wanted(const entry *e) { return fnmatch(pattern, e->name, 0) == 0; }
 
+/* ---- formats: what wan-quantize says of a layer ---- */
+
+/* The document's {"layers": {"blocks.0.ffn.0": "int4-g128", ...}, ...}, or NULL. */
+static json_t *quantization;
+
+static void read_quantization(const document *d)
+{
+    const char *said = metadata_get(d, "quantization");
+    json_decref(quantization);
+    quantization = said ? json_loads(said, 0, NULL) : NULL;
+}
+
+/* The format of X.weight, or NULL. */
+static const char *format_said(const char *name)
+{
+    size_t n = strlen(name), k = strlen(".weight");
+    if (!quantization || n <= k || strcmp(name + n - k, ".weight") != 0)
+        return NULL;
+    char *layer = new_format("%.*s", (int)(n - k), name);
+    json_t *said = json_object_get(json_object_get(quantization, "layers"), layer);
+    free(layer);
+    return json_string_value(said);
+}
+
 /* ---- for people ---- */
 
 /* A value that is a JSON object (a program's record) is laid out; a text stands as it is. */
@@ -49,6 +73,10 @@ static void print_metadata(const document *d)
         printf("  %s:\n", shown(d->key[i].key));
         json_object_foreach(object, name, value)
         {
+            if (json_equal(object, quantization) && strcmp(name, "layers") == 0) {
+                printf("    layers: %zu, in the column of formats\n", json_object_size(value));
+                continue;
+            }
             char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
             printf("    %s: %s\n", shown(name), text ? text : "?");
             free(text);
@@ -57,9 +85,9 @@ static void print_metadata(const document *d)
     }
 }
 
-static void print_tensor(source *s, const entry *e, int width)
+static void print_tensor(source *s, const entry *e, int width, int of_type)
 {
-    printf("%-*s  %-4s  %-22s %12zu", width, shown(e->name), type_name(e->t.type),
+    printf("%-*s  %-*s  %-22s %12zu", width, shown(e->name), of_type, type_name(e->t.type),
            shape_text(e->t.rank, e->t.dim), tensor_bytes(e->t));
     if (with_values && !type_has_values(e->t.type)) {
         printf("  %11s %11s %11s %11s  - -", "-", "-", "-", "-");
@@ -68,18 +96,23 @@ static void print_tensor(source *s, const entry *e, int width)
         printf("  %11.5g %11.5g %11.5g %11.5g  %" PRId64 " %" PRId64, v.min, v.max, v.mean,
                v.deviation, v.nans, v.infinities);
     }
+    if (format_said(e->name))
+        printf("  %s", shown(format_said(e->name)));
     putchar('\n');
 }
 
 static void print_document(source *s)
 {
     const document *d = source_document(s);
-    int width = 4;
+    int width = 4, of_type = 4;
     uint64_t bytes = 0, tensors = 0;
+    read_quantization(d);
     for (int i = 0; i < d->entries; i++)
         if (wanted(&d->entry[i])) {
             int n = (int)strlen(shown(d->entry[i].name));
             width = n > width ? n : width;
+            n = (int)strlen(type_name(d->entry[i].t.type));
+            of_type = n > of_type ? n : of_type;
             bytes += tensor_bytes(d->entry[i].t);
             tensors++;
         }
@@ -87,14 +120,16 @@ static void print_document(source *s)
            tensors == 1 ? "" : "s", bytes);
     print_metadata(d);
     if (tensors) {
-        printf("%-*s  %-4s  %-22s %12s", width, "name", "type", "shape", "bytes");
+        printf("%-*s  %-*s  %-22s %12s", width, "name", of_type, "type", "shape", "bytes");
         if (with_values)
             printf("  %11s %11s %11s %11s  %s", "min", "max", "mean", "std", "nan inf");
+        if (json_object_get(quantization, "layers"))
+            printf("  format");
         putchar('\n');
     }
     for (int i = 0; i < d->entries; i++)
         if (wanted(&d->entry[i]))
-            print_tensor(s, &d->entry[i], width);
+            print_tensor(s, &d->entry[i], width, of_type);
 }
 
 /* ---- for programs: a line a document ---- */
@@ -106,6 +141,8 @@ static json_t *tensor_json(source *s, const entry *e)
         json_array_append_new(shape, json_integer(e->t.dim[i]));
     json_t *o = json_pack("{s:s, s:s, s:o, s:I}", "name", e->name, "type", type_name(e->t.type),
                           "shape", shape, "bytes", (json_int_t)tensor_bytes(e->t));
+    if (format_said(e->name))
+        json_object_set_new(o, "format", json_string(format_said(e->name)));
     if (with_values && type_has_values(e->t.type)) {
         value_summary v = summarize(source_tensor(s, e));
         json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:I, s:I}", "min", v.min, "max", v.max,
@@ -121,6 +158,7 @@ static void print_json(source *s, int number)
 {
     const document *d = source_document(s);
     json_t *keys = json_object(), *tensors = json_array();
+    read_quantization(d);
     for (int i = 0; i < d->keys; i++)
         json_object_set_new(keys, d->key[i].key, json_string(d->key[i].value));
     for (int i = 0; i < d->entries; i++)
@@ -162,6 +200,8 @@ static void info(const char *path)
     if (number == 0)
         die("%s is empty", source_name(s));
     source_close(s);
+    json_decref(quantization);
+    quantization = NULL;
 }
 
 int main(int argc, char **argv)

@@ -14,6 +14,10 @@
 
 #include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
+#include "lowrank.h"
+#include "method.h"
+#include "rotate.h"
+#include "smooth.h"
 
 enum { ROOM = 1 << 20 }; /* floats */
 
@@ -51,12 +55,33 @@ static char *layer_of(const char *name)
     return new_format("%.*s", (int)(strlen(name) - strlen(".weight")), name);
 }
 
+/* Of the branch and the rotation. */
+static int more_parts(const plan *p, rule_part part[3])
+{
+    static int32_t width = ROTATE_WIDTH;
+    int64_t out = plan_rows_of(p), in = plan_width(p);
+    int n = 0;
+    if (p->rotated)
+        part[n++] = (rule_part){".weight_hadamard", tensor_of(&width, I32, 1)};
+    if (p->rank) {
+        part[n++] = (rule_part){".weight_low_rank_down", tensor_of(p->down, F16, p->rank, in)};
+        part[n++] = (rule_part){".weight_low_rank_up", tensor_of(p->up, F16, out, p->rank)};
+    }
+    return n;
+}
+
+static int all_parts(const plan *p, rule_part part[PLAN_PARTS])
+{
+    int n = rule_parts(p->rule, &p->made, part);
+    return n + more_parts(p, part + n);
+}
+
 /* Names and shapes of what is written in place of the weight. */
 static void plan_parts(weights *w, plan *p, const target *to)
 {
     char *base = layer_of(p->name);
-    rule_part part[RULE_PARTS];
-    p->parts = rule_parts(p->rule, &p->made, part);
+    rule_part part[PLAN_PARTS];
+    p->parts = all_parts(p, part);
     for (int i = 0; i < p->parts; i++) {
         p->part_name[i] = new_format("%s%s", base, part[i].ending);
         p->part[i] = part[i].t;
@@ -89,11 +114,11 @@ static void plan_codes(weights *w, plan *p, const target *to)
             weights_called(w, p->name), tensor_text(t), weights_path(w), rule_name(p->rule), why,
             (int)(strlen(p->name) - strlen(".weight")), p->name);
     p->made = rule_shape(p->rule, t.dim[0], t.dim[1]);
+    method_plan(&to->method, w, p);
     plan_parts(w, p, to);
 }
 
-/* With its scales, if it is codes; dies for what stands beside it and is not known. */
-static void fetch(weights *w, plan *p)
+void plan_fetch(weights *w, plan *p)
 {
     if (p->from.w.rank >= 1 && ends_with(p->name, ".weight")) {
         char *base = layer_of(p->name);
@@ -123,7 +148,7 @@ static plan plan_tensor(weights *w, int i, const target *to)
     p.rule = rule_for(p.name, t, to);
     p.to = p.rule ? TENSOR_TYPES : becomes(p.name, t, to);
     if (t.rank >= 2 && ends_with(p.name, ".weight") && !is_float(t.type) && t.type != I8)
-        fetch(w, &p); /* dies, if it is no weight */
+        plan_fetch(w, &p); /* dies, if it is no weight */
     if (p.rule) {
         plan_codes(w, &p, to);
         return p;
@@ -152,16 +177,37 @@ int64_t plan_rows_in(const plan *p, int64_t floats)
     return n < 1 ? 1 : n > rows ? rows : n;
 }
 
+static void smooth_row(const plan *p, int64_t row, float *y)
+{
+    int64_t width = plan_width(p);
+    for (int64_t k = 0; p->columns_by && k < width; k++)
+        y[k] *= p->columns_by[k];
+    for (int64_t k = 0; p->rows_by && k < width; k++)
+        y[k] /= p->rows_by[row];
+}
+
 tensor plan_rows(const plan *p, int64_t first, int64_t n, float *room)
 {
     tensor t = p->from.w;
     int64_t width = plan_width(p);
-    if (is_float(t.type) && !p->from.scale.data) {
+    if (is_float(t.type) && !p->from.scale.data && !p->rows_by && !p->columns_by) {
         tensor all = tensor_of(t.data, t.type, plan_rows_of(p), width);
         return slice(all, first, n);
     }
     stored_values(room, &p->from, first * width, n * width);
+    for (int64_t row = 0; row < n; row++)
+        smooth_row(p, first + row, room + row * width);
     return tensor_of(room, F32, n, width);
+}
+
+void plan_made(const plan *p, int64_t row, float *y)
+{
+    int64_t width = plan_width(p);
+    stored_values(y, &p->made, row * width, width);
+    if (p->rotated)
+        rotate_rows(y, 1, width);
+    if (p->rank)
+        low_rank_add(y, 1, width, p->rank, p->up + row * p->rank, p->down, 1);
 }
 
 float *plan_floats(const plan *p)
@@ -169,18 +215,20 @@ float *plan_floats(const plan *p)
     int64_t rows = plan_rows_of(p), width = plan_width(p);
     float *all = new_bytes((size_t)(rows * width) * 4);
 #pragma omp parallel for
-    for (int64_t row = 0; row < rows; row++)
+    for (int64_t row = 0; row < rows; row++) {
         stored_values(all + row * width, &p->from, row * width, width);
+        smooth_row(p, row, all + row * width);
+    }
     return all;
 }
 
-bool plan_streams(const plan *p) { return p->rule == rule_named("int8"); }
+bool plan_streams(const plan *p) { return p->rule == rule_named("int8") && !p->by_method; }
 
 size_t plan_bytes(const plan *p)
 {
-    rule_part part[RULE_PARTS];
+    rule_part part[PLAN_PARTS];
     size_t bytes = 0;
-    for (int i = rule_parts(p->rule, &p->made, part); i-- > 0;)
+    for (int i = all_parts(p, part); i-- > 0;)
         bytes += tensor_bytes(part[i].t);
     return bytes;
 }
@@ -198,13 +246,18 @@ static void check_fake(weights *w, plan *p)
     int64_t n = tensor_count(p->from.w);
     float *values = plan_floats(p);
     if (absmax(tensor_of(values, F32, n)) >= 32752.0f) {
-        rule_room(&p->made);
-        rule_code(p->rule, &p->made, values);
-        stored_values(values, &p->made, 0, n);
+        if (!p->by_method) {
+            rule_room(&p->made);
+            rule_code(p->rule, &p->made, values);
+        }
+        for (int64_t row = 0; row < plan_rows_of(p); row++)
+            plan_made(p, row, values + row * plan_width(p));
         if (absmax(tensor_of(values, F32, n)) >= 65520.0f)
             refuse(w, p, "would have values that fp16 cannot hold, as --fake stores them");
-        free(p->made.w.data);
-        p->made.w.data = NULL;
+        if (!p->by_method) {
+            free(p->made.w.data);
+            p->made.w.data = NULL;
+        }
     }
     free(values);
 }
@@ -225,8 +278,8 @@ static void fit(weights *w, plan *p)
 /* What is written of the scales. */
 static void keep_parts(plan *p)
 {
-    rule_part part[RULE_PARTS];
-    int n = rule_parts(p->rule, &p->made, part);
+    rule_part part[PLAN_PARTS];
+    int n = all_parts(p, part);
     for (int i = 1; i < n; i++)
         p->part[i] = part[i].t;
 }
@@ -236,7 +289,7 @@ static void survey_rows(weights *w, plan *p, const target *to)
 {
     bool finite = true, fits = true;
     int64_t rows = plan_rows_of(p), width = plan_width(p), n = plan_rows_in(p, ROOM);
-    float *room = codes_readable(p->from.w.type) ? NULL : new_bytes((size_t)(n * width) * 4);
+    float *room = new_bytes((size_t)(n * width) * 4);
     for (int64_t row = 0; row < rows; row += n) {
         n = rows - row < n ? rows - row : n;
         tensor part = plan_rows(p, row, n, room);
@@ -262,12 +315,15 @@ static void survey_rows(weights *w, plan *p, const target *to)
 static void survey(weights *w, plan *p, const target *to)
 {
     tensor_type type = p->from.w.type;
-    if (!p->rule && (p->to == TENSOR_TYPES || (!codes_readable(type) && p->to == type)))
+    if (!p->rule && !p->rows_by &&
+        (p->to == TENSOR_TYPES || (!codes_readable(type) && p->to == type)))
         return;
-    fetch(w, p);
+    plan_fetch(w, p);
     if (p->rule && plan_streams(p))
         p->made.scale.data = new_bytes(tensor_bytes(p->made.scale));
-    if (p->rule && !plan_streams(p))
+    if (p->by_method)
+        method_make(&to->method, w, p);
+    else if (p->rule && !plan_streams(p))
         fit(w, p);
     else
         survey_rows(w, p, to);
@@ -320,12 +376,17 @@ plan *plan_model(weights *w, const target *to)
     }
     if (!changed)
         nothing_to_do(w, to);
+    if (makes_codes(to)) {
+        method_check_inputs(&to->method, w, p, n);
+        smooth_plan(&to->method, w, p, n);
+    }
     return p;
 }
 
 void plan_survey(weights *w, plan *p, const target *to)
 {
     int n = weights_count(w);
+    smooth_search(&to->method, w, p, n);
     for (int i = 0; i < n; i++) {
         survey(w, &p[i], to);
         progress("reading", i + 1, n);
@@ -335,8 +396,11 @@ void plan_survey(weights *w, plan *p, const target *to)
 void plan_free(plan *p, int n)
 {
     for (int i = 0; i < n; i++) {
-        for (int k = 0; k < RULE_PARTS; k++)
+        for (int k = 0; k < PLAN_PARTS; k++)
             free(p[i].part_name[k]);
+        free(p[i].columns_by);
+        free(p[i].up);
+        free(p[i].down);
         rule_free(&p[i].made);
     }
     free(p);

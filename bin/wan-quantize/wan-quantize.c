@@ -18,13 +18,16 @@
 #include "../../common/die.h"
 #include "../../common/recipe.h"
 #include "ledger.h"
+#include "method.h"
 #include "report.h"
 #include "wan-quantize.h"
 #include "write.h"
 
 static const char *type, *model, *layers, *scale_type = "f32", *ledger;
-static option_list patterns;
-static bool all_linears, divide, fake, dry;
+static const char *method_list, *rotate;
+static option_list patterns, statistics;
+static int64_t rank;
+static bool all_linears, divide, fake, dry, act_order;
 static target wanted;
 enum { NUMERICS = 1, QUANTIZATION_VERSION = 1 };
 static const option options[] = {
@@ -35,6 +38,11 @@ static const option options[] = {
     {0, "scale-type", OPTION_TEXT, &scale_type, 0, 0, false},
     {0, "divide", OPTION_FLAG, &divide, 0, 0, false},
     {0, "fake", OPTION_FLAG, &fake, 0, 0, false},
+    {0, "method", OPTION_TEXT, &method_list, 0, 0, false},
+    {0, "act-order", OPTION_FLAG, &act_order, 0, 0, false},
+    {0, "rotate", OPTION_TEXT, &rotate, 0, 0, false},
+    {0, "rank", OPTION_INT, &rank, 0, 4096, false},
+    {0, "stat", OPTION_LIST, &statistics, 0, 0, true},
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
     {0, "ledger", OPTION_TEXT, &ledger, 0, 0, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
@@ -71,12 +79,14 @@ static void set_quantization(document *d, const weights *w, const plan *p)
             bytes += (double)plan_bytes(p + i);
         }
     double bits = round(8 * bytes / count * 1e4) / 1e4;
-    json_t *o = json_pack("{s:i, s:s, s:n, s:o, s:o, s:I, s:I, s:f, s:s}", "version",
-                          QUANTIZATION_VERSION, "method", "rtn", "calibration", "rules", rules,
-                          "layers", of, "weights", (json_int_t)count, "bytes", (json_int_t)bytes,
-                          "bits", bits, "stored", fake ? "fake" : "codes");
+    json_t *o =
+        json_pack("{s:i, s:s, s:n, s:o, s:o, s:I, s:I, s:f, s:s}", "version", QUANTIZATION_VERSION,
+                  "method", method_text(&wanted.method), "calibration", "rules", rules, "layers",
+                  of, "weights", (json_int_t)count, "bytes", (json_int_t)bytes, "bits", bits,
+                  "stored", fake ? "fake" : "codes");
     if (choice_has(&wanted.codes, rule_named("int8")))
         json_object_set_new(o, "int8", json_string(int8_text()));
+    method_describe(&wanted.method, o);
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6));
     metadata_set(d, "quantization", text);
     free(text);
@@ -96,6 +106,9 @@ static void describe(document *d, weights *w, const plan *p)
     const char *said = metadata_get(d, "config");
     json_object_set_new(stamp, "config",
                         said ? json_string(digest_of_text(said).hex) : json_null());
+    if (wanted.method.inputs)
+        json_object_set_new(stamp, "statistics",
+                            json_string(calibration_digest(wanted.method.inputs)));
     provenance_add(d, options, NUMERICS, stamp);
 }
 
@@ -155,6 +168,24 @@ static int named(const char *option_name, const char *name, const char *const li
                 strchr(name, '=') ? " (--layer takes patterns)" : "");
 }
 
+/* --method, --rotate, --rank and --stat; codes: a rule was asked for. */
+static void check_method(bool codes)
+{
+    bool scales = divide || strcmp(scale_type, "f32") != 0;
+    method_read(&wanted.method, method_list, act_order, rotate, rank);
+    bool works = method_works(&wanted.method), needs = method_needs_inputs(&wanted.method);
+    if ((works || method_list) && !codes)
+        usage_error("--method, --rotate and --rank go with a rule, not with -t %s", type);
+    if (works && scales)
+        usage_error("--scale-type and --divide are for rounding to nearest alone");
+    if (needs && !statistics.n)
+        usage_error("--method %s needs --stat FILE, of wan-denoise --stat",
+                    method_text(&wanted.method));
+    method_list = codes ? method_text(&wanted.method) : NULL; /* in the recipe, in one order */
+    if (statistics.n && !needs && !rank)
+        usage_error("--stat goes with --method awq, clip or gptq, and with --rank");
+}
+
 static void check_options(int argc, int operands)
 {
     static const char *const floats[] = {"fp16", "bf16", "fp32"};
@@ -188,6 +219,7 @@ static void check_options(int argc, int operands)
     wanted.scales.weight_type = named("--scale-type", scale_type, scales, 2);
     wanted.scales.divide = divide;
     wanted.fake = fake;
+    check_method(codes);
     if (operands < argc)
         usage_error("a model is given by -m or on standard input");
     if (!model && isatty(STDIN_FILENO))
@@ -200,6 +232,10 @@ int main(int argc, char **argv)
     stats_phase("read");
     weights *w = model ? model_find_any(model) : model_any(weights_open_fd(0, "standard input"));
     weights_digest_begin(w);
+    if (statistics.n) {
+        wanted.method.inputs = calibration_open(&statistics);
+        calibration_check_model(wanted.method.inputs, weights_digest(w), weights_path(w));
+    }
     plan *p = plan_model(w, &wanted);
     if (dry) {
         write_recipe(w, p);
@@ -211,6 +247,7 @@ int main(int argc, char **argv)
         ledger_close();
     }
     plan_free(p, weights_count(w));
+    calibration_close(wanted.method.inputs);
     weights_close(w);
     return program_end();
 }

@@ -72,7 +72,7 @@ static rounding row_error(const plan *p, const float *w, int64_t row, uint16_t *
 {
     int64_t width = plan_width(p);
     float *made = new_bytes((size_t)width * 4);
-    stored_values(made, &p->made, row * width, width);
+    plan_made(p, row, made);
     if (half) {
         host_convert(tensor_of(half, F16, width), tensor_of(made, F32, width));
         host_convert(tensor_of(made, F32, width), tensor_of(half, F16, width));
@@ -100,8 +100,11 @@ static rounding write_layer(writer *out, plan *p, bool fake)
 {
     float *w = plan_floats(p);
     uint16_t *half = fake ? new_bytes((size_t)tensor_count(p->from.w) * 2) : NULL;
-    rule_room(&p->made);
-    const char *why = rule_code(p->rule, &p->made, w);
+    const char *why = NULL;
+    if (!p->by_method) {
+        rule_room(&p->made);
+        why = rule_code(p->rule, &p->made, w);
+    }
     if (why)
         die("%s cannot be %s: %s", p->name, rule_name(p->rule), why);
     rounding r = layer_error(p, w, half);
@@ -167,7 +170,7 @@ static void write_entry(writer *out, const entry *e, weights *w, plan *p, const 
     tensor t = weights_any(w, p->name);
     if (part == 0) {
         write_codes(out, e, w, p, to);
-    } else if (p->to != t.type) {
+    } else if (p->to != t.type || p->rows_by) {
         write_converted(out, p);
         ledger_add(e, "converted", tensor_count(t), 8 * (double)type_size(p->to), tensor_bytes(t),
                    NULL);

@@ -1,14 +1,16 @@
 #!/bin/bash
-# formats.sh: weights that stay as codes on the device (GGUF's Q8_0 and Q4_K, fp8 with scales, w8a16), each
-# beside the model that it stands for, expanded to F16: bytes, seconds of a step, and how far a forward is
-# from that of the expanded model in F32. Random weights of the 1.3B's real sizes; needs 20 GB of disk under
-# ${TMPDIR:-/tmp}/wan-bench, and on a card about four minutes.
+# formats.sh: weights that stay as codes on the device (GGUF's Q8_0 and Q4_K, fp8 with scales, and what
+# wan-quantize -t makes), each beside the model that it stands for, expanded to F16: bytes, the peak of the
+# device's memory at PEAK frames, seconds of a step, and how far a forward is from that of the expanded model
+# in F32. Random weights of the 1.3B's real sizes; needs 20 GB of disk under ${TMPDIR:-/tmp}/wan-bench, and on
+# a card about half a minute a format.
 #
-#   BUILD=build/cuda t/bench/formats.sh            SIZE, FRAMES, FEW, MANY (steps), ROUNDS
+#   BUILD=build/cuda t/bench/formats.sh            SIZE, FRAMES, FEW, MANY (steps), ROUNDS, PEAK, FORMATS
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 BUILD=${BUILD:-$here/../../build/cuda}
-SIZE=${SIZE:-832x480} FRAMES=${FRAMES:-13} FEW=${FEW:-2} MANY=${MANY:-12} ROUNDS=${ROUNDS:-3}
+SIZE=${SIZE:-832x480} FRAMES=${FRAMES:-13} FEW=${FEW:-2} MANY=${MANY:-12} ROUNDS=${ROUNDS:-3} PEAK=${PEAK:-81}
+FORMATS=${FORMATS:-Q8_0 Q4_K F8_E4M3 int8 int4-g128 mxfp4 nvfp4 mxfp8}
 directory=${TMPDIR:-/tmp}/wan-bench
 mkdir -p "$directory"
 PATH=$BUILD:$BUILD/t/bench:$PATH
@@ -39,15 +41,15 @@ apart() { # NAME FILE
     { tensor-diff "$1.out:cond" right:cond || true; } | sed 's/.*rel \([^	]*\).*/\1/'
 }
 
-echo "$SIZE, $FRAMES frames; MB in the file and on the device; seconds a step; forward's error"
-printf '%-8s %9s %9s %7s %9s %9s %7s %10s %10s\n' format file device ratio step 'of F16' ratio error 'of F16'
-for format in Q8_0 Q4_K F8_E4M3 I8; do
+echo "$SIZE, $FRAMES frames; MB in the file, on the device, and at most with $PEAK frames; seconds a step; forward's error"
+printf '%-9s %9s %9s %7s %9s %9s %9s %7s %10s %10s\n' format file device ratio peak step 'of F16' ratio error 'of F16'
+for format in $FORMATS; do
     file=$work/$format.safetensors
-    if [ $format = I8 ]; then
-        wan-quantize -q -t w8a16 -m "$directory" > "$file"
-    else
-        recode $format "$model" > "$file"
-    fi
+    case $format in
+    [A-Z]*) recode "$format" "$model" > "$file" ;;
+    *) wan-quantize -q -t "$format" -m "$directory" > "$file" ;;
+    esac
+    wan-denoise -q -m "$file" --dtype fp16 --size "$SIZE" --frames "$PEAK" -s 1 --stats peak < text > latents
     wan-quantize -q -t fp32 -m "$file" > wide.safetensors
     wan-quantize -q -t fp16 -m "$file" > half.safetensors
     wan-denoise -q -m wide.safetensors --dtype fp32 --forward 500 < in > right
@@ -56,9 +58,9 @@ for format in Q8_0 Q4_K F8_E4M3 I8; do
         steps codes "$file"
         steps half half.safetensors
     done
-    awk -v f=$format -v stored="$(stat -c %s "$file")" -v held="$(held "codes.$FEW")" -v a="$(median codes.steps)" \
+    awk -v f=$format -v stored="$(stat -c %s "$file")" -v held="$(held "codes.$FEW")" -v p="$(number peak peak_device_bytes)" -v a="$(median codes.steps)" \
         -v b="$(median half.steps)" -v x="$(apart codes "$file")" -v y="$(apart half half.safetensors)" 'BEGIN {
-        printf "%-8s %9.1f %9.1f %7.3f %9.4f %9.4f %7.3f %10.3g %10.3g\n", f, stored / 1e6, held / 1e6,
-            held / stored, a, b, a / b, x, y }'
+        printf "%-9s %9.1f %9.1f %7.3f %9.1f %9.4f %9.4f %7.3f %10.3g %10.3g\n", f, stored / 1e6, held / 1e6,
+            held / stored, p / 1e6, a, b, a / b, x, y }'
     rm -f "$file" wide.safetensors half.safetensors
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the small checkpoint in fixtures/tiny (or MODEL) paints for its 48 unseen captions, each with
-# a seed of its own, at 20 steps: a table of shares, in F16 and W8A16. Six minutes on two cores.
+# a seed of its own, at 20 steps: a table of shares, in F16 and W8A16. Some three minutes of a processor.
 # t/80-tiny.t tests a few of them.
 set -eu
 cd "$(dirname "$0")/../.."
