@@ -203,7 +203,6 @@ demo: all
 
 study: all
 	$(MAKE) experiment EXPERIMENT=pipelines/study.mk
-	@ls -l build/study/report.*
 
 # ---- installation ----
 
