@@ -20,7 +20,7 @@ VARIANTS = fp16 w8a16 int4 mixed gptq awq w8a8 w4a4 rotated
 CALIBRATION = pipelines/study-calibration.txt
 
 quantize.int4    = -t int4-g128
-quantize.mixed   = -t int4-g128 --layer 'blocks.[05].*=int8' --layer 'blocks.*.ffn.2=int8'
+quantize.mixed   = -t int4-g128 --layer 'blocks.[03].*=int8' --layer 'blocks.*.ffn.2=int8'
 quantize.gptq    = -t int4-g128 --method gptq --stat calibration
 quantize.awq     = -t int4-g128 --method awq --stat calibration
 quantize.w8a8    = -t int8
