@@ -132,7 +132,7 @@ static void write_metrics(const evaluation *e)
     if (e->variants == 1)
         write_one(summary_table(e, 0));
     if (e->variants > 2)
-        write_one(overview_table(e));
+        write_one(overview_table(e, ALL));
     for (int v = 1; v < e->variants; v++)
         write_comparison(e, v);
     if (e->table[REFUSED].rows > 0)

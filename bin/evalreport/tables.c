@@ -160,34 +160,47 @@ static char *mean_text(const evaluation *e, const metric *m, int variant)
     return figure(m->of_pairs && !variant ? NAN : number_at(s, row, column), m->decimals);
 }
 
-table overview_table(const evaluation *e)
+static void weights_head(table *t)
 {
-    const csv *costs = &e->table[COSTS];
-    table t = table_new(new_format("All variants: their weights, and means over the videos; PSNR "
-                                   "and SSIM against %s",
+    column(t, "format", false);
+    column(t, "bits a weight", true);
+    column(t, "weights (MB)", true);
+    column(t, "stored", false);
+    column(t, "activations", false);
+}
+
+static void put_weights(table *t, const evaluation *e, int v)
+{
+    double bytes = strtod(said_at(&e->table[COSTS], cost_row(e, v), "format_bytes"), NULL) / 1e6;
+    table_put(t, said_text(e, v, "format"));
+    table_put(t, bits_text(e, v));
+    table_put(t, figure(bytes > 0 ? bytes : NAN, decimals_for(bytes, 3, 0)));
+    table_put(t, is_fake(e, v) ? copy(FAKE) : said_text(e, v, "stored"));
+    table_put(t, said_text(e, v, "act"));
+}
+
+table overview_table(const evaluation *e, overview what)
+{
+    enum { SHOWN = METRICS - 1 }; /* without the last, which says what PSNR does */
+    table t = table_new(new_format(what == JUDGEMENT
+                                       ? "All variants as they were judged, means over the videos"
+                                       : "All variants: their weights, and means over the videos; "
+                                         "PSNR and SSIM against %s",
                                    e->variant[0]));
     column(&t, "variant", false);
-    column(&t, "format", false);
-    column(&t, "bits a weight", true);
-    column(&t, "weights (MB)", true);
-    column(&t, "stored", false);
-    column(&t, "activations", false);
-    for (int k = 0; k < e->judges; k++)
+    if (what != JUDGEMENT)
+        weights_head(&t);
+    for (int k = 0; what != WEIGHTS && k < e->judges; k++)
         column(&t, e->judge[k].label, true);
-    for (int k = 0; k < METRICS - 1; k++)
+    for (int k = 0; what != JUDGEMENT && k < SHOWN; k++)
         column(&t, METRIC[k].brief, true);
-    for (int v = 0; v < e->variants; v++) {
-        int row = cost_row(e, v);
-        double bytes = strtod(said_at(costs, row, "format_bytes"), NULL) / 1e6;
+    for (int v = 0; v < e->variants && (what != JUDGEMENT || e->judges); v++) {
         table_copy(&t, e->variant[v]);
-        table_put(&t, said_text(e, v, "format"));
-        table_put(&t, bits_text(e, v));
-        table_put(&t, figure(bytes > 0 ? bytes : NAN, decimals_for(bytes, 3, 0)));
-        table_put(&t, is_fake(e, v) ? copy(FAKE) : said_text(e, v, "stored"));
-        table_put(&t, said_text(e, v, "act"));
-        for (int k = 0; k < e->judges; k++)
+        if (what != JUDGEMENT)
+            put_weights(&t, e, v);
+        for (int k = 0; what != WEIGHTS && k < e->judges; k++)
             table_put(&t, mean_text(e, &e->judge[k], v));
-        for (int k = 0; k < METRICS - 1; k++)
+        for (int k = 0; what != JUDGEMENT && k < SHOWN; k++)
             table_put(&t, mean_text(e, &METRIC[k], v));
     }
     return t;
