@@ -10,8 +10,9 @@ tensor-pick golden:blocks.0.a.weight >weights
 # ---- against torchao, ggml, OCP's and ModelOpt's formulas (fixtures/rules) ----
 
 # outliers, zeros of both signs, tiny rows, ties, rows of one sign and powers of two are among them
-bytes() { tensor-pick "$1:$2" | tail -c "$(tensor-info "$1" | awk -v name="$2" '$1 == name { print $NF }')"; }
-shapes() { tensor-info "$1" | awk -v from="$2" 'index($1, from) == 1 && NF > 2 { sub(from, "", $1); print }' | sort; }
+table() { tensor-info "$1" | sed 's/\(\] *[0-9][0-9]*\) .*/\1/'; } # without the column of formats
+bytes() { tensor-pick "$1:$2" | tail -c "$(table "$1" | awk -v name="$2" '$1 == name { print $NF }')"; }
+shapes() { table "$1" | awk -v from="$2" 'index($1, from) == 1 && NF > 2 { sub(from, "", $1); print }' | sort; }
 for rule in int8 int8-127 fp8-tensor fp8-row fp8-block int4-g32 int4-g256 int4s-g32 int4s-g256 mxfp4 mxfp8 nvfp4 \
     q8_0 q4_0 q4_k q5_k q6_k; do
     wan-quantize -q -t $rule <weights >q
@@ -32,7 +33,7 @@ done
 # ---- which layers ----
 
 tiny() { wan-quantize -q -m "$model" "$@"; }
-rules() { tensor-info "$1" | sed -n 's/^ *layers: {\(.*\)}$/\1/p' | tr ',' '\n' | tr -d '" '; }
+rules() { tensor-info "$1" | sed -n 's/^\(.*\)\.weight .*\] *[0-9][0-9]*  *\([^ ]*\)$/\1:\2/p'; }
 count() { rules "$1" | grep -c ":$2\$"; }
 
 tiny -t int4-g64 --layer 'blocks.*.ffn.*=mxfp4' --layer 'blocks.*.ffn.2.weight=int8' --layer 'blocks.0.*=keep' \

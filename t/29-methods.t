@@ -59,8 +59,8 @@ like "$(cat said)" "*not smoothed, for its input is modulated by the time: block
 
 # ---- the same bytes ----
 
-quantize -t int4-g128 --method awq,clip,gptq --rank 4 --rotate h256 --stat stat >one
-OMP_NUM_THREADS=3 quantize -t int4-g128 --method gptq,clip,awq --rank 4 --rotate h256 --stat stat >three
+quantize -t int4-g128 --method awq,clip,gptq --rank 8 --rotate h256 --stat stat >one
+OMP_NUM_THREADS=3 quantize -t int4-g128 --method gptq,clip,awq --rank 8 --rotate h256 --stat stat >three
 cmp -s one three
 ok $? "any number of threads and any order of the list make the same bytes"
 tensor-split -q bin1 bin2 <stat
@@ -75,7 +75,7 @@ tensor-info one >said
 digest=$(head -n 1 "$model/unseen.txt" | tr -d '\n' | wan-recipe digest)
 like "$(cat said)" "*method: \"awq,clip,gptq\"*" "the metadata say the method"
 like "$(cat said)" "*\"$digest\"*" "and the digests of the prompts of its statistics"
-like "$(cat said)" "*rotate: \"h256\"*rank: 4*" "rotation and rank"
+like "$(cat said)" "*rotate: \"h256\"*rank: 8*" "rotation and rank"
 recipe() { tensor-info "$1" | sed -n 's/^  recipe: //p'; }
 wan-quantize --recipe -t int4-g128 --method gptq --stat stat -m "$model" >dry
 is "$(recipe dry)" "$(recipe together)" "its recipe is known before it is made"
@@ -104,9 +104,10 @@ m="-m $model"
     fails 2 "*--stat goes with*" "statistics for nothing" wan-quantize $m -t int8 --stat stat
     fails 2 "*go with a rule*" "a method without a rule" wan-quantize $m -t fp16 --rotate h256
     fails 2 "*--rotate is h256*" "another rotation" wan-quantize $m -t int8 --rotate h128
-    fails 2 "*rounding to nearest alone*" "--divide with a method" wan-quantize $m -t int8 --divide --rank 4
+    fails 2 "*rounding to nearest alone*" "--divide with a method" wan-quantize $m -t int8 --divide --rank 8
     fails 1 "*scales lie inside the blocks*" "GPTQ of ggml's blocks" wan-quantize $m -t q4_k --method gptq --stat stat
-    fails 1 "*no 257 singular vectors*" "a rank above the weight's" wan-quantize $m -t int8 --rank 257
+    fails 1 "*no 264 singular vectors*" "a rank above the weight's" wan-quantize $m -t int8 --rank 264
+    fails 2 "*multiple of 8*" "a rank that is not run" wan-quantize $m -t int8 --rank 12
     fails 1 "*is no statistics*" "a file that is none" wan-quantize $m -t int8 --method clip --stat rtn
     fails 1 "*another model*digest is*that of*" "statistics of another model" \
         wan-quantize -m "$ROOT/fixtures/random" -t int8 --method clip --stat stat
@@ -124,6 +125,10 @@ wan-denoise -m "$model" $size -s 1 --seed 1 --stat 'blocks.*.ffn.*' <calibration
     fails 1 "*no gram of blocks.0.ffn.0*:gram*" "GPTQ without grams" \
         wan-quantize $m --layer '*ffn*=int8' --method gptq --stat part
 }
+head -c 100000 stat >cut
+# shellcheck disable=SC2086
+fails 1 "*cut, document 1 is cut off: *" "statistics that are cut off" wan-quantize $m -t int8 --method clip --stat cut
+# shellcheck disable=SC2086
 wan-quantize -q $m --layer '*ffn*=int4-g64' --method clip --stat part >clipped
 ok $? "clipping without grams"
 for type in int8 fp32; do

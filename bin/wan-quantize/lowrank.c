@@ -1,6 +1,6 @@
 /*
-** lowrank.c: the branch of SVDQuant (Li et al. 2024, arXiv:2411.05007): W = B A + R, where B A is of
-** rank n and kept in F16, and R, without W's largest directions, is what becomes codes.
+** lowrank.c: the branch of SVDQuant (Li et al. 2024, arXiv:2411.05007): W = B A + R, where B A is
+** of rank n and kept in F16, and R, without W's largest directions, is what becomes codes.
 **
 ** B A is the best of its rank for |(W - B A) D|, D the channels' root mean squares, if they are
 ** known (a channel that is 1000 times below the mean counts as that much), else for |W - B A|: the
@@ -48,7 +48,7 @@ static double dot(const double *x, const double *y, int64_t n)
     return sum;
 }
 
-/* The rows of q [l, n] become orthonormal: Gram-Schmidt, twice. One that the others span is zero. */
+/* The rows of q [l, n] become orthonormal: Gram-Schmidt, twice. One that others span is zero. */
 static void orthonormal(double *q, int64_t l, int64_t n)
 {
     for (int64_t i = 0; i < l; i++) {

@@ -22,6 +22,8 @@
 #include "lowrank.h"
 #include "rotate.h"
 
+enum { RANKS = 8 };
+
 /* ---- what is asked for ---- */
 
 static void read_list(method *m, const char *list)
@@ -54,6 +56,9 @@ void method_read(method *m, const char *list, bool act_order, const char *rotate
         read_list(m, list);
     if (act_order && !m->gptq)
         usage_error("--act-order goes with --method gptq");
+    if (rank % RANKS)
+        usage_error("--rank %lld: wan-denoise runs branches whose rank is a multiple of %d",
+                    (long long)rank, RANKS);
     if (!rotate)
         return;
     if (strncmp(rotate, h256, n) != 0 || (rotate[n] && (rotate[n] != ':' || !rotate[n + 1])))

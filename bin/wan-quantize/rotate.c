@@ -7,8 +7,8 @@
 **             [-1  1  1  1 ]
 **
 ** symmetric and orthogonal, so its own inverse. Regular: the sum of each row is 1, so no
-** channel gathers all of a constant input, as the first of Sylvester's matrix does, whose row is all
-** ones. Four passes over quads that lie 1, 4, 16 and 64 apart: y_i = sum/2 - x_(3-i).
+** channel gathers all of a constant input, as the first of Sylvester's matrix does, whose row is
+** all ones. Four passes over quads that lie 1, 4, 16 and 64 apart: y_i = sum/2 - x_(3-i).
 ** (ConvRot, arXiv:2512.03673, rotates the weights of diffusion transformers by it, in groups.)
 */
 #include "rotate.h"

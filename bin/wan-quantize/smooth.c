@@ -9,8 +9,8 @@
 ** channel:
 **
 **     cross_attn.q  <- norm3          gamma / s, beta / s: nothing else reads it
-**     self_attn.o   <- self_attn.v    rows and bias / s: attention is linear in v, head by head, and
-**     cross_attn.o  <- cross_attn.v   a channel of its output is a mean of that channel of v
+**     self_attn.o   <- self_attn.v    rows and bias / s: attention is linear in v, head by head: a
+**     cross_attn.o  <- cross_attn.v   channel of its output is a mean of that channel of v
 **
 ** v is quantized as it is then. The other layers cannot be smoothed, and get their rule alone.
 */
@@ -144,14 +144,32 @@ void smooth_plan(const method *m, const weights *w, plan *p, int n)
 
 /* ---- the search ---- */
 
-static void scales_at(float *s, const moments *x, double alpha)
+/* x^(n / (TRIALS - 1)) of x in [1e-4, 1]: by Newton's method for the root, from above, since
+ * pow()'s last bit is not the same on every processor. */
+static double power(double x, int n)
+{
+    enum { ROOT = TRIALS - 1, STEPS = 40 };
+    double y = 1, all = 1;
+    for (int step = 0; step < STEPS; step++) {
+        double z = 1;
+        for (int i = 1; i < ROOT; i++)
+            z *= y;
+        y -= (z * y - x) / (ROOT * z);
+    }
+    for (int i = 0; i < n; i++)
+        all *= y;
+    return all;
+}
+
+/* alpha = trial / (TRIALS - 1) */
+static void scales_at(float *s, const moments *x, int trial)
 {
     double most = 0, low = INFINITY, high = 0;
     for (int64_t k = 0; k < x->in; k++)
         most = fmax(most, sqrt(x->squares[k]));
     for (int64_t k = 0; k < x->in; k++) {
         double rms = most > 0 ? fmax(sqrt(x->squares[k]) / most, 1e-4) : 1;
-        double v = pow(rms, alpha);
+        double v = power(rms, trial);
         s[k] = (float)v;
         low = fmin(low, v);
         high = fmax(high, v);
@@ -189,7 +207,7 @@ static void search(plan *p, const float *w, const moments *x)
     pieces parts = pieces_of(p->rule, out, in);
     double lowest = INFINITY;
     for (int trial = 0; trial < TRIALS; trial++) {
-        scales_at(s, x, (double)trial / (TRIALS - 1));
+        scales_at(s, x, trial);
         if (rounded(p, y, room, w, s))
             continue;
         double error = trial_error(y, w, out, &parts, x);
