@@ -81,6 +81,11 @@ const rule *choice_of(const choice *c, const char *name, tensor t)
     return in_default(name, c->layers) ? c->rule : NULL;
 }
 
+const rule *choice_rule(const choice *c, int i)
+{
+    return i == 0 ? c->rule : rule_named(rule_of(c->patterns->text[i - 1]));
+}
+
 bool choice_has(const choice *c, const rule *r)
 {
     bool has = c->rule == r;

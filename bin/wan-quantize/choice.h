@@ -23,6 +23,9 @@ void choice_check(const option_list *patterns);
 bool is_linear(const char *name, tensor t);
 /* X.weight's rule; NULL: it stays as it is. */
 const rule *choice_of(const choice *c, const char *name, tensor t);
+/* The rules, one after another, i from 0 on: -t's, then the patterns'; NULL for keep, and for no
+ * -t. */
+const rule *choice_rule(const choice *c, int i);
 /* Is `r` the rule of -t or of a pattern? */
 bool choice_has(const choice *c, const rule *r);
 /* Dies for a pattern that fits no linear layer of the model. */

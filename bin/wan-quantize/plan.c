@@ -275,13 +275,13 @@ static void fit(weights *w, plan *p)
     free(values);
 }
 
-/* What is written of the scales. */
+/* What is written of the scales, in shapes that the layout may have changed. */
 static void keep_parts(plan *p)
 {
     rule_part part[PLAN_PARTS];
     int n = all_parts(p, part);
     for (int i = 1; i < n; i++)
-        p->part[i] = part[i].t;
+        p->part[i].data = part[i].t.data;
 }
 
 /* Reads the tensor in pieces: int8's scales, or that all of it can be written as p->to. */
@@ -374,7 +374,7 @@ plan *plan_model(weights *w, const target *to)
             check_new(w, p + i);
         changed += makes_codes(to) ? p[i].rule != NULL : p[i].to != p[i].from.w.type;
     }
-    if (!changed)
+    if (!changed && (makes_codes(to) || to->layout == LAYOUT_OFFICIAL))
         nothing_to_do(w, to);
     if (makes_codes(to)) {
         method_check_inputs(&to->method, w, p, n);
@@ -398,6 +398,7 @@ void plan_free(plan *p, int n)
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < PLAN_PARTS; k++)
             free(p[i].part_name[k]);
+        free(p[i].as);
         free(p[i].columns_by);
         free(p[i].up);
         free(p[i].down);

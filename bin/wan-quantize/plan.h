@@ -8,6 +8,9 @@
 #include "choice.h"
 #include "codes.h"
 
+/* Whose names and companions are written (layout-out.h). */
+typedef enum { LAYOUT_OFFICIAL, LAYOUT_DIFFUSERS, LAYOUT_COMFYUI } out_layout;
+
 enum { PLAN_PARTS = RULE_PARTS + 3 };
 
 /* Beyond rounding to nearest (method.h). */
@@ -23,6 +26,8 @@ typedef struct {
     choice codes;      /* these layers become codes, and the others stay */
     scale_rule scales; /* of int8 */
     bool fake;         /* what the codes stand for is written, as F16 */
+    out_layout layout;
+    bool gguf; /* the file is GGUF, not safetensors */
     method method;
 } target;
 
@@ -31,6 +36,7 @@ typedef struct {
     stored from;      /* as the model has it; companions have no data */
     tensor_type to;   /* as it is written, if it is not codes; TENSOR_TYPES: it is not */
     const rule *rule; /* its codes', or NULL */
+    char *as;         /* what the file calls it, if that is not codes; NULL: name */
     stored made;      /* their shapes, and their scales' data; by a method, their data too */
     int parts;        /* what is written of it */
     char *part_name[PLAN_PARTS];
@@ -52,6 +58,8 @@ void plan_fetch(weights *w, plan *p);
 /* Looks at the values: scales. Dies for what is not finite or cannot be held. */
 void plan_survey(weights *w, plan *p, const target *t);
 void plan_free(plan *p, int n);
+/* What the file calls it, if that is not codes. */
+static inline const char *plan_written(const plan *p) { return p->as ? p->as : p->name; }
 
 /* Of the model's tensor seen as a matrix [dim0, rest]. */
 int64_t plan_rows_of(const plan *p);

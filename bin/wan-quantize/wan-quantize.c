@@ -17,13 +17,15 @@
 #include "../../common/checkpoint/layout.h"
 #include "../../common/die.h"
 #include "../../common/recipe.h"
+#include "gguf.h"
+#include "layout-out.h"
 #include "ledger.h"
 #include "method.h"
 #include "report.h"
 #include "wan-quantize.h"
 #include "write.h"
 
-static const char *type, *model, *layers, *scale_type = "f32", *ledger;
+static const char *type, *model, *layers, *scale_type = "f32", *ledger, *layout = "official";
 static const char *method_list, *rotate;
 static option_list patterns, statistics;
 static int64_t rank;
@@ -38,6 +40,7 @@ static const option options[] = {
     {0, "scale-type", OPTION_TEXT, &scale_type, 0, 0, false},
     {0, "divide", OPTION_FLAG, &divide, 0, 0, false},
     {0, "fake", OPTION_FLAG, &fake, 0, 0, false},
+    {0, "layout", OPTION_TEXT, &layout, 0, 0, false},
     {0, "method", OPTION_TEXT, &method_list, 0, 0, false},
     {0, "act-order", OPTION_FLAG, &act_order, 0, 0, false},
     {0, "rotate", OPTION_TEXT, &rotate, 0, 0, false},
@@ -101,6 +104,7 @@ static void describe(document *d, weights *w, const plan *p)
         carry_config(d, w);
     if (wanted.to == TENSOR_TYPES)
         set_quantization(d, w, p);
+    layout_metadata(d, w, p, &wanted);
     json_t *stamp = json_pack("{s:s, s:s}", "device", "cpu", "weights", weights_digest(w));
     json_object_set_new(stamp, "input", json_sprintf("weights:%s", weights_digest(w)));
     const char *said = metadata_get(d, "config");
@@ -122,7 +126,10 @@ static void write_model(weights *w, plan *p)
     describe(&d, w, p);
     write_declare(&d, p, weights_count(w));
     writer_open(&out, stdout, "standard output");
-    writer_header(&out, &d);
+    if (wanted.gguf)
+        gguf_header(&out, &d);
+    else
+        writer_header(&out, &d);
     write_entries(&out, &d, w, p, &wanted);
     writer_end(&out);
     for (int i = 0; i < weights_count(w); i++)
@@ -191,6 +198,7 @@ static void check_options(int argc, int operands)
     static const char *const floats[] = {"fp16", "bf16", "fp32"};
     static const char *const choices[] = {"blocks", "all", "diffusers"};
     static const char *const scales[] = {"f32", "weight"};
+    static const char *const layouts[] = {"official", "diffusers", "comfyui"};
     static const tensor_type to[] = {F16, BF16, F32};
     if (!type && !patterns.n)
         usage_error("-t is missing: %s, fp16, bf16 or fp32", rule_names());
@@ -219,6 +227,8 @@ static void check_options(int argc, int operands)
     wanted.scales.weight_type = named("--scale-type", scale_type, scales, 2);
     wanted.scales.divide = divide;
     wanted.fake = fake;
+    wanted.layout = (out_layout)named("--layout", layout, layouts, 3);
+    layout_check(&wanted);
     check_method(codes);
     if (operands < argc)
         usage_error("a model is given by -m or on standard input");
@@ -237,6 +247,7 @@ int main(int argc, char **argv)
         calibration_check_model(wanted.method.inputs, weights_digest(w), weights_path(w));
     }
     plan *p = plan_model(w, &wanted);
+    layout_apply(w, p, &wanted);
     if (dry) {
         write_recipe(w, p);
     } else {

@@ -12,6 +12,7 @@
 
 #include "../../common/die.h"
 #include "../../common/program.h"
+#include "gguf.h"
 #include "ledger.h"
 #include "report.h"
 
@@ -26,7 +27,7 @@ void write_declare(document *d, const plan *p, int n)
             document_add(d, p[i].part_name[k], t);
         }
         if (p[i].to != TENSOR_TYPES)
-            document_add(d, p[i].name,
+            document_add(d, plan_written(p + i),
                          tensor_make(NULL, p[i].to, p[i].from.w.rank, p[i].from.w.dim));
     }
 }
@@ -154,7 +155,8 @@ static int part_of(const plan *p, const char *name)
 static plan *plan_of(plan *p, int n, const char *name)
 {
     for (int i = 0; i < n; i++)
-        if ((p[i].to != TENSOR_TYPES && strcmp(p[i].name, name) == 0) || part_of(&p[i], name) >= 0)
+        if ((p[i].to != TENSOR_TYPES && strcmp(plan_written(p + i), name) == 0) ||
+            part_of(&p[i], name) >= 0)
             return &p[i];
     die("%s is not in the plan", name);
 }
@@ -189,6 +191,8 @@ void write_entries(writer *out, const document *d, weights *w, plan *p, const ta
     for (int i = 0; i < d->entries; i++) {
         plan *of = plan_of(p, weights_count(w), d->entry[i].name);
         write_entry(out, &d->entry[i], w, of, to);
+        if (to->gguf)
+            gguf_pad(out, d->entry[i].t);
         progress("writing", i + 1, d->entries);
     }
 }

@@ -157,6 +157,14 @@ static tensor_type type_of(const cursor *c, const char *name, uint64_t id)
     die("%s: '%s' has ggml's type %" PRIu64 ", which is not known here", c->where, name, id);
 }
 
+int gguf_type(tensor_type type)
+{
+    for (size_t i = 0; i < sizeof ggml / sizeof *ggml; i++)
+        if (ggml[i].type == type)
+            return (int)ggml[i].id;
+    return -1;
+}
+
 static entry read_tensor(cursor *c)
 {
     entry e = {.name = text(c, "name")};

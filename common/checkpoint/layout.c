@@ -431,6 +431,17 @@ char *official_name(const char *name, model_part part, bool loose)
     return NULL;
 }
 
+char *diffusers_name(const char *official)
+{
+    matched m;
+    for (const renaming *r = wan_diffusers_names; r->theirs; r++) {
+        const char *ours = r->ours ? r->ours : r->theirs;
+        if (match(ours, official, &m)) /* no name begins with the ? of fused ones */
+            return written(r->theirs, strlen(r->theirs), &m, 1);
+    }
+    return NULL;
+}
+
 weights *model_any(weights *w)
 {
     check_arch(w, "one of Wan's models");

@@ -24,6 +24,10 @@ weights *model_any(weights *w);
  * loose names (kohya's) an underscore may stand for any full stop. NULL: none. To be freed. */
 char *official_name(const char *name, model_part part, bool loose);
 
+/* What diffusers calls the tensor of Wan's transformer that has this official name: the same table
+ * the other way. NULL: it has none. To be freed. */
+char *diffusers_name(const char *official);
+
 /* "Wan's transformer", "umT5's encoder", ... */
 const char *part_name(model_part part);
 

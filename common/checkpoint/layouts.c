@@ -40,7 +40,7 @@ static const renaming wan_names[] = {
     {NULL, NULL},
 };
 
-static const renaming wan_diffusers_names[] = {
+const renaming wan_diffusers_names[] = {
     {"patch_embedding.*", NULL},
     {"condition_embedder.text_embedder.linear_1.*", "text_embedding.0.*"},
     {"condition_embedder.text_embedder.linear_2.*", "text_embedding.2.*"},

@@ -21,7 +21,7 @@ enum { VERSION = 1 };
 static tensor retyped(const weights *w, const item *t, const weight_format *f, const char *rule)
 {
     tensor y = t->shape, x = t->shape;
-    bool packed = !type_in_streams(f->codes);
+    bool packed = x.type != f->codes && !type_in_streams(f->codes); /* GGUF has the types */
     int64_t size = (int64_t)type_size(f->codes), block = type_block(f->codes);
     if (x.rank != 2 || x.type != (packed ? U8 : f->codes) || (packed && x.dim[1] % size))
         die("%s is %s in %s, which says that it is %s", t->raw, tensor_text(x), w->path, rule);

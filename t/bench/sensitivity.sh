@@ -30,7 +30,7 @@ run() { # OPTIONS...
         -v bytes="$(number json peak_device_bytes)" \
         '{ if (/^[0-9]/) n++ } END { printf "%d swaps in %.1f s, of which load %.1f s, swaps %.1f s; %.2f GB at most\n",
             n, all, load, swaps, bytes / 1e9 }' table
-    sed 1d table | head -4
+    awk 'NR > 1 && NR < 6' table
 }
 echo "$FRAMES frames of $SIZE, $RULE, $DTYPE"
 run
