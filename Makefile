@@ -11,6 +11,7 @@
 #   make check-slurm          experiments through a Slurm that the test starts (pipelines/many.mk)
 #   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
 #   make demo                 an experiment with the small checkpoint in fixtures/
+#   make study                eight quantisations of it beside each other (pipelines/study.mk)
 #   make bench                seconds, rates and memory of each stage at the real model's size
 #   make bench-ops            the rate of each operation
 #   make profile              where a step goes, kernel by kernel (DEVICE=cuda)
@@ -200,6 +201,9 @@ demo: all
 	pipelines/contact-sheet $(O)/tensor-view build/demo/sheet.png build/demo fp16 w8a16
 	@ls -l build/demo/*/*.mp4 build/demo/*.csv build/demo/report.* build/demo/sheet.png
 
+study: all
+	$(MAKE) experiment EXPERIMENT=pipelines/study.mk
+
 # ---- installation ----
 
 APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libxxhash-dev libsentencepiece-dev \
@@ -225,6 +229,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check check-sanitizer check-slurm bench bench-ops profile deps install demo clean
+.PHONY: all check check-sanitizer check-slurm bench bench-ops profile deps install demo study clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -53,7 +53,7 @@ counted: $(DESCRIBED:%=%.described)
 	@pipelines/stage/counted $(VARIANTS)
 
 $(DESCRIBED:%=%.described): %.described: described
-	@$(if $(needs.$*),[ -e $(needs.$*) ] || { echo 'eval: $(needs.$*) is missing: make $*' >&2; exit 1; };) \
+	@$(foreach f,$(needs.$*),[ -e $(f) ] || { echo 'eval: $(f) is missing: make $*' >&2; exit 1; };) \
 	$(call as,$*) pipelines/stage/plan
 described:
 	@pipelines/stage/prompts

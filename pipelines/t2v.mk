@@ -5,6 +5,7 @@
 #     $(PROMPTS) > $(OUT)/text/prompts > $(OUT)/text/01.safetensors         once for all variants
 #                > $(OUT)/fp16/01_seed123.latents.safetensors > $(OUT)/fp16/01_seed123.mp4
 #     $(MODEL)   > $(OUT)/model/w8a16.safetensors                           for the variant w8a16
+#     $(CALIBRATION) > $(OUT)/model/calibration.safetensors                 for variants that need it
 #
 # Each arrow is a script in stage/, a file that is there or not, and a recipe: what a file says it was made
 # of. Whether it is the one that is wanted is asked of its recipe alone (stage/plan, wan-recipe(1)); no
@@ -26,6 +27,16 @@
 #   make experiment VARIANTS='fp16 dpm' weights.dpm=DIR options.dpm='--solver dpm++ -s 20' \
 #       differs.dpm=solver,steps
 #
+# A variant with quantize.NAME is MODEL as wan-quantize makes it with these options, and where these say
+# `--stat calibration`, with statistics of what the model computes for the prompts in CALIBRATION:
+#
+#   make experiment VARIANTS='fp16 int4 gptq' quantize.int4='-t int4-g128' CALIBRATION=others.txt \
+#       quantize.gptq='-t int4-g128 --method gptq --stat calibration'
+#
+# Many variants are said in a file, which is read as part of this one (study.mk is such a file):
+#
+#   make experiment EXPERIMENT=pipelines/study.mk
+#
 # Each run leaves a record in $(OUT)/VARIANT/runs: the machine, seconds, exit status, --stats.
 #
 # A new variable: a line in `variables`, a default below, and its use in stage/common.sh.
@@ -39,6 +50,14 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 # ---- the variables of an experiment ----
+
+# What is new in the file EXPERIMENT is looked at like what the command line says.
+BEFORE := $(.VARIABLES)
+ifneq ($(EXPERIMENT),)
+$(if $(wildcard $(EXPERIMENT)),,$(error EXPERIMENT=$(EXPERIMENT): there is no such file))
+include $(EXPERIMENT)
+endif
+SAID := $(filter-out $(BEFORE) BEFORE,$(.VARIABLES))
 
 PROMPTS  ?= pipelines/prompts.txt
 NEGATIVE ?= pipelines/negative.txt
@@ -64,15 +83,18 @@ weights.fp16  = $(MODEL)
 options.fp16  = --dtype fp16
 weights.bf16  = $(MODEL)
 options.bf16  = --dtype bf16
-weights.w8a16 = $(OUT)/model/w8a16.safetensors
-options.w8a16 = --dtype fp16
-needs.w8a16   = $(OUT)/model/w8a16.safetensors
 weights.dpm20 = $(MODEL)
 options.dpm20 = --dtype fp16 --solver dpm++ -s 20
 differs.dpm20 = solver,steps
+ifeq ($(origin weights.w8a16),undefined)
+quantize.w8a16 ?= -t w8a16
+endif
+
+# The linears of which a calibration keeps statistics, and whether with products of channels.
+STAT ?= blocks.*:gram
 
 export MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE SHIFT FPS VARIANTS OUT BUILD \
-       KEEP_FRAMES ENCODE QUANTIZE DENOISE DECODE MP4 TASK
+       KEEP_FRAMES ENCODE QUANTIZE DENOISE DECODE MP4 TASK CALIBRATION STAT
 
 comma := ,
 
@@ -90,12 +112,12 @@ own = $(call refuse,$(if $(strip $($(1))),,none),$(1) is empty: it is the direct
 
 # A variable that nothing reads is a slip: STEP=20 would make 50 steps. What is read is in the table
 # `variables`, or stands in brackets behind a dollar in one of the makefiles.
-PATTERNS  := weights. options. needs. differs.
+PATTERNS  := weights. quantize. options. needs. differs.
 VARIABLES := $(filter-out %.NAME,$(shell LC_ALL=C sed -n '/^[A-Za-z]/s/	.*//p' pipelines/variables))
-GIVEN     := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $(v))),$(v)))
+GIVEN     := $(sort $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $(v))),$(v))) $(SAID))
 UNKNOWN   := $(if $(LEVEL),,$(filter-out $(VARIABLES) $(PATTERNS:%=%%) MAKE%,$(GIVEN)))
 UNREAD    := $(if $(UNKNOWN),$(filter-out $(shell LC_ALL=C grep -ohE '[$$][(][A-Za-z_]+[):]|^if(n?)def [A-Z]+' Makefile \
-                 pipelines/*.mk t/*.mk t/*/*.mk | sed 's/^if.* //' | tr -d '$$():'),$(UNKNOWN)))
+                 $(EXPERIMENT) pipelines/*.mk t/*.mk t/*/*.mk | sed 's/^if.* //' | tr -d '$$():'),$(UNKNOWN)))
 $(if $(UNREAD),$(error nothing reads $(firstword $(UNREAD)): did you mean $(shell \
     printf '%s\n' $(VARIABLES) DEVICE PREFIX $(foreach p,$(PATTERNS),$(p)$(lastword $(subst ., ,$(firstword $(UNREAD))))) \
     | pipelines/nearest $(call quote,$(firstword $(UNREAD))))?))
@@ -107,18 +129,33 @@ $(if $(UNREAD),$(error nothing reads $(firstword $(UNREAD)): did you mean $(shel
 # a third (LEVEL=below): plans, texts, then all variants at one time, as far as -j goes; and each of them
 # starts as many processes as there are cards (LEVEL=task; many.mk).
 
+# A variant with quantize.NAME has its weights in OUT/model, unless they are said to be elsewhere.
+QUANTIZED  := $(patsubst quantize.%,%,$(filter quantize.%,$(.VARIABLES)))
+BOTH       := $(foreach v,$(QUANTIZED),$(if $(filter-out undefined,$(origin weights.$(v))),$(v)))
+CALIBRATED := $(foreach v,$(QUANTIZED),$(if $(findstring --stat calibration,$(subst =, ,$(strip $(quantize.$(v))))),$(v)))
+$(call refuse,$(BOTH),weights.$(firstword $(BOTH)) and quantize.$(firstword $(BOTH)): a variant has one of them)
+define quantized
+weights.$(1) = $$(OUT)/model/$(1).safetensors
+options.$(1) ?= --dtype fp16
+override needs.$(1) += $$(OUT)/model/$(1).safetensors
+endef
+$(foreach v,$(QUANTIZED),$(eval $(call quantized,$(v))))
+
 KNOWN  := $(patsubst weights.%,%,$(filter weights.%,$(.VARIABLES)))
 MADE   := $(filter $(KNOWN) $(KNOWN:%=%.latents) text videos,$(MAKECMDGOALS))
+# Activations of fewer bits are what a variant with --act is compared for.
+$(foreach v,$(KNOWN),$(if $(findstring --act,$(options.$(v))),$(eval differs.$(v) ?= act,act_layers)))
 ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment trace sweep \
               $(if $(filter $(KNOWN),$(MADE:%.latents=%)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
 # What make calls something else.
-NO_VARIANTS := text texts model eval sweep videos experiment plan verify report made held shown planned tables \
+NO_VARIANTS := text texts model calibration eval sweep videos experiment study plan verify report made held shown planned tables \
                counted described no-clip trace traced always runs all bench check clean demo deps install pages profile
 EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report trace,$(MAKECMDGOALS))
 
 include pipelines/many.mk
 
 # What is asked is checked before anything is made.
+CALIBRATES := $(filter $(CALIBRATED),$(ASKED))
 ifneq ($(EXPERIMENT_GOALS),)
 ifndef LEVEL
 $(call refuse,$(filter-out $(KNOWN),$(ASKED)),no variant $(firstword $(filter-out \
@@ -129,7 +166,7 @@ $(call refuse,$(if $(filter trace,$(MAKECMDGOALS)),$(if $(word 2,$(VARIANTS)),,o
 $(call own,OUT)
 WRONG := $(shell pipelines/check $(foreach v,MEASURE FIT CLIP BY_NAME VARIANTS OUT $(if $(ASKED)$(filter \
              text,$(MADE)),MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE SHIFT FPS GPUS \
-             CHUNK),$(call quote,$(v)=$($(v)))))
+             CHUNK CALIBRATION CALIBRATES),$(call quote,$(v)=$($(v)))))
 $(call refuse,$(WRONG),$(WRONG))
 endif
 endif
@@ -186,7 +223,8 @@ endif
 # ---- the third make: plans, texts, variants ----
 
 # $(call as,VARIANT): the environment of its stages.
-as = VARIANT=$(1) WEIGHTS=$(call quote,$(weights.$(1))) OPTIONS=$(call quote,$(options.$(1)))
+as = VARIANT=$(1) WEIGHTS=$(call quote,$(weights.$(1))) OPTIONS=$(call quote,$(options.$(1))) \
+     QUANTIZATION=$(call quote,$(quantize.$(1)))
 
 define variant
 plan.$(1): $$(needs.$(1))
@@ -224,9 +262,12 @@ plan.text:
 text.encode.%:
 	@CLAIM=$(call quote,$(claim)) pipelines/stage/text $(call dealt,text)
 
-# Of what this is made is asked each time: its digest says whether it is.
-$(OUT)/model/w8a16.safetensors: always
-	@pipelines/stage/weights $@
+# Of what these are made is asked each time: their digests say whether they are.
+$(QUANTIZED:%=$(OUT)/model/%.safetensors): $(OUT)/model/%.safetensors: always
+	@$(call as,$*) pipelines/stage/weights $@
+$(CALIBRATED:%=$(OUT)/model/%.safetensors): $(OUT)/model/calibration.safetensors
+$(OUT)/model/calibration.safetensors: always
+	@$(call again,CLAIM=$(call quote,$(claim)) pipelines/stage/calibration $@)
 always:
 
 .PHONY: text texts plan.text always

@@ -24,6 +24,8 @@ nothing "no file of code is longer than 500 lines" \
         awk '$2 != "total" && $1 > 500')"
 nothing "no line of code is wider than 100 columns" \
     "$(awk 'length > 100 { print FILENAME ": " FNR }' bin/*/*.[ch] bin/*.[ch] common/*.[ch] common/checkpoint/*.[ch] kernels/kernels.h kernels/*/*.[ch])"
+nothing "scripts can be run" \
+    "$(find t findings -name "*.t" ! -perm -u+x)"
 nothing "nothing is marked unfinished" \
     "$(grep -rnE 'TODO|FIXME|XXX|HACK' bin common kernels pipelines README.md)"
 
@@ -64,7 +66,7 @@ nothing "and those that have a default have it in the rules" "$(
     sed -n 's/^\([A-Z_]*\)	\([^	][^	]*\)	.*/\1 \2/p' pipelines/variables | while read -r name value; do
         case $name in ENCODE | QUANTIZE | DENOISE | DECODE | MP4 | CLIPSCORE | FLOWMAG | FRAMEDIFF | STATS | REPORT) value="\$(BUILD)/$value" ;;
         BY_NAME | CHUNK) continue ;; esac
-        grep -qE "^$name *\?= *$(printf '%s' "$value" | sed 's/[$().]/\\&/g')$" pipelines/*.mk || echo "$name: $value"
+        grep -qE "^$name *\?= *$(printf '%s' "$value" | sed 's/[$().*]/\\&/g')$" pipelines/*.mk || echo "$name: $value"
     done)"
 
 done_testing

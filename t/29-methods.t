@@ -82,16 +82,15 @@ is "$(recipe dry)" "$(recipe together)" "its recipe is known before it is made"
 [ "$(recipe apart)" != "$(recipe rtn)" ]
 ok $? "and another than that of rounding to nearest"
 
-mkdir -p out/text
-apart() { # FILE: what an experiment with its weights says of its prompts
-    (cd "$ROOT" && OUT=$TMP/out SEEDS=1 VARIANT=v WEIGHTS=$TMP/$1 pipelines/stage/apart 2>&1)
-}
-tail -n 2 "$model/unseen.txt" >out/text/prompts
-is "$(apart one)" "" "an experiment with other prompts than those of the calibration is fine"
-sed -n 2,3p "$model/unseen.txt" >>out/text/prompts
-like "$(apart one)" "v: WARNING: *calibrated with 2 of these 4 prompts*$(sed -n 2p "$model/unseen.txt")" \
-    "one with some of them is told of"
-is "$(apart rtn)" "" "not if nothing was calibrated"
+tail -n 2 "$model/unseen.txt" >evaluated
+wan-recipe apart one <evaluated
+ok $? "an experiment with other prompts than those of the calibration is fine"
+sed -n 2,3p "$model/unseen.txt" >>evaluated
+from() { local input=$1; shift; "$@" <"$input"; }
+fails 1 "wan-recipe: one was calibrated with 2 of the prompts that are evaluated: $(sed -n 2p "$model/unseen.txt")" \
+    "one with some of them is refused" from evaluated wan-recipe apart one
+wan-recipe apart rtn <evaluated
+ok $? "not if nothing was calibrated"
 
 # ---- refused ----
 

@@ -34,14 +34,20 @@ static void write_one(table t) { table_write(out, HTML, &t); }
 
 /* ---- head ---- */
 
-/* The fills of bars: full, hatched, dotted, crossed. */
+/* The fills of bars behind the first, which is full: hatched, dotted, crossed, and so on. */
 static void write_patterns(void)
 {
-    static const char *const inside[] = {
-        "<path d=\"M-1 7L7 -1M-1 1L1 -1M5 7L7 5\"/>", "<path d=\"M1.5 3h3M3 1.5v3\"/>",
-        "<path d=\"M0 0L6 6M6 0L0 6\"/>", "<path d=\"M0 3h6\"/>", "<path d=\"M3 0v6\"/>"};
+    static const char *const inside[] = {"<path d=\"M-1 7L7 -1M-1 1L1 -1M5 7L7 5\"/>",
+                                         "<path d=\"M1.5 3h3M3 1.5v3\"/>",
+                                         "<path d=\"M0 0L6 6M6 0L0 6\"/>",
+                                         "<path d=\"M0 3h6\"/>",
+                                         "<path d=\"M3 0v6\"/>",
+                                         "<path d=\"M-1 -1L7 7M-1 5L1 7M5 -1L7 1\"/>",
+                                         "<path d=\"M0 3h6M3 0v6\"/>",
+                                         "<path d=\"M0 1h3M3 4h3\"/>"};
+    enum { PATTERNS = sizeof inside / sizeof *inside };
     fputs("<svg class=\"patterns\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>", out);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < PATTERNS; i++)
         fprintf(out,
                 "<pattern id=\"fill%d\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
                 "<g class=\"hatch v%d\">%s</g></pattern>",
@@ -125,6 +131,8 @@ static void write_metrics(const evaluation *e)
     paragraph(pairing_text(e));
     if (e->variants == 1)
         write_one(summary_table(e, 0));
+    if (e->variants > 2)
+        write_one(overview_table(e, ALL));
     for (int v = 1; v < e->variants; v++)
         write_comparison(e, v);
     if (e->table[REFUSED].rows > 0)

@@ -150,11 +150,34 @@ void plot_paired(FILE *f, const evaluation *e, const metric *m, int variant)
 
 /* ---- frame by frame ---- */
 
+static const double KEY_LINE = 15;
+
+/* Keys of the curves from x on, in lines of so many pixels; how many lines. f NULL: only that. */
+static int draw_keys(FILE *f, const evaluation *e, const curve *c, double x, double width)
+{
+    double at = 0;
+    int line = 0;
+    for (int v = 0; v < e->variants; v++) {
+        double w = svg_key_width(e->variant[v]);
+        if (c[v].n == 0)
+            continue;
+        if (at > 0 && at + w > width)
+            at = 0, line++;
+        if (f)
+            svg_key(f, v, x + at, 14 + KEY_LINE * line, e->variant[v]);
+        at += w;
+    }
+    return line + 1;
+}
+
 static void draw_curves(FILE *f, const evaluation *e, const metric *m, const curve *c,
                         const char *title)
 {
     plane p = {.f = f, .left = 62, .right = 392, .top = 26, .bottom = 158};
     int first = -1, last = 0;
+    double more = KEY_LINE * (draw_keys(NULL, e, c, p.left, p.right - p.left + 14) - 1);
+    p.top += more;
+    p.bottom += more;
     p.y0 = 1, p.y1 = 0;
     for (int v = 0; v < e->variants; v++) {
         if (c[v].n == 0)
@@ -170,19 +193,17 @@ static void draw_curves(FILE *f, const evaluation *e, const metric *m, const cur
     char *axis = new_format("%s (%s)", m->brief, m->unit);
     char *said = new_format("frame by frame, from frame %d to %d; values from %.4g to %.4g", first,
                             last, p.y0, p.y1);
-    svg_begin(f, 400, 196, title, said);
+    svg_begin(f, 400, 196 + more, title, said);
     fprintf(f,
             "<g class=\"frames\" data-left=\"%g\" data-right=\"%g\" data-top=\"%g\" "
             "data-bottom=\"%g\" data-last=\"%d\" data-low=\"%.9g\" data-high=\"%.9g\">",
             p.left, p.right, p.top, p.bottom, last, p.y0, p.y1);
     axis_y(&p, axis);
     axis_x_whole(&p, "frame");
-    double x = p.left;
     for (int v = 0; v < e->variants; v++)
-        if (c[v].n > 0) {
+        if (c[v].n > 0)
             svg_curve(&p, v, c[v].first, c[v].value, c[v].n);
-            x = svg_key(f, v, x, 14, e->variant[v]);
-        }
+    draw_keys(f, e, c, p.left, p.right - p.left + 14);
     fputs("</g>\n", f);
     svg_end(f);
     free(axis);

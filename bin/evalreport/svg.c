@@ -176,10 +176,11 @@ void svg_curve(const plane *p, int i, double first, const double *value, int n)
     putc('\n', p->f);
 }
 
-double svg_key(FILE *f, int i, double x, double y, const char *name)
+void svg_key(FILE *f, int i, double x, double y, const char *name)
 {
     fprintf(f, "<path class=\"curve v%d\" d=\"M%.1f %.1fh22\"/>", i, x, y - 3.5);
     svg_mark(f, i, x + 11, y - 3.5, NULL);
     svg_text(f, x + 27, y, "start", NULL, name);
-    return x + 27 + LETTER * (double)letters(name) + 14;
 }
+
+double svg_key_width(const char *name) { return 27 + LETTER * (double)letters(name) + 14; }

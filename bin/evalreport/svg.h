@@ -42,7 +42,8 @@ void svg_mark(FILE *f, int i, double x, double y, const char *note);
 /* A line through n points (first + k, value[k]), broken where a value is not finite; a point alone
  * is a mark. Every few points carry the variant's mark. */
 void svg_curve(const plane *p, int i, double first, const double *value, int n);
-/* What stands for the variant i in a key: line and mark. Returns how far the next one begins. */
-double svg_key(FILE *f, int i, double x, double y, const char *name);
+/* What stands for the variant i in a key: line and mark; and how much room it takes. */
+void svg_key(FILE *f, int i, double x, double y, const char *name);
+double svg_key_width(const char *name);
 
 #endif

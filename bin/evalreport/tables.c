@@ -130,6 +130,82 @@ table distance_table(const evaluation *e, int variant)
     return t;
 }
 
+/* ---- all variants ---- */
+
+/* What a variant's row of costs says, as it stands; a dash where it says nothing. */
+static char *said_text(const evaluation *e, int variant, const char *name)
+{
+    const char *text = said_at(&e->table[COSTS], cost_row(e, variant), name);
+    return copy(*text ? text : "\u2013");
+}
+
+/* Two decimals; of videos with different bits, as it stands. */
+static char *bits_text(const evaluation *e, int variant)
+{
+    char *text = said_text(e, variant, "bits"), *end;
+    double bits = strtod(text, &end);
+    if (end == text || *end)
+        return text;
+    free(text);
+    return figure(bits, 2);
+}
+
+/* The mean of a metric over a variant's pairs; the reference's is of those with the first of the
+ * others. */
+static char *mean_text(const evaluation *e, const metric *m, int variant)
+{
+    const csv *s = &e->table[m->summary];
+    int row = summary_row(e, m, variant ? variant : 1);
+    const char *column = m->of_pairs ? "mean" : variant ? "mean_b" : "mean_a";
+    return figure(m->of_pairs && !variant ? NAN : number_at(s, row, column), m->decimals);
+}
+
+static void weights_head(table *t)
+{
+    column(t, "format", false);
+    column(t, "bits a weight", true);
+    column(t, "weights (MB)", true);
+    column(t, "stored", false);
+    column(t, "activations", false);
+}
+
+static void put_weights(table *t, const evaluation *e, int v)
+{
+    double bytes = strtod(said_at(&e->table[COSTS], cost_row(e, v), "format_bytes"), NULL) / 1e6;
+    table_put(t, said_text(e, v, "format"));
+    table_put(t, bits_text(e, v));
+    table_put(t, figure(bytes > 0 ? bytes : NAN, decimals_for(bytes, 3, 0)));
+    table_put(t, is_fake(e, v) ? copy(FAKE) : said_text(e, v, "stored"));
+    table_put(t, said_text(e, v, "act"));
+}
+
+table overview_table(const evaluation *e, overview what)
+{
+    enum { SHOWN = METRICS - 1 }; /* without the last, which says what PSNR does */
+    table t = table_new(new_format(what == JUDGEMENT
+                                       ? "All variants as they were judged, means over the videos"
+                                       : "All variants: their weights, and means over the videos; "
+                                         "PSNR and SSIM against %s",
+                                   e->variant[0]));
+    column(&t, "variant", false);
+    if (what != JUDGEMENT)
+        weights_head(&t);
+    for (int k = 0; what != WEIGHTS && k < e->judges; k++)
+        column(&t, e->judge[k].label, true);
+    for (int k = 0; what != JUDGEMENT && k < SHOWN; k++)
+        column(&t, METRIC[k].brief, true);
+    for (int v = 0; v < e->variants && (what != JUDGEMENT || e->judges); v++) {
+        table_copy(&t, e->variant[v]);
+        if (what != JUDGEMENT)
+            put_weights(&t, e, v);
+        for (int k = 0; what != WEIGHTS && k < e->judges; k++)
+            table_put(&t, mean_text(e, &e->judge[k], v));
+        for (int k = 0; what != JUDGEMENT && k < SHOWN; k++)
+            table_put(&t, mean_text(e, &METRIC[k], v));
+    }
+    return t;
+}
+
 /* ---- pairs and videos ---- */
 
 table pair_table(const evaluation *e, int variant)

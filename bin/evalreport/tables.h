@@ -7,6 +7,10 @@
 #include "evaluation.h"
 #include "table.h"
 
+/* A row a variant: format, bits, bytes, and the mean of every metric. A page of paper is not wide
+ * enough for all: WEIGHTS is without what a judge said, JUDGEMENT that alone. */
+typedef enum { ALL, WEIGHTS, JUDGEMENT } overview;
+table overview_table(const evaluation *e, overview what);
 /* Metrics of a variant against the reference; variant 0: of the only one. */
 table summary_table(const evaluation *e, int variant);
 /* How far the pairs are apart. */

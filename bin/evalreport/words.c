@@ -116,6 +116,10 @@ static void write_body(const evaluation *e, markup m)
     heading(m, "Metrics");
     if (e->variants == 1)
         write_table(m, summary_table(e, 0));
+    if (e->variants > 2)
+        write_table(m, overview_table(e, m == TEX ? WEIGHTS : ALL));
+    if (e->variants > 2 && m == TEX)
+        write_table(m, overview_table(e, JUDGEMENT));
     for (int v = 1; v < e->variants; v++) {
         char *words = sample_words(pair_count(e, v));
         write_paragraph(m, new_format("%s against %s: %s", e->variant[v], e->variant[0], words));

@@ -256,6 +256,7 @@ static void put_row(csv_writer *w, const variant *v, const json_t *text)
     put_freed(w, values_of(v, "wan-denoise.weight_bytes"));
     put_freed(w, values_of(v, "wan-denoise.stored"));
     csv_put(w, note_of(v));
+    put_freed(w, values_of(v, "wan-denoise.act"));
 }
 
 static void write_table(const variant *v, int n, const json_t *text)
@@ -266,7 +267,7 @@ static void write_table(const variant *v, int n, const json_t *text)
                "variant,precision,gpu,resolution,frames,steps,videos,peak_device_bytes,"
                "steady_device_bytes,weight_bytes,text_seconds,load_seconds,denoise_seconds,"
                "step_seconds,decode_seconds,seconds,runs,return_code,node,format,bits,format_bytes,"
-               "stored,note");
+               "stored,note,act");
     for (int i = 0; i < n; i++)
         put_row(&w, &v[i], text);
     csv_finish(&w);

@@ -12,6 +12,7 @@
 #include "../../common/filedigest.h"
 #include "../../common/recipe.h"
 #include "about.h"
+#include "apart.h"
 #include "foreign.h"
 #include "measured.h"
 #include "plan.h"
@@ -127,6 +128,8 @@ static void do_current(char **word)
     exit(1);
 }
 
+static void do_apart(char **word) { apart_check(needed(word[0], "the file")); }
+
 static foreign command(char **word)
 {
     return (foreign){needed(role, "-k ROLE"), word, weights_word, variant_options, seeds, prompts};
@@ -232,6 +235,7 @@ static const struct {
     {"seal", do_seal},         {"unknown", do_unknown},
     {"about", do_about},       {"unmeasured", do_unmeasured},
     {"measured", do_measured}, {"verify", do_verify},
+    {"apart", do_apart},
 };
 
 int main(int argc, char **argv)

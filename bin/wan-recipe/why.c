@@ -71,7 +71,8 @@ void wanted_free(wanted *w)
 static char *name_of(const wanted *w, stage s, const char *member, const document *d)
 {
     const char *variant = metadata_get(d, "variant");
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+    bool model = strcmp(w->program[s], "wan-quantize") == 0; /* which is no stage of a video */
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES && !model; i++)
         if (NAMES[i].s == s && strcmp(NAMES[i].member, member) == 0)
             return strchr(NAMES[i].name, '%')
                        ? new_format("%.*s%s", (int)strcspn(NAMES[i].name, "%"), NAMES[i].name,

@@ -7,6 +7,8 @@ set -euo pipefail
 export LC_ALL=C
 here=pipelines
 : "${BUILD:?}" "${OUT:?}" "${SEEDS:?}"
+# The prompts of the experiment, or of its plan.
+evaluated=${WAN_PLAN:-$OUT/text}/prompts
 
 # words ARRAY TEXT: the array gets the words of TEXT.
 words() { eval "$1=($2)"; }
@@ -89,9 +91,11 @@ text_recipes() {
     recipes ENCODE wan-encode-text '' "$from" "$2" "${encode[@]}"
 }
 
-# film_recipes PROMPTS: a document for each video, in $wanted, which goes with the script.
+# film_recipes PROMPTS: a document for each video, in $wanted, which goes with the script. A model that was
+# calibrated with one of the prompts is refused.
 film_recipes() {
     local parts
+    [ ! -f "${WEIGHTS-}" ] || "$BUILD/wan-recipe" apart "$WEIGHTS" < "$1"
     parts=$(mktemp -d)
     # shellcheck disable=SC2064 # now
     trap "rm -rf '$parts'" EXIT
