@@ -31,6 +31,28 @@ static inline bool same_matrix(tensor a, tensor b)
     return tensor_rows(a) == tensor_rows(b) && tensor_width(a) == tensor_width(b);
 }
 
+/* Sums over the rows of x: a vector of its channels, and a square of them. */
+static inline bool fits_channels(tensor v, tensor_type type, tensor x)
+{
+    return v.type == type && tensor_count(v) == tensor_width(x) && tensor_contiguous(v);
+}
+
+static inline void check_moments(const char *op, tensor absmax, tensor sum, tensor squares,
+                                 tensor x)
+{
+    check_pair(fits_channels(absmax, F32, x), op, absmax, x);
+    check_pair(fits_channels(sum, F64, x), op, sum, x);
+    check_pair(fits_channels(squares, F64, x), op, squares, x);
+}
+
+static inline void check_gram(const char *op, tensor gram, tensor x)
+{
+    int64_t n = tensor_width(x);
+    check_pair(gram.type == F64 && gram.rank == 2 && gram.dim[0] == n && gram.dim[1] == n &&
+                   tensor_contiguous(gram),
+               op, gram, x);
+}
+
 /* A vector that goes with the rows of w: it is there for all joined weights, or for none. */
 static inline void check_beside(const char *op, const char *what, int i, tensor v, tensor first,
                                 tensor w)

@@ -11,12 +11,6 @@
 /* Columns, or rows and columns of x^T x, that one thread makes; rows of x made F64 at a time. */
 enum { COLUMNS = 64, TILE = 256, ROWS = 256 };
 
-static void check_vector(const char *op, tensor v, tensor x, tensor_type type)
-{
-    check_pair(v.type == type && tensor_count(v) == tensor_width(x) && tensor_contiguous(v), op, v,
-               x);
-}
-
 VECTORISED static void add_row(float *most, double *sum, double *squares, const float *x,
                                double copies, int64_t n)
 {
@@ -34,9 +28,7 @@ void add_moments(tensor absmax, tensor sum, tensor squares, tensor x, int copies
     const char *op = "add_moments";
     int64_t N = tensor_rows(x), n = tensor_width(x);
     check_one(x.type == F32, op, x, "F32");
-    check_vector(op, absmax, x, F32);
-    check_vector(op, sum, x, F64);
-    check_vector(op, squares, x, F64);
+    check_moments(op, absmax, sum, squares, x);
 #pragma omp parallel for if (N * n >= PARALLEL_FROM)
     for (int64_t at = 0; at < n; at += COLUMNS)
         for (int64_t i = 0; i < N; i++)
@@ -68,9 +60,7 @@ void add_gram(tensor gram, tensor x, int copies)
     int64_t N = tensor_rows(x), n = tensor_width(x);
     double *to = gram.data;
     check_one(x.type == F32, op, x, "F32");
-    check_pair(gram.type == F64 && gram.rank == 2 && gram.dim[0] == n && gram.dim[1] == n &&
-                   tensor_contiguous(gram),
-               op, gram, x);
+    check_gram(op, gram, x);
     size_t mark = scratch_mark();
     double *wide = scratch(F64, min_i64(ROWS, N), n).data;
     for (int64_t at = 0; at < N; at += ROWS)

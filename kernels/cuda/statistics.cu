@@ -117,20 +117,12 @@ __global__ void collect_moments(float *absmax, double *sum, double *squares, par
     absmax[i] = fmaxf(absmax[i], most);
 }
 
-static void check_vector(const char *op, tensor v, tensor x, tensor_type type)
-{
-    check_pair(v.type == type && tensor_count(v) == tensor_width(x) && tensor_contiguous(v), op, v,
-               x);
-}
-
 void add_moments(tensor absmax, tensor sum, tensor squares, tensor x, int copies)
 {
     const char *op = "add_moments";
     int64_t n = tensor_rows(x), width = tensor_width(x);
     check_one(chunks(x) && width <= INT32_MAX, op, x, "rows of whole chunks of eight");
-    check_vector(op, absmax, x, F32);
-    check_vector(op, sum, x, F64);
-    check_vector(op, squares, x, F64);
+    check_moments(op, absmax, sum, squares, x);
     if (n == 0)
         return;
     /* Three blocks for each multiprocessor, of no fewer rows than a block has in hand. */
@@ -186,9 +178,7 @@ void add_gram(tensor gram, tensor x, int copies)
     const char *op = "add_gram";
     int64_t N = tensor_rows(x), width = tensor_width(x);
     check_one(chunks(x) && width <= INT16_MAX, op, x, "rows of whole chunks of eight");
-    check_pair(gram.type == F64 && gram.rank == 2 && gram.dim[0] == width && gram.dim[1] == width &&
-                   tensor_contiguous(gram),
-               op, gram, x);
+    check_gram(op, gram, x);
     size_t mark = scratch_mark();
     tensor product = scratch(F32, width, width);
     for (int64_t at = 0; at < N; at += GRAM_ROWS) {
