@@ -15,12 +15,12 @@
 
 #include "../common/die.h"
 #include "../common/recipe.h"
-#include "dit.h"
 
 /* Of the VAE: a latent is 8 x 8 pixels of 4 frames, but for the first, which is one frame. */
 enum { PIXELS = 8, FRAMES = 4, FPS = 16, GRID = 16, MOST_PIXELS = 1 << 14, MOST_FRAMES = 10000 };
 
 static const char *const stdin_name = "standard input";
+static const char *const context_names[GUIDANCE_PASSES] = {"context", "context_null"};
 
 void request_size(request *q, const char *size)
 {
@@ -115,6 +115,15 @@ tensor document_context(const document *d, const char *name, int64_t width)
     return t;
 }
 
+tensor request_context(const document *d, int pass, const dit *m)
+{
+    tensor t = document_context(d, context_names[pass], m->text_dim);
+    if (t.dim[0] > m->text_len)
+        die("%s of %s has %lld tokens, but the model takes %lld", context_names[pass], stdin_name,
+            (long long)t.dim[0], (long long)m->text_len);
+    return t;
+}
+
 tensor request_shape(const request *q, const document *d)
 {
     if (document_find(d, "noise")) {
@@ -140,16 +149,15 @@ float *request_noise(const request *q, const document *d, tensor shape, uint64_t
  * NULL if the document has none (-s 0). Static memory. */
 static const char *context_digest(const document *in)
 {
-    static const char *const names[] = {"context", "context_null"};
     static digest d;
     digester *g = digester_new();
     bool any = false;
-    for (int i = 0; i < 2; i++) {
-        const entry *e = document_find(in, names[i]);
+    for (int i = 0; i < GUIDANCE_PASSES; i++) {
+        const entry *e = document_find(in, context_names[i]);
         if (!e || !e->t.data)
             continue;
         any = true;
-        digester_add(g, names[i], strlen(names[i]) + 1);
+        digester_add(g, context_names[i], strlen(context_names[i]) + 1);
         digester_add(g, e->t.data, tensor_bytes(e->t));
     }
     d = digester_end(g);

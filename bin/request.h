@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "../common/stream.h"
+#include "dit.h"
 #include "noise.h"
 #include "solver.h"
 
@@ -38,6 +39,8 @@ int request_passes(const request *q);
 tensor document_latents(const document *d, const char *name);
 /* The document's F32 tensor `name` [n, width]; width -1: any. Dies if it is not finite. */
 tensor document_context(const document *d, const char *name, int64_t width);
+/* The text of a pass, as the model takes it; dies if it has too many tokens. */
+tensor request_context(const document *d, int pass, const dit *m);
 /* The latents' shape: that of the document's noise if there is any, else as asked for. No data. */
 tensor request_shape(const request *q, const document *d);
 /* F32 of that shape: the document's noise, or drawn with the seed. To be freed. */

@@ -12,14 +12,14 @@
 
 #include "../../common/die.h"
 #include "../../common/recipe.h"
+#include "../dit.h"
+#include "../inspect.h"
 #include "../load.h"
 #include "../ranks.h"
-#include "../dit.h"
-#include "finite.h"
-#include "../inspect.h"
-#include "names.h"
 #include "../request.h"
 #include "../statistics.h"
+#include "finite.h"
+#include "names.h"
 #include "wan-denoise.h"
 
 static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc";
@@ -125,23 +125,12 @@ static void load_model(void)
     stats_add("weight_loads", 1);
 }
 
-static tensor context_of(const document *d, const char *name)
-{
-    tensor context = document_context(d, name, model.text_dim);
-    if (context.dim[0] > model.text_len)
-        die("%s of standard input has %lld tokens, but the model takes %lld", name,
-            (long long)context.dim[0], (long long)model.text_len);
-    return context;
-}
-
-static const char *const context_names[] = {"context", "context_null"};
-
 /* Can they be read? How many rows of the first are shown. */
 static int64_t check_text(const document *d, int passes)
 {
     for (int p = 1; p < passes; p++)
-        context_of(d, context_names[p]);
-    return dit_text_rows(&model, context_of(d, context_names[0]).dim[0]);
+        request_context(d, p, &model);
+    return dit_text_rows(&model, request_context(d, 0, &model).dim[0]);
 }
 
 /* The contexts of all passes; what is tapped is of the first. */
@@ -150,7 +139,7 @@ static dit_text read_text(const document *d, int passes)
     tensor context[GUIDANCE_PASSES];
     stats_phase("text");
     for (int p = 0; p < passes; p++)
-        context[p] = context_of(d, context_names[p]);
+        context[p] = request_context(d, p, &model);
     dit_text text = dit_read_text(&model, passes, context);
     device_wait();
     return text;

@@ -164,22 +164,12 @@ static error_table open_table(void)
 
 /* ---- a document ---- */
 
-static tensor context_of(const document *d, const char *name)
-{
-    tensor context = document_context(d, name, model.text_dim);
-    if (context.dim[0] > model.text_len)
-        die("%s of standard input has %lld tokens, but the model takes %lld", name,
-            (long long)context.dim[0], (long long)model.text_len);
-    return context;
-}
-
 /* Keys and values of the texts, by the model as it is now. */
 static dit_text read_text(const request *q, const document *d)
 {
-    static const char *const names[] = {"context", "context_null"};
     tensor context[GUIDANCE_PASSES];
     for (int p = 0; p < request_passes(q); p++)
-        context[p] = context_of(d, names[p]);
+        context[p] = request_context(d, p, &model);
     return dit_read_text(&model, request_passes(q), context);
 }
 
