@@ -15,6 +15,7 @@
 #include "../common/checkpoint/stored.h"
 #include "../common/die.h"
 #include "../common/program.h"
+#include "../common/text.h"
 
 enum { MOST_FORMATS = 16 };
 
@@ -34,11 +35,8 @@ static const char *name_of(tensor_type dtype)
 /* blocks.I....weight [out, in]: its layer's name in new memory, else NULL. */
 static char *layer_of(const char *name, tensor t)
 {
-    size_t n = strlen(name), k = strlen(".weight");
-    if (t.rank != 2 || n <= k || strncmp(name, "blocks.", 7) != 0 ||
-        strcmp(name + n - k, ".weight") != 0)
-        return NULL;
-    return new_format("%.*s", (int)(n - k), name);
+    bool fits = t.rank == 2 && strncmp(name, "blocks.", 7) == 0;
+    return fits ? before_end(name, ".weight") : NULL;
 }
 
 static void add_format(account *a, const char *rule, tensor_type type, tensor_type dtype)

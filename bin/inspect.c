@@ -41,7 +41,6 @@ void inspect_open(const char *names)
         usage_error("--tap takes names or patterns, not '%s'", names);
     asked.names = names;
     asked.fitted = new_bytes(sizeof *asked.fitted * (size_t)asked.patterns.n);
-    memset(asked.fitted, 0, sizeof *asked.fitted * (size_t)asked.patterns.n);
 }
 
 bool inspect_any(void) { return asked.names != NULL; }

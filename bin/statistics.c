@@ -2,8 +2,8 @@
 ** statistics.c: accumulators on the device, one for each layer and bin of timesteps that has steps;
 ** and the documents that are made of them.
 **
-** Nothing waits for the device before statistics_write(): an addition is two launches (one more for
-** each 4096 rows of X^T X), and how many rows there were the host knows.
+** Nothing waits for the device before statistics_write(): an addition is two launches (X^T X: some
+** for each 512 rows), and how many rows there were the host knows.
 */
 #include "statistics.h"
 
@@ -97,7 +97,6 @@ void statistics_open(const char *list, int bins, int steps, const int64_t *times
     all.steps = steps;
     all.timestep = timestep;
     all.seen = new_bytes(sizeof *all.seen * (size_t)bins);
-    memset(all.seen, 0, sizeof *all.seen * (size_t)bins);
     for (int i = 0; i < steps; i++)
         all.seen[bin_of(timestep[i])] = true;
     split_grams(&given);

@@ -37,7 +37,7 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * at_death(NULL, data). */
 void at_death(void (*undo)(void *data), void *data);
 
-/* Allocation that dies by name when memory is out. */
+/* Memory of zeros, and a text in new memory; they die when memory is out. */
 void *new_bytes(unsigned long n);
 char *new_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -94,6 +94,22 @@ tensor-diff -s 1 half fake | grep -v '	ok	' >diff
 is "$(cat diff)" "" "codes are read as what --fake says they are"
 fails 1 "*is quantized already*" "quantized twice" wan-quantize -t int8 -m q
 
+# wan-checkpoint(5) has a reader in Python: all rules but ggml's, one each for the ten kinds of layer
+if python3 -c 'import numpy' 2>/dev/null; then
+    tiny --layer 'blocks.0.self_attn.q=int8' --layer '*.self_attn.k=int8-127' --layer '*.self_attn.v=fp8-tensor' \
+        --layer '*.self_attn.o=fp8-row' --layer '*.cross_attn.q=fp8-block' --layer '*.cross_attn.k=int4-g32' \
+        --layer '*.cross_attn.v=int4s-g128' --layer '*.cross_attn.o=mxfp4' --layer '*.ffn.0=mxfp8' --layer '*.ffn.2=nvfp4' >q
+    wan-quantize -q -t fp32 -m q >wide
+    sed -n '/^import json/,/^\.fi/p' "$ROOT/common/wan-checkpoint.5" | sed '/^\.fi/d; s/\\-/-/g' >reader.py
+    echo 'for x in sorted(rules): sys.stdout.buffer.write(values(x).tobytes())' >>reader.py
+    for layer in $(rules q | sed 's/:.*//' | sort); do bytes wide "$layer.weight"; done >ours
+    python3 reader.py q >theirs
+    [ -s ours ] && cmp ours theirs
+    ok $? "wan-checkpoint(5)'s Python reads what is stored, to the same bits"
+else
+    skip "there is no python3 with numpy" "wan-checkpoint(5)'s Python"
+fi
+
 # ---- bad input ----
 
 no() { # STATUS PATTERN NAME OPTION..

@@ -17,6 +17,7 @@
 #include "../../common/namelist.h"
 #include "../../common/program.h"
 #include "../../common/record.h"
+#include "../../common/text.h"
 #include "pair-check.h"
 
 static option_list may_differ;
@@ -122,12 +123,6 @@ static bool is_declared(const char *key)
         if (names_key(may_differ.text[i], key))
             return true;
     return false;
-}
-
-static bool ends_with(const char *key, const char *end)
-{
-    size_t n = strlen(key), m = strlen(end);
-    return n > m && strcmp(key + n - m, end) == 0;
 }
 
 /* A recipe that came in says nothing that the records before it do not; and of versions it is the

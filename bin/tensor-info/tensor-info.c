@@ -15,6 +15,7 @@
 #include "../../common/die.h"
 #include "../../common/recipe.h"
 #include "../../common/source.h"
+#include "../../common/text.h"
 #include "../../common/values.h"
 #include "tensor-info.h"
 
@@ -46,10 +47,7 @@ static void read_quantization(const document *d)
 /* The format of X.weight, or NULL. */
 static const char *format_said(const char *name)
 {
-    size_t n = strlen(name), k = strlen(".weight");
-    if (!quantization || n <= k || strcmp(name + n - k, ".weight") != 0)
-        return NULL;
-    char *layer = new_format("%.*s", (int)(n - k), name);
+    char *layer = quantization ? before_end(name, ".weight") : NULL;
     json_t *said = json_object_get(json_object_get(quantization, "layers"), layer);
     free(layer);
     return json_string_value(said);

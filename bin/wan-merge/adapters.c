@@ -23,6 +23,7 @@
 #include "../../common/checkpoint/layout.h"
 #include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
+#include "../../common/text.h"
 
 /* ---- roles ---- */
 
@@ -52,12 +53,6 @@ static const char *find_role(const char *key, role *found)
         }
     }
     return NULL;
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcmp(s + n - k, end) == 0;
 }
 
 /* The official name of MODULE + end; NULL if the layouts know none. */

@@ -18,6 +18,7 @@
 #include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
 #include "../../common/recipe.h"
+#include "../../common/text.h"
 #include "adapters.h"
 #include "wan-merge.h"
 
@@ -40,11 +41,7 @@ static tensor_type wanted = TENSOR_TYPES; /* of all floats; TENSOR_TYPES: as the
 
 static bool is_float(tensor_type t) { return t == F64 || t == F32 || t == F16 || t == BF16; }
 
-static bool is_weight(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 7 && strcmp(name + n - 7, ".weight") == 0;
-}
+static bool is_weight(const char *name) { return ends_with(name, ".weight"); }
 
 /* The type in which a tensor is written; TENSOR_TYPES: not at all. */
 static tensor_type becomes(const weights *w, int i)

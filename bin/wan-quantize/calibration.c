@@ -187,13 +187,6 @@ static void add(moments *m, const bin *b, const char *layer)
         die("%s: what it has of %s is not finite", b->where, layer);
 }
 
-static double *new_zeros(int64_t n)
-{
-    double *p = new_bytes((size_t)n * sizeof *p);
-    memset(p, 0, (size_t)n * sizeof *p);
-    return p;
-}
-
 static bool has(const calibration *c, const char *layer, const char *what)
 {
     for (int i = 0; i < c->bins; i++)
@@ -207,9 +200,9 @@ bool calibration_has_gram(const calibration *c, const char *layer) { return has(
 
 moments calibration_of(calibration *c, const char *layer, int64_t in, bool gram)
 {
-    moments m = {.in = in, .squares = new_zeros(in)};
+    moments m = {.in = in, .squares = new_bytes((size_t)in * sizeof *m.squares)};
     if (gram && calibration_has_gram(c, layer))
-        m.gram = new_zeros(in * in);
+        m.gram = new_bytes((size_t)(in * in) * sizeof *m.gram);
     for (int i = 0; i < c->bins; i++)
         if (find(c->bin + i, layer, "count"))
             add(&m, c->bin + i, layer);

@@ -13,14 +13,9 @@
 
 #include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
+#include "../../common/text.h"
 
 static const char KEEP[] = "keep";
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n > k && strcmp(s + n - k, end) == 0;
-}
 
 /* ---- PATTERN=RULE ---- */
 
@@ -39,16 +34,12 @@ void choice_check(const option_list *patterns)
     }
 }
 
-/* name: X.weight */
+/* name: X.weight; X is enough */
 static bool fits(const char *text, const char *name)
 {
     char *pattern = new_format("%.*s", (int)(rule_of(text) - 1 - text), text);
-    char *layer = new_format("%s", name);
-    bool does = fnmatch(pattern, layer, 0) == 0;
-    if (!does && ends_with(layer, ".weight")) {
-        layer[strlen(layer) - strlen(".weight")] = 0;
-        does = fnmatch(pattern, layer, 0) == 0;
-    }
+    char *layer = before_end(name, ".weight");
+    bool does = fnmatch(pattern, name, 0) == 0 || (layer && fnmatch(pattern, layer, 0) == 0);
     free(pattern);
     free(layer);
     return does;

@@ -26,8 +26,6 @@
 enum { BLOCK = 128, ROWS = 60 };
 static const double DAMPING = 0.01;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* ---- the order of the columns ---- */
 
 typedef struct {

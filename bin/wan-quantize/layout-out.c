@@ -25,6 +25,7 @@
 #include "../../common/checkpoint/layout.h"
 #include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
+#include "../../common/text.h"
 
 static const char *const layout_names[] = {"official", "diffusers", "comfyui"};
 
@@ -132,7 +133,6 @@ static void torchao_parts(weights *w, plan *p, const char *layer)
     if (p->part[0].type == I8) {
         tensor zero = tensor_of(NULL, I8, p->part[0].dim[0], 1);
         zero.data = weights_keep(w, new_bytes(tensor_bytes(zero)));
-        memset(zero.data, 0, tensor_bytes(zero));
         add_part(p, layer, "._weight_zero_point", zero);
     }
 }
@@ -174,12 +174,6 @@ static void apply_codes(weights *w, plan *p, const target *t)
 }
 
 /* ---- what stays ---- */
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n > k && strcmp(s + n - k, end) == 0;
-}
 
 /* convert.py's choice: these are F32 if they were wider than F16; here always. */
 static bool is_f32_in_gguf(const plan *p)

@@ -29,8 +29,6 @@
 
 enum { HIGH = 6, WIDE = 8, TILE_HIGH = 120, TILE_WIDE = 256, DEPTH = 128 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* ---- products ---- */
 
 /* b [k, n] as panels of WIDE columns, filled up with zeros: panel by panel [k, WIDE] */

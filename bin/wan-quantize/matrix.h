@@ -15,6 +15,8 @@ typedef struct {
     int64_t ld;
 } matrix;
 
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static inline matrix part_of(matrix a, int64_t row, int64_t column)
 {
     return (matrix){a.at + row * a.ld + column, a.ld};

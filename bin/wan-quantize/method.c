@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "../../common/die.h"
+#include "../../common/text.h"
 #include "clip.h"
 #include "gptq.h"
 #include "lowrank.h"
@@ -98,10 +99,7 @@ void method_describe(const method *m, json_t *o)
 
 /* ---- before anything is computed ---- */
 
-static char *layer_of(const plan *p)
-{
-    return new_format("%.*s", (int)(strlen(p->name) - strlen(".weight")), p->name);
-}
+static char *layer_of(const plan *p) { return before_end(p->name, ".weight"); }
 
 void method_plan(const method *m, weights *w, plan *p)
 {

@@ -14,6 +14,7 @@
 
 #include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
+#include "../../common/text.h"
 #include "lowrank.h"
 #include "method.h"
 #include "rotate.h"
@@ -22,12 +23,6 @@
 enum { ROOM = 1 << 20 }; /* floats */
 
 static bool is_float(tensor_type t) { return t == F64 || codes_readable(t); }
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n > k && strcmp(s + n - k, end) == 0;
-}
 
 /* ---- which ---- */
 
@@ -48,12 +43,6 @@ static const rule *rule_for(const char *name, tensor t, const target *to)
 }
 
 /* ---- plans ---- */
-
-/* X of X.weight, new. */
-static char *layer_of(const char *name)
-{
-    return new_format("%.*s", (int)(strlen(name) - strlen(".weight")), name);
-}
 
 /* Of the branch and the rotation. */
 static int more_parts(const plan *p, rule_part part[3])
@@ -79,7 +68,7 @@ static int all_parts(const plan *p, rule_part part[PLAN_PARTS])
 /* Names and shapes of what is written in place of the weight. */
 static void plan_parts(weights *w, plan *p, const target *to)
 {
-    char *base = layer_of(p->name);
+    char *base = before_end(p->name, ".weight");
     rule_part part[PLAN_PARTS];
     p->parts = all_parts(p, part);
     for (int i = 0; i < p->parts; i++) {
@@ -120,13 +109,12 @@ static void plan_codes(weights *w, plan *p, const target *to)
 
 void plan_fetch(weights *w, plan *p)
 {
-    if (p->from.w.rank >= 1 && ends_with(p->name, ".weight")) {
-        char *base = layer_of(p->name);
+    char *base = p->from.w.rank >= 1 ? before_end(p->name, ".weight") : NULL;
+    if (base)
         p->from = weights_stored(w, base);
-        free(base);
-    } else {
+    else
         p->from.w = weights_any(w, p->name);
-    }
+    free(base);
 }
 
 /* Is the weight that a companion belongs to written in another form? */

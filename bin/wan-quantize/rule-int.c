@@ -120,23 +120,13 @@ static bool fit_groups(const rule *r, stored *s, const float *w, const float *cl
     return fits;
 }
 
-static const char *fit_all_groups(const rule *r, stored *s, const float *w, const float *clip)
+const char *fit_int4(const rule *r, stored *s, const float *w, const float *clip)
 {
     bool fits = true;
 #pragma omp parallel for reduction(& : fits)
     for (int64_t row = 0; row < s->w.dim[0]; row++)
         fits &= fit_groups(r, s, w, clip, row);
     return fits ? NULL : F16_OVERFLOW;
-}
-
-const char *fit_int4(const rule *r, stored *s, const float *w, const float *clip)
-{
-    return fit_all_groups(r, s, w, clip);
-}
-
-const char *fit_int4s(const rule *r, stored *s, const float *w, const float *clip)
-{
-    return fit_all_groups(r, s, w, clip);
 }
 
 typedef struct {

@@ -21,7 +21,7 @@ struct rule {
     tensor_type step; /* of a group's scale; F32 of squares; TENSOR_TYPES: scales are of rows */
     bool zero;        /* groups have zero points */
     bool scale_2;     /* and the tensor a scale over its groups' */
-    int most;         /* of integers: codes are -most..most, or the type's if 0 */
+    int most;         /* int8-127's 127: codes are -most..most; 0: all that the type has */
     const char *(*fit)(const rule *, stored *, const float *w, const float *clip);
     float (*round)(const rule *, const stored *, int64_t row, int64_t k, float x);
     const char *(*code)(const rule *, stored *, const float *w_row, int64_t row);
@@ -33,7 +33,6 @@ float round_int8(const rule *r, const stored *s, int64_t row, int64_t k, float x
 const char *code_int8(const rule *r, stored *s, const float *w_row, int64_t row);
 
 const char *fit_int4(const rule *r, stored *s, const float *w, const float *clip);
-const char *fit_int4s(const rule *r, stored *s, const float *w, const float *clip);
 float round_int4(const rule *r, const stored *s, int64_t row, int64_t k, float x);
 const char *code_int4(const rule *r, stored *s, const float *w_row, int64_t row);
 

@@ -21,7 +21,7 @@ static const rule table[] = {
     {"fp8-row", F8_E4M3, RANGE_ROW, 0, NO_STEP, false, false, 0, fit_fp8, round_float, code_float},
     {"fp8-block", F8_E4M3, RANGE_SQUARE, 0, F32, false, false, 0, fit_fp8, round_float, code_float},
     {"int4-g", U4, RANGE_GROUP, 0, F16, true, false, 0, fit_int4, round_int4, code_int4},
-    {"int4s-g", U4, RANGE_GROUP, 0, F16, false, false, 7, fit_int4s, round_int4, code_int4},
+    {"int4s-g", U4, RANGE_GROUP, 0, F16, false, false, 0, fit_int4, round_int4, code_int4},
     {"mxfp4", F4, RANGE_GROUP, 32, F8_E8M0, false, false, 0, fit_mx, round_float, code_float},
     {"mxfp8", F8_E4M3, RANGE_GROUP, 32, F8_E8M0, false, false, 0, fit_mx, round_float, code_float},
     {"nvfp4", F4, RANGE_GROUP, 16, F8_E4M3, false, true, 0, fit_nvfp4, round_float, code_float},
@@ -146,10 +146,8 @@ int64_t rule_range(const rule *r, int64_t in, int64_t row, int64_t k)
 
 static void allocate(tensor *t)
 {
-    if (t->rank) {
+    if (t->rank)
         t->data = new_bytes(tensor_bytes(*t));
-        memset(t->data, 0, tensor_bytes(*t));
-    }
 }
 
 const char *rule_fit(const rule *r, stored *s, const float *w, const float *clip)
@@ -157,7 +155,7 @@ const char *rule_fit(const rule *r, stored *s, const float *w, const float *clip
     allocate(&s->scale);
     allocate(&s->step);
     allocate(&s->zero);
-    return r->fit ? r->fit(r, s, w, clip) : NULL;
+    return r->fit(r, s, w, clip);
 }
 
 void rule_room(stored *s) { allocate(&s->w); }

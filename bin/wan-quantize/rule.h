@@ -26,7 +26,8 @@ const char *rule_refuses(const rule *r, int64_t out, int64_t in);
 /* Types and shapes of w, scale, step, zero; no data. */
 stored rule_shape(const rule *r, int64_t out, int64_t in);
 /* How many ranges of values have a scale of their own (groups, blocks, rows, or 1), in the order of
- * rows; 0: the scales lie inside the codes' blocks, and rule_fit() and rule_round() do nothing. */
+ * rows; 0: the scales lie inside the codes' blocks, rule_fit() only looks whether they can be
+ * stored, and rule_round() is not for it. */
 int64_t rule_ranges(const rule *r, int64_t out, int64_t in);
 /* The range that element k of a row belongs to. */
 int64_t rule_range(const rule *r, int64_t in, int64_t row, int64_t k);

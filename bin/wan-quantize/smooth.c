@@ -22,6 +22,7 @@
 
 #include "../../common/die.h"
 #include "../../common/program.h"
+#include "../../common/text.h"
 #include "rotate.h"
 #include "trial.h"
 
@@ -227,7 +228,7 @@ void smooth_search(const method *m, weights *w, plan *p, int n)
     for (int i = 0; m->awq && i < n; i++) {
         if (!p[i].columns_by)
             continue;
-        char *layer = new_format("%.*s", (int)(strlen(p[i].name) - strlen(".weight")), p[i].name);
+        char *layer = before_end(p[i].name, ".weight");
         plan_fetch(w, p + i);
         float *values = plan_floats(p + i); /* times 1 */
         moments x = calibration_of(m->inputs, layer, plan_width(p + i), true);

@@ -15,8 +15,6 @@
 
 enum { PIECE = 512, ROWS = 60 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 const char *trial_values(const rule *r, float *y, const float *w, int64_t out, int64_t in,
                          const float *clip)
 {

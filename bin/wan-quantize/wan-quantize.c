@@ -2,8 +2,19 @@
 ** wan-quantize.c: a checkpoint with its linears as codes, or stored in another float type.
 **
 ** A checkpoint is a tensor stream of one document, whatever layout and format it was read from:
-** names come out as the official ones. choice.c says which layers become codes and by which rule
-** (rule.h), plan.c what becomes of each tensor; write.c makes them.
+** names come out as the official ones. To be read in this order:
+**
+**     choice.c     which layers become codes, and by which rule: -t, --layers, --layer
+**     rule.h       what a rule does; rule.c is the table, rule-int.c, rule-float.c, rule-ggml.c and
+**                  codes.c (int8, streamed by rows) are the arithmetic
+**     plan.c       what becomes of each tensor, and a look at all values before anything is written
+**     method.c     what is done to a layer beyond rounding, one after another: smooth.c (AWQ),
+**                  lowrank.c, rotate.c, clip.c, gptq.c; they go by calibration.c (--stat), trial.c
+**                  (what rounding does to the outputs) and matrix.c
+**     layout-out.c the plan in names and forms of other programs; gguf.c is the file of one
+**     write.c      makes the planned tensors; report.c and ledger.c say of each what came of it
+**
+** Here are the options and the metadata.
 **
 ** It refuses a model that is quantized already, weights that are not finite, and models in which
 ** there is nothing to quantize.

@@ -18,6 +18,7 @@
 #include "../../common/die.h"
 #include "../../common/recipe.h"
 #include "../../common/seal.h"
+#include "../../common/text.h"
 #include "about.h"
 #include "found.h"
 #include "measured.h"
@@ -58,12 +59,6 @@ static void check_document(const char *path)
         reader_bytes(&r, block, n = left < BLOCK ? left : BLOCK); /* the last piece compares */
     document_free(&r.d);
     fclose(file);
-}
-
-static bool ends_with(const char *path, const char *end)
-{
-    size_t n = strlen(path), m = strlen(end);
-    return n >= m && strcmp(path + n - m, end) == 0;
 }
 
 /* Is its recipe one of those that the experiment names for a file here? */

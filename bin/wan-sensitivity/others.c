@@ -14,7 +14,7 @@
 #include "../../common/die.h"
 #include "swaps.h"
 
-/* Has NAME.weight, or a parameter NAME, the same values in both? */
+/* The same values, whatever their types? */
 static bool agree(tensor x, tensor y)
 {
     int64_t n = tensor_count(x);

@@ -16,12 +16,8 @@ error_table table_open(int rows, int points, const int64_t *timestep, bool final
 {
     error_table t = {.rows = rows, .points = points, .timestep = timestep, .final = final};
     t.row = new_bytes(sizeof *t.row * (unsigned long)rows);
-    for (int i = 0; i < rows; i++) {
-        t.row[i] = (table_row){0};
+    for (int i = 0; i < rows; i++)
         t.row[i].error = new_bytes(sizeof *t.row[i].error * (unsigned long)points);
-        for (int k = 0; k < points; k++)
-            t.row[i].error[k] = 0;
-    }
     return t;
 }
 
