@@ -123,7 +123,7 @@ static linear_weight load_apart(weights *w, const char *prefix, int n, const cha
 }
 
 /* What a quantizer left beside NAME.weight for the layer's i-th linear: that its inputs are to be
- * turned, and a branch of low rank. */
+ * rotated, and a branch of low rank. */
 static void load_extras(dit_layer *l, int i, weights *w, int64_t out, int64_t in, tensor_type dtype)
 {
     char name[128], other[128];
@@ -133,7 +133,7 @@ static void load_extras(dit_layer *l, int i, weights *w, int64_t out, int64_t in
         if (size.type != I32 || *(const int32_t *)size.data != 256 || in % 256)
             die("%s in %s is not I32 256, or the rows of %lld are not whole 256s", name,
                 weights_path(w), (long long)in);
-        l->turned[i] = true;
+        l->rotated[i] = true;
     }
     snprintf(name, sizeof name, "%s.weight_low_rank_down", l->name[i]);
     snprintf(other, sizeof other, "%s.weight_low_rank_up", l->name[i]);

@@ -1,12 +1,12 @@
 /*
 ** layer.c: what happens to a linear's inputs on their way into the product.
 **
-** Seen first: by taps and statistics, as the unquantised model would multiply them. Then turned, if
-** the weight is, and where --act chose the linear, rounded a token to what few bits hold, in F32,
-** into a copy: others may read the input as well. Of linears that share a product and are not all
-** alike in that, or may be exchanged one by one, each is a product of its own, in the columns that
-** are its. A branch of low rank (SVDQuant) takes the inputs as they come; both sums meet in F32,
-** some rows at a time.
+** Seen first: by taps and statistics, as the unquantised model would multiply them. Then rotated,
+** if the weight is, and where --act chose the linear, rounded a token to what few bits hold, in
+** F32, into a copy: others may read the input as well. Of linears that share a product and are not
+** all alike in that, or may be exchanged one by one, each is a product of its own, in the columns
+** that are its. A branch of low rank (SVDQuant) takes the inputs as they come; both sums meet in
+** F32, some rows at a time.
 */
 #include "layer.h"
 
@@ -79,7 +79,7 @@ dit_layer layer_named(int n, const char *prefix, const char *const suffix[])
 bool layer_divided(const dit_layer *l)
 {
     for (int i = 1; i < l->n; i++)
-        if (divide || l->act[i] != l->act[0] || l->turned[i] != l->turned[0])
+        if (divide || l->act[i] != l->act[0] || l->rotated[i] != l->rotated[0])
             return true;
     return false;
 }
@@ -96,12 +96,12 @@ linear_weight *layer_part(dit_layer *l, int i)
 /* All that belongs to one linear, but for the name. */
 typedef struct {
     linear_weight weight, down, up;
-    bool act, turned;
+    bool act, rotated;
 } description;
 
 static description described(dit_layer *l, int i)
 {
-    return (description){*layer_part(l, i), l->down[i], l->up[i], l->act[i], l->turned[i]};
+    return (description){*layer_part(l, i), l->down[i], l->up[i], l->act[i], l->rotated[i]};
 }
 
 static void describe(dit_layer *l, int i, const description *d)
@@ -113,7 +113,7 @@ static void describe(dit_layer *l, int i, const description *d)
     l->down[i] = d->down;
     l->up[i] = d->up;
     l->act[i] = d->act;
-    l->turned[i] = d->turned;
+    l->rotated[i] = d->rotated;
 }
 
 void layer_exchange(dit_layer *a, dit_layer *b, int i)
@@ -139,10 +139,10 @@ static void look(tensor x, const dit_layer *l)
 /* x as the i-th linear multiplies it. */
 static tensor prepared(tensor x, const dit_layer *l, int i)
 {
-    if (!l->act[i] && !l->turned[i])
+    if (!l->act[i] && !l->rotated[i])
         return x;
     tensor y = scratch(x.type, tensor_rows(x), tensor_width(x));
-    if (l->turned[i]) {
+    if (l->rotated[i]) {
         hadamard(y, x);
         x = y;
     }

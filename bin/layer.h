@@ -1,6 +1,6 @@
 /*
 ** layer.h: a linear of the model as the forward pass uses it: the one place where inputs of linears
-** are seen (--tap, --stat) and prepared: turned, where the checkpoint's weight is turned, and
+** are seen (--tap, --stat) and prepared: rotated, where the checkpoint's weight is rotated, and
 ** rounded (--act); and where a branch of low rank is added:
 **
 **     y = act(x H) w^T + b + (x down^T) up^T
@@ -23,9 +23,9 @@ enum { MOST_JOINED = 3 };
 typedef struct {
     linear_weight weight; /* the rows of n linears of one shape, one below the other */
     int n;
-    char *name[MOST_JOINED];  /* "blocks.3.self_attn.q": as the official module's */
-    bool act[MOST_JOINED];    /* its inputs are quantised */
-    bool turned[MOST_JOINED]; /* its inputs are turned: hadamard() */
+    char *name[MOST_JOINED];   /* "blocks.3.self_attn.q": as the official module's */
+    bool act[MOST_JOINED];     /* its inputs are quantised */
+    bool rotated[MOST_JOINED]; /* its inputs are rotated: hadamard() */
     linear_weight down[MOST_JOINED], up[MOST_JOINED]; /* [rank, in], [out, rank], or absent */
     statistics *statistics;                           /* of the inputs, or NULL */
 } dit_layer;

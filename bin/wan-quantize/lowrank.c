@@ -98,15 +98,16 @@ static void eigenvectors(double *a, double *e, int64_t l)
 /* ---- the branch ---- */
 
 /* q [l, out], orthonormal rows that span the leading left singular vectors of x [out, in] */
-static double *subspace(const double *x, const double *turned, int64_t out, int64_t in, int64_t l)
+static double *subspace(const double *x, const double *transposed, int64_t out, int64_t in,
+                        int64_t l)
 {
     double *q = new_zeros(l * out), *p = new_zeros(l * in);
     for (int64_t i = 0; i < l * in; i++)
         p[i] = random_number((uint64_t)i);
     for (int i = 0;; i++) {
         memset(q, 0, (size_t)(l * out) * sizeof *q);
-        product_add((matrix){q, out}, (matrix){p, in}, (matrix){(double *)turned, out}, l, out, in,
-                    1);
+        product_add((matrix){q, out}, (matrix){p, in}, (matrix){(double *)transposed, out}, l, out,
+                    in, 1);
         orthonormal(q, l, out);
         if (i == TIMES)
             break;
@@ -185,18 +186,19 @@ void low_rank(float *w, int64_t out, int64_t in, int64_t n, const double *square
               uint16_t *down)
 {
     int64_t side = out < in ? out : in, l = n + MORE < side ? n + MORE : side;
-    double *d = magnitudes(squares, in), *x = new_zeros(out * in), *turned = new_zeros(out * in);
+    double *d = magnitudes(squares, in), *x = new_zeros(out * in),
+           *transposed = new_zeros(out * in);
     for (int64_t o = 0; o < out; o++)
         for (int64_t k = 0; k < in; k++)
             x[o * in + k] = (double)w[o * in + k] * d[k];
-    transpose(turned, x, out, in);
-    double *q = subspace(x, turned, out, in, l), *t = new_zeros(l * in);
+    transpose(transposed, x, out, in);
+    double *q = subspace(x, transposed, out, in, l), *t = new_zeros(l * in);
     product_add((matrix){t, in}, (matrix){q, out}, (matrix){x, in}, l, in, out, 1);
     split(q, t, out, in, l, n, d, up, down);
     low_rank_add(w, out, in, n, up, down, -1);
     free(t);
     free(q);
-    free(turned);
+    free(transposed);
     free(x);
     free(d);
 }

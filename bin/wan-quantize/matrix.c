@@ -207,7 +207,7 @@ static void solve_rows(matrix x, matrix v, int64_t m, int64_t n)
 }
 
 /* h = v v^T: blocks from the last back; each takes its part out of all that is left of it. */
-static bool factor(matrix h, int64_t n, double *panel, double *turned)
+static bool factor(matrix h, int64_t n, double *panel, double *transposed)
 {
     for (int64_t j = (n - 1) / BLOCK * BLOCK; j >= 0; j -= BLOCK) {
         int64_t wide = least(BLOCK, n - j);
@@ -217,8 +217,8 @@ static bool factor(matrix h, int64_t n, double *panel, double *turned)
         solve_rows(above, part_of(h, j, j), j, wide);
         for (int64_t i = 0; i < j; i++)
             memcpy(panel + i * wide, above.at + i * h.ld, (size_t)wide * sizeof *panel);
-        transpose(turned, panel, j, wide);
-        product(h, p, (matrix){turned, j}, j, j, wide, -1, true);
+        transpose(transposed, panel, j, wide);
+        product(h, p, (matrix){transposed, j}, j, j, wide, -1, true);
     }
     return true;
 }
@@ -248,15 +248,15 @@ static void invert(matrix v, int64_t n, double *panel)
 bool inverse_factor(matrix h, int64_t n)
 {
     double *panel = new_bytes((size_t)n * BLOCK * sizeof *panel);
-    double *turned = new_bytes((size_t)n * BLOCK * sizeof *turned);
+    double *transposed = new_bytes((size_t)n * BLOCK * sizeof *transposed);
     for (int64_t i = 0; i < n; i++) /* what is no part of a triangle is multiplied too, as zero */
         memset(h.at + i * h.ld, 0, (size_t)i * sizeof *h.at);
-    bool fine = factor(h, n, panel, turned);
+    bool fine = factor(h, n, panel, transposed);
     for (int64_t i = 0; fine && i < n; i++)
         memset(h.at + i * h.ld, 0, (size_t)i * sizeof *h.at);
     if (fine)
         invert(h, n, panel);
-    free(turned);
+    free(transposed);
     free(panel);
     return fine;
 }

@@ -7,7 +7,7 @@
 **     clipping              the scales
 **     GPTQ                  the codes, given the scales
 **
-** in this order, each if it was asked for, with the inputs' statistics turned in the same way. The
+** in this order, each if it was asked for, with the inputs' statistics rotated in the same way. The
 ** branch x A^T takes the inputs as they are before the rotation.
 */
 #include "method.h"
@@ -173,7 +173,7 @@ static void take_low_rank(plan *p, float *values, const moments *x)
     low_rank(values, out, in, p->rank, x->squares, p->up, p->down);
 }
 
-static void turn(float *values, int64_t out, int64_t in, moments *x)
+static void rotate(float *values, int64_t out, int64_t in, moments *x)
 {
     rotate_rows(values, out, in);
     if (x->gram)
@@ -203,7 +203,7 @@ void method_make(const method *m, weights *w, plan *p)
     if (p->rank)
         take_low_rank(p, values, &x);
     if (p->rotated)
-        turn(values, out, in, &x);
+        rotate(values, out, in, &x);
     const char *why = fit(m, p, values, &x);
     if (!why && m->gptq)
         why = gptq(p->rule, &p->made, values, out, in, x.gram, m->act_order);

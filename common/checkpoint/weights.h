@@ -51,7 +51,7 @@ void weights_done(tensor t);
 /* Memory that goes with w; returned. */
 void *weights_keep(weights *w, void *memory);
 /* Who calls this applies what a weight of our own files may have beside it: X.weight_hadamard, its
-** inputs are turned; X.weight_low_rank_down, .._up, a branch. Others refuse such weights. */
+** inputs are rotated; X.weight_low_rank_down, .._up, a branch. Others refuse such weights. */
 void weights_take_extras(weights *w);
 /* The rule that our own file says its layer X was quantized by ("int4-g128"), or NULL. */
 const char *weights_rule(const weights *w, const char *layer);

@@ -1,5 +1,5 @@
 /*
-** hadamard.c: rows turned by the regular Hadamard matrix of 256, which is symmetric and orthogonal.
+** hadamard.c: rows rotated by the regular Hadamard matrix of 256: symmetric and orthogonal.
 **
 ** H = R x R x R x R (Kronecker), R = J/2 - P, P the antidiagonal of ones: all rows of H have the
 ** same sum, so that no output takes more of a common offset than another (which Sylvester's matrix
@@ -10,7 +10,7 @@
 
 enum { WIDTH = 256 };
 
-static void turn(float v[WIDTH])
+static void rotate(float v[WIDTH])
 {
     for (int step = 1; step < WIDTH; step *= 4)
         for (int i = 0; i < WIDTH; i += i % step == step - 1 ? 3 * step + 1 : 1) {
@@ -33,7 +33,7 @@ void hadamard(tensor y, tensor x)
         for (int64_t k = 0; k < n; k += WIDTH) {
             float v[WIDTH];
             memcpy(v, f32_row(x, row) + k, sizeof v);
-            turn(v);
+            rotate(v);
             memcpy(f32_row(y, row) + k, v, sizeof v);
         }
 }

@@ -1,8 +1,8 @@
 /*
-** hadamard.cu: rows turned by the regular Hadamard matrix of 256 (kernels/cpu/hadamard.c).
+** hadamard.cu: rows rotated by the regular Hadamard matrix of 256 (kernels/cpu/hadamard.c).
 **
-** A warp turns 256 values, eight neighbours a lane: the quads at distance 1 lie in a lane, those at
-** 4 in two, at 16 and 64 in four. A quad's sum comes by shuffles, and so does the opposite value,
+** A warp rotates 256 values, eight neighbours a lane: the quads at distance 1 lie in a lane, those
+** at 4 in two, at 16 and 64 in four. A quad's sum comes by shuffles, and so does the opposite value,
 ** whose index has both bits of its base-4 digit flipped. Sums are F32; one read, one write.
 ** Floor: bytes of x and y over the copy rate.
 */
@@ -18,7 +18,7 @@ __device__ __forceinline__ float other(float v, int lanes)
     return __shfl_xor_sync(0xffffffffu, v, lanes);
 }
 
-__device__ __forceinline__ void turn(float v[8])
+__device__ __forceinline__ void rotate(float v[8])
 {
     float w[8];
 #pragma unroll
@@ -45,8 +45,8 @@ __device__ __forceinline__ void turn(float v[8])
 
 /* A warp a row's 256; n of them. */
 template <class T>
-__global__ void turn_rows(T *y, const T *x, uint32_t across, int64_t n, int64_t y_stride,
-                          int64_t x_stride)
+__global__ void rotate_rows(T *y, const T *x, uint32_t across, int64_t n, int64_t y_stride,
+                            int64_t x_stride)
 {
     int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) / 32;
     int64_t row = i / across, at = i % across * WIDTH + threadIdx.x % 32 * 8;
@@ -55,7 +55,7 @@ __global__ void turn_rows(T *y, const T *x, uint32_t across, int64_t n, int64_t 
     if (i >= n)
         return;
     load8(v, x + row * x_stride + at);
-    turn(v);
+    rotate(v);
     store8(y + row * y_stride + at, v);
 }
 
@@ -69,8 +69,8 @@ void hadamard(tensor y, tensor x)
     if (n)
         dispatch(x.type, [&](auto *t) {
             using T = ELEMENT(t);
-            start("start a rotation", turn_rows<T>, (unsigned)ceil_div(n * 32, THREADS), THREADS, 0,
-                  1, (T *)y.data, (const T *)x.data, (uint32_t)(tensor_width(x) / WIDTH), n,
+            start("start a rotation", rotate_rows<T>, (unsigned)ceil_div(n * 32, THREADS), THREADS,
+                  0, 1, (T *)y.data, (const T *)x.data, (uint32_t)(tensor_width(x) / WIDTH), n,
                   y.stride, x.stride);
         });
 }
