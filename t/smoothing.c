@@ -4,7 +4,7 @@
 */
 #include <unistd.h>
 
-#include "../bin/wan-quantize/plan.h"
+#include "../bin/wan-quantize/survey.h"
 #include "../common/checkpoint/layout.h"
 #include "compare.h"
 
@@ -164,7 +164,7 @@ START_TEST(smoothing_keeps_the_function)
                  .method = {.awq = true, .inputs = calibration_open(&files)}};
     quiet_set(true);
     plan *p = plan_model(w, &to);
-    plan_survey(w, p, &to);
+    survey_model(w, p, &to);
     int n = weights_count(w);
     check_fold(p, n, "blocks.1.cross_attn.q.weight", "blocks.1.norm3.weight",
                "blocks.1.norm3.bias");

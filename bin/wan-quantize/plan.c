@@ -2,10 +2,8 @@
 ** plan.c: what becomes of each tensor: codes and scales, another float type, or what it was.
 **
 ** What is codes already (fp8, ggml's blocks, int8) is expanded, its scales multiplied in and left
-** out; so every float of the result has the type that was asked for. All weights are looked at
-** before anything is written: the scales need that anyway, and a weight that is not finite, or that
-** the type cannot hold, ends the run with nothing written. Scales of all layers are kept, for wide
-** types are written before narrow ones; of values there are never more than one layer's.
+** out; so every float of the result has the type that was asked for. Shapes and names follow from
+** headers; survey.c looks at values.
 */
 #include "plan.h"
 
@@ -19,8 +17,6 @@
 #include "method.h"
 #include "rotate.h"
 #include "smooth.h"
-
-enum { ROOM = 1 << 20 }; /* floats */
 
 static bool is_float(tensor_type t) { return t == F64 || codes_readable(t); }
 
@@ -221,50 +217,7 @@ size_t plan_bytes(const plan *p)
     return bytes;
 }
 
-/* ---- the values ---- */
-
-static void refuse(const weights *w, const plan *p, const char *why)
-{
-    die("%s in %s %s", weights_called(w, p->name), weights_path(w), why);
-}
-
-/* What codes stand for lies within twice the greatest weight: few layers need a second look. */
-static void check_fake(weights *w, plan *p)
-{
-    int64_t n = tensor_count(p->from.w);
-    float *values = plan_floats(p);
-    if (absmax(tensor_of(values, F32, n)) >= 32752.0f) {
-        if (!p->by_method) {
-            rule_room(&p->made);
-            rule_code(p->rule, &p->made, values);
-        }
-        for (int64_t row = 0; row < plan_rows_of(p); row++)
-            plan_made(p, row, values + row * plan_width(p));
-        if (absmax(tensor_of(values, F32, n)) >= 65520.0f)
-            refuse(w, p, "would have values that fp16 cannot hold, as --fake stores them");
-        if (!p->by_method) {
-            free(p->made.w.data);
-            p->made.w.data = NULL;
-        }
-    }
-    free(values);
-}
-
-/* All of a layer at once. */
-static void fit(weights *w, plan *p)
-{
-    float *values = plan_floats(p);
-    if (!(absmax(tensor_of(values, F32, plan_rows_of(p), plan_width(p))) <= 0x1.fffffep127f))
-        refuse(w, p, "has values that are not finite");
-    const char *why = rule_fit(p->rule, &p->made, values, NULL);
-    if (why)
-        die("%s in %s cannot be %s: %s", weights_called(w, p->name), weights_path(w),
-            rule_name(p->rule), why);
-    free(values);
-}
-
-/* What is written of the scales, in shapes that the layout may have changed. */
-static void keep_parts(plan *p)
+void plan_keep_parts(plan *p)
 {
     rule_part part[PLAN_PARTS];
     int n = all_parts(p, part);
@@ -272,55 +225,7 @@ static void keep_parts(plan *p)
         p->part[i].data = part[i].t.data;
 }
 
-/* Reads the tensor in pieces: int8's scales, or that all of it can be written as p->to. */
-static void survey_rows(weights *w, plan *p, const target *to)
-{
-    bool finite = true, fits = true;
-    int64_t rows = plan_rows_of(p), width = plan_width(p), n = plan_rows_in(p, ROOM);
-    float *room = new_bytes((size_t)(n * width) * 4);
-    for (int64_t row = 0; row < rows; row += n) {
-        n = rows - row < n ? rows - row : n;
-        tensor part = plan_rows(p, row, n, room);
-        if (p->rule) {
-            finite &= code_scales((float *)p->made.scale.data + row, part, to->scales);
-            continue;
-        }
-        if (part.type == F64) {
-            host_convert(tensor_of(room, F32, n, width), part);
-            part = tensor_of(room, F32, n, width);
-        }
-        float most = absmax(part);
-        finite &= most <= 0x1.fffffep127f;
-        fits &= p->to != F16 || most < 65520.0f; /* from there on F16 is infinite */
-    }
-    free(room);
-    if (!finite)
-        refuse(w, p, "has values that are not finite");
-    if (!fits)
-        refuse(w, p, "has values that fp16 cannot hold; bf16 can");
-}
-
-static void survey(weights *w, plan *p, const target *to)
-{
-    tensor_type type = p->from.w.type;
-    if (!p->rule && !p->rows_by &&
-        (p->to == TENSOR_TYPES || (!codes_readable(type) && p->to == type)))
-        return;
-    plan_fetch(w, p);
-    if (p->rule && plan_streams(p))
-        p->made.scale.data = new_bytes(tensor_bytes(p->made.scale));
-    if (p->by_method)
-        method_make(&to->method, w, p);
-    else if (p->rule && !plan_streams(p))
-        fit(w, p);
-    else
-        survey_rows(w, p, to);
-    if (p->rule && to->fake)
-        check_fake(w, p);
-    else if (p->rule)
-        keep_parts(p);
-    weights_done(p->from.w);
-}
+/* ---- all of them ---- */
 
 static void nothing_to_do(const weights *w, const target *to) __attribute__((noreturn));
 static void nothing_to_do(const weights *w, const target *to)
@@ -369,16 +274,6 @@ plan *plan_model(weights *w, const target *to)
         smooth_plan(&to->method, w, p, n);
     }
     return p;
-}
-
-void plan_survey(weights *w, plan *p, const target *to)
-{
-    int n = weights_count(w);
-    smooth_search(&to->method, w, p, n);
-    for (int i = 0; i < n; i++) {
-        survey(w, &p[i], to);
-        progress("reading", i + 1, n);
-    }
 }
 
 void plan_free(plan *p, int n)

@@ -55,8 +55,6 @@ typedef struct {
 plan *plan_model(weights *w, const target *t);
 /* With its scales, if it is codes; dies for what stands beside it and is not known. */
 void plan_fetch(weights *w, plan *p);
-/* Looks at the values: scales. Dies for what is not finite or cannot be held. */
-void plan_survey(weights *w, plan *p, const target *t);
 void plan_free(plan *p, int n);
 /* What the file calls it, if that is not codes. */
 static inline const char *plan_written(const plan *p) { return p->as ? p->as : p->name; }
@@ -76,5 +74,8 @@ void plan_made(const plan *p, int64_t row, float *y);
 bool plan_streams(const plan *p);
 /* Bytes of the codes and what is beside them, as they are or would be stored. */
 size_t plan_bytes(const plan *p);
+/* What was made of the scales is what is written of them, in shapes that the layout may have
+ * changed. */
+void plan_keep_parts(plan *p);
 
 #endif

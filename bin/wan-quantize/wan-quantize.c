@@ -7,7 +7,8 @@
 **     choice.c     which layers become codes, and by which rule: -t, --layers, --layer
 **     rule.h       what a rule does; rule.c is the table, rule-int.c, rule-float.c, rule-ggml.c and
 **                  codes.c (int8, streamed by rows) are the arithmetic
-**     plan.c       what becomes of each tensor, and a look at all values before anything is written
+**     plan.c       what becomes of each tensor
+**     survey.c     a look at all values, before anything is written: scales
 **     method.c     what is done to a layer beyond rounding, one after another: smooth.c (AWQ),
 **                  lowrank.c, rotate.c, clip.c, gptq.c; they go by calibration.c (--stat), trial.c
 **                  (what rounding does to the outputs) and matrix.c
@@ -33,6 +34,7 @@
 #include "ledger.h"
 #include "method.h"
 #include "report.h"
+#include "survey.h"
 #include "wan-quantize.h"
 #include "write.h"
 
@@ -263,7 +265,7 @@ int main(int argc, char **argv)
         write_recipe(w, p);
     } else {
         ledger_open(ledger);
-        plan_survey(w, p, &wanted);
+        survey_model(w, p, &wanted);
         stats_phase("write");
         write_model(w, p);
         ledger_close();
