@@ -114,6 +114,10 @@ m="-m $model"
         wan-quantize -m "$ROOT/fixtures/random" -t int8 --method clip --stat stat
     fails 1 "*whole 256s*h256:PATTERN*" "rows that are no whole 256s" \
         wan-quantize -m "$ROOT/fixtures/random" -t int8 --rotate h256
+    fails 1 "*--rotate h256:*.fnn.*: *has no layer of such a name that gets a rule" "a rotation that turns nothing" \
+        wan-quantize $m -t int8 --rotate 'h256:*.fnn.*'
+    fails 1 "*has no layer of such a name that gets a rule" "a rotation of layers that stay" \
+        wan-quantize $m -t int8 --layer '*.ffn.*=keep' --rotate 'h256:*.ffn.*'
     fails 1 "*can be smoothed; *ffn.0*modulated by the time*" "AWQ for layers that cannot be smoothed" \
         wan-quantize $m --layer '*ffn*=int8' --method awq --stat stat
 }

@@ -83,7 +83,9 @@ void method_describe(const method *m, json_t *o)
     if (m->act_order)
         json_object_set_new(o, "act_order", json_true());
     if (m->rotate)
-        json_object_set_new(o, "rotate", json_string("h256"));
+        json_object_set_new(o, "rotate",
+                            strcmp(m->rotate, "*") ? json_sprintf("h256:%s", m->rotate)
+                                                   : json_string("h256"));
     if (m->rank)
         json_object_set_new(o, "rank", json_integer(m->rank));
     if (!m->inputs)
@@ -125,8 +127,14 @@ void method_plan(const method *m, weights *w, plan *p)
     free(layer);
 }
 
-void method_check_inputs(const method *m, const weights *w, const plan *p, int n)
+void method_check(const method *m, const weights *w, const plan *p, int n)
 {
+    int rotated = 0;
+    for (int i = 0; i < n; i++)
+        rotated += p[i].rotated;
+    if (m->rotate && !rotated)
+        die("--rotate h256:%s: %s has no layer of such a name that gets a rule", m->rotate,
+            weights_path(w));
     if (!m->inputs)
         return;
     for (int i = 0; i < n; i++) {
