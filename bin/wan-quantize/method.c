@@ -169,10 +169,18 @@ static moments inputs_of(const method *m, const plan *p)
     return x;
 }
 
+static void refuse(const weights *w, const plan *p, const char *why) __attribute__((noreturn));
 static void refuse(const weights *w, const plan *p, const char *why)
 {
     die("%s in %s cannot be %s: %s", weights_called(w, p->name), weights_path(w),
         rule_name(p->rule), why);
+}
+
+static void check_finite(const weights *w, const plan *p, const float *values, const char *why)
+{
+    tensor all = tensor_of((void *)values, F32, plan_rows_of(p), plan_width(p));
+    if (!(absmax(all) <= 0x1.fffffep127f))
+        refuse(w, p, why);
 }
 
 static void take_low_rank(plan *p, float *values, const moments *x)
@@ -207,13 +215,14 @@ void method_make(const method *m, weights *w, plan *p)
 {
     int64_t out = plan_rows_of(p), in = plan_width(p);
     float *values = plan_floats(p);
-    if (!(absmax(tensor_of(values, F32, out, in)) <= 0x1.fffffep127f))
-        refuse(w, p, "it has values that are not finite");
+    check_finite(w, p, values, "it has values that are not finite");
     moments x = inputs_of(m, p);
     if (p->rank)
         take_low_rank(p, values, &x);
+    check_finite(w, p, values, "its branch has values beyond what F16 can hold");
     if (p->rotated)
         turn(values, out, in, &x);
+    check_finite(w, p, values, "rotated it has values that are not finite");
     const char *why = fit(m, p, values, &x);
     if (!why && m->gptq)
         why = gptq(p->rule, &p->made, values, out, in, x.gram, m->act_order);
