@@ -12,14 +12,14 @@
 
 #include "../../common/die.h"
 #include "../../common/recipe.h"
+#include "../dit.h"
+#include "../inspect.h"
 #include "../load.h"
 #include "../ranks.h"
-#include "../dit.h"
-#include "finite.h"
-#include "../inspect.h"
-#include "names.h"
 #include "../request.h"
 #include "../statistics.h"
+#include "finite.h"
+#include "names.h"
 #include "wan-denoise.h"
 
 static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc";
