@@ -140,7 +140,7 @@ static void load_extras(dit_layer *l, int i, weights *w, int64_t out, int64_t in
     if (!weights_has(w, name) && !weights_has(w, other))
         return;
     int64_t rank = weights_tensor(w, name, -1, in).dim[0];
-    if (rank % 8)
+    if (rank < 1 || rank % 8)
         die("%s in %s has the rank %lld: multiples of 8 are read", name, weights_path(w),
             (long long)rank);
     l->down[i] = load_matrix(w, name, rank, in, dtype);

@@ -151,6 +151,20 @@ fails 1 "*would have values that fp16 cannot hold, as --fake stores them" "a fak
     wan-quantize -t fp8-row --fake -m large
 wan-quantize -q -t fp8-row -m large >q
 ok $? "whose codes have no such bound"
+{ # [8, 256] of 3e38, 3e38, 3e38, -3e38, ...
+    header='{"blocks.0.a.weight":{"dtype":"F32","shape":[8,256],"data_offsets":[0,8192]}}'
+    printf "\\$(printf %03o ${#header})\0\0\0\0\0\0\0%s" "$header"
+    four='\346\261\141\177\346\261\141\177\346\261\141\177\346\261\141\377'
+    # shellcheck disable=SC2046 # words
+    printf "$four%.0s" $(seq 512)
+} >large
+for rule in q4_k q5_k q6_k; do
+    fails 1 "*cannot be $rule: a block's scale is beyond what F16 can hold" "$rule of 3e38" wan-quantize -t $rule -m large
+done
+fails 1 "*cannot be int8: its branch has values beyond what F16 can hold" "a branch of 3e38" \
+    wan-quantize -t int8 --rank 8 -m large
+fails 1 "*cannot be int8: rotated it has values that are not finite" "3e38 rotated" \
+    wan-quantize -t int8 --rotate h256 -m large
 one '\0\0\300\177' >nan
 fails 1 "*has values that are not finite" "not a number" wan-quantize -t mxfp4 -m nan
 done_testing

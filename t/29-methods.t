@@ -113,6 +113,10 @@ m="-m $model"
         wan-quantize -m "$ROOT/fixtures/random" -t int8 --method clip --stat stat
     fails 1 "*whole 256s*h256:PATTERN*" "rows that are no whole 256s" \
         wan-quantize -m "$ROOT/fixtures/random" -t int8 --rotate h256
+    fails 1 "*--rotate h256:*.fnn.*: *has no layer of such a name that gets a rule" "a rotation that turns nothing" \
+        wan-quantize $m -t int8 --rotate 'h256:*.fnn.*'
+    fails 1 "*has no layer of such a name that gets a rule" "a rotation of layers that stay" \
+        wan-quantize $m -t int8 --layer '*.ffn.*=keep' --rotate 'h256:*.ffn.*'
     fails 1 "*can be smoothed; *ffn.0*modulated by the time*" "AWQ for layers that cannot be smoothed" \
         wan-quantize $m --layer '*ffn*=int8' --method awq --stat stat
 }
@@ -128,6 +132,14 @@ wan-denoise -m "$model" $size -s 1 --seed 1 --stat 'blocks.*.ffn.*' <calibration
 head -c 100000 stat >cut
 # shellcheck disable=SC2086
 fails 1 "*cut, document 1 is cut off: *" "statistics that are cut off" wan-quantize $m -t int8 --method clip --stat cut
+of=blocks.0.ffn.0
+forged() { # NEW NAME: statistics of one layer, of which a tensor stands in another's place
+    tensor-pick bin1:$of.count "bin1:$of.$1" "$2" >forged
+    fails 1 "*--stat: the sums of $of are not those of any inputs (forged, document 1)" "$3" \
+        wan-quantize -m "$model" --layer $of=int4-g64 --method clip --stat forged
+}
+forged "sum=$of.squares" "bin1:$of.absmax" "squares below zero"
+forged squares "bin1:blocks.1.ffn.0.gram=$of.gram" "a gram of other inputs"
 # shellcheck disable=SC2086
 wan-quantize -q $m --layer '*ffn*=int4-g64' --method clip --stat part >clipped
 ok $? "clipping without grams"

@@ -113,6 +113,15 @@ say int4-g128 "s/$ffn/\"blocks.0.ffn.0\":\"int4s-g128\"/"
 refused "zeros that the format has not" "blocks.0.ffn.0.weight_zero in bad.safetensors belongs to *"
 names | grep -v 'blocks.0.ffn.0.weight_zero' | xargs tensor-pick -k "quantization=$(said int4-g128)" >bad.safetensors
 refused "no zeros" "blocks.0.ffn.0.weight_zero is not in bad.safetensors, but U8 [[]512, 1[]] is needed"
+say int4-g128 's/{"version"/{"layers":{},"version"/'
+refused "what is said twice" "bad.safetensors: its metadata's quantization, *, is no JSON, or says something twice"
+say int4-g128 's/}}$/}/'
+refused "what is no JSON" "bad.safetensors: its metadata's quantization, *, is no JSON, or says something twice"
+tensor-pick -k "quantization=$(said int4-g128 | sed 's/"stored":"codes"/"stored":"both"/')" q.safetensors >bad.safetensors
+refused "neither codes nor fakes" "bad.safetensors says that 'both' are stored: codes or fake is read"
+wan-quantize -q -t int8 -m "$M" >codes
+tensor-pick -k "quantization=$(said int8 | sed 's/"stored":"codes"/"stored":"fake"/')" codes >bad.safetensors
+refused "codes that are said to be a fake" "*weight is I8 *, which says that its codes are stored as floats"
 for rule in mxfp4 nvfp4; do
     wan-quantize -q -t $rule -m "$M" >q.safetensors
     say $rule 's/"version"/"edition"/'
@@ -122,4 +131,33 @@ done
 names | grep -v 'blocks.1.ffn.2.weight_scale_2' | xargs tensor-pick -k "quantization=$(said nvfp4)" >bad.safetensors
 refused "nvfp4 without its second scale" \
     "blocks.1.ffn.2.weight_scale_2 is not in bad.safetensors, whose blocks.1.ffn.2.weight is nvfp4"
+wan-quantize -q -t int4-g64 --rotate 'h256:*.ffn.*' --rank 8 -m "$M" >q.safetensors
+wan-denoise -m q.safetensors --forward 500 <in >out
+ok $? "some layers rotated, all with a branch"
+for lost in ffn.2.weight_hadamard cross_attn.o.weight_low_rank_down cross_attn.o.weight_low_rank_up; do
+    names | grep -v "blocks.1.$lost" | xargs tensor-pick >bad.safetensors
+    refused "$lost lost" "blocks.1.$lost is not in bad.safetensors, which says that blocks.1.*"
+done
+
+down=blocks.1.cross_attn.o.weight_low_rank_down
+names | grep -v "$down" | xargs tensor-pick "q.safetensors:${down}[0:0]" >bad.safetensors
+refused "a branch of nothing" "$down in bad.safetensors has the rank 0: multiples of 8 are read"
+
+# ---- shards, of which one says it ----
+
+mkdir shards
+cp "$M/config.json" shards
+shard() { # NUMBER FILTER FILE [OPTIONS]
+    _of=shards/diffusion_pytorch_model-0000$1-of-00002.safetensors _filter=$2 _file=$3
+    shift 3
+    tensor-info --names "$_file" | grep $_filter '^blocks' | sed "s/^/$_file:/" | xargs tensor-pick "$@" >"$_of"
+}
+shard 1 -v fake.safetensors -k quantization=
+shard 2 -e fake.safetensors
+latents shards
+is "$(record format <latents) $(record stored <latents)" "int4-g128 fake" "a fake in shards, the second of which says so"
+fails 1 "*is quantized already, as its metadata say*" "and it is not quantized once more" wan-quantize -t int8 -m shards
+shard 1 -v fake.safetensors -k 'quantization={"version":1,"layers":{}}'
+fails 1 "*the shards of shards/* do not agree in how they are quantized: shards/*2-of-00002*" \
+    "shards that say different things" sh -c 'wan-denoise -m shards --forward 500 <in'
 done_testing

@@ -340,8 +340,8 @@ START_TEST(linear_add_adds_the_product)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             for (int gated = 0; gated < 2; gated++)
                 if (takes(sizes[i][1]) && takes(sizes[i][2]))
-                    linear_add_case(&t, kept, operand_type(kept == I8 ? F16 : kept),
-                                    sizes[i][0], sizes[i][1], sizes[i][2], gated);
+                    linear_add_case(&t, kept, operand_type(kept == I8 ? F16 : kept), sizes[i][0],
+                                    sizes[i][1], sizes[i][2], gated);
         report(&t);
     }
 }

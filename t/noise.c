@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "../bin/noise.h"
-#include "../common/die.h"
 #include "../common/checkpoint/weights.h"
+#include "../common/die.h"
 
 static const double BOUND = 2e-6; /* absolute */
 static weights *fixture;

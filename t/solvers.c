@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "../bin/solver.h"
-#include "../common/die.h"
 #include "../common/checkpoint/weights.h"
+#include "../common/die.h"
 
 static const double BOUND = 1e-5; /* absolute, in every state */
 

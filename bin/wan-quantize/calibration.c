@@ -175,7 +175,8 @@ static void add(moments *m, const bin *b, const char *layer)
     memcpy(&n, b->data + count->begin, sizeof n);
     if (n < 0)
         die("%s: %s is %" PRId64, b->where, count->name, n);
-    m->count += n;
+    if (__builtin_add_overflow(m->count, n, &m->count))
+        die("%s: %s is beyond what is counted", b->where, count->name);
     bool fine = add_values(m->squares, b, squares, in);
     if (m->gram) {
         if (!gram)
@@ -185,6 +186,31 @@ static void add(moments *m, const bin *b, const char *layer)
     }
     if (!fine)
         die("%s: what it has of %s is not finite", b->where, layer);
+}
+
+/* Sums of squares are none below zero, those on the gram's diagonal are the same, and what is
+ * beside it is at most the root of two of them (Cauchy and Schwarz), the same on both sides: else
+ * it is of no inputs. Devices that add in F32 are 1e-6 apart. */
+static bool is_of_inputs(const moments *m)
+{
+    static const double APART = 1e-4;
+    int64_t in = m->in;
+    int bad = 0;
+    for (int64_t i = 0; i < in; i++)
+        bad |= !(m->squares[i] >= 0) || !isfinite(m->squares[i]);
+    if (bad || !m->gram)
+        return !bad;
+#pragma omp parallel for reduction(| : bad)
+    for (int64_t i = 0; i < in; i++) {
+        const double *row = m->gram + i * in;
+        bad |= !(fabs(row[i] - m->squares[i]) <= APART * m->squares[i]);
+        for (int64_t j = 0; j < i; j++) {
+            double most = sqrt(m->squares[i]) * sqrt(m->squares[j]);
+            bad |= !(fabs(row[j]) <= (1 + APART) * most) ||
+                   !(fabs(row[j] - m->gram[j * in + i]) <= APART * most);
+        }
+    }
+    return !bad;
 }
 
 static bool has(const calibration *c, const char *layer, const char *what)
@@ -208,6 +234,8 @@ moments calibration_of(calibration *c, const char *layer, int64_t in, bool gram)
             add(&m, c->bin + i, layer);
     if (m.count == 0)
         die("--stat has nothing of %s: wan-denoise --stat '%s:gram' would", layer, layer);
+    if (!is_of_inputs(&m))
+        die("--stat: the sums of %s are not those of any inputs (%s)", layer, c->bin[0].where);
     return m;
 }
 

@@ -84,7 +84,9 @@ void method_describe(const method *m, json_t *o)
     if (m->act_order)
         json_object_set_new(o, "act_order", json_true());
     if (m->rotate)
-        json_object_set_new(o, "rotate", json_string("h256"));
+        json_object_set_new(o, "rotate",
+                            strcmp(m->rotate, "*") ? json_sprintf("h256:%s", m->rotate)
+                                                   : json_string("h256"));
     if (m->rank)
         json_object_set_new(o, "rank", json_integer(m->rank));
     if (!m->inputs)
@@ -123,8 +125,14 @@ void method_plan(const method *m, weights *w, plan *p)
     free(layer);
 }
 
-void method_check_inputs(const method *m, const weights *w, const plan *p, int n)
+void method_check(const method *m, const weights *w, const plan *p, int n)
 {
+    int rotated = 0;
+    for (int i = 0; i < n; i++)
+        rotated += p[i].rotated;
+    if (m->rotate && !rotated)
+        die("--rotate h256:%s: %s has no layer of such a name that gets a rule", m->rotate,
+            weights_path(w));
     if (!m->inputs)
         return;
     for (int i = 0; i < n; i++) {
@@ -159,10 +167,18 @@ static moments inputs_of(const method *m, const plan *p)
     return x;
 }
 
+static void refuse(const weights *w, const plan *p, const char *why) __attribute__((noreturn));
 static void refuse(const weights *w, const plan *p, const char *why)
 {
     die("%s in %s cannot be %s: %s", weights_called(w, p->name), weights_path(w),
         rule_name(p->rule), why);
+}
+
+static void check_finite(const weights *w, const plan *p, const float *values, const char *why)
+{
+    tensor all = tensor_of((void *)values, F32, plan_rows_of(p), plan_width(p));
+    if (!(absmax(all) <= 0x1.fffffep127f))
+        refuse(w, p, why);
 }
 
 static void take_low_rank(plan *p, float *values, const moments *x)
@@ -197,13 +213,14 @@ void method_make(const method *m, weights *w, plan *p)
 {
     int64_t out = plan_rows_of(p), in = plan_width(p);
     float *values = plan_floats(p);
-    if (!(absmax(tensor_of(values, F32, out, in)) <= 0x1.fffffep127f))
-        refuse(w, p, "it has values that are not finite");
+    check_finite(w, p, values, "it has values that are not finite");
     moments x = inputs_of(m, p);
     if (p->rank)
         take_low_rank(p, values, &x);
+    check_finite(w, p, values, "its branch has values beyond what F16 can hold");
     if (p->rotated)
         rotate(values, out, in, &x);
+    check_finite(w, p, values, "rotated it has values that are not finite");
     const char *why = fit(m, p, values, &x);
     if (!why && m->gptq)
         why = gptq(p->rule, &p->made, values, out, in, x.gram, m->act_order);

@@ -248,7 +248,7 @@ static void nothing_to_do(const weights *w, const target *to)
 /* Layers that stay would be listed in metadata that are made anew. */
 static void check_new(const weights *w, const plan *p)
 {
-    const char *said = weights_metadata(w, "quantization");
+    const char *said = weights_quantization_text(w);
     if (said && *said == '{')
         die("%s is quantized already, as its metadata say (%s): quantize what it was made of, or "
             "what -t fp32 makes of it",
@@ -270,7 +270,7 @@ plan *plan_model(weights *w, const target *to)
     if (!changed && (makes_codes(to) || to->layout == LAYOUT_OFFICIAL))
         nothing_to_do(w, to);
     if (makes_codes(to)) {
-        method_check_inputs(&to->method, w, p, n);
+        method_check(&to->method, w, p, n);
         smooth_plan(&to->method, w, p, n);
     }
     return p;

@@ -113,8 +113,9 @@ static bool fit_groups(const rule *r, stored *s, const float *w, const float *cl
         least *= factor;
         most *= factor;
         float range = r->zero ? (most - least) / 15.0f : fmaxf(most, fabsf(least)) / 7.0f;
-        fits &= half_scale(step + g, range);
-        if (zero)
+        bool held = half_scale(step + g, range);
+        fits &= held;
+        if (zero && held)
             nibble_set(zero, g, (int)nearest(between(-least / f32_of_f16(step[g]), 0, 15)));
     }
     return fits;

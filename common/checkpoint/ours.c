@@ -8,7 +8,11 @@
 ** F4, in which order a byte's halves go or which way scales multiply: three programs write NVFP4 in
 ** three ways. So nothing is guessed from shapes: a layer that is listed here is ours and is read as
 ** common/formats.h says, and a key of that name without our version is another program's.
+**
+** What is listed must be there as it is said: what stands beside a weight too, for a rotated weight
+** whose mark is lost would be multiplied as if it were none.
 */
+#include <fnmatch.h>
 #include <jansson.h>
 
 #include "../die.h"
@@ -30,27 +34,84 @@ static tensor retyped(const weights *w, const item *t, const weight_format *f, c
     return tensor_make(x.data, f->codes, 2, y.dim);
 }
 
-static void read_format(weights *w, const char *layer, const char *rule)
+/* A layer that is said to have it. */
+static void check_beside(const weights *w, const char *layer, const char *end, const char *what)
+{
+    char *name = new_format("%s%s", layer, end);
+    if (!weights_has(w, name))
+        die("%s is not in %s, which says that %s is %s", name, w->path, layer, what);
+    free(name);
+}
+
+/* rotate: "h256" or "h256:PATTERN", of X or X.weight; rank: a number */
+static void check_extras(const weights *w, const char *layer, const char *name)
+{
+    const char *rotate = json_string_value(json_object_get(w->quantization, "rotate"));
+    const char *pattern = rotate ? strchr(rotate, ':') : NULL;
+    if (rotate && (!pattern || !fnmatch(pattern + 1, layer, 0) || !fnmatch(pattern + 1, name, 0)))
+        check_beside(w, layer, ".weight_hadamard", "rotated");
+    if (json_integer_value(json_object_get(w->quantization, "rank")) > 0) {
+        check_beside(w, layer, ".weight_low_rank_down", "with a branch");
+        check_beside(w, layer, ".weight_low_rank_up", "with a branch");
+    }
+}
+
+static void read_format(weights *w, const char *layer, const char *rule, bool fake)
 {
     char *name = new_format("%s.weight", layer);
     item *t = weights_item(w, name);
     int group;
     const weight_format *f = rule ? format_named(rule, &group) : NULL;
-    free(name);
     if (!rule || !f)
         die("%s says that %s is '%.40s', a format that is not read", w->path, layer,
             rule ? rule : "?");
-    if (!t) /* a part of a model, as tensor-pick makes it */
-        return;
-    t->shape = retyped(w, t, f, rule);
-    t->format = f;
-    t->group = group;
+    if (t && fake && stored_as_codes(t->shape.type))
+        die("%s is %s in %s, which says that its codes are stored as floats", t->raw,
+            tensor_text(t->shape), w->path);
+    if (t && !fake) { /* else a part of a model, as tensor-pick makes it */
+        t->shape = retyped(w, t, f, rule);
+        t->format = f;
+        t->group = group;
+        check_extras(w, layer, name);
+    }
+    free(name);
+}
+
+/* Of whichever shard has it, and the others may not say otherwise. */
+const char *weights_quantization_text(const weights *w)
+{
+    const char *said = NULL;
+    for (int i = 0; i < w->files; i++) {
+        const char *text = w->file[i].p ? NULL : metadata_get(&w->file[i].d, "quantization");
+        if (text && !*text) /* as tensor-pick -k takes it away */
+            continue;
+        if (text && said && strcmp(text, said) != 0)
+            die("the shards of %s do not agree in how they are quantized: %s has another metadata "
+                "key quantization than one before it",
+                w->path, w->file[i].path);
+        said = text ? text : said;
+    }
+    return said;
+}
+
+/* The metadata's text as JSON, or NULL if it is no object. */
+static json_t *said_of(const weights *w)
+{
+    const char *said = weights_quantization_text(w);
+    if (!said || *said != '{')
+        return NULL;
+    json_t *o = json_loads(said, JSON_REJECT_DUPLICATES, NULL);
+    if (!o)
+        die("%s: its metadata's quantization, which says how its layers are stored, is no JSON, or "
+            "says something twice",
+            w->path);
+    return o;
 }
 
 void weights_read_formats(weights *w)
 {
-    const char *said = weights_metadata(w, "quantization"), *layer;
-    json_t *o = said && *said == '{' ? json_loads(said, 0, NULL) : NULL, *rule;
+    const char *layer;
+    json_t *o = said_of(w), *rule;
     json_t *version = json_object_get(o, "version"), *layers = json_object_get(o, "layers");
     if (!json_is_integer(version) || !json_is_object(layers)) {
         json_decref(o);
@@ -60,10 +121,12 @@ void weights_read_formats(weights *w)
         die("%s was quantized by another wan-quantize: its version is %lld, not %d", w->path,
             (long long)json_integer_value(version), VERSION);
     w->quantization = o;
-    const char *how = json_string_value(json_object_get(o, "stored"));
-    if (how && strcmp(how, "fake") == 0)
-        return;
-    json_object_foreach(layers, layer, rule) read_format(w, layer, json_string_value(rule));
+    json_t *form = json_object_get(o, "stored");
+    const char *how = form ? json_string_value(form) : "codes";
+    bool fake = how && strcmp(how, "fake") == 0;
+    if (!how || (!fake && strcmp(how, "codes") != 0))
+        die("%s says that '%.40s' are stored: codes or fake is read", w->path, how ? how : "?");
+    json_object_foreach(layers, layer, rule) read_format(w, layer, json_string_value(rule), fake);
 }
 
 const json_t *weights_quantization(const weights *w, const char *key)
@@ -93,7 +156,7 @@ static tensor beside(weights *w, const char *name, const char *end, tensor_type 
     return x;
 }
 
-/* Steps are finite, and not negative. */
+/* Steps are finite, and not negative; those that their type makes zero are. */
 static void check_steps(const weights *w, const char *name, tensor step)
 {
     enum { PIECE = 256 };
@@ -105,7 +168,7 @@ static void check_steps(const weights *w, const char *name, tensor step)
         host_widen(value, (const char *)step.data + (size_t)at * size, step.type, n);
         for (int64_t i = 0; i < n; i++)
             if (!(value[i] >= 0 && value[i] <= 0x1.fffffep127f))
-                die("%s.weight_scale %s in %s has %g: scales must be finite and positive", name,
+                die("%s.weight_scale %s in %s has %g: scales must be finite and not negative", name,
                     tensor_text(step), w->path, (double)value[i]);
     }
 }

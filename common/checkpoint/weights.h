@@ -57,6 +57,9 @@ void weights_take_extras(weights *w);
 const char *weights_rule(const weights *w, const char *layer);
 /* What else it says of that: a key of its `quantization`, or NULL. */
 const json_t *weights_quantization(const weights *w, const char *key);
+/* As it stands there, ours or not, in whichever shard has it; NULL if none does. Dies if two do and
+ * do not agree. */
+const char *weights_quantization_text(const weights *w);
 /* Once: a warning that counts and names the tensors that nobody asked for. */
 void weights_report_unused(weights *w);
 

@@ -163,10 +163,7 @@ const char *device_name(void)
     return device_title;
 }
 
-tensor_type operand_type(tensor_type type)
-{
-    return type == F16 || type == BF16 ? type : F32;
-}
+tensor_type operand_type(tensor_type type) { return type == F16 || type == BF16 ? type : F32; }
 
 void device_wait(void) { cuda_check(cudaStreamSynchronize(stream), "finish the work"); }
 

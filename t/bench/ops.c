@@ -197,7 +197,7 @@ static void measure_products(stage *s, tensor_type kept, double a)
     s->up = random_linear(kept, FFN, D);
     s->down = random_linear(kept, D, FFN);
 #define PRODUCT(text, op, in, out)                                                                 \
-    snprintf(name, sizeof name, "%s %s", text, type_name(kept));                                 \
+    snprintf(name, sizeof name, "%s %s", text, type_name(kept));                                   \
     print(name, s->n, time_of(op, s), n *((in) + (out)) * a, 2.0 * n * (in) * (out))
     PRODUCT("linear 1536 to 4608", run_qkv, D, 3 * D);
     PRODUCT("linear 1536 to 1536", run_out, D, D);
