@@ -23,11 +23,11 @@ extern "C" {
 typedef struct {
     tensor w;     /* [out, in]: floats, or codes */
     tensor scale; /* F32 [out] */
-    tensor
-        step; /* [out, in / g] of groups of a row, or [out / b, in / b], rounded up, of squares */
-    tensor zero; /* U4 [out, in / g, made even] */
+    tensor step;  /* of groups in a row [out, in / g]; of squares [out / b, in / b], rounded up */
+    tensor zero;  /* U4 [out, in / g], rounded up to an even width: a row begins with a byte */
 } stored;
 
+/* Perhaps: codes that are values by themselves, as those of fp8. */
 typedef enum { SCALES_NONE, SCALES_ROWS, SCALES_PERHAPS_ROWS, SCALES_INSIDE } scales_place;
 
 typedef struct {

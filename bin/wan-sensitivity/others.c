@@ -20,7 +20,7 @@ static bool agree(tensor x, tensor y)
     int64_t n = tensor_count(x);
     if (tensor_count(y) != n)
         return false;
-    float *a = new_bytes((unsigned long)n * 2 * sizeof *a), *b = a + n;
+    float *a = new_bytes((size_t)n * 2 * sizeof *a), *b = a + n;
     host_widen(a, x.data, x.type, n);
     host_widen(b, y.data, y.type, n);
     bool same = true;

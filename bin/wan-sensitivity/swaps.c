@@ -60,7 +60,7 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 static int all_places(const dit *m, linear_place **all)
 {
     int n = 0;
-    *all = new_bytes(sizeof **all * KINDS * (unsigned long)m->layers);
+    *all = new_bytes(sizeof **all * KINDS * (size_t)m->layers);
     for (int block = -1; block < m->layers; block++)
         for (int k = 0; k < KINDS; k++)
             if (kinds[k].in_block == (block >= 0))

@@ -15,9 +15,9 @@
 error_table table_open(int rows, int points, const int64_t *timestep, bool final)
 {
     error_table t = {.rows = rows, .points = points, .timestep = timestep, .final = final};
-    t.row = new_bytes(sizeof *t.row * (unsigned long)rows);
+    t.row = new_bytes(sizeof *t.row * (size_t)rows);
     for (int i = 0; i < rows; i++)
-        t.row[i].error = new_bytes(sizeof *t.row[i].error * (unsigned long)points);
+        t.row[i].error = new_bytes(sizeof *t.row[i].error * (size_t)points);
     return t;
 }
 
@@ -71,7 +71,7 @@ static int compare(const void *a, const void *b)
 
 static entry *sorted(const error_table *t, double (*value)(const error_table *, const table_row *))
 {
-    entry *all = new_bytes(sizeof *all * (unsigned long)t->rows);
+    entry *all = new_bytes(sizeof *all * (size_t)t->rows);
     for (int i = 0; i < t->rows; i++)
         all[i] = (entry){value(t, t->row + i), i};
     qsort(all, (size_t)t->rows, sizeof *all, compare);
@@ -82,7 +82,7 @@ static entry *sorted(const error_table *t, double (*value)(const error_table *, 
 static double *ranks(const error_table *t, double (*value)(const error_table *, const table_row *))
 {
     entry *all = sorted(t, value);
-    double *rank = new_bytes(sizeof *rank * (unsigned long)t->rows);
+    double *rank = new_bytes(sizeof *rank * (size_t)t->rows);
     for (int i = 0, k; i < t->rows; i = k) {
         for (k = i; k < t->rows && all[k].value == all[i].value;)
             k++;

@@ -38,7 +38,7 @@ static void sums_add(const sums *s, int i, tensor x)
 /* Waits. */
 static void sums_norms(const sums *s, double norm[])
 {
-    double *square = new_bytes(sizeof *square * (unsigned long)s->n * LANES);
+    double *square = new_bytes(sizeof *square * (size_t)s->n * LANES);
     download(tensor_of(square, F64, s->n, LANES), s->squares);
     for (int i = 0; i < s->n; i++) {
         norm[i] = 0;
@@ -140,7 +140,7 @@ void trajectory_open(trajectory *t, const dit *m, const request *q, const solver
     t->x = scratch(F32, points, dim[0], dim[1], dim[2], dim[3]);
     t->v = scratch(F32, points, dim[0], dim[1], dim[2], dim[3]);
     t->last = scratch_tensor(F32, noise.rank, dim);
-    t->size = new_bytes(sizeof *t->size * (unsigned long)(points + 1));
+    t->size = new_bytes(sizeof *t->size * (size_t)(points + 1));
     upload_into(t->noise, noise);
     copy(t->last, t->noise);
     sample(t, t->last, text, true);

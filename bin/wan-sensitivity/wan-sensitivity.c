@@ -64,8 +64,8 @@ static void place_points(void)
         points = steps < POINTS ? steps : POINTS;
     if (points > steps)
         usage_error("--points %lld are more than %lld steps", (long long)points, (long long)steps);
-    point_step = new_bytes(sizeof *point_step * (unsigned long)points);
-    point_time = new_bytes(sizeof *point_time * (unsigned long)points);
+    point_step = new_bytes(sizeof *point_step * (size_t)points);
+    point_time = new_bytes(sizeof *point_time * (size_t)points);
     for (int64_t k = 0; k < points; k++) {
         point_step[k] = (int)((2 * k + 1) * steps / (2 * points));
         point_time[k] = plan.timestep[point_step[k]];
@@ -179,7 +179,7 @@ static void try_swap(error_table *to, int i, const trajectory *t, const document
 {
     const swap *s = &swaps.swap[i];
     size_t mark = scratch_mark();
-    double *error = new_bytes(sizeof *error * (unsigned long)points);
+    double *error = new_bytes(sizeof *error * (size_t)points);
     dit_text its = *text;
     swap_exchange(s, &model, &quantised);
     if (s->of_text)

@@ -9,8 +9,8 @@
 ** long sums) the bias is rounded as y is.
 **
 ** Codes are expanded to the operand's type, one layer at a time (widen.cu): bytes are exact in it,
-** values of blocks and groups are rounded to it. Only the F32 sum meets scales that lie beside, and the bias:
-** before Hopper a block of rows at a time.
+** values of blocks and groups are rounded to it. Scales of rows, and the bias, meet the F32 sum
+** alone: before Hopper a block of rows at a time.
 ** Floor: 2 N in out over the rate of the tensor cores. Measured: PERFORMANCE.md.
 */
 #include <array>

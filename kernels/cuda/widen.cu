@@ -1,10 +1,12 @@
 /*
-** widen.cu: codes as floats: a weight of 8 bits, or of ggml's blocks, in the operand's type.
+** widen.cu: codes as floats of the operand's type: of 8 bits, of 4, or of ggml's blocks; with the
+** steps and zeros of groups, but without scales of rows.
 **
 ** A thread makes eight neighbours, which lie in one group of every block, so scales are read once
 ** for them; of bytes sixteen, by one load. Blocks begin at multiples of two bytes and are read by
-** twos. Values are what common/blocks.c makes of them: each product and sum is rounded by itself
-** (__fmul_rn), since contracted ones would differ in the last bit; then they are rounded to 16 bits.
+** twos. Values are what common/formats.c and blocks.c make of them: each product and sum is rounded
+** by itself (__fmul_rn), since contracted ones would differ in the last bit; then they are rounded
+** to 16 bits.
 ** Floor: bytes of the codes and of the result over the copy rate.
 */
 #include "linear.cuh"
@@ -219,7 +221,7 @@ __global__ void widen_blocks(T *y, const uint8_t *x, int64_t n, int elements, in
     store8(y + i, v);
 }
 
-/* ---- codes whose scales lie beside, a step a group ---- */
+/* ---- codes of groups, whose steps lie beside ---- */
 
 template <tensor_type TYPE>
 __device__ __forceinline__ void eight_codes(float v[8], const uint8_t *x, int64_t i)
