@@ -55,12 +55,8 @@ void layers_stamp(json_t *stamp)
 {
     if (!act.type)
         return;
-    json_t *all = json_array();
-    for (int i = 0; i < act.patterns.n; i++)
-        if (json_array_append_new(all, json_string(act.patterns.name[i])) != 0)
-            die("--layer '%s' is not UTF-8", act.patterns.name[i]);
     json_object_set_new(stamp, "act", json_string(act.type));
-    json_object_set_new(stamp, "act_layers", all);
+    json_object_set_new(stamp, "act_layers", names_json(&act.patterns, "--layer"));
 }
 
 void layers_divide(void) { divide = true; }

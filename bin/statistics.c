@@ -222,14 +222,6 @@ void statistics_source(const document *in, uint64_t seed, const json_t *stamp)
 
 bool statistics_seen(int bin) { return all.seen[bin]; }
 
-static json_t *names_json(const name_list *list)
-{
-    json_t *array = json_array();
-    for (int i = 0; i < list->n; i++)
-        json_array_append_new(array, json_string(list->name[i]));
-    return array;
-}
-
 /* Calls f with each name that fits the list, and its moments in a bin. */
 static void each_name(const name_list *list, int bin, void (*f)(void *, const char *, moments *),
                       void *to)
@@ -267,8 +259,8 @@ void statistics_describe(document *d, int bin, const char *weights, json_t *stam
         "{s:i, s:i, s:i, s:I, s:I, s:o, s:i, s:i, s:o, s:O, s:o, s:o, s:s}", "version", 1, "bin",
         bin, "bins", all.bins, "from", (json_int_t)bin_from(bin), "to", (json_int_t)to, "timesteps",
         seen_timesteps(bin), "results", from.results, "number", from.prompts.n, "prompts",
-        names_json(&from.prompts), "seeds", from.seeds, "linears", names_json(&linears), "gram",
-        names_json(&grams), "weights", weights);
+        names_json(&from.prompts, "prompt"), "seeds", from.seeds, "linears",
+        names_json(&linears, "linear"), "gram", names_json(&grams, "linear"), "weights", weights);
     char *text = json_dumps(about, JSON_COMPACT);
     if (!text)
         die("out of memory");

@@ -53,6 +53,15 @@ void names_sort(name_list *list)
     list->n = n;
 }
 
+json_t *names_json(const name_list *list, const char *what)
+{
+    json_t *array = json_array();
+    for (int i = 0; i < list->n; i++)
+        if (json_array_append_new(array, json_string(list->name[i])) != 0)
+            die("%s '%s' is not UTF-8", what, list->name[i]);
+    return array;
+}
+
 void names_free(name_list *list)
 {
     for (int i = 0; i < list->n; i++)

@@ -91,10 +91,7 @@ void method_describe(const method *m, json_t *o)
         json_object_set_new(o, "rank", json_integer(m->rank));
     if (!m->inputs)
         return;
-    const name_list *list = calibration_prompts(m->inputs);
-    json_t *prompts = json_array();
-    for (int i = 0; i < list->n; i++)
-        json_array_append_new(prompts, json_string(list->name[i]));
+    json_t *prompts = names_json(calibration_prompts(m->inputs), "prompt");
     json_object_set_new(o, "calibration", json_string(calibration_digest(m->inputs)));
     json_object_set_new(o, "prompts", prompts);
 }

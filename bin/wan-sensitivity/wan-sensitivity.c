@@ -245,11 +245,8 @@ static void add_source(const request *q, const document *d)
 /* A line of JSON of all that the table depends on. */
 static void print_record(void)
 {
-    json_t *stamp = load_provenance(checkpoint, dry), *all = json_array();
-    for (int i = 0; i < patterns.n; i++)
-        if (json_array_append_new(all, json_string(patterns.name[i])) != 0)
-            die("--layer '%s' is not UTF-8", patterns.name[i]);
-    json_object_set_new(stamp, "layers", all);
+    json_t *stamp = load_provenance(checkpoint, dry);
+    json_object_set_new(stamp, "layers", names_json(&patterns, "--layer"));
     json_object_set_new(stamp, "quantised", json_string(weights_digest(quantised_checkpoint)));
     json_object_set_new(stamp, "heads", json_integer(model.heads));
     json_object_set_new(stamp, "text_len", json_integer(model.text_len));
