@@ -188,9 +188,9 @@ static void add(moments *m, const bin *b, const char *layer)
         die("%s: what it has of %s is not finite", b->where, layer);
 }
 
-/* Sums of squares are none below zero, those on the gram's diagonal are the same, and what is beside
- * it is at most the root of two of them (Cauchy and Schwarz), the same on both sides: else it is of
- * no inputs. Devices that add in F32 are 1e-6 apart. */
+/* Sums of squares are none below zero, those on the gram's diagonal are the same, and what is
+ * beside it is at most the root of two of them (Cauchy and Schwarz), the same on both sides: else
+ * it is of no inputs. Devices that add in F32 are 1e-6 apart. */
 static bool is_of_inputs(const moments *m)
 {
     static const double APART = 1e-4;

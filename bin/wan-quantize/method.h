@@ -24,7 +24,7 @@ void method_describe(const method *m, json_t *quantization);
 
 /* What p's layer gets: rotation, rank. Dies for what cannot be. */
 void method_plan(const method *m, weights *w, plan *p);
-/* Dies if --rotate's pattern fits no layer that gets a rule, and if statistics are missing of one. */
+/* Dies if --rotate's pattern fits no layer that gets a rule, or statistics are missing of one. */
 void method_check(const method *m, const weights *w, const plan *p, int n);
 /* Fits and codes a layer, of which all stays in memory: p->made, p->up, p->down. */
 void method_make(const method *m, weights *w, plan *p);
