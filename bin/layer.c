@@ -43,8 +43,7 @@ void layers_quantise(const char *type, const option_list *patterns)
         }
     if (!act.type)
         usage_error("--act is int8, fp8 or int4, not '%s'", type);
-    for (int i = 0; i < patterns->n; i++)
-        patterns_add(&act.patterns, patterns->text[i]);
+    patterns_add_all(&act.patterns, "--layer", patterns);
     if (!act.patterns.n)
         patterns_add(&act.patterns, "blocks.*");
 }

@@ -20,6 +20,16 @@ void patterns_add(name_list *list, const char *text)
     }
 }
 
+void patterns_add_all(name_list *list, const char *option_name, const option_list *texts)
+{
+    for (int i = 0; i < texts->n; i++) {
+        int before = list->n;
+        patterns_add(list, texts->text[i]);
+        if (list->n == before)
+            usage_error("%s takes patterns of names, not '%s'", option_name, texts->text[i]);
+    }
+}
+
 int patterns_fit(const name_list *list, int from, const char *name)
 {
     for (int i = from; i < list->n; i++)

@@ -134,11 +134,13 @@ static float step_at(const stored *s, int64_t row, int64_t group)
 void stored_steps(float *y, const stored *s, int64_t row, int64_t k, int64_t n)
 {
     int64_t wide = step_wide(s), high = step_high(s), end = k + n;
-    const uint8_t *zeros = (const uint8_t *)s->zero.data + row * s->zero.stride / 2;
+    const uint8_t *zeros = s->zero.data;
+    if (zeros)
+        zeros += row * s->zero.stride / 2;
     while (k < end) {
         int64_t group = k / wide, next = (group + 1) * wide < end ? (group + 1) * wide : end;
         float step = step_at(s, row / high, group);
-        float zero = s->zero.data      ? (float)(zeros[group / 2] >> 4 * (group % 2) & 15)
+        float zero = zeros             ? (float)(zeros[group / 2] >> 4 * (group % 2) & 15)
                      : s->w.type == U4 ? 8.0f
                                        : 0.0f;
         for (; k < next; k++, y++)

@@ -158,6 +158,7 @@ refuses() { # STATUS PATTERN OPTIONS...
 }
 refuses 2 "--act is int8, fp8 or int4, not 'int2'" --act int2
 refuses 2 "--layer is for --act" --layer 'blocks.*'
+refuses 2 "--layer takes patterns of names, not ''" --act int8 --layer 'blocks.*' --layer ''
 refuses 1 "--layer: there is no linear 'blocks.*.z' in the model" --act int8 --layer 'blocks.*,blocks.*.z'
 refuses 1 "--stat: there is no linear 'blocks.0.self_attn' in the model" --stat 'blocks.0.self_attn:gram'
 refuses 1 "--tap head,heads: there is no intermediate heads" --tap head,heads

@@ -199,6 +199,7 @@ refuses 2 "*one operand is needed*not 2*" "two" -m "$model" w8.safetensors w8.sa
 refuses 2 "*-m DIR or -m FILE*" "no reference" w8.safetensors
 refuses 2 "*--by is layer, kind, block or all, not 'x'*" "rows of another kind" -m "$model" --by x w8.safetensors
 refuses 2 "*--points 7 are more than 6 steps*" "more points than steps" -m "$model" -s 6 --points 7 w8.safetensors
+refuses 2 "--layer takes patterns of names, not ''*" "an empty pattern" -m "$model" --layer '' w8.safetensors
 refuses 1 "--layer: there is no linear 'blocks.2.\*' in the model" "a pattern that fits none" \
     -m "$model" --layer 'blocks.0.*,blocks.2.*' w8.safetensors
 refuses 1 "*cannot *none*" "a checkpoint that is not there" -m "$model" none.safetensors

@@ -90,8 +90,7 @@ static request read_options(int operands, char **operand)
     request_frames(&q, frames, strict);
     solver_plan(&plan, q.solver, q.steps, q.shift);
     place_points();
-    for (int i = 0; i < layers.n; i++)
-        patterns_add(&patterns, layers.text[i]);
+    patterns_add_all(&patterns, "--layer", &layers);
     if (!patterns.n)
         patterns_add(&patterns, "blocks.*");
     return q;
