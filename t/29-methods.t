@@ -39,6 +39,8 @@ done
 is "$(tensor-info -n codes | sed -n 's/^blocks.0.ffn.0.weight/+/p' | sort | tr '\n' ' ')" \
     "+ +_hadamard +_low_rank_down +_low_rank_up +_scale +_zero " "what stands beside a rotated weight with a branch"
 is "$(tensor-info -n codes | grep -c hadamard)" 8 "the pattern's layers are rotated, no others"
+said() { tensor-info | sed -n "/^ *$1:/,\$s/^ *bits: //p" | cut -c 1-5; }
+is "$(wan-denoise -m codes --forward 600 <in | said wan-denoise)" "$(said quantization <codes | head -n 1)" "a record's bits have branches in them, as the file's"
 
 # ---- gains ----
 
@@ -144,7 +146,7 @@ forged squares "bin1:blocks.1.ffn.0.gram=$of.gram" "a gram of other inputs"
 wan-quantize -q $m --layer '*ffn*=int4-g64' --method clip --stat part >clipped
 ok $? "clipping without grams"
 for type in int8 fp32; do
-    fails 1 "*belongs to blocks.*not known*" "what was made so is not made $type" wan-quantize -m codes -t $type
+    fails 1 "*is part of blocks.*wan-denoise and wan-sensitivity apply it*" "what was made so is not made $type" wan-quantize -m codes -t $type
 done
 
 done_testing

@@ -23,9 +23,10 @@ bool stored_as_codes(tensor_type type)
 
 const char *stored_owner(const weights *w, const char *name)
 {
-    static const char *const endings[] = {".weight_scale",  ".weight_zero_point", ".comfy_quant",
-                                          ".input_scale",   ".scale_input",       ".weight_zero",
-                                          ".weight_scale_2"};
+    static const char *const endings[] = {
+        ".weight_scale",         ".weight_zero_point", ".comfy_quant",    ".input_scale",
+        ".scale_input",          ".weight_zero",       ".weight_scale_2", ".weight_hadamard",
+        ".weight_low_rank_down", ".weight_low_rank_up"};
     static char full[512];
     size_t n = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
@@ -202,6 +203,11 @@ static void check_others(const weights *w, const char *name, bool groups)
         for (int of = 0; of < 3; of++)
             for (size_t k = 0; k < count[of]; k++)
                 is_known |= strcmp(t->name + n + 1, list[of][k]) == 0;
+        for (size_t k = 0; k < sizeof extras / sizeof *extras; k++)
+            if (!w->extras && strcmp(t->name + n + 1, extras[k]) == 0)
+                die("%s in %s is part of %s: wan-denoise and wan-sensitivity apply it, and nothing "
+                    "else does (wan-quantize --fake makes floats from the beginning)",
+                    t->raw, weights_path(w), called(w, name, ".weight"));
         if (!is_known && !strchr(t->name + n + 1, '.'))
             die("%s in %s belongs to %s, and what it does to it is not known", t->raw,
                 weights_path(w), called(w, name, ".weight"));
