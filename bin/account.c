@@ -15,7 +15,6 @@
 #include "../common/checkpoint/stored.h"
 #include "../common/die.h"
 #include "../common/program.h"
-#include "../common/text.h"
 
 enum { MOST_FORMATS = 16 };
 
@@ -32,11 +31,19 @@ static const char *name_of(tensor_type dtype)
     return dtype == F32 ? "fp32" : dtype == F16 ? "fp16" : "bf16";
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), k = strlen(end);
+    return n > k && strcmp(s + n - k, end) == 0;
+}
+
 /* blocks.I....weight [out, in]: its layer's name in new memory, else NULL. */
 static char *layer_of(const char *name, tensor t)
 {
-    bool fits = t.rank == 2 && strncmp(name, "blocks.", 7) == 0;
-    return fits ? before_end(name, ".weight") : NULL;
+    static const char end[] = ".weight";
+    if (t.rank != 2 || strncmp(name, "blocks.", 7) != 0 || !ends_with(name, end))
+        return NULL;
+    return new_format("%.*s", (int)(strlen(name) - strlen(end)), name);
 }
 
 static void add_format(account *a, const char *rule, tensor_type type, tensor_type dtype)
@@ -57,20 +64,46 @@ static void add_format(account *a, const char *rule, tensor_type type, tensor_ty
         memcpy(a->format[a->formats++], name, sizeof name);
 }
 
-/* As the device holds it: vectors are F32. */
-static double held(tensor t, bool beside, tensor_type dtype)
+/* What a tensor is to the device: one of the model's, scales and zeros of codes, half of a branch,
+ * or a word about codes, which is read and not kept. */
+typedef enum { PARAMETER, SCALES, BRANCH, WORD } part_kind;
+
+static part_kind kind_of(const weights *w, const char *name)
 {
-    if (stored_as_codes(t.type) || (beside && t.type != F16 && t.type != BF16))
+    static const struct {
+        const char *end;
+        part_kind kind;
+    } ends[] = {
+        {".weight_scale", SCALES},    {".weight_scale_2", SCALES},
+        {".weight_zero", SCALES},     {".weight_low_rank_up", BRANCH},
+        {".weight_hadamard", WORD},   {".weight_low_rank_down", BRANCH},
+        {".weight_zero_point", WORD}, {".comfy_quant", WORD},
+        {".input_scale", WORD},       {".scale_input", WORD},
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (ends_with(name, ends[i].end))
+            return ends[i].kind == BRANCH || ends[i].kind == WORD || stored_owner(w, name)
+                       ? ends[i].kind
+                       : PARAMETER;
+    return PARAMETER;
+}
+
+/* As the device holds it: vectors are F32. */
+static double held(tensor t, part_kind kind, tensor_type dtype)
+{
+    if (kind == WORD)
+        return 0;
+    if (kind == SCALES || stored_as_codes(t.type))
         return (double)tensor_bytes(t);
     return (double)tensor_count(t) * (double)(t.rank < 2 ? 4 : type_size(dtype));
 }
 
 static void add_tensor(account *a, const weights *w, int i, tensor_type dtype)
 {
-    const char *name = weights_name(w, i), *owner = stored_owner(w, name);
+    const char *name = weights_name(w, i);
     tensor t = weights_shape(w, i);
-    bool scales = owner && strstr(name, ".weight_scale");
-    double bytes = scales ? (double)tensor_bytes(t) : held(t, owner != NULL, dtype);
+    part_kind kind = kind_of(w, name);
+    double bytes = held(t, kind, dtype);
     char *layer = layer_of(name, t);
     a->all += bytes;
     if (layer) {
@@ -78,7 +111,7 @@ static void add_tensor(account *a, const weights *w, int i, tensor_type dtype)
         a->codes |= stored_as_codes(t.type);
         a->weights += (double)tensor_count(t);
     }
-    if (layer || (owner && strncmp(name, "blocks.", 7) == 0))
+    if (layer || (kind != PARAMETER && strncmp(name, "blocks.", 7) == 0))
         a->bytes += bytes;
     free(layer);
 }

@@ -44,6 +44,9 @@ is "$(count q int4-g64) $(count q mxfp4) $(count q int8) $(count q fp8-row)" \
     "$((blocks * 8 - 8)) $((blocks - 1)) $((blocks - 1)) 1" "the last pattern that fits wins, and keep keeps"
 is "$(rules q | grep -c '^blocks.0\.')" 0 "block 0 is as it was"
 close_to "to the bit" -s 1 q:blocks.0.ffn.0.weight "$model/diffusion_pytorch_model.safetensors:blocks.0.ffn.0.weight"
+wan-quantize -m "$model" --layer '*.ffn.2=keep' --layer '*.ffn.*=mxfp4' >q 2>said
+is "$?:$(count q mxfp4):$(grep warning said)" "0:$((2 * blocks)):wan-quantize: warning: --layer *.ffn.2=keep decides nothing: each \
+layer that fits it fits a later one, too" "a pattern in the wrong place is told of"
 tiny --layer '*.ffn.0=nvfp4' >q
 is "$(rules q | grep -c ffn.0:nvfp4) $(rules q | wc -l)" "$blocks $blocks" "without -t those of the patterns alone"
 tiny -t int8 --layers all --layer 'time_*=keep' >q

@@ -39,8 +39,6 @@ done
 is "$(tensor-info -n codes | sed -n 's/^blocks.0.ffn.0.weight/+/p' | sort | tr '\n' ' ')" \
     "+ +_hadamard +_low_rank_down +_low_rank_up +_scale +_zero " "what stands beside a rotated weight with a branch"
 is "$(tensor-info -n codes | grep -c hadamard)" 8 "the pattern's layers are rotated, no others"
-said() { tensor-info | sed -n "/^ *$1:/,\$s/^ *bits: //p" | cut -c 1-5; }
-is "$(wan-denoise -m codes --forward 600 <in | said wan-denoise)" "$(said quantization <codes | head -n 1)" "a record's bits have branches in them, as the file's"
 
 # ---- gains ----
 

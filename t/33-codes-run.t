@@ -134,6 +134,14 @@ refused "nvfp4 without its second scale" \
 wan-quantize -q -t int4-g64 --rotate 'h256:*.ffn.*' --rank 8 -m "$M" >q.safetensors
 wan-denoise -m q.safetensors --forward 500 <in >out
 ok $? "some layers rotated, all with a branch"
+latents q.safetensors
+is "$(record bits <latents | cut -c 1-5)" "$(tensor-info q.safetensors | sed -n 's/^ *bits: //p' | cut -c 1-5)" \
+    "the branch counts among the bits of the record"
+for layout in comfyui diffusers; do
+    wan-quantize -q -t int8 --layout $layout -m "$M" >out && latents out
+    wan-quantize -q -t int8 -m "$M" >codes && latents=$(record weight_bytes <latents) && latents codes
+    is "$latents" "$(record weight_bytes <latents)" "$layout: what says something about codes takes no memory"
+done
 for lost in ffn.2.weight_hadamard cross_attn.o.weight_low_rank_down cross_attn.o.weight_low_rank_up; do
     names | grep -v "blocks.1.$lost" | xargs tensor-pick >bad.safetensors
     refused "$lost lost" "blocks.1.$lost is not in bad.safetensors, which says that blocks.1.*"

@@ -62,13 +62,22 @@ static bool in_default(const char *name, layer_choice layers)
            (layers == LAYERS_DIFFUSERS && strncmp(name, "time_embedding.", 15) != 0);
 }
 
+/* The pattern that decides about a linear layer: the last that fits, or -1. */
+static int decides(const choice *c, const char *name)
+{
+    int i = c->patterns->n;
+    while (i-- > 0 && !fits(c->patterns->text[i], name))
+        ;
+    return i;
+}
+
 const rule *choice_of(const choice *c, const char *name, tensor t)
 {
     if (!is_linear(name, t))
         return NULL;
-    for (int i = c->patterns->n; i-- > 0;)
-        if (fits(c->patterns->text[i], name))
-            return rule_named(rule_of(c->patterns->text[i])); /* NULL: keep */
+    int i = decides(c, name);
+    if (i >= 0)
+        return rule_named(rule_of(c->patterns->text[i])); /* NULL: keep */
     return in_default(name, c->layers) ? c->rule : NULL;
 }
 
@@ -83,6 +92,20 @@ bool choice_has(const choice *c, const rule *r)
     for (int i = 0; i < c->patterns->n; i++)
         has |= rule_named(rule_of(c->patterns->text[i])) == r;
     return has;
+}
+
+/* A pattern all of whose layers fit a later one, too, may stand in the wrong place. */
+static void tell_idle(const choice *c, const weights *w)
+{
+    for (int k = 0; k < c->patterns->n; k++) {
+        bool idle = true;
+        for (int i = 0; i < weights_count(w) && idle; i++)
+            idle = !is_linear(weights_name(w, i), weights_shape(w, i)) ||
+                   decides(c, weights_name(w, i)) != k;
+        if (idle)
+            warn("--layer %s decides nothing: each layer that fits it fits a later one, too",
+                 c->patterns->text[k]);
+    }
 }
 
 void choice_check_model(const choice *c, const weights *w)
@@ -103,4 +126,5 @@ void choice_check_model(const choice *c, const weights *w)
                 weights_called(w, weights_name(w, other)), tensor_text(weights_shape(w, other)),
                 weights_path(w));
     }
+    tell_idle(c, w);
 }
