@@ -16,7 +16,7 @@
 #include "../common/die.h"
 #include "../common/program.h"
 
-enum { MOST_FORMATS = 16 };
+enum { MOST_FORMATS = 64 }; /* more than there are, with all groups */
 
 typedef struct {
     char format[MOST_FORMATS][32]; /* in the order of the file */
@@ -64,8 +64,8 @@ static void add_format(account *a, const char *rule, tensor_type type, tensor_ty
         memcpy(a->format[a->formats++], name, sizeof name);
 }
 
-/* What a tensor is to the device: one of the model's, scales and zeros of codes, half of a branch, or
- * a word about codes, which is read and not kept. */
+/* What a tensor is to the device: one of the model's, scales and zeros of codes, half of a branch,
+ * or a word about codes, which is read and not kept. */
 typedef enum { PARAMETER, SCALES, BRANCH, WORD } part_kind;
 
 static part_kind kind_of(const weights *w, const char *name)
