@@ -16,7 +16,7 @@
 #include "../common/die.h"
 #include "../common/program.h"
 
-enum { MOST_FORMATS = 16 };
+enum { MOST_FORMATS = 64 }; /* more than there are, with all groups */
 
 typedef struct {
     char format[MOST_FORMATS][32]; /* in the order of the file */

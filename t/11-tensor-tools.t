@@ -193,6 +193,13 @@ is "$(cut -f 8,10 "$TMP/table" | sed 1d | awk '{
     if (rel * rel > 1e-28 || c * c > 1e-28) print }')" "" "relative L2 and cosine"
 tensor-diff --per-document -s 0 "$TMP/trace.a" "$TMP/trace.b" >/dev/null
 ok $? "-s 0 measures without judging"
+tensor-pick "$TMP/b" -k seed=8 -k step=1 -k timestep=998 >"$TMP/c1"
+tensor-pick "$TMP/b" -k seed=9 -k step=2 -k timestep=500.5 >"$TMP/c2"
+cat "$TMP/c1" "$TMP/c2" >"$TMP/trace.c"
+tensor-diff --per-document -s 0 "$TMP/trace.a" "$TMP/trace.c" 2>&1 >/dev/null | sed "s|$TMP/||g" >"$TMP/out"
+is "$(cat "$TMP/out")" "tensor-diff: warning: trace.a, document 1 is of seed 7, but of 8 in trace.c
+tensor-diff: warning: trace.a, document 1 is of timestep 999, but of 998 in trace.c" \
+    "what is not of one seed and timestep is told of, once"
 tensor-diff --per-document -s 0 "$TMP/x" "$TMP/x" >"$TMP/out"
 is "$?:$(tail -n 1 "$TMP/out" | cut -f 13)" 1:1 "but for NaN"
 tensor-diff --per-document "$TMP/u377" "$TMP/u376" | tail -n 1 | cut -f 12 | grep -q '^51.14'

@@ -180,18 +180,36 @@ static void need_all(const side *in, const side *other)
                 shown(d->entry[i].name), source_name(in->s));
 }
 
+/* Are both of one place in a sampling? Of another step they are not compared; of another seed, say,
+ * they may be meant to be, and a row shows the first's alone: so that is told once for each key. */
+static void check_places(const side *a, const side *b)
+{
+    static const char *const keys[] = {"step", "prompt", "seed", "timestep", "sigma"};
+    static bool told[sizeof keys / sizeof *keys];
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *its = metadata_get(source_document(a->s), keys[i]);
+        const char *other = metadata_get(source_document(b->s), keys[i]);
+        if (!its || !other || strcmp(its, other) == 0)
+            continue;
+        if (i == 0)
+            die("%s is of step %s, but of step %s in %s", source_where(a->s), shown(its),
+                shown(other), source_name(b->s));
+        if (!told[i])
+            warn("%s is of %s %.60s, but of %.60s in %s", source_where(a->s), keys[i], shown(its),
+                 shown(other), source_name(b->s));
+        told[i] = true;
+    }
+}
+
 static bool put_rows(side *a, side *b, int number)
 {
     const char *one = a->name ? a->name : b->name;
     const document *d = source_document(a->s), *other = source_document(b->s);
-    const char *step = metadata_get(d, "step"), *its = metadata_get(other, "step");
     bool good = true;
     if (number == 1)
         puts("document\tseed\tstep\ttimestep\tsigma\ttensor\tresult\trel\tabs\tcosine\tsame\tpsnr\t"
              "nan");
-    if (step && its && strcmp(step, its) != 0)
-        die("%s is of step %s, but of step %s in %s", source_where(a->s), shown(step), shown(its),
-            source_name(b->s));
+    check_places(a, b);
     if (one)
         return put_row(a, named(a, one), b, named(b, b->name ? b->name : one), number);
     need_all(a, b);
