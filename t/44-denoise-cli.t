@@ -94,6 +94,15 @@ refused "*standard input*" "a header cut short" in
 tensor-pick -k seed=lucky text > in
 refused "the seed of standard input is 'lucky', not a whole number" "a seed that is none" in
 refused "standard input has neither latents nor noise" "--forward without latents" text --forward 5
+# every value 8.5e37: their squares are beyond F32
+{
+    header='{"latents":{"dtype":"F32","shape":[16,1,2,2],"data_offsets":[0,256]}}'
+    printf "\\$(printf %03o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"
+    head -c 256 /dev/zero | tr '\0' '\176'
+} > huge
+tensor-pick $contexts huge > huge-text
+fails 1 "wan-denoise: --forward 5: * values of cond are not finite: try --dtype bf16" "a forward pass that overflows" \
+    sh -c "wan-denoise -m '$model' --forward 5 < huge-text"
 refused "--tap head,heads: there is no intermediate heads" "a tap that is none" text-noise \
     --forward 5 --tap head,heads
 cat text video > in

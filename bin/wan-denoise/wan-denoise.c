@@ -390,6 +390,13 @@ static void evaluate(writer *out, const document *in)
     upload_into(x, latents);
     stats_phase("steps");
     dit_forward(&model, GUIDANCE_PASSES, v, x, forward, &text, rope);
+    for (int p = 0; p < GUIDANCE_PASSES; p++) {
+        int64_t bad = count_nonfinite(v[p]);
+        if (bad)
+            die("--forward %lld: %lld values of %s are not finite%s", (long long)forward,
+                (long long)bad, p ? "uncond" : "cond",
+                weight_type == F16 ? ": try --dtype bf16" : "");
+    }
     end_taps(v, GUIDANCE_PASSES);
     free(text.kv);
     scratch_reset(mark);
