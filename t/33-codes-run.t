@@ -73,6 +73,9 @@ is "$(record format <latents) $(record stored <latents) $(record bits <latents |
     "int4-g128 fake 4.15" "a fake is called one, and has the bits that it stands for"
 is "$(record weight_bytes <latents)" "$(latents "$M" && record weight_bytes <latents)" \
     "and the bytes that it takes"
+wan-quantize -q -t bf16 -m fake.safetensors >other.safetensors
+latents other.safetensors
+is "$(record format <latents) $(record stored <latents)" "int4-g128 fake" "in another float type too"
 wan-quantize -q -t int4-g128 -m "$M" >q.safetensors
 wan-denoise -m q.safetensors --dtype fp32 --forward 500 <in >out
 wan-denoise -m fake.safetensors --dtype fp32 --forward 500 <in >whole

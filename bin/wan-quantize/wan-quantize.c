@@ -109,6 +109,14 @@ static void set_quantization(document *d, const weights *w, const plan *p)
     json_decref(o);
 }
 
+/* Floats that stand for codes are that in another float type too. */
+static void keep_fake(document *d, const weights *w)
+{
+    const char *how = json_string_value(weights_quantization(w, "stored"));
+    if (how && strcmp(how, "fake") == 0)
+        metadata_set(d, "quantization", weights_quantization_text(w));
+}
+
 /* With --recipe they are all that is written. */
 static void describe(document *d, weights *w, const plan *p)
 {
@@ -117,6 +125,8 @@ static void describe(document *d, weights *w, const plan *p)
         carry_config(d, w);
     if (wanted.to == TENSOR_TYPES)
         set_quantization(d, w, p);
+    else
+        keep_fake(d, w);
     layout_metadata(d, w, p, &wanted);
     json_t *stamp = json_pack("{s:s, s:s}", "device", "cpu", "weights", weights_digest(w));
     json_object_set_new(stamp, "input", json_sprintf("weights:%s", weights_digest(w)));
