@@ -69,13 +69,13 @@ like "$(header d.safetensors)" \
     '*"blocks.1.attn1.to_q.weight":"{"_type":"Int8Tensor","_data":{"block_size":[[]1,256],"act_quant_kwargs":null,"dtype":{"_type":"torch.dtype","_data":"float16"},"reduce_range":false},"_tensor_data_names":[[]"qdata","scale","zero_point"]}"*' \
     "the metadata say the class of int8"
 like "$(header d.safetensors)" \
-    '*"blocks.1.ffn.net.2.weight":"{"_type":"Float8Tensor","_data":{"block_size":[[]1,512],"act_quant_kwargs":null,"dtype":{"_type":"torch.dtype","_data":"float16"},"mm_config":null,"kernel_preference":{"_type":"KernelPreference","_data":"AUTO"}},"_tensor_data_names":[[]"qdata","scale"]}"*' \
+    '*"blocks.1.ffn.net.2.weight":"{"_type":"Float8Tensor","_data":{"block_size":[[]1,256],"act_quant_kwargs":null,"dtype":{"_type":"torch.dtype","_data":"float16"},"mm_config":null,"kernel_preference":{"_type":"KernelPreference","_data":"AUTO"}},"_tensor_data_names":[[]"qdata","scale"]}"*' \
     "and of fp8"
 like "$(header d.safetensors)" '*"blocks.0.attn1.to_q.weight":"{"_type":"Tensor"}"*' "and of what is none"
 is "$(header d.safetensors | grep -o '"tensor_names":"[^]]*' | sed 's/.*\[//' | tr -d '"' | tr ',' '\n' | sort)" \
     "$(tensor-info -n "$weights" | diffusers_names | sort)" "tensor_names are those of the model"
 quantize -t fp8-tensor --layout diffusers >d.safetensors
-like "$(header d.safetensors)" '*"blocks.0.ffn.net.2.weight":"{"_type":"Float8Tensor","_data":{"block_size":[[]256,512],*' \
+like "$(header d.safetensors)" '*"blocks.0.ffn.net.2.weight":"{"_type":"Float8Tensor","_data":{"block_size":[[]256,256],*' \
     "fp8-tensor: one block"
 
 # ---- ComfyUI, safetensors ----
@@ -94,7 +94,7 @@ is "$(tensor-info c.safetensors | awk -v x=$x.weight_scale '$1 == x { print $2, 
 is "$(tensor-pick "c.safetensors:$x.comfy_quant" | tail -c 63)" \
     '{"format": "float8_e4m3fn", "full_precision_matrix_mult": true}' "fp8: its format"
 quantize -t int8 --layout comfyui >c.safetensors
-is "$(tensor-info c.safetensors | awk -v x=$x.weight_scale '$1 == x { print $2, $3, $4 }')" "F32 [512, 1]" \
+is "$(tensor-info c.safetensors | awk -v x=$x.weight_scale '$1 == x { print $2, $3, $4 }')" "F32 [256, 1]" \
     "int8: a scale a row"
 is "$(tensor-pick "c.safetensors:$x.comfy_quant" | tail -c 65)" \
     '{"format": "int8_tensorwise", "full_precision_matrix_mult": true}' "int8: its format"
@@ -133,10 +133,10 @@ place() { # NAME: what the header says of its tensor: dimensions; type; place
     done
     echo "$shape/ $(number 4 $((at + 4 + 8 * rank)) c.gguf) / $(number 8 $((at + 8 + 8 * rank)) c.gguf)"
 }
-like "$(place blocks.0.ffn.0.weight)" "256 512 / 12 / *" "Q4_K, the inner dimension first"
+like "$(place blocks.0.ffn.0.weight)" "256 256 / 12 / *" "Q4_K, the inner dimension first"
 like "$(place patch_embedding.weight)" "2 2 1 16 256 / 0 / *" "the patches' kernel has five, and is F32"
 like "$(place blocks.0.modulation)" "256 6 1 / 0 / *" "modulation is F32"
-like "$(place blocks.0.ffn.0.bias)" "512 / 0 / *" "a bias is F32"
+like "$(place blocks.0.ffn.0.bias)" "256 / 0 / *" "a bias is F32"
 like "$(place text_embedding.2.weight)" "256 256 / 1 / *" "a matrix that stays is as it was, F16"
 apart=
 for name in $(tensor-info -n c.gguf); do

@@ -14,19 +14,11 @@ column() {
 }
 row() { paste -sd ' ' -; }
 
-# share NAME COLUMN LEAST TABLE [KNOWN]: so many in the column of tiny-look's table are 1; KNOWN: fewer
-# are, and so many at least
+# share NAME COLUMN LEAST TABLE: so many in the column of tiny-look's table are 1
 share() {
     _got=$(column "$2" <"$4" | grep -cx 1)
     [ "$_got" -ge "$3" ]
-    _rc=$?
-    if [ "${5-}" ]; then
-        todo $_rc "it has $5" "$1: $3 at least of 6"
-        [ "$_got" -ge "$5" ]
-        ok $? "$1: no fewer than the $5 that it has"
-    else
-        ok $_rc "$1: $3 at least of 6"
-    fi
+    ok $? "$1: $3 at least of 6"
     comment "$_got"
 }
 
@@ -34,9 +26,8 @@ share() {
 
 size=$(cd "$M" && du -cb config.json *.safetensors *.pth google clip | awk '$2 == "total" { print $1 }')
 [ "$size" -le 10000000 ]
-todo $? "it has 10.9 MB" "the checkpoint is 10 MB at most"
-[ "$size" -le 11000000 ]
-ok $? "and no more than it has"
+ok $? "the checkpoint is 10 MB at most"
+comment "$size bytes"
 gzip -dc "$M/drawn.safetensors.gz" >drawn
 look <drawn >seen
 is "$(wc -l <seen)" 17 "sixteen clips as they were drawn"
@@ -67,9 +58,6 @@ is "$(clipscore -m "$M/clip" --print-ids <"$M/unseen.txt" | awk '{ print NF }' |
 
 # ---- six captions that no training saw, in F16 and W8A16 ----
 
-# Of all captions and seeds 86 % have the right shape; of these six, a cross and a ring that move
-# quickly are too round with this seed. One in five would be by chance.
-
 denoise() { wan-denoise -q -s 20 --size 128x80 --frames 13 "$@"; }
 wan-quantize -q -t w8a16 -m "$M" >w8a16.safetensors
 head -n 6 "$M/unseen.txt" | wan-encode-text -m "$M" >text
@@ -79,7 +67,7 @@ for variant in fp16 w8a16; do
     denoise -m "$model" --seed 1 <text | wan-vae-decode -m "$M" >$variant
     look <$variant >$variant.seen
     share "$variant: right colour" right_colour 6 $variant.seen
-    share "$variant: right shape" right_shape 5 $variant.seen 4
+    share "$variant: right shape" right_shape 5 $variant.seen
     share "$variant: right direction" right_direction 6 $variant.seen
     share "$variant: right background" right_background 6 $variant.seen
 done

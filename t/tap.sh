@@ -98,13 +98,6 @@ skip() {
     echo "ok $tests - $2 # SKIP $1"
 }
 
-# todo STATUS REASON NAME: what is wanted and known not to hold yet; prove says so when it does
-todo() {
-    tests=$((tests + 1))
-    [ "$1" -eq 0 ] && _not= || _not='not '
-    echo "${_not}ok $tests - $3 # TODO $2"
-}
-
 # interrupted SECONDS COMMAND...: what Ctrl-C does to it after that time: SIGINT for it and all that it
 # started. Its status: 130 if that ended it. (A script's commands behind & ignore SIGINT.)
 interrupted() {

@@ -1,66 +1,70 @@
 /*
 ** statistics.cu: what is known of a linear's inputs: moments of each channel, products of each pair.
 **
-** add_moments reads x once. A block has 32 chunks of eight columns and a range of rows, eight rows
-** side by side; a thread takes four rows at a time, whose sums and sums of squares are F32, and adds
-** these to F64. What the blocks found lies beside each other in scratch and is added by a second
-** kernel in the order of the rows: no atomics, the same bits in every run. A sum of four F32 rounds
-** three times, so a sum of squares is within 2^-22 of F64's, mostly within 1e-7. Floor: x's bytes
-** over the copy rate.
+** add_moments reads x once. A block has 256 columns, a thread eight of them and every 64th row, four
+** rows at a time, whose sums and sums of squares are F32 and are added to F64. The last of the
+** blocks with the same columns to be done adds up what all of them found, in the order of the
+** blocks: the same bits in every run. A sum of four F32 rounds three times, so a sum of squares is
+** within 2^-22 of F64's, mostly within 1e-7. Floor: x's bytes over the copy rate.
 ** add_gram transposes 512 rows of x at a time as F32, multiplies them with themselves in F32 and adds
 ** that to F64; an element is within 1e-6 of the root of its diagonals' product. Not on tensor cores:
 ** their sums are cut, not rounded, and 4133 rows of F16 lost 2.4e-5 of a diagonal.
 */
 #include "linear.cuh"
 
-enum { LANES = 32, ROWS_BESIDE = 8, THREADS = LANES * ROWS_BESIDE, AT_ONCE = 4 };
+enum { LANES = 32, COLUMNS = LANES * 8, ROWS_BESIDE = 16, AT_ONCE = 4 };
+enum { THREADS = LANES * ROWS_BESIDE, HALVES = THREADS / COLUMNS };
+enum { MOST_ACROSS = 4096 }; /* blocks side by side: a million columns */
 
 /* ---- moments ---- */
 
-/* What the blocks of one range of rows found: [ranges, 2, width] and [ranges, width]. */
-typedef struct {
-    double *sums;
-    float *most;
-} partial_moments;
-
-/* The eight rows' values of a column are met in shared memory: add(i, v) of column i. */
-template <class V, class Put>
-__device__ __forceinline__ void meet(const V v[8], bool greatest, int columns, Put put)
-{
-    __shared__ V all[ROWS_BESIDE][LANES * 8];
-    __syncthreads();
-#pragma unroll
-    for (int i = 0; i < 8; i++)
-        all[threadIdx.x / LANES][threadIdx.x % LANES * 8 + i] = v[i];
-    __syncthreads();
-    V sum = 0;
-    for (int r = 0; r < ROWS_BESIDE; r++) {
-        V one = all[r][threadIdx.x];
-        sum = !greatest ? sum + one : one > sum ? one : sum;
+/* Of each column: what the rows of a thread, a block, or all came to. */
+struct moment {
+    double sum, squares;
+    float most;
+    __device__ __forceinline__ void join(const moment &m)
+    {
+        sum += m.sum;
+        squares += m.squares;
+        most = fmaxf(most, m.most);
     }
-    if ((int)threadIdx.x < columns)
-        put(threadIdx.x, sum);
+};
+
+/* How many of the blocks with these columns are done; 0 again when all are. */
+__device__ unsigned blocks_done[MOST_ACROSS];
+
+/* True in the last of the blocks to come here; it sees what the others have written. */
+__device__ __forceinline__ bool last_of(unsigned *done, unsigned blocks)
+{
+    __shared__ bool last;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        last = atomicInc(done, blocks - 1) == blocks - 1;
+        __threadfence();
+    }
+    __syncthreads();
+    return last;
 }
 
+constexpr int STEP = ROWS_BESIDE * AT_ONCE; /* rows that a block takes at a time */
+
+/* The thread's rows of its eight columns. All blocks go from the last row to the first together:
+** what the op before wrote last is still in the second level cache, and so will be what the next
+** one reads first. */
 template <class T>
-__global__ void __launch_bounds__(THREADS)
-    find_moments(partial_moments to, const T *x, int64_t rows, int64_t range, int width,
-                 int64_t stride)
+__device__ __forceinline__ void read_moments(moment (&m)[8], const T *x, int64_t rows,
+                                             int64_t stride)
 {
-    int first = blockIdx.x * LANES * 8, column = first + threadIdx.x % LANES * 8;
-    int64_t row = blockIdx.y * range + threadIdx.x / LANES;
-    int64_t end = min(rows, (int64_t)(blockIdx.y + 1) * range);
-    double sum[8] = {}, squares[8] = {};
-    float most[8] = {};
-    kernel_begin();
-    for (; column < width && row < end; row += ROWS_BESIDE * AT_ONCE) {
+    for (int64_t at = (rows - 1) / STEP - blockIdx.y; at >= 0; at -= gridDim.y) {
+        int64_t row = at * STEP + threadIdx.x / LANES;
         eight<T> in[AT_ONCE];
         float s[8] = {}, q[8] = {}, v[8];
 #pragma unroll
         for (int r = 0; r < AT_ONCE; r++) {
             in[r] = {};
-            if (row + r * ROWS_BESIDE < end)
-                load8(in[r], x + (row + r * ROWS_BESIDE) * stride + column);
+            if (row + r * ROWS_BESIDE < rows)
+                load8(in[r], x + (row + r * ROWS_BESIDE) * stride);
         }
 #pragma unroll
         for (int r = 0; r < AT_ONCE; r++) {
@@ -69,77 +73,100 @@ __global__ void __launch_bounds__(THREADS)
             for (int i = 0; i < 8; i++) {
                 s[i] += v[i];
                 q[i] += v[i] * v[i];
-                most[i] = fmaxf(most[i], fabsf(v[i]));
+                m[i].most = fmaxf(m[i].most, fabsf(v[i]));
             }
         }
 #pragma unroll
         for (int i = 0; i < 8; i++) {
-            sum[i] += (double)s[i];
-            squares[i] += (double)q[i];
+            m[i].sum += (double)s[i];
+            m[i].squares += (double)q[i];
         }
     }
-    int columns = min(width - first, LANES * 8);
-    double *sums = to.sums + blockIdx.y * 2 * (int64_t)width + first;
-    float *greatest = to.most + blockIdx.y * (int64_t)width + first;
-    meet(sum, false, columns, [&](int i, double v) { sums[i] = v; });
-    meet(squares, false, columns, [&](int i, double v) { sums[width + i] = v; });
-    meet(most, true, columns, [&](int i, float v) { greatest[i] = v; });
 }
 
-__global__ void collect_moments(float *absmax, double *sum, double *squares, partial_moments from,
-                                int ranges, int width, double copies)
+/* What a block's threads meet in: each row and column of these is one's. */
+struct meeting {
+    double sum[ROWS_BESIDE / 2][COLUMNS], squares[ROWS_BESIDE / 2][COLUMNS];
+    float most[ROWS_BESIDE / 2][COLUMNS];
+    __device__ __forceinline__ void put(int r, int i, const moment &m)
+    {
+        sum[r][i] = m.sum, squares[r][i] = m.squares, most[r][i] = m.most;
+    }
+    __device__ __forceinline__ moment get(int r, int i) const
+    {
+        return {sum[r][i], squares[r][i], most[r][i]};
+    }
+};
+
+/* part [gridDim.y, gridDim.x * COLUMNS]: room for what each block finds. The block's columns are
+** counted so that neighbours in a warp meet neighbours in memory: i is column i % 32 * 8 + i / 32. */
+template <class T>
+__global__ void __launch_bounds__(THREADS, 1)
+    find_moments(float *absmax, double *sum, double *squares, moment *part, const T *x,
+                 int64_t rows, int width, int64_t stride, double copies)
 {
-    __shared__ double all_s[ROWS_BESIDE][LANES], all_q[ROWS_BESIDE][LANES];
-    __shared__ float all_most[ROWS_BESIDE][LANES];
-    int lane = threadIdx.x % LANES, beside = threadIdx.x / LANES, i = blockIdx.x * LANES + lane;
-    double s = 0.0, q = 0.0;
-    float most = 0.0f;
+    __shared__ meeting here;
+    int first = blockIdx.x * COLUMNS, lane = threadIdx.x % LANES, beside = threadIdx.x / LANES;
+    int i = threadIdx.x % COLUMNS, half = threadIdx.x / COLUMNS;
+    int column = first + i % LANES * 8 + i / LANES, low = beside % (ROWS_BESIDE / 2);
+    moment m[8] = {}, one = {};
     kernel_begin();
-#pragma unroll 4
-    for (int r = beside; i < width && r < ranges; r += ROWS_BESIDE) {
-        s += from.sums[2 * r * (int64_t)width + i];
-        q += from.sums[(2 * r + 1) * (int64_t)width + i];
-        most = fmaxf(most, from.most[r * (int64_t)width + i]);
-    }
-    all_s[beside][lane] = s;
-    all_q[beside][lane] = q;
-    all_most[beside][lane] = most;
+    if (first + lane * 8 < width)
+        read_moments(m, x + first + lane * 8, rows, stride);
+
+    if (beside != low)
+        for (int k = 0; k < 8; k++)
+            here.put(low, k * LANES + lane, m[k]);
     __syncthreads();
-    if (beside > 0 || i >= width)
+    if (beside == low)
+        for (int k = 0; k < 8; k++) {
+            m[k].join(here.get(low, k * LANES + lane));
+            here.put(low, k * LANES + lane, m[k]);
+        }
+    __syncthreads();
+    for (int r = 0; r < ROWS_BESIDE / 2; r++)
+        one.join(here.get(r, i));
+    part += first + i;
+    int64_t stride_of_parts = gridDim.x * (int64_t)COLUMNS;
+    if (half == 0)
+        part[blockIdx.y * stride_of_parts] = one;
+
+    if (!last_of(blocks_done + blockIdx.x, gridDim.y))
         return;
-    for (int r = 1; r < ROWS_BESIDE; r++) {
-        s += all_s[r][lane];
-        q += all_q[r][lane];
-        most = fmaxf(most, all_most[r][lane]);
-    }
-    sum[i] += copies * s;
-    squares[i] += copies * q;
-    absmax[i] = fmaxf(absmax[i], most);
+    one = {};
+#pragma unroll 12
+    for (int r = half; r < (int)gridDim.y; r += HALVES)
+        one.join(part[r * stride_of_parts]);
+    here.put(half, i, one);
+    __syncthreads();
+    if (half > 0 || column >= width)
+        return;
+    for (int r = 1; r < HALVES; r++)
+        one.join(here.get(r, i));
+    sum[column] += copies * one.sum;
+    squares[column] += copies * one.squares;
+    absmax[column] = fmaxf(absmax[column], one.most);
 }
 
 void add_moments(tensor absmax, tensor sum, tensor squares, tensor x, int copies)
 {
     const char *op = "add_moments";
-    int64_t n = tensor_rows(x), width = tensor_width(x);
-    check_one(chunks(x) && width <= INT32_MAX, op, x, "rows of whole chunks of eight");
+    int64_t n = tensor_rows(x), width = tensor_width(x), across = ceil_div(width, COLUMNS);
+    check_one(chunks(x) && across <= MOST_ACROSS, op, x, "rows of whole chunks of eight");
     check_moments(op, absmax, sum, squares, x);
-    if (n == 0)
+    if (n * width == 0)
         return;
-    /* Three blocks for each multiprocessor, of no fewer rows than a block has in hand. */
-    int64_t across = ceil_div(width, LANES * 8), down = ceil_div(device_sms * 3, across);
-    int64_t range = ceil_div(ceil_div(n, down), ROWS_BESIDE * AT_ONCE) * ROWS_BESIDE * AT_ONCE;
-    down = ceil_div(n, range);
+    int64_t down = device_sms > across ? device_sms / across : 1;
+    int64_t most = ceil_div(n, STEP);
+    down = down < most ? down : most;
     size_t mark = scratch_mark();
-    partial_moments part = {(double *)scratch(F64, down, 2, width).data,
-                            (float *)scratch(F32, down, width).data};
+    tensor part = scratch(F64, down, across * COLUMNS, sizeof(moment) / sizeof(double));
     dispatch(x.type, [&](auto *t) {
         using T = ELEMENT(t);
         start("start statistics", find_moments<T>, dim3((unsigned)across, (unsigned)down), THREADS,
-              0, 1, part, (const T *)x.data, n, range, (int)width, x.stride);
+              0, 1, (float *)absmax.data, (double *)sum.data, (double *)squares.data,
+              (moment *)part.data, (const T *)x.data, n, (int)width, x.stride, (double)copies);
     });
-    start("start statistics", collect_moments, (unsigned)ceil_div(width, LANES), THREADS, 0, 1,
-          (float *)absmax.data, (double *)sum.data, (double *)squares.data, part, (int)down,
-          (int)width, (double)copies);
     scratch_reset(mark);
 }
 

@@ -76,6 +76,7 @@ static linear_weight random_linear(tensor_type type, int64_t out, int64_t in)
 /* What is timed: one call with everything it may need. */
 typedef struct {
     tensor x, y, z, f, wide, joined, gamma, gammas, beta, rope, latents, tokens;
+    tensor moments[3]; /* absmax, sum, squares */
     linear_weight qkv, out, up, down;
     attention_spec spec;
     int64_t n;
@@ -140,6 +141,16 @@ static void run_gated(stage *s) { add_gated(s->f, s->y, s->gamma); }
 static void run_add(stage *s) { add(s->f, s->y); }
 static void run_mul_gelu(stage *s) { mul_gelu(s->z, s->x, s->y); }
 static void run_silu(stage *s) { silu(s->y, s->x); }
+static void run_round(stage *s) { round_rows(s->y, s->x, ROWS_INT8); }
+static void add_all_moments(const stage *s, tensor x)
+{
+    tensor m[3];
+    for (int i = 0; i < 3; i++)
+        m[i] = slice(s->moments[i], 0, tensor_width(x));
+    add_moments(m[0], m[1], m[2], x, 1);
+}
+static void run_moments(stage *s) { add_all_moments(s, s->x); }
+static void run_moments_wide(stage *s) { add_all_moments(s, s->wide); }
 static void run_count(stage *s) { count_nonfinite(s->x); }
 static void run_attention(stage *s)
 {
@@ -222,6 +233,10 @@ static void measure(int64_t n)
     s.gamma = reshape(random_tensor(F32, 1, D, 1), D);
     s.gammas = random_tensor(F32, 2, D, 1);
     s.beta = reshape(random_tensor(F32, 1, D, 1), D);
+    for (int i = 0; i < 3; i++) {
+        s.moments[i] = scratch(i ? F64 : F32, FFN);
+        zero(s.moments[i]);
+    }
     s.rope = reshape(random_tensor(F32, n / 2, HEAD, 1), n / 2, HEAD / 2, 2);
 
     measure_products(&s, A, a);
@@ -237,6 +252,9 @@ static void measure(int64_t n)
     print("mul_gelu", n, time_of(run_mul_gelu, &s), e * 3 * a, 0);
     print("silu", n, time_of(run_silu, &s), e * 2 * a, 0);
     print("copy from F32", n, time_of(run_narrow, &s), e * (4 + a), 0);
+    print("round_rows to int8", n, time_of(run_round, &s), e * 2 * a, 0);
+    print("add_moments", n, time_of(run_moments, &s), e * a, 0);
+    print("add_moments, 8960 wide", n, time_of(run_moments_wide, &s), (double)n * FFN * a, 0);
     print("count_nonfinite", n, time_of(run_count, &s), e * a, 0);
     scratch_reset(mark);
 }
