@@ -140,13 +140,13 @@ template <class T> __device__ __forceinline__ void logits(float (&s)[S], uint64_
     products_commit();
 }
 
-/* Starts o [64, D] += p v, and arrives at the named barrier pass_on, if it is one, when almost
-** all of it is started. */
+/* Starts o [64, D] += p v, and arrives at the named barrier pass_on, if it is one, before the
+** last step of it is started. */
 template <class T>
 __device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)[S / 2], uint64_t v,
                                              int pass_on)
 {
-    constexpr int STEPS = KEYS / 16, LAST = 4;
+    constexpr int STEPS = KEYS / 16, LAST = 1;
 #pragma unroll
     for (int step = 0; step < STEPS; step++) {
         if (step == STEPS - LAST && pass_on)
@@ -158,7 +158,7 @@ __device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)
 
 /* What a thread's two rows of logits (lane / 4, and 8 further) have come to. */
 struct row_state {
-    float top[2], sum[2], fade[2]; /* fade: what brings older sums to the top */
+    float top[2], sum[2] = {}, fade[2]; /* fade: what brings older sums to the top */
 };
 
 /* The tops become the greatest logits so far, these of the tile included. */
@@ -249,30 +249,22 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
         free(at.v_free(v.stage));
         v.step();
     };
-    /* Of the first keys, or if weights would be too large, the tops are what is greatest. */
-    auto softmax_step = [&] {
-        bool raise = j == 0;
-        for (;;) {
-            if (raise) {
-                raise_tops(s, r, c);
-                if (j)
-#pragma unroll
-                    for (int i = 0; i < 64; i++)
-                        o[i] *= r.fade[i / 2 % 2];
-            }
-            float2 sum = weights<T>(s, p, r, c);
-            raise = __any_sync(~0u, fmaxf(sum.x, sum.y) > MOST);
-            if (raise)
-                continue;
-            r.sum[0] += sum.x;
-            r.sum[1] += sum.y;
-            return;
-        }
+    auto first_softmax = [&] {
+        r.top[0] = r.top[1] = -INFINITY;
+        raise_tops(s, r, c);
+        float2 sum = weights<T>(s, p, r, c);
+        r.sum[0] = sum.x, r.sum[1] = sum.y;
     };
-    auto new_queries = [&] {
+    auto softmax = [&] {
+        float2 sum = weights<T>(s, p, r, c);
+        if (__any_sync(~0u, fmaxf(sum.x, sum.y) > MOST)) {
+            raise_tops(s, r, c);
 #pragma unroll
-        for (int half = 0; half < 2; half++)
-            r.top[half] = -INFINITY, r.sum[half] = 0;
+            for (int i = 0; i < 64; i++)
+                o[i] *= r.fade[i / 2 % 2];
+            sum = weights<T>(s, p, r, c);
+        }
+        r.sum[0] += sum.x, r.sum[1] += sum.y;
     };
     auto advance = [&] {
         if (++j == w.keys)
@@ -289,8 +281,7 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
         group_arrive(other, 256);
     products_wait<0>();
     logits_there();
-    new_queries();
-    softmax_step();
+    first_softmax();
     clear(o);
     advance();
     /* Waits for barriers stand where products are under way: even if nothing is to be waited for
@@ -311,12 +302,11 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
         products_wait<0>();
         values_used();
         if (j) {
-            softmax_step();
+            softmax();
             continue;
         }
         float sum[2] = {r.sum[0], r.sum[1]}; /* of the queries before */
-        new_queries();
-        softmax_step();
+        first_softmax();
         write(t - stride, sum);
         clear(o);
     }
