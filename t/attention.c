@@ -10,7 +10,16 @@ typedef struct {
     int batch, heads, d, Lq, Lk;
     float last_key_count, size;
     bool bias, causal;
+    bool rising; /* k grows from 1 to 32 times its size, and the greatest logit with it */
 } attention_case;
+
+static void raise_rows(tensor k)
+{
+    int64_t rows = tensor_rows(k), width = tensor_width(k);
+    for (int64_t j = 0; j < rows; j++)
+        for (int64_t e = 0; e < width; e++)
+            ((float *)k.data)[j * width + e] *= (float)(1 << j * 6 / rows);
+}
 
 static void compare_attention(tally *t, tensor y, tensor q, tensor k, tensor v, tensor bias,
                               const attention_case *c, float scale, tensor_type A)
@@ -87,6 +96,9 @@ START_TEST(attention_is_softmax)
          .size = 3,
          .bias = true,
          .last_key_count = 7},
+        {.batch = 1, .heads = 2, .d = 128, .Lq = 140, .Lk = 1100, .size = 2, .rising = true},
+        {.batch = 1, .heads = 2, .d = 64, .Lq = 66, .Lk = 700, .size = 2, .rising = true},
+        {.batch = 1, .heads = 1, .d = 384, .Lq = 66, .Lk = 700, .size = 2, .rising = true},
         {.batch = 1, .heads = 2, .d = 5, .Lq = 20, .Lk = 9, .size = 1, .causal = true},
     };
     for (int type = 0; type < 3; type++) {
@@ -101,6 +113,8 @@ START_TEST(attention_is_softmax)
             float scale = 1 / sqrtf((float)c->d);
             tensor q = random_host(nq, width, c->size, A), k = random_host(nk, width, 2, A);
             tensor v = random_host(nk, width, 1, A), bias = {0};
+            if (c->rising)
+                raise_rows(k);
             attention_spec spec = {.batch = c->batch,
                                    .heads = c->heads,
                                    .scale = scale,

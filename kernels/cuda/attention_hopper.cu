@@ -8,11 +8,19 @@
 ** each. In a group, the logits of the next keys are computed while the weights of these meet V
 ** (both are asynchronous), and the softmax of one group falls into the products of the other: two
 ** named barriers let them take turns at issuing, the next one's products queueing behind the last
-** few of these. The next queries' first keys follow the last ones without a pause. Sums are brought
-** to a new maximum only if it is 2^8 times the old one or more: until then weights are that much
-** larger, and 2^8 is little even to F16. Shared memory: Q 32 KB, K and V 2 x 44 KB each: 208 KB.
-** Registers: output 64, logits 88, weights 44. Bound: 4 Lq Lk d operations at the rate of a dense
-** product; at 32760 tokens the card's power.
+** few of these. The next queries' first keys follow the last ones without a pause.
+**
+** What a group does alone must be over when the other's products are, or the tensor cores wait. So
+** nothing is looked for in the logits: weights are relative to the greatest logit of the query's
+** first tile, whatever comes later. Softmax does not mind; only an overflow would be wrong, and
+** the sums show it coming: when a thread's weights of a tile are more than 2^14 together, the
+** greatest logit is looked for, older sums are faded and the tile's weights computed anew. No logit
+** is then more than 2^14 above what it is compared with, which is nothing to F32 sums, and 16-bit
+** weights lose nothing either: they are floating-point numbers.
+**
+** Shared memory: Q 32 KB, K and V 2 x 44 KB each: 208 KB. Registers: output 64, logits 88, weights
+** 44. Bound: 4 Lq Lk d operations at the rate of a dense product; in fact the card's power, of which
+** bringing K and V from the second cache takes a tenth.
 */
 #include "attention_hopper.cuh"
 
@@ -31,10 +39,11 @@ struct work {
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
-constexpr float LEAST_GROWTH = 8; /* of a maximum, as a power of two */
-constexpr int S = KEYS / 2;       /* a thread's share of the logits [64, KEYS] of its group */
+/* Of a thread's weights in a tile: none may become infinite as F16, 2^16. */
+constexpr float MOST = 1 << 14;
+constexpr int S = KEYS / 2; /* a thread's share of the logits [64, KEYS] of its group */
 
-/* Where things are in shared memory; n counts tiles of keys, over all queries. */
+/* Where things are in shared memory: each stage of K and of V has a tile and two barriers. */
 struct layout {
     uint32_t q, k, v, bars;
     __device__ __forceinline__ explicit layout(uint32_t raw)
@@ -45,17 +54,25 @@ struct layout {
         bars = v + STAGES * TILE;
     }
     __device__ __forceinline__ uint32_t q_tile(int group) const { return q + group * 2 * Q_BOX; }
-    __device__ __forceinline__ uint32_t k_tile(int n) const { return k + n % STAGES * TILE; }
-    __device__ __forceinline__ uint32_t v_tile(int n) const { return v + n % STAGES * TILE; }
+    __device__ __forceinline__ uint32_t k_tile(int stage) const { return k + stage * TILE; }
+    __device__ __forceinline__ uint32_t v_tile(int stage) const { return v + stage * TILE; }
     __device__ __forceinline__ uint32_t q_full(int group) const { return bars + group * 16; }
     __device__ __forceinline__ uint32_t q_free(int group) const { return bars + group * 16 + 8; }
-    __device__ __forceinline__ uint32_t k_full(int n) const { return bars + 32 + n % STAGES * 32; }
-    __device__ __forceinline__ uint32_t v_full(int n) const { return k_full(n) + 8; }
-    __device__ __forceinline__ uint32_t k_free(int n) const { return k_full(n) + 16; }
-    __device__ __forceinline__ uint32_t v_free(int n) const { return k_full(n) + 24; }
+    __device__ __forceinline__ uint32_t k_full(int stage) const { return bars + 32 + stage * 32; }
+    __device__ __forceinline__ uint32_t v_full(int stage) const { return k_full(stage) + 8; }
+    __device__ __forceinline__ uint32_t k_free(int stage) const { return k_full(stage) + 16; }
+    __device__ __forceinline__ uint32_t v_free(int stage) const { return k_full(stage) + 24; }
 };
 
-__device__ __forceinline__ int parity(int n) { return n / STAGES & 1; }
+/* A tile's stage, and the parity of its barriers' phase. */
+struct ring {
+    int stage = 0, parity = 0;
+    __device__ __forceinline__ void step()
+    {
+        if (++stage == STAGES)
+            stage = 0, parity ^= 1;
+    }
+};
 
 /* Tile t: its first query, and of which head and sequence. */
 struct place {
@@ -68,21 +85,30 @@ struct place {
     }
 };
 
-/* A tile of keys or values. */
+/* A tile of keys or values, once its place is free. */
 __device__ __forceinline__ void fetch_keys(uint32_t tile, const CUtensorMap *map, uint32_t full,
-                                           int row, const place &p)
+                                           uint32_t free, int parity, int row, const place &p)
 {
+    barrier_wait(free, parity ^ 1);
     barrier_expect(full, TILE);
     tile_fetch(tile, map, full, p.column, row, p.batch);
     tile_fetch(tile + BOX, map, full, p.column + 64, row, p.batch);
 }
 
-/* The first group's one thread. */
+/* The first group's one thread. Values are asked for after the keys of the next tile, which are
+** needed sooner and whose place is free sooner. */
 __device__ __forceinline__ void produce(const layout &at, const CUtensorMap *mq,
                                         const CUtensorMap *mk, const CUtensorMap *mv,
                                         const attention_args &a, const work &w)
 {
-    int n = 0, turn = 0;
+    int turn = 0, row = 0;
+    ring k, v;
+    place before(a, w, blockIdx.x);
+    auto fetch_values = [&] {
+        fetch_keys(at.v_tile(v.stage), mv, at.v_full(v.stage), at.v_free(v.stage), v.parity, row,
+                   before);
+        v.step();
+    };
     for (int t = blockIdx.x; t < w.tiles; t += gridDim.x, turn ^= 1) {
         place p(a, w, t);
         for (int group = 0; group < 2; group++) {
@@ -92,90 +118,80 @@ __device__ __forceinline__ void produce(const layout &at, const CUtensorMap *mq,
             tile_fetch(q, mq, full, p.column, p.query + group * 64, p.batch);
             tile_fetch(q + Q_BOX, mq, full, p.column + 64, p.query + group * 64, p.batch);
         }
-        for (int key = 0; key < w.keys; key++, n++) {
-            barrier_wait(at.k_free(n), parity(n) ^ 1);
-            fetch_keys(at.k_tile(n), mk, at.k_full(n), key * KEYS, p);
-            barrier_wait(at.v_free(n), parity(n) ^ 1);
-            fetch_keys(at.v_tile(n), mv, at.v_full(n), key * KEYS, p);
+        for (int key = 0; key < w.keys; key++) {
+            fetch_keys(at.k_tile(k.stage), mk, at.k_full(k.stage), at.k_free(k.stage), k.parity,
+                       key * KEYS, p);
+            k.step();
+            if (t != (int)blockIdx.x || key)
+                fetch_values();
+            before = p, row = key * KEYS;
         }
     }
+    fetch_values();
 }
 
 /* Starts s [64, KEYS] = q k^T. */
-template <class T> __device__ __forceinline__ void logits(float (&s)[S], uint32_t q, uint32_t k)
+template <class T> __device__ __forceinline__ void logits(float (&s)[S], uint64_t q, uint64_t k)
 {
 #pragma unroll
     for (int step = 0; step < D / 16; step++)
-        product<T>(s, operand(q + step / 4 * Q_BOX + step % 4 * 32, 1024),
-                   operand(k + step / 4 * BOX + step % 4 * 32, 1024), step == 0);
+        product<T>(s, further(q, step / 4 * Q_BOX + step % 4 * 32),
+                   further(k, step / 4 * BOX + step % 4 * 32), step == 0);
     products_commit();
 }
 
-/* Starts o [64, D] += p v, and arrives at the named barrier pass_on, if it is one, when almost
-** all of it is started. */
+/* Starts o [64, D] += p v, and arrives at the named barrier pass_on, if it is one, before the
+** last step of it is started. */
 template <class T>
-__device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)[S / 2], uint32_t v,
+__device__ __forceinline__ void weighted_sum(float (&o)[64], const uint32_t (&p)[S / 2], uint64_t v,
                                              int pass_on)
 {
-    constexpr int STEPS = KEYS / 16, LAST = 4;
+    constexpr int STEPS = KEYS / 16, LAST = 1;
 #pragma unroll
     for (int step = 0; step < STEPS; step++) {
         if (step == STEPS - LAST && pass_on)
             group_arrive(pass_on, 256);
-        product_128<T>(o, p + step * 4, operand(v + step * 2048, 1024, BOX));
+        product_128<T>(o, p + step * 4, further(v, step * 2048));
     }
     products_commit();
 }
 
 /* What a thread's two rows of logits (lane / 4, and 8 further) have come to. */
 struct row_state {
-    float top[2], sum[2], fade[2]; /* fade: what brings older sums to the top */
-    __device__ __forceinline__ void clear()
-    {
-#pragma unroll
-        for (int half = 0; half < 2; half++)
-            top[half] = -INFINITY, sum[half] = 0;
-    }
+    float top[2], sum[2] = {}, fade[2]; /* fade: what brings older sums to the top */
 };
 
-/* s becomes exp(scale (s - top)), and top the maximum so far, or not much less. Has it changed
-** in any of the warp's rows? Then older sums are to be faded. */
-__device__ __forceinline__ bool softmax_step(float (&s)[S], row_state &r, float c)
+/* The tops become the greatest logits so far, these of the tile included. */
+__device__ __forceinline__ void raise_tops(const float (&s)[S], row_state &r, float c)
 {
-    float t[2];
-    bool grown = false;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        t[half] = r.top[half];
+        float t[4] = {r.top[half], -INFINITY, -INFINITY, -INFINITY};
 #pragma unroll
-        for (int n = 0; n < S / 4; n++)
-            t[half] = fmaxf(t[half], fmaxf(s[4 * n + 2 * half], s[4 * n + 2 * half + 1]));
-        t[half] = fmaxf(t[half], __shfl_xor_sync(~0u, t[half], 1));
-        t[half] = fmaxf(t[half], __shfl_xor_sync(~0u, t[half], 2));
-        grown |= (t[half] - r.top[half]) * c > LEAST_GROWTH;
+        for (int n = 0; n < S / 2; n++)
+            t[n % 4] = fmaxf(t[n % 4], s[n / 2 * 4 + half * 2 + n % 2]);
+        float top = lane_max(fmaxf(fmaxf(t[0], t[1]), fmaxf(t[2], t[3])), 4);
+        r.fade[half] = exp2_fast((r.top[half] - top) * c);
+        r.top[half] = top;
+        r.sum[half] *= r.fade[half];
     }
-    grown = __any_sync(~0u, grown);
-    if (grown)
+}
+
+/* p = exp(scale (s - top)), in 16 bits; returns its sums over the thread's columns. */
+template <class T>
+__device__ __forceinline__ float2 weights(const float (&s)[S], uint32_t (&p)[S / 2],
+                                          const row_state &r, float c)
+{
+    float base[2] = {r.top[0] * c, r.top[1] * c}, sum[2][2] = {};
 #pragma unroll
-        for (int half = 0; half < 2; half++) {
-            r.fade[half] = exp2_fast((r.top[half] - t[half]) * c);
-            r.top[half] = t[half];
-            r.sum[half] *= r.fade[half];
-        }
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        float base = r.top[half] * c, total[2] = {};
-#pragma unroll
-        for (int n = 0; n < S / 4; n++)
-#pragma unroll
-            for (int e = 0; e < 2; e++) {
-                float &x = s[4 * n + 2 * half + e];
-                x = exp2_fast(x * c - base);
-                total[e] += x;
-            }
-        r.sum[half] += total[0] + total[1];
+    for (int i = 0; i < S / 2; i++) {
+        float x = exp2_fast(s[2 * i] * c - base[i % 2]);
+        float y = exp2_fast(s[2 * i + 1] * c - base[i % 2]);
+        sum[i % 2][0] += x;
+        sum[i % 2][1] += y;
+        p[i] = pack2<T>(x, y);
     }
-    return grown;
+    return make_float2(sum[0][0] + sum[0][1], sum[1][0] + sum[1][1]);
 }
 
 /* In the last tile: keys that do not exist, and the one that stands for many. */
@@ -198,7 +214,9 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, mine = 1 + group, other = 2 - group;
     int first = blockIdx.x, stride = gridDim.x;
     int total = (w.tiles - first + stride - 1) / stride * w.keys;
-    uint32_t q = at.q_tile(group), p[S / 2];
+    uint64_t q = operand(at.q_tile(group), 1024), k0 = operand(at.k, 1024);
+    uint64_t v0 = operand(at.v, 1024, BOX);
+    uint32_t p[S / 2];
     float o[64], s[S], c = a.scale_log2e;
     row_state r;
     auto free = [&](uint32_t barrier) {
@@ -212,13 +230,41 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
     };
 
     int t = first, j = 0, turn = 0; /* of tile n of keys, as n goes on */
-    auto logits_there = [&](int n) {
+    ring k, v;
+    auto logits_there = [&] {
         pin(s);
-        free(at.k_free(n));
+        free(at.k_free(k.stage));
+        k.step();
         if (j + 1 < w.keys)
             return;
         free(at.q_free(group));
         adjust(a, s, j * KEYS, lane);
+    };
+    auto wait_for_keys = [&](int n) {
+        if (n < total)
+            barrier_wait(at.k_full(k.stage), k.parity);
+    };
+    auto values_used = [&] {
+        pin(o);
+        free(at.v_free(v.stage));
+        v.step();
+    };
+    auto first_softmax = [&] {
+        r.top[0] = r.top[1] = -INFINITY;
+        raise_tops(s, r, c);
+        float2 sum = weights<T>(s, p, r, c);
+        r.sum[0] = sum.x, r.sum[1] = sum.y;
+    };
+    auto softmax = [&] {
+        float2 sum = weights<T>(s, p, r, c);
+        if (__any_sync(~0u, fmaxf(sum.x, sum.y) > MOST)) {
+            raise_tops(s, r, c);
+#pragma unroll
+            for (int i = 0; i < 64; i++)
+                o[i] *= r.fade[i / 2 % 2];
+            sum = weights<T>(s, p, r, c);
+        }
+        r.sum[0] += sum.x, r.sum[1] += sum.y;
     };
     auto advance = [&] {
         if (++j == w.keys)
@@ -230,52 +276,43 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
     if (group == 1)
         group_sync(mine, 256);
     products_begin();
-    logits<T>(s, q, at.k_tile(0));
+    logits<T>(s, q, k0);
     if (group == 0 || total > 1)
         group_arrive(other, 256);
     products_wait<0>();
-    logits_there(0);
-    r.clear();
-    softmax_step(s, r, c);
-    pack<T>(p, s);
+    logits_there();
+    first_softmax();
     clear(o);
     advance();
-    if (total > 1)
-        barrier_wait(at.k_full(1), parity(1));
+    /* Waits for barriers stand where products are under way: even if nothing is to be waited for
+     * they take some fifty clocks. */
+    wait_for_keys(1);
     for (int n = 1; n < total; n++, advance()) {
         if (j == 0)
             barrier_wait(at.q_full(group), turn);
         group_sync(mine, 256);
         products_begin();
-        logits<T>(s, q, at.k_tile(n));
-        barrier_wait(at.v_full(n - 1), parity(n - 1));
+        logits<T>(s, q, further(k0, k.stage * TILE));
+        barrier_wait(at.v_full(v.stage), v.parity);
         products_begin();
-        weighted_sum<T>(o, p, at.v_tile(n - 1), group == 0 || n + 1 < total ? other : 0);
+        weighted_sum<T>(o, p, further(v0, v.stage * TILE), group == 0 || n + 1 < total ? other : 0);
         products_wait<1>();
-        logits_there(n);
-        float sum[2] = {r.sum[0], r.sum[1]}; /* of the queries before, if these are new */
-        if (j == 0)
-            r.clear();
-        bool grown = softmax_step(s, r, c);
-        /* What branches here keeps the compiler from putting the exponentials off until after
-         * the wait, when the tensor cores have nothing to do. */
-        if (n + 1 < total)
-            barrier_wait(at.k_full(n + 1), parity(n + 1));
+        logits_there();
+        wait_for_keys(n + 1);
         products_wait<0>();
-        pin(o);
-        free(at.v_free(n - 1));
-        if (j == 0) {
-            write(t - stride, sum);
-            clear(o);
-        } else if (grown)
-#pragma unroll
-            for (int i = 0; i < 64; i++)
-                o[i] *= r.fade[i / 2 % 2];
-        pack<T>(p, s);
+        values_used();
+        if (j) {
+            softmax();
+            continue;
+        }
+        float sum[2] = {r.sum[0], r.sum[1]}; /* of the queries before */
+        first_softmax();
+        write(t - stride, sum);
+        clear(o);
     }
-    barrier_wait(at.v_full(total - 1), parity(total - 1));
+    barrier_wait(at.v_full(v.stage), v.parity);
     products_begin();
-    weighted_sum<T>(o, p, at.v_tile(total - 1), 0);
+    weighted_sum<T>(o, p, further(v0, v.stage * TILE), 0);
     products_wait<0>();
     pin(o);
     write(t - stride, r.sum);

@@ -191,6 +191,13 @@ __device__ __forceinline__ uint64_t operand(uint32_t address, int step, int acro
            (uint64_t)(across >> 4) << 16 | (address & 0x3ffff) >> 4;
 }
 
+/* The operand `bytes` further on in shared memory. Only the low word says where, so this is one
+** addition, where operand() of a new address is five operations on which the next product waits. */
+__device__ __forceinline__ uint64_t further(uint64_t operand, int bytes)
+{
+    return operand & 0xffffffff00000000 | (uint32_t)operand + (uint32_t)(bytes / 16);
+}
+
 /* Before the first product, and after registers of one were written by hand. */
 __device__ __forceinline__ void products_begin()
 {
