@@ -229,9 +229,9 @@ static void add_head(errors *t, const data_case *c, tensor got, tensor q, tensor
     for (int64_t i = 0; i < n; i++) {
         double y = (double)at(got, b * c->Lq + i / c->d, h * c->d + i % c->d);
         /* weights in 16 bits; sums of e4m3 lose 2^-9 on a GPU; F32 factors of logits up to 40 */
-        double part = size[i] * (w == OURS_FP8 ? 0x1p-8
-                                 : A == F32    ? 2e-5
-                                               : 2 * half_unit(A)) +
+        double part = size[i] * (A == F32        ? 2e-5
+                                 : w == OURS_FP8 ? 0x1p-8
+                                                 : 2 * half_unit(A)) +
                       half_unit(A) * fabs(same[i]) + 1e-6;
         part = fabs(y - same[i]) / part;
         t->worst = fmax(t->worst, part);
@@ -284,9 +284,10 @@ static void run(tensor_type A, attention_operands in)
             " tolerance, %lld of %lld beyond\n",
             type_name(A), in == ATTENTION_FP8 ? "fp8" : "int8", c->name, error, error / fa3,
             t.worst, (long long)t.loose, (long long)t.n);
-        /* A weight between two of e4m3 may become either. */
-        ck_assert_msg(t.loose <= (in == ATTENTION_FP8 ? t.n / 1000 : 0), "%s: %lld of %lld beyond",
-                      c->name, (long long)t.loose, (long long)t.n);
+        /* A weight in the middle of two of e4m3 may become either: a row, here and there. */
+        int64_t few = in == ATTENTION_FP8 ? c->d + t.n / 200 : 0;
+        ck_assert_msg(t.loose <= few, "%s: %lld of %lld beyond", c->name, (long long)t.loose,
+                      (long long)t.n);
         ck_assert_msg(error <= (double)c->bound[in == ATTENTION_FP8], "%s: error %g", c->name,
                       error);
         if (c->k_mean >= 3)
