@@ -119,19 +119,26 @@ static void rotate(float *x, int d)
         x[c] *= 1 / sqrtf((float)part);
 }
 
-static void int8_rows(double *x, int L, int d, const double *mean)
+/* Of k, mean being given, the keys of a tile that have the same j / 2 mod 4 share a scale. */
+static void int8_rows(double *x, int L, int d, const double *mean, int tile)
 {
-    float row[512];
-    for (int i = 0; i < L; i++, x += d) {
-        float top = 0x1p-100f * 127;
+    float *row = new_bytes((size_t)(L * d) * sizeof *row),
+          *top = calloc((size_t)L + 4, sizeof *top);
+    for (int i = 0; i < L; i++) {
+        int at = mean ? i / tile * tile + i % tile / 2 % 4 : i;
         for (int c = 0; c < d; c++)
-            row[c] = (float)x[c] - (mean ? (float)mean[c] : 0);
-        rotate(row, d);
+            row[i * d + c] = (float)x[i * d + c] - (mean ? (float)mean[c] : 0);
+        rotate(row + i * d, d);
         for (int c = 0; c < d; c++)
-            top = fmaxf(top, fabsf(row[c]));
-        for (int c = 0; c < d; c++)
-            x[c] = (double)(rintf(row[c] * (127 / top)) * (top / 127));
+            top[at] = fmaxf(fmaxf(top[at], 0x1p-40f * 127), fabsf(row[i * d + c]));
     }
+    for (int i = 0; i < L; i++) {
+        float most = top[mean ? i / tile * tile + i % tile / 2 % 4 : i];
+        for (int c = 0; c < d; c++)
+            x[i * d + c] = (double)(rintf(row[i * d + c] * (127 / most)) * (most / 127));
+    }
+    free(row);
+    free(top);
 }
 
 /* x in e4m3 times the least power of two that covers these rows, or a scale of all of them. */
@@ -155,8 +162,9 @@ static void attend(double *y, double *size, head *o, way w)
     if (w == OURS_INT8 || w == OURS_FP8) {
         for (int e = 0; e < d; e++)
             mean[e] = mean_of(o->k, o->Lk, d, e);
-        int8_rows(o->q, o->Lq, d, NULL);
-        int8_rows(o->k, o->Lk, d, mean);
+        int tile = w == OURS_INT8 ? ATTENTION_INT8_KEYS : ATTENTION_FP8_KEYS;
+        int8_rows(o->q, o->Lq, d, NULL, tile);
+        int8_rows(o->k, o->Lk, d, mean, tile);
         memset(mean, 0, (size_t)d * 8);
     }
     if (w == OURS_FP8) {
@@ -164,9 +172,10 @@ static void attend(double *y, double *size, head *o, way w)
             mean[e] = mean_of(o->v, o->Lk, d, e);
         for (int i = 0; i < o->Lk * d; i++)
             o->v[i] = (double)((float)o->v[i] - (float)mean[i % d]);
-        for (int i = 0; i < o->Lk; i += ATTENTION_VALUES)
+        for (int i = 0; i < o->Lk; i += ATTENTION_FP8_KEYS)
             e4m3_rows(o->v + i * d,
-                      (int64_t)(o->Lk - i < ATTENTION_VALUES ? o->Lk - i : ATTENTION_VALUES) * d,
+                      (int64_t)(o->Lk - i < ATTENTION_FP8_KEYS ? o->Lk - i : ATTENTION_FP8_KEYS) *
+                          d,
                       true);
     }
     if (w == FA3) {

@@ -1,7 +1,7 @@
 /*
 ** attention_codes.c: q, k and v as 8-bit attention has them: values of codes, as F32.
 **
-** The logits' product is of int8 codes with a scale a token and head. That they hold enough is by
+** The logits' product is of int8 codes with scales. That they hold enough is by
 ** two changes that leave the softmax as it is. From k its mean over tokens is taken: it adds the
 ** same to all logits of a query (SageAttention, Zhang et al., arXiv:2410.02367). Any value would
 ** do, so it is of at most 1024 tokens, evenly spaced, and in bfloat16, which hardly depends on the
@@ -9,20 +9,21 @@
 ** largest power of two in d), which spreads what a few channels have over all (QuaRot, Ashkboos et
 ** al., arXiv:2404.00456). The butterflies go from the nearest to the farthest, in F32:
 **
-**     s = max |x| / 127, at least 2^-100;  code = round(x * (127 / max |x|))
+**     s = max |x| / 127, at least 2^-40;  code = round(x * (127 / max |x|))
 **
-** Values in e4m3 have a power of two for each 128 tokens of a head, the least that keeps them
+** A query's scale is its own. Of a tile of keys those with the same j / 2 mod 4 have one (in a
+** product of the tensor cores a lane of four has the logits of these: SageAttention2, Zhang et
+** al., arXiv:2411.10958).
+** Values in e4m3 have a power of two for each tile of a head, the least that keeps them
 ** within 448; floating-point codes need no finer one. A mean is taken from them, too, which
 ** attention adds to what it makes.
 */
-#include <assert.h>
 #include <math.h>
 
 #include "../attention.h"
 #include "attention.h"
 
-enum { MOST_WIDE = 512 };
-static const float LEAST = 0x1p-100f;
+static const float LEAST = 0x1p-40f;
 
 /* F32 rounded to bfloat16, to nearest even. */
 static float bf16_near(float v)
@@ -65,22 +66,45 @@ static void rotate(float *x, int64_t d)
 
 static float greatest_size(const float *x, int64_t n)
 {
-    float top = 0;
+    float top = 127 * LEAST;
     for (int64_t c = 0; c < n; c++)
         top = fabsf(x[c]) > top ? fabsf(x[c]) : top;
     return top;
 }
 
-/* y = codes of x [d], times their scale; mean [d] or NULL is taken off before. */
-static void int8_row(float *y, const float *x, const float *mean, int64_t d)
+/* y [n] = codes of y, times their scale. */
+static void int8_row(float *y, float top, int64_t n)
 {
-    for (int64_t c = 0; c < d; c++)
-        y[c] = x[c] - (mean ? mean[c] : 0);
-    rotate(y, d);
-    float top = greatest_size(y, d);
-    top = top > 127 * LEAST ? top : 127 * LEAST;
-    for (int64_t c = 0; c < d; c++)
+    for (int64_t c = 0; c < n; c++)
         y[c] = rintf(y[c] * (127 / top)) * (top / 127);
+}
+
+/* Of a tile of a head's queries: y = x, rotated, in int8. */
+static void int8_queries(float *y, const float *x, int64_t stride, const float *mean, int64_t n,
+                         int64_t width, int64_t d)
+{
+    (void)mean; /* there is none */
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(y + i * width, x + i * stride, (size_t)d * sizeof *y);
+        rotate(y + i * width, d);
+        int8_row(y + i * width, greatest_size(y + i * width, d), d);
+    }
+}
+
+/* The same of a tile of keys less their mean [d]; those with the same i / 2 mod 4 share a scale. */
+static void int8_keys(float *y, const float *x, int64_t stride, const float *mean, int64_t n,
+                      int64_t width, int64_t d)
+{
+    float top[4] = {LEAST, LEAST, LEAST, LEAST};
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t c = 0; c < d; c++)
+            y[i * width + c] = x[i * stride + c] - mean[c];
+        rotate(y + i * width, d);
+        float most = greatest_size(y + i * width, d);
+        top[i / 2 % 4] = most > top[i / 2 % 4] ? most : top[i / 2 % 4];
+    }
+    for (int64_t i = 0; i < n; i++)
+        int8_row(y + i * width, top[i / 2 % 4], d);
 }
 
 /* y [n, d] = x - mean in e4m3, times a power of two. */
@@ -103,46 +127,48 @@ static void e4m3_rows(float *y, const float *x, int64_t stride, const float *mea
             y[i * width + c] = e4m3_near(y[i * width + c] * by) * power;
 }
 
-static tensor int8_heads(tensor x, const float *mean, int batch, int heads)
+/* How one tile of a head is rounded: mean is the head's, or NULL. */
+typedef void round_tile(float *y, const float *x, int64_t stride, const float *mean, int64_t n,
+                        int64_t width, int64_t d);
+
+/* x [B L, H d], a tile of a head at a time; mean [B, H d] or absent */
+static tensor rounded(tensor x, tensor mean, const attention_spec *spec, int64_t tile,
+                      round_tile *round)
 {
-    int64_t N = tensor_rows(x), n = tensor_width(x), d = n / heads;
-    tensor y = scratch(F32, N, n);
-#pragma omp parallel for if (N * n >= PARALLEL_FROM)
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t h = 0; h < heads; h++)
-            int8_row(f32_row(y, i) + h * d, f32_row(x, i) + h * d,
-                     mean ? mean + i / (N / batch) * n + h * d : NULL, d);
+    int64_t n = tensor_width(x), heads = spec->heads, d = n / heads, B = spec->batch;
+    int64_t L = tensor_rows(x) / B, tiles = pieces(L, tile);
+    tensor y = scratch(F32, B * L, n);
+#pragma omp parallel for if (B * L * n >= PARALLEL_FROM)
+    for (int64_t unit = 0; unit < B * heads * tiles; unit++) {
+        int64_t b = unit / (heads * tiles), h = unit / tiles % heads, i = unit % tiles * tile;
+        round(f32_row(y, b * L + i) + h * d, f32_row(x, b * L + i) + h * d, x.stride,
+              mean.data ? f32_row(mean, b) + h * d : NULL, min_i64(tile, L - i), n, d);
+    }
     return y;
+}
+
+static tensor means(tensor x, int B)
+{
+    int64_t n = tensor_width(x), L = tensor_rows(x) / B;
+    tensor mean = scratch(F32, B, n);
+    for (int64_t b = 0; b < B; b++)
+        mean_rows(f32_row(mean, b), f32_row(x, b * L), x.stride, L, n);
+    return mean;
 }
 
 rounded_heads attention_codes(tensor q, tensor k, tensor v, const attention_spec *spec)
 {
-    int64_t n = tensor_width(k), heads = spec->heads, d = n / heads, B = spec->batch;
-    int64_t L = tensor_rows(k) / B;
-    rounded_heads r = {.v = v};
-    assert(d <= MOST_WIDE);
-    if (!L) {
-        r.q = q, r.k = k;
+    bool fp8 = spec->in == ATTENTION_FP8;
+    int64_t tile = fp8 ? ATTENTION_FP8_KEYS : ATTENTION_INT8_KEYS;
+    rounded_heads r = {.q = q, .k = k, .v = v};
+    tensor absent = {0};
+    if (!tensor_rows(k))
         return r;
-    }
-    tensor mean = scratch(F32, B, n);
-    for (int64_t b = 0; b < B; b++)
-        mean_rows(f32_row(mean, b), f32_row(k, b * L), k.stride, L, n);
-    r.q = int8_heads(q, NULL, spec->batch, spec->heads);
-    r.k = int8_heads(k, mean.data, spec->batch, spec->heads);
-    if (spec->in != ATTENTION_FP8)
+    r.q = rounded(q, absent, spec, tile, int8_queries);
+    r.k = rounded(k, means(k, spec->batch), spec, tile, int8_keys);
+    if (!fp8)
         return r;
-    r.v = scratch(F32, B * L, n);
-    r.v_mean = scratch(F32, B, n);
-    for (int64_t b = 0; b < B; b++)
-        mean_rows(f32_row(r.v_mean, b), f32_row(v, b * L), v.stride, L, n);
-    int64_t parts = pieces(L, ATTENTION_VALUES);
-#pragma omp parallel for if (B * L * n >= PARALLEL_FROM)
-    for (int64_t unit = 0; unit < B * heads * parts; unit++) {
-        int64_t b = unit / (heads * parts), h = unit / parts % heads;
-        int64_t i = unit % parts * ATTENTION_VALUES;
-        e4m3_rows(f32_row(r.v, b * L + i) + h * d, f32_row(v, b * L + i) + h * d, v.stride,
-                  f32_row(r.v_mean, b) + h * d, min_i64(ATTENTION_VALUES, L - i), n, d);
-    }
+    r.v_mean = means(v, spec->batch);
+    r.v = rounded(v, r.v_mean, spec, tile, e4m3_rows);
     return r;
 }

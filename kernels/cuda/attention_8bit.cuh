@@ -11,15 +11,16 @@
 #ifndef ATTENTION_8BIT_CUH
 #define ATTENTION_8BIT_CUH
 
+#include "../attention.h"
 #include "attention_hopper.cuh"
 
-/* What the pre-pass leaves (attention_codes.cu): of q and k int8 and a scale a token and head; of
-** v e4m3, a head's channels as rows, a power of two for each tile of keys, and what was taken off. */
+/* What the pre-pass leaves (attention_codes.cu): of q and k int8 and scales; of v e4m3, a head's
+** channels as rows, a power of two for each tile of keys, and what was taken off. */
 struct attention_codes {
     const int8_t *q, *k;  /* [B, L, H, 128] */
     const float *q_scale; /* [B, H, Lq] */
-    const float *k_scale; /* [B, H, padded keys] */
-    const uint8_t *v;     /* [B, H, 128, padded keys]; of 16 tokens in the order of PLACES */
+    const float *k_scale; /* [B, H, tiles, 4]: of the keys of a tile that a lane of four has */
+    const uint8_t *v;     /* [B, H, 128, padded keys]; of 16 tokens in the order of turn_values */
     const float *v_scale; /* [B, H, tiles] */
     const float *v_mean;  /* [B, H, 128] */
     int padded;           /* keys, to whole tiles */
@@ -30,36 +31,17 @@ struct work8 {
     int across, tiles, keys; /* tiles of a head; in all; tiles of keys */
 };
 
-/* Keys of a tile of the two kernels: their scales are padded to whole ones. */
-constexpr int INT8_KEYS = 176, FP8_KEYS = 128;
+constexpr int INT8_KEYS = ATTENTION_INT8_KEYS, FP8_KEYS = ATTENTION_FP8_KEYS;
 constexpr int QUERIES8 = 128, Q_HALF = 64 * 128; /* a group's queries, in bytes */
 
 /* V is the kind of values: V::KEYS keys a tile, V::TILE bytes of values, V::STAGES of each under
 ** way; and so on: attention_int8.cu, attention_fp8.cu. */
 template <class V> constexpr size_t shared_bytes8()
 {
-    return 1024 + 2 * Q_HALF + V::STAGES * (V::KEYS * 128 + V::TILE + 1024) +
-           (4 + 4 * V::STAGES) * 8;
+    return 1024 + 2 * Q_HALF + V::STAGES * (V::KEYS * 128 + V::TILE) + (4 + 4 * V::STAGES) * 8;
 }
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-
-/* From device to shared memory: bytes one after the other, multiples of 16. */
-__device__ __forceinline__ void bytes_fetch(uint32_t shared, const void *global, int bytes,
-                                            uint32_t barrier)
-{
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-                 "[%0], [%1], %2, [%3];" ::"r"(shared),
-                 "l"(global), "r"(bytes), "r"(barrier)
-                 : "memory");
-}
-
-__device__ __forceinline__ float2 shared_pair(uint32_t address)
-{
-    float2 v;
-    asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(v.x), "=f"(v.y) : "r"(address));
-    return v;
-}
 
 template <int N> __device__ __forceinline__ void pin(int (&x)[N])
 {
@@ -89,38 +71,35 @@ __device__ __forceinline__ uint32_t pack_e4m3(float a, float b, float c, float d
         WGMMA_I8(d, 40), WGMMA_I8(d, 48), WGMMA_I8(d, 56)
 #define WGMMA_I88(d) WGMMA_I64(d), WGMMA_I8(d, 64), WGMMA_I8(d, 72), WGMMA_I8(d, 80)
 
-/* d [64, N] s32 (+)= a b^T: a [64, 32] and b [N, 32] int8 in shared memory; not added if fresh. */
-#define WGMMA_INT8(n, registers, list, a_at, b_at, fresh_at)                                       \
-    asm volatile("{\n.reg .pred add;\nsetp.eq.b32 add, %" fresh_at ", 0;\n"                        \
-                 "wgmma.mma_async.sync.aligned.m64n" n "k32.s32.s8.s8 " registers ", %" a_at       \
-                 ", %" b_at ", add;\n}"                                                            \
+/* d [64, N] s32 += a b^T: a [64, 32] and b [N, 32] int8 in shared memory. */
+#define WGMMA_INT8(n, registers, list, a_at, b_at)                                                 \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n" n "k32.s32.s8.s8 " registers ", %" a_at       \
+                 ", %" b_at ", 1;"                                                                 \
                  : list(d)                                                                         \
-                 : "l"(a), "l"(b), "r"((int)fresh))
-__device__ __forceinline__ void product_int8(int (&d)[64], uint64_t a, uint64_t b, bool fresh)
+                 : "l"(a), "l"(b))
+__device__ __forceinline__ void product_int8(int (&d)[64], uint64_t a, uint64_t b)
 {
-    WGMMA_INT8("128", WGMMA_R64, WGMMA_I64, "64", "65", "66");
+    WGMMA_INT8("128", WGMMA_R64, WGMMA_I64, "64", "65");
 }
-__device__ __forceinline__ void product_int8(int (&d)[88], uint64_t a, uint64_t b, bool fresh)
+__device__ __forceinline__ void product_int8(int (&d)[88], uint64_t a, uint64_t b)
 {
-    WGMMA_INT8("176", WGMMA_R88, WGMMA_I88, "88", "89", "90");
+    WGMMA_INT8("176", WGMMA_R88, WGMMA_I88, "88", "89");
 }
 
 /* Where things are in shared memory. */
 template <class V> struct layout8 {
-    static constexpr int K_TILE = V::KEYS * 128, SCALES = 1024;
-    uint32_t q, k, v, scales, bars;
+    static constexpr int K_TILE = V::KEYS * 128;
+    uint32_t q, k, v, bars;
     __device__ __forceinline__ explicit layout8(uint32_t raw)
     {
         q = (raw + 1023) & ~1023u;
         k = q + 2 * Q_HALF;
         v = k + V::STAGES * K_TILE;
-        scales = v + V::STAGES * V::TILE;
-        bars = scales + V::STAGES * SCALES;
+        bars = v + V::STAGES * V::TILE;
     }
     __device__ __forceinline__ uint32_t q_tile(int group) const { return q + group * Q_HALF; }
     __device__ __forceinline__ uint32_t k_tile(int s) const { return k + s * K_TILE; }
     __device__ __forceinline__ uint32_t v_tile(int s) const { return v + s * V::TILE; }
-    __device__ __forceinline__ uint32_t k_scales(int s) const { return scales + s * SCALES; }
     __device__ __forceinline__ uint32_t q_full(int group) const { return bars + group * 16; }
     __device__ __forceinline__ uint32_t q_free(int group) const { return bars + group * 16 + 8; }
     __device__ __forceinline__ uint32_t k_full(int s) const { return bars + 32 + s * 32; }
@@ -160,7 +139,6 @@ produce8(const layout8<V> &at, const CUtensorMap *mq, const CUtensorMap *mk, con
     int turn = 0;
     for (int t = blockIdx.x; t < w.tiles; t += gridDim.x, turn ^= 1) {
         place8 p(a, w, t);
-        const float *scales = c.k_scale + (int64_t)(p.batch * a.heads + p.head) * c.padded;
         for (int group = 0; group < 2; group++) {
             uint32_t full = at.q_full(group);
             barrier_wait(at.q_free(group), turn ^ 1);
@@ -170,76 +148,80 @@ produce8(const layout8<V> &at, const CUtensorMap *mq, const CUtensorMap *mk, con
         for (int key = 0; key < w.keys; key++, r.advance()) {
             uint32_t full = at.k_full(r.stage);
             barrier_wait(at.k_free(r.stage), r.parity ^ 1);
-            barrier_expect(full, layout8<V>::K_TILE + V::KEYS * 4);
+            barrier_expect(full, layout8<V>::K_TILE);
             tile_fetch(at.k_tile(r.stage), mk, full, p.head * 64, key * V::KEYS, p.batch);
-            bytes_fetch(at.k_scales(r.stage), scales + key * V::KEYS, V::KEYS * 4, full);
             barrier_wait(at.v_free(r.stage), r.parity ^ 1);
             V::fetch(at.v_tile(r.stage), mv, at.v_full(r.stage), key, p, a);
         }
     }
 }
 
-/* Starts s [64, KEYS] = q k^T. */
-template <int S> __device__ __forceinline__ void logits8(int (&s)[S], uint32_t q, uint32_t k)
+/* 1.5 * 2^23, as bits and as a value: an s32 sum that starts there is, read as F32, that much
+** more than the sum, exactly, since a sum is less than 2^22. */
+constexpr int ORIGIN_BITS = 0x4B400000;
+constexpr float ORIGIN = 12582912.0f;
+
+template <int S> __device__ __forceinline__ void from_origin(int (&s)[S])
 {
 #pragma unroll
+    for (int i = 0; i < S; i++)
+        s[i] = ORIGIN_BITS;
+}
+
+/* Starts s [64, KEYS] += q k^T. */
+template <int S> __device__ __forceinline__ void logits8(int (&s)[S], uint32_t q, uint32_t k)
+{
+    products_begin();
+#pragma unroll
     for (int step = 0; step < D / 32; step++)
-        product_int8(s, operand(q + step * 32, 1024), operand(k + step * 32, 1024), step == 0);
+        product_int8(s, operand(q + step * 32, 1024), operand(k + step * 32, 1024));
     products_commit();
 }
 
 /* What a thread's two rows of logits (lane / 4, and 8 further) have come to. Tops are powers of
-** two: softmax is 2^(factor logit - top). */
+** two: softmax is 2^(factor scale s - top), scale being that of the thread's keys. */
 struct rows8 {
-    float top[2], sum[2], fade[2], factor[2]; /* fade: what brings older sums to the top */
-};
+    float top[2], sum[2], fade[2]; /* fade: what brings older sums to the top */
+    float factor[2];
+    float slope[2], base[2]; /* of the tile: a weight is 2^(slope s + base), s read from ORIGIN */
 
-/* x becomes V::LARGEST's power of two times 2^(factor x - top), and top the maximum so far, or not
-** much less. Has it changed in any of the warp's rows? Then older sums are to be faded. */
-template <class V, int S> __device__ __forceinline__ bool softmax_step8(float (&x)[S], rows8 &r)
-{
-    float t[2];
-    bool grown = false;
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        float m = -INFINITY;
-#pragma unroll
-        for (int n = 0; n < S / 4; n++)
-            m = fmaxf(m, fmaxf(x[4 * n + 2 * half], x[4 * n + 2 * half + 1]));
-        m = fmaxf(m, __shfl_xor_sync(~0u, m, 1));
-        m = fmaxf(m, __shfl_xor_sync(~0u, m, 2)) * r.factor[half];
-        t[half] = fmaxf(r.top[half], V::WHOLE ? ceilf(m) : m);
-        grown |= t[half] - r.top[half] > V::LEAST_GROWTH;
-    }
-    grown = __any_sync(~0u, grown);
-    if (grown)
+    template <class V> __device__ __forceinline__ void take(float scale)
+    {
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            r.fade[half] = exp2_fast(r.top[half] - t[half]);
-            r.top[half] = t[half];
-            r.sum[half] *= r.fade[half];
+            slope[half] = factor[half] * scale;
+            base[half] = __fmaf_rn(-ORIGIN, slope[half], V::SHIFT - top[half]);
         }
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        float base = r.top[half] - V::SHIFT, total[2] = {};
-#pragma unroll
-        for (int n = 0; n < S / 4; n++)
-#pragma unroll
-            for (int e = 0; e < 2; e++) {
-                float &v = x[4 * n + 2 * half + e];
-                v = exp2_fast(v * r.factor[half] - base);
-                if (V::SUMMED)
-                    total[e] += v;
-            }
-        if (V::SUMMED)
-            r.sum[half] += total[0] + total[1];
     }
-    return grown;
-}
+    /* The i-th of a thread's weights, 2^SHIFT times what they are. */
+    __device__ __forceinline__ float weight(int s, int i) const
+    {
+        return exp2_fast(__fmaf_rn(__int_as_float(s), slope[i / 2 % 2], base[i / 2 % 2]));
+    }
+    /* Tops become the maxima so far. */
+    template <class V, int S> __device__ __forceinline__ void raise(const int (&s)[S])
+    {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            float m = -INFINITY;
+#pragma unroll
+            for (int n = 0; n < S / 4; n++)
+                m = fmaxf(m, fmaxf(__int_as_float(s[4 * n + 2 * half]),
+                                   __int_as_float(s[4 * n + 2 * half + 1])));
+            m = (m - ORIGIN) * slope[half];
+            m = fmaxf(m, __shfl_xor_sync(~0u, m, 1));
+            m = fmaxf(m, __shfl_xor_sync(~0u, m, 2));
+            m = fmaxf(top[half], V::WHOLE ? ceilf(m) : m);
+            fade[half] = exp2_fast(top[half] - m);
+            top[half] = m;
+            base[half] = __fmaf_rn(-ORIGIN, slope[half], V::SHIFT - m);
+        }
+    }
+};
 
-/* One of the two other groups. Tile n of keys is the j-th of the queries' tile t; its weights
-** meet the values after the logits of tile n + 1 are asked for, which may be of the next
-** queries. */
+/* One of the two other groups. Tile n of keys is the j-th of the queries' tile t. The weights of
+** tile n - 1 meet the values, and then the logits of tile n are made, which may be of the next
+** queries: while these are under way what the first came to is added to the sums. */
 template <class V>
 __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_args &a,
                                          const attention_codes &c, const work8 &w, int group)
@@ -250,10 +232,11 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     int total = (w.tiles - first + stride - 1) / stride * w.keys;
     uint32_t q = at.q_tile(group);
     int s[S];
-    float x[S];
     rows8 r;
     V values;
     ring<V::STAGES> now, before; /* of tiles n and n - 1 */
+    const float *scales = nullptr, *powers = nullptr;
+    float scale, power = 0;
     auto free = [&](uint32_t barrier) {
         if (lane == 0)
             barrier_arrive(barrier);
@@ -262,35 +245,39 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     int t = first, j = 0, turn = 0; /* of tile n of keys, as n goes on */
     auto begin_rows = [&] {
         place8 p(a, w, t);
-        const float *scale = c.q_scale + (int64_t)(p.batch * a.heads + p.head) * a.lq;
+        int64_t head = p.batch * a.heads + p.head;
+        const float *factor = c.q_scale + head * a.lq;
+        scales = c.k_scale + head * w.keys * 4 + lane % 4;
+        powers = c.v_scale + head * w.keys;
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             int row = p.query + group * 64 + warp * 16 + half * 8 + lane / 4;
-            r.factor[half] = row < a.lq ? scale[row] * a.scale_log2e : 1;
-            r.top[half] = -INFINITY, r.sum[half] = 0;
+            r.factor[half] = row < a.lq ? factor[row] * a.scale_log2e : 1;
+            r.top[half] = -INFINITY;
         }
     };
-    auto logits_there = [&] {
-        uint32_t scales = at.k_scales(now.stage) + lane % 4 * 8;
+    /* The weights; if they are too large for what they are kept in, those of higher tops. */
+    auto weigh = [&] {
         pin(s);
-#pragma unroll
-        for (int n = 0; n < S / 4; n++) {
-            float2 scale = shared_pair(scales + n * 32);
-#pragma unroll
-            for (int half = 0; half < 4; half += 2) {
-                x[4 * n + half] = (float)s[4 * n + half] * scale.x;
-                x[4 * n + half + 1] = (float)s[4 * n + half + 1] * scale.y;
-            }
-        }
         free(at.k_free(now.stage));
-        if (j + 1 < w.keys)
-            return;
-        free(at.q_free(group));
-        int key = j * V::KEYS + lane % 4 * 2;
+        if (j + 1 == w.keys) {
+            free(at.q_free(group));
+            int key = j * V::KEYS + lane % 4 * 2;
 #pragma unroll
-        for (int i = 0; i < S; i++)
-            if (key + i / 4 * 8 + i % 2 >= a.lk)
-                x[i] = -INFINITY;
+            for (int i = 0; i < S; i++)
+                if (key + i / 4 * 8 + i % 2 >= a.lk)
+                    s[i] = (int)0xff800000; /* -infinity */
+        }
+        r.take<V>(scale);
+        bool fits = values.weigh(s, r);
+
+        if (__any_sync(~0u, !fits)) {
+            r.raise<V>(s);
+            values.fade(r);
+            values.weigh(s, r);
+        }
+        values.add_weights(r);
+        from_origin(s);
     };
     auto advance = [&] {
         before = now;
@@ -298,72 +285,60 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
         if (++j == w.keys)
             j = 0, t += stride, turn ^= 1;
     };
-    auto write = [&](int tile, const float(&sum)[2]) {
+    auto write = [&](int tile) {
         place8 p(a, w, tile);
-        values.write(a, c, p, sum, p.query + group * 64 + warp * 16, lane);
+        values.write(a, c, p, p.query + group * 64 + warp * 16, lane);
     };
 
+    begin_rows();
+    scale = scales[0];
+    values.clear();
+    from_origin(s);
     barrier_wait(at.q_full(group), 0);
     barrier_wait(at.k_full(0), 0);
     if (group == 1)
         group_sync(mine, 256);
-    products_begin();
     logits8(s, q, at.k_tile(0));
     if (group == 0 || total > 1)
         group_arrive(other, 256);
-    begin_rows();
     products_wait<0>();
-    logits_there();
-    softmax_step8<V>(x, r);
-    values.take(x);
-    values.clear();
-    values.scale(a, c, w, t, 0);
+    weigh();
+    if (V::POWERS)
+        power = powers[0];
     advance();
-    if (total > 1)
-        barrier_wait(at.k_full(now.stage), now.parity);
     for (int n = 1; n < total; n++, advance()) {
         if (j == 0)
             barrier_wait(at.q_full(group), turn);
+        barrier_wait(at.k_full(now.stage), now.parity);
+        barrier_wait(at.v_full(before.stage), before.parity);
         group_sync(mine, 256);
         products_begin();
+        values.start(at.v_tile(before.stage));
         logits8(s, q, at.k_tile(now.stage));
-        barrier_wait(at.v_full(before.stage), before.parity);
-        products_begin();
-        values.start(at.v_tile(before.stage), group == 0 || n + 1 < total ? other : 0);
-        float sum[2] = {r.sum[0], r.sum[1]}; /* of the queries before, if these are new */
-        if (j == 0)
-            begin_rows();
+        if (group == 0 || n + 1 < total)
+            group_arrive(other, 256);
+        if (j > 0) /* else begin_rows() finds out */
+            scale = scales[j * 4];
         products_wait<1>();
-        logits_there();
-        bool grown = softmax_step8<V>(x, r);
-        /* What branches here keeps the compiler from putting the exponentials off until after
-         * the wait, when the tensor cores have nothing to do. */
-        if (n + 1 < total) {
-            ring<V::STAGES> next = now;
-            next.advance();
-            barrier_wait(at.k_full(next.stage), next.parity);
-        }
-        products_wait<0>();
-        values.there();
+        values.there(power);
         free(at.v_free(before.stage));
         if (j == 0) {
-            values.add();
-            write(t - stride, sum);
+            write(t - stride);
             values.clear();
-        } else if (grown) {
-            values.fade(r.fade);
-        } else
-            values.add();
-        values.take(x);
-        values.scale(a, c, w, t, j);
+            begin_rows();
+            scale = scales[0];
+        }
+        if (V::POWERS)
+            power = powers[j];
+        products_wait<0>();
+        weigh();
     }
     barrier_wait(at.v_full(before.stage), before.parity);
     products_begin();
-    values.start(at.v_tile(before.stage), 0);
+    values.start(at.v_tile(before.stage));
     products_wait<0>();
-    values.there();
-    values.add();
-    write(t - stride, r.sum);
+    values.there(power);
+    write(t - stride);
 }
 
 /* What a block of 384 threads does. */

@@ -8,14 +8,12 @@
 ** two lanes gives the other half of its values; and the codes of v with channels as rows, a tile
 ** of 128 tokens at a time. Floor: bytes over the copy rate.
 */
-#include "../attention.h"
 #include "attention_8bit.cuh"
 
 namespace
 {
 
-constexpr int TOKENS = 16;         /* a block of quantise_rows */
-constexpr float LEAST = 0x1p-100f; /* a scale */
+constexpr float LEAST = 0x1p-40f; /* a scale */
 
 struct means_of {
     const void *x[2]; /* k, v */
@@ -25,7 +23,8 @@ struct means_of {
 };
 
 /* Means of 32 columns by a block of 256 threads: four lanes of eight columns, 64 rows at a time. */
-template <class T> __global__ void __launch_bounds__(256) sample_means(means_of m)
+template <class T>
+__global__ void __launch_bounds__(256) sample_means(const __grid_constant__ means_of m)
 {
     __shared__ float sums[64][33];
     int which = blockIdx.z & 1, batch = blockIdx.z >> 1, head = blockIdx.y;
@@ -59,88 +58,140 @@ template <class T> __global__ void __launch_bounds__(256) sample_means(means_of 
 struct row_source {
     const void *x;
     int64_t stride;
-    int rows, padded;  /* padded: scales a head */
-    const float *mean; /* [B, H, 128], or NULL */
+    int rows, tiles;
+    const float *mean; /* [B, H, 128] of k, or NULL: of q */
     int8_t *codes;     /* [B, rows, H, 128] */
-    float *scale;      /* [B, H, padded] */
+    float *scale;      /* [B, H, rows] of q, [B, H, tiles, 4] of k */
 };
 
-/* v, eight a lane, times the signs and Hadamard's matrix. The order in which the results are held
-** is no matter, as it is the same for q and k. */
-__device__ __forceinline__ void rotate_head(float v[8], int lane)
+__device__ __forceinline__ float scale_of(float top)
+{
+    return isfinite(top) ? __fdiv_rn(top, 127) : NAN;
+}
+
+__device__ __forceinline__ void butterfly(float &a, float &b)
+{
+    float sum = a + b;
+    b = a - b;
+    a = sum;
+}
+
+/* v times the signs and Hadamard's matrix: of a token's chunks of eight channels lane l of four has
+** l, l + 4, l + 8, l + 12. The order in which the results are held is no matter, as it is the same
+** for q and k: of two lanes each gives the other four values of each eight, and so both have pairs. */
+__device__ __forceinline__ void rotate_head(float (&v)[32], int lane)
 {
     constexpr uint32_t SIGNS[4] = ATTENTION_SIGNS;
-    uint32_t word = lane < 8 ? (lane < 4 ? SIGNS[0] : SIGNS[1]) : lane < 12 ? SIGNS[2] : SIGNS[3];
-    word >>= lane % 4 * 8;
 #pragma unroll
-    for (int i = 0; i < 8; i++)
-        v[i] = word >> i & 1 ? -v[i] : v[i];
+    for (int i = 0; i < 32; i++)
+        v[i] = SIGNS[i / 8] >> (lane * 8 + i % 8) & 1 ? -v[i] : v[i];
 #pragma unroll
     for (int step = 1; step < 8; step *= 2)
 #pragma unroll
-        for (int i = 0; i < 8; i++)
-            if (!(i & step)) {
-                float a = v[i], b = v[i + step];
-                v[i] = a + b;
-                v[i + step] = a - b;
+        for (int i = 0; i < 32; i++)
+            if (!(i & step))
+                butterfly(v[i], v[i + step]);
+#pragma unroll
+    for (int bit = 1; bit < 4; bit *= 2)
+#pragma unroll
+        for (int i = 0; i < 32; i++)
+            if (!(i & 4)) {
+                bool high = lane & bit;
+                float got = __shfl_xor_sync(~0u, high ? v[i] : v[i + 4], bit);
+                float keep = high ? v[i + 4] : v[i];
+                v[i] = high ? got : keep;
+                v[i + 4] = high ? keep : got;
+                butterfly(v[i], v[i + 4]);
             }
 #pragma unroll
-    for (int bit = 1; bit < 16; bit *= 2) {
-        bool high = lane & bit;
+    for (int step = 8; step < 32; step *= 2)
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            float give = high ? v[i] : v[i + 4], keep = high ? v[i + 4] : v[i];
-            float got = __shfl_xor_sync(~0u, give, bit), a = high ? got : keep,
-                  b = high ? keep : got;
-            v[i] = a + b;
-            v[i + 4] = a - b;
-        }
-    }
+        for (int i = 0; i < 32; i++)
+            if (!(i & step))
+                butterfly(v[i], v[i + step]);
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 32; i++)
         v[i] *= 0.08838834764831845f; /* 1 / sqrt(128) */
 }
 
-template <class T>
-__global__ void __launch_bounds__(TOKENS * 16) quantise_rows(row_source q, row_source k)
+/* x, less than 2^22, rounded to a whole number, in the lowest bits. */
+__device__ __forceinline__ uint32_t whole(float x)
 {
-    __shared__ float scales[TOKENS];
+    return __float_as_uint(__fadd_rn(x, 12582912.0f));
+}
+
+/* A tile of TOKENS of a head of q or k, four lanes a token. k's scale is that of the keys which one
+** lane of four has of the tile (attention_8bit.cuh): those of one j / 2 mod 4. */
+template <class T, int TOKENS>
+__global__ void __launch_bounds__(TOKENS * 4)
+    quantise_rows(const __grid_constant__ row_source q, const __grid_constant__ row_source k)
+{
+    __shared__ int tops[4]; /* F32 that are not negative, whose order is that of their bits */
     const row_source &s = blockIdx.z & 1 ? k : q;
     int batch = blockIdx.z >> 1, head = blockIdx.y, heads = gridDim.y;
-    int lane = threadIdx.x % 16, first = blockIdx.x * TOKENS, row = first + threadIdx.x / 16;
+    int lane = threadIdx.x % 4, part = threadIdx.x / 8 % 4,
+        row = blockIdx.x * TOKENS + threadIdx.x / 4;
     int64_t at = (int64_t)batch * heads + head;
-    float v[8] = {}, m[8];
+    float v[32] = {}, top = 127 * LEAST;
     kernel_begin();
-    if (first >= s.padded)
+    if (blockIdx.x >= s.tiles)
         return;
+    if (threadIdx.x < 4)
+        tops[threadIdx.x] = 0;
+    __syncthreads();
     if (row < s.rows) {
-        load8(v, (const T *)s.x + ((int64_t)batch * s.rows + row) * s.stride + head * D + lane * 8);
-        if (s.mean) {
-            load8(m, s.mean + at * D + lane * 8);
+        const T *x =
+            (const T *)s.x + ((int64_t)batch * s.rows + row) * s.stride + head * D + lane * 8;
+        eight<T> given[4];
 #pragma unroll
-            for (int i = 0; i < 8; i++)
-                v[i] -= m[i];
+        for (int i = 0; i < 4; i++)
+            load8(given[i], x + i * 32);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            float m[8] = {}, u[8];
+            if (s.mean)
+                load8(m, s.mean + at * D + lane * 8 + i * 32);
+            unpack8(u, given[i]);
+#pragma unroll
+            for (int e = 0; e < 8; e++)
+                v[i * 8 + e] = u[e] - m[e];
         }
     }
     rotate_head(v, lane);
-    float top = 0;
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 32; i++)
         top = fmaxf(top, fabsf(v[i]));
-    top = fmaxf(lane_max(top, 16), 127 * LEAST);
+    if (!isfinite(v[0])) /* what is not finite has reached every value */
+        top = INFINITY;
+    top = lane_max(top, 4);
+    if (s.mean) {
+        top = fmaxf(top, __shfl_xor_sync(~0u, top, 4));
+        if (threadIdx.x % 8 == 0)
+            atomicMax(&tops[part], __float_as_int(top));
+        __syncthreads();
+        top = __int_as_float(tops[part]);
+        if (threadIdx.x < 32 && threadIdx.x % 8 == 0)
+            s.scale[(at * s.tiles + blockIdx.x) * 4 + part] = scale_of(top);
+    }
+    if (row >= s.rows)
+        return;
+    if (!s.mean && lane == 0)
+        s.scale[at * s.rows + row] = scale_of(top);
+    int8_t *codes = s.codes + (((int64_t)batch * s.rows + row) * heads + head) * D + lane * 8;
     float inverse = __fdiv_rn(127, top);
-    uint32_t codes[2] = {};
 #pragma unroll
-    for (int i = 0; i < 8; i++)
-        codes[i / 4] |= (__float2int_rn(v[i] * inverse) & 0xff) << i % 4 * 8;
-    if (row < s.rows)
-        *(uint2 *)(s.codes + (((int64_t)batch * s.rows + row) * heads + head) * D + lane * 8) =
-            make_uint2(codes[0], codes[1]);
-    if (lane == 0) /* what is not finite has reached every value */
-        scales[threadIdx.x / 16] = isfinite(v[0]) ? __fdiv_rn(top, 127) : NAN;
-    __syncthreads();
-    if (threadIdx.x < TOKENS && first + threadIdx.x < s.padded)
-        s.scale[at * s.padded + first + threadIdx.x] = scales[threadIdx.x];
+    for (int i = 0; i < 4; i++) {
+        uint32_t word[2];
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const float *u = v + i * 8 + half * 4;
+            word[half] = __byte_perm(
+                __byte_perm(whole(__fmul_rn(u[0], inverse)), whole(__fmul_rn(u[1], inverse)), 0x40),
+                __byte_perm(whole(__fmul_rn(u[2], inverse)), whole(__fmul_rn(u[3], inverse)), 0x40),
+                0x5410);
+        }
+        *(uint2 *)(codes + i * 32) = make_uint2(word[0], word[1]);
+    }
 }
 
 /* A tile of v for attention_fp8.cu: 128 tokens of a head, by 256 threads. */
@@ -155,11 +206,11 @@ struct value_source {
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
-/* The least e with top <= 448 * 2^e, but not below -100. */
+/* The least e with top <= 448 * 2^e. */
 __device__ __forceinline__ int exponent_of(float top)
 {
     uint32_t bits = __float_as_uint(top);
-    return max((int)(bits >> 23) - 135 + ((bits & 0x7fffff) > 0x600000), -100);
+    return (int)(bits >> 23) - 135 + ((bits & 0x7fffff) > 0x600000);
 }
 
 #endif
@@ -205,7 +256,7 @@ template <class T> __global__ void __launch_bounds__(256) turn_values(value_sour
         tops[threadIdx.x / 32] = top;
     __syncthreads();
     top = lane_max(tops[threadIdx.x % 8], 8);
-    int exponent = exponent_of(top);
+    int exponent = exponent_of(fmaxf(top, LEAST));
     float by = exp2f((float)-exponent);
 #pragma unroll
     for (int w = 0; w < 2; w++)
@@ -231,7 +282,7 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
     size_t mark = scratch_mark();
     tensor q = scratch(I8, a.batch * a.lq, a.heads * D),
            k = scratch(I8, a.batch * a.lk, a.heads * D);
-    tensor q_scale = scratch(F32, n, a.lq), k_scale = scratch(F32, n, padded);
+    tensor q_scale = scratch(F32, n, a.lq), k_scale = scratch(F32, n, padded / keys, 4);
     tensor mean = scratch(F32, 2, n, D), v = {}, power = {};
     if (fp8) {
         v = scratch(U8, n * D, padded);
@@ -241,13 +292,18 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
 
     means_of m = {{a.k, a.v}, {a.k_stride, a.v_stride}, {k_mean, v_mean}, a.lk};
     start("start means of keys", sample_means<T>, dim3(D / 32, a.heads, 2 * a.batch), 256, 0, 1, m);
-    row_source of_q = {
-        a.q, a.q_stride, a.lq, a.lq, nullptr, (int8_t *)q.data, (float *)q_scale.data};
+    row_source of_q = {a.q,
+                       a.q_stride,
+                       a.lq,
+                       (int)ceil_div(a.lq, keys),
+                       nullptr,
+                       (int8_t *)q.data,
+                       (float *)q_scale.data};
     row_source of_k = {
-        a.k, a.k_stride, a.lk, padded, k_mean, (int8_t *)k.data, (float *)k_scale.data};
-    unsigned parts = (unsigned)ceil_div(padded > a.lq ? padded : a.lq, TOKENS);
-    start("start codes of q and k", quantise_rows<T>, dim3(parts, a.heads, 2 * a.batch),
-          TOKENS * 16, 0, 1, of_q, of_k);
+        a.k, a.k_stride, a.lk, padded / keys, k_mean, (int8_t *)k.data, (float *)k_scale.data};
+    unsigned parts = (unsigned)ceil_div(padded > a.lq ? padded : a.lq, keys);
+    start("start codes of q and k", fp8 ? quantise_rows<T, FP8_KEYS> : quantise_rows<T, INT8_KEYS>,
+          dim3(parts, a.heads, 2 * a.batch), keys * 4, 0, 1, of_q, of_k);
     attention_codes c = {(int8_t *)q.data,
                          (int8_t *)k.data,
                          (float *)q_scale.data,

@@ -38,17 +38,12 @@ __device__ __forceinline__ void product_e4m3(float (&d)[68], const uint32_t *a, 
 
 #endif
 
-#ifndef PASS_ON
-#define PASS_ON 2
-#endif
-
 template <class T> struct values_e4m3 {
     static constexpr int KEYS = FP8_KEYS, STAGES = 4, ONES = 1024, TILE = D * KEYS + ONES;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    static constexpr bool WHOLE = true, SUMMED = false;
-    static constexpr float LEAST_GROWTH = 0, SHIFT = 8; /* as powers of two */
-    float o[64], sum[2], t[68], power;
-    const float *powers;
+    static constexpr bool WHOLE = true, POWERS = true;
+    static constexpr float SHIFT = ATTENTION_SHIFT; /* as a power of two */
+    float o[64], sum[2], t[68];
     uint32_t p[KEYS / 8];
 
     /* The rows of ones. */
@@ -73,62 +68,51 @@ template <class T> struct values_e4m3 {
         ::clear(o);
         sum[0] = sum[1] = 0;
     }
-    __device__ __forceinline__ void take(const float (&x)[KEYS / 2])
+    /* The weights of 16 keys, for two rows of two blocks of 8, are two registers of the operand.
+    ** Is none as large as e4m3 goes? */
+    __device__ __forceinline__ bool weigh(const int (&s)[KEYS / 2], const rows8 &r)
     {
+        uint32_t any = 0;
 #pragma unroll
-        for (int n = 0; n < KEYS / 16; n++)
+        for (int n = 0; n < KEYS / 16; n++) {
+            float e[8];
 #pragma unroll
-            for (int half = 0; half < 2; half++) {
-                const float *low = x + 8 * n + 2 * half, *high = low + 4;
-                p[2 * n + half] = pack_e4m3(low[0], low[1], high[0], high[1]);
-            }
-    }
-    /* The power of two that the values of tile j of the queries' tile `tile` have. */
-    __device__ __forceinline__ void scale(const attention_args &a, const attention_codes &c,
-                                          const work8 &w, int tile, int j)
-    {
-        if (j == 0) {
-            place8 at(a, w, tile);
-            powers = c.v_scale + (int64_t)(at.batch * a.heads + at.head) * w.keys;
+            for (int i = 0; i < 8; i++)
+                e[i] = r.weight(s[8 * n + i], i);
+            p[2 * n] = pack_e4m3(e[0], e[1], e[4], e[5]);
+            p[2 * n + 1] = pack_e4m3(e[2], e[3], e[6], e[7]);
+            any |= (p[2 * n] + 0x02020202) | (p[2 * n + 1] + 0x02020202); /* 448 is 0x7e */
         }
-        power = powers[j];
+        return !(any & 0x80808080);
     }
-    /* Starts t [64, D + 8] = p v, and arrives at the named barrier pass_on, if it is one, when
-    ** the half of it is started. */
-    __device__ __forceinline__ void start(uint32_t v, int pass_on)
+    __device__ __forceinline__ void add_weights(const rows8 &) {}
+    /* Starts t [64, D + 8] = p v. */
+    __device__ __forceinline__ void start(uint32_t v)
     {
-        constexpr int STEPS = KEYS / 32;
 #pragma unroll
-        for (int step = 0; step < STEPS; step++) {
-            if (step == STEPS - PASS_ON && pass_on)
-                group_arrive(pass_on, 256);
+        for (int step = 0; step < KEYS / 32; step++)
             product_e4m3(t, p + step * 4, operand(v + step * 32, 1024), step == 0);
-        }
         products_commit();
     }
-    __device__ __forceinline__ void there() { pin(t); }
-    __device__ __forceinline__ void add()
+    /* power: of two, that the values have */
+    __device__ __forceinline__ void there(float power)
     {
+        pin(t);
 #pragma unroll
         for (int i = 0; i < 64; i++)
             o[i] += t[i] * power;
         sum[0] += t[64], sum[1] += t[66];
     }
-    __device__ __forceinline__ void fade(const float (&by)[2])
+    __device__ __forceinline__ void fade(const rows8 &r)
     {
 #pragma unroll
-        for (int half = 0; half < 2; half++) {
-            float f = power * by[half];
-#pragma unroll
-            for (int n = 0; n < 16; n++)
-#pragma unroll
-                for (int i = 4 * n + 2 * half; i < 4 * n + 2 * half + 2; i++)
-                    o[i] = o[i] * by[half] + t[i] * f;
-            sum[half] = (sum[half] + t[64 + 2 * half]) * by[half];
-        }
+        for (int i = 0; i < 64; i++)
+            o[i] *= r.fade[i / 2 % 2];
+        sum[0] *= r.fade[0];
+        sum[1] *= r.fade[1];
     }
     __device__ __forceinline__ void write(const attention_args &a, const attention_codes &c,
-                                          const place8 &at, const float (&)[2], int query, int lane)
+                                          const place8 &at, int query, int lane)
     {
         const float *mean = c.v_mean + (int64_t)(at.batch * a.heads + at.head) * D + lane % 4 * 2;
         T *y = (T *)a.y + (int64_t)at.batch * a.lq * a.y_stride + at.head * D;

@@ -14,9 +14,9 @@ namespace
 template <class T> struct values_16 {
     static constexpr int KEYS = INT8_KEYS, STAGES = 3, BOX = KEYS * 128, TILE = 2 * BOX;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    static constexpr bool WHOLE = false, SUMMED = true;
-    static constexpr float LEAST_GROWTH = 8, SHIFT = 0; /* as powers of two */
-    float o[64];
+    static constexpr bool WHOLE = false, POWERS = false;
+    static constexpr float SHIFT = 0; /* as a power of two */
+    float o[64], sum[2], some[2];
     uint32_t p[KEYS / 4];
 
     static __device__ __forceinline__ void prepare(uint32_t) {}
@@ -28,38 +28,52 @@ template <class T> struct values_16 {
         tile_fetch(tile, map, full, p.head * D, key * KEYS, p.batch);
         tile_fetch(tile + BOX, map, full, p.head * D + 64, key * KEYS, p.batch);
     }
-    __device__ __forceinline__ void clear() { ::clear(o); }
-    __device__ __forceinline__ void take(const float (&x)[KEYS / 2]) { pack<T>(p, x); }
-    __device__ __forceinline__ void scale(const attention_args &, const attention_codes &,
-                                          const work8 &, int, int)
+    __device__ __forceinline__ void clear()
     {
+        ::clear(o);
+        sum[0] = sum[1] = 0;
     }
-    /* Starts o [64, D] += p v, and arrives at the named barrier pass_on, if it is one, when almost
-    ** all of it is started. */
-    __device__ __forceinline__ void start(uint32_t v, int pass_on)
+    /* The weights and their sums. Are all less than 2^15, which 16 bits hold? */
+    __device__ __forceinline__ bool weigh(const int (&s)[KEYS / 2], const rows8 &r)
     {
-        constexpr int STEPS = KEYS / 16, LAST = 4;
+        float total[4] = {};
 #pragma unroll
-        for (int step = 0; step < STEPS; step++) {
-            if (step == STEPS - LAST && pass_on)
-                group_arrive(pass_on, 256);
-            product_128<T>(o, p + step * 4, operand(v + step * 2048, 1024, BOX));
+        for (int n = 0; n < KEYS / 4; n++) {
+            float low = r.weight(s[2 * n], 2 * n), high = r.weight(s[2 * n + 1], 2 * n + 1);
+            total[n % 4] += low;
+            total[(n + 2) % 4] += high;
+            p[n] = pack2<T>(low, high);
         }
+        some[0] = total[0] + total[2];
+        some[1] = total[1] + total[3];
+        return fmaxf(some[0], some[1]) < 0x1p15f;
+    }
+    __device__ __forceinline__ void add_weights(const rows8 &)
+    {
+        sum[0] += some[0];
+        sum[1] += some[1];
+    }
+    /* Starts o [64, D] += p v. */
+    __device__ __forceinline__ void start(uint32_t v)
+    {
+#pragma unroll
+        for (int step = 0; step < KEYS / 16; step++)
+            product_128<T>(o, p + step * 4, operand(v + step * 2048, 1024, BOX));
         products_commit();
     }
-    __device__ __forceinline__ void there() { pin(o); }
-    __device__ __forceinline__ void add() {}
-    __device__ __forceinline__ void fade(const float (&by)[2])
+    __device__ __forceinline__ void there(float) { pin(o); }
+    __device__ __forceinline__ void fade(const rows8 &r)
     {
 #pragma unroll
         for (int i = 0; i < 64; i++)
-            o[i] *= by[i / 2 % 2];
+            o[i] *= r.fade[i / 2 % 2];
+        sum[0] *= r.fade[0];
+        sum[1] *= r.fade[1];
     }
     __device__ __forceinline__ void write(const attention_args &a, const attention_codes &,
-                                          const place8 &p_, const float (&sum)[2], int query,
-                                          int lane)
+                                          const place8 &at, int query, int lane)
     {
-        T *y = (T *)a.y + (int64_t)p_.batch * a.lq * a.y_stride + p_.head * D;
+        T *y = (T *)a.y + (int64_t)at.batch * a.lq * a.y_stride + at.head * D;
         write_rows<T>(a, o, sum, y, query, lane);
     }
 #endif

@@ -11,7 +11,7 @@ namespace
 {
 
 constexpr int THREADS = 128, MOST_WIDE = 512;
-constexpr float LEAST = 0x1p-100f; /* a scale */
+constexpr float LEAST = 0x1p-40f; /* a scale */
 
 /* mean [B, n] of some rows of each sequence of x [B L, n], a column a thread */
 template <class T>
@@ -29,32 +29,26 @@ __global__ void __launch_bounds__(THREADS)
         __bfloat162float(__float2bfloat16_rn((float)(sum / some)));
 }
 
-/* The greatest x of a block's threads, in all of them; NaN if one is. */
+/* The greatest x of a block's threads, in all of them. NaN is left out: it stays what it is. */
 __device__ float block_greatest(float x)
 {
     __shared__ float most[THREADS / 32];
-    bool whole = !__syncthreads_or(isnan(x));
     x = lane_max(x);
     if (threadIdx.x % 32 == 0)
         most[threadIdx.x / 32] = x;
     __syncthreads();
-    x = lane_max(most[threadIdx.x % (THREADS / 32)], THREADS / 32);
-    return whole ? x : NAN;
+    return lane_max(most[threadIdx.x % (THREADS / 32)], THREADS / 32);
 }
 
-/* y [N, H d] = int8 codes of x, centred by mean [B, H d] if it is one, times their scales: a block a
-** row and head. */
-template <class T>
-__global__ void __launch_bounds__(THREADS)
-    int8_heads(float *y, const T *x, int64_t stride, const float *mean, int L, int d)
+/* y [d] = x less its mean [d], or none, rotated. */
+template <class T> __device__ void rotate(float *y, const T *x, const float *mean, int d)
 {
     constexpr uint32_t SIGNS[4] = ATTENTION_SIGNS;
     __shared__ float row[MOST_WIDE];
-    int64_t i = blockIdx.x, n = (int64_t)gridDim.y * d, at = (int64_t)blockIdx.y * d;
     int part = d & -d;
-    kernel_begin();
+    __syncthreads();
     for (int c = threadIdx.x; c < d; c += THREADS) {
-        float v = to_f32(x[i * stride + at + c]) - (mean ? mean[i / L * n + at + c] : 0);
+        float v = to_f32(x[c]) - (mean ? mean[c] : 0);
         row[c] = SIGNS[c / 32 % 4] >> c % 32 & 1 ? -v : v;
     }
     for (int step = 1; step < part; step *= 2) {
@@ -67,26 +61,45 @@ __global__ void __launch_bounds__(THREADS)
         }
     }
     __syncthreads();
-    float top = 0, root = 1.0f / sqrtf((float)part);
-    for (int c = threadIdx.x; c < d; c += THREADS) {
-        row[c] *= root;
-        top = fabsf(row[c]) <= top ? top : fabsf(row[c]);
-    }
-    top = block_greatest(top);
-    top = top < 127 * LEAST ? 127 * LEAST : top;
-    float inverse = __fdiv_rn(127, top), scale = __fdiv_rn(top, 127);
     for (int c = threadIdx.x; c < d; c += THREADS)
-        y[i * n + at + c] = rintf(row[c] * inverse) * scale;
+        y[c] = row[c] * (1.0f / sqrtf((float)part));
 }
 
-/* y [B L, H d] = x centred, in e4m3 times a power of two for each ATTENTION_VALUES rows of a head: a
+/* y [B L, H d] = int8 codes of x, times their scale, for the rows that share it: one of q; of a
+** tile of k, whose mean is given [B, H d], those of one j / 2 mod 4. */
+template <class T>
+__global__ void __launch_bounds__(THREADS)
+    int8_heads(float *y, const T *x, int64_t stride, const float *mean, int L, int d, int tile)
+{
+    int64_t n = (int64_t)gridDim.y * d, at = (int64_t)blockIdx.y * d;
+    int first = mean ? blockIdx.x / 4 * tile : blockIdx.x, rows = mean ? min(tile, L - first) : 1;
+    float top = 127 * LEAST;
+    kernel_begin();
+    x += ((int64_t)blockIdx.z * L + first) * stride + at;
+    y += ((int64_t)blockIdx.z * L + first) * n + at;
+    mean = mean ? mean + blockIdx.z * n + at : nullptr;
+    for (int i = 0; i < rows; i++)
+        if (!mean || i / 2 % 4 == blockIdx.x % 4) {
+            rotate(y + i * n, x + i * stride, mean, d);
+            for (int c = threadIdx.x; c < d; c += THREADS)
+                top = fmaxf(top, fabsf(y[i * n + c]));
+        }
+    top = block_greatest(top);
+    float inverse = __fdiv_rn(127, top), scale = __fdiv_rn(top, 127);
+    for (int i = 0; i < rows; i++)
+        if (!mean || i / 2 % 4 == blockIdx.x % 4)
+            for (int c = threadIdx.x; c < d; c += THREADS)
+                y[i * n + c] = rintf(y[i * n + c] * inverse) * scale;
+}
+
+/* y [B L, H d] = x centred, in e4m3 times a power of two for each ATTENTION_FP8_KEYS rows of a head: a
 ** block's. */
 template <class T>
 __global__ void __launch_bounds__(THREADS)
     e4m3_rows(float *y, const T *x, int64_t stride, const float *mean, int L, int d)
 {
     int64_t n = (int64_t)gridDim.y * d, at = (int64_t)blockIdx.y * d;
-    int first = blockIdx.x * ATTENTION_VALUES, rows = min((int)ATTENTION_VALUES, L - first);
+    int first = blockIdx.x * ATTENTION_FP8_KEYS, rows = min((int)ATTENTION_FP8_KEYS, L - first);
     float top = LEAST;
     kernel_begin();
     x += ((int64_t)blockIdx.z * L + first) * stride + at;
@@ -95,7 +108,7 @@ __global__ void __launch_bounds__(THREADS)
     for (int i = threadIdx.x; i < rows * d; i += THREADS) {
         float v = to_f32(x[i / d * stride + i % d]) - mean[i % d];
         y[i / d * n + i % d] = v;
-        top = fabsf(v) <= top ? top : fabsf(v);
+        top = fmaxf(top, fabsf(v));
     }
     top = block_greatest(top);
     int exponent;
@@ -108,18 +121,20 @@ __global__ void __launch_bounds__(THREADS)
     }
 }
 
+/* tile: of keys, or 0: of queries */
 template <class T>
-tensor rounded(const void *x, int64_t stride, int L, bool centred, const attention_args &a)
+tensor rounded(const void *x, int64_t stride, int L, int tile, const attention_args &a)
 {
     int64_t n = (int64_t)a.heads * a.d;
     tensor y = scratch(F32, (int64_t)a.batch * L, n), mean = {};
-    if (centred) {
+    if (tile) {
         mean = scratch(F32, a.batch, n);
         start("start means of keys", mean_rows<T>, dim3((unsigned)ceil_div(n, THREADS), a.batch),
               THREADS, 0, 1, (float *)mean.data, (const T *)x, stride, L, (int)n);
     }
-    start("start codes of q and k", int8_heads<T>, dim3((unsigned)(a.batch * L), a.heads), THREADS,
-          0, 1, (float *)y.data, (const T *)x, stride, (const float *)mean.data, L, a.d);
+    start("start codes of q and k", int8_heads<T>,
+          dim3((unsigned)(tile ? ceil_div(L, tile) * 4 : L), a.heads, a.batch), THREADS, 0, 1,
+          (float *)y.data, (const T *)x, stride, (const float *)mean.data, L, a.d, tile);
     return y;
 }
 
@@ -129,15 +144,15 @@ template <class T> void attention_rounded(const attention_args &a, tensor y, boo
 {
     int64_t n = (int64_t)a.heads * a.d;
     size_t mark = scratch_mark();
-    tensor q = rounded<T>(a.q, a.q_stride, a.lq, false, a);
-    tensor k = rounded<T>(a.k, a.k_stride, a.lk, true, a);
+    tensor q = rounded<T>(a.q, a.q_stride, a.lq, 0, a);
+    tensor k = rounded<T>(a.k, a.k_stride, a.lk, fp8 ? ATTENTION_FP8_KEYS : ATTENTION_INT8_KEYS, a);
     tensor v = scratch(F32, (int64_t)a.batch * a.lk, n), mean = {};
     if (fp8) {
         mean = scratch(F32, a.batch, n);
         start("start means of values", mean_rows<T>, dim3((unsigned)ceil_div(n, THREADS), a.batch),
               THREADS, 0, 1, (float *)mean.data, (const T *)a.v, a.v_stride, a.lk, (int)n);
         start("start codes of v", e4m3_rows<T>,
-              dim3((unsigned)ceil_div(a.lk, ATTENTION_VALUES), a.heads, a.batch), THREADS, 0, 1,
+              dim3((unsigned)ceil_div(a.lk, ATTENTION_FP8_KEYS), a.heads, a.batch), THREADS, 0, 1,
               (float *)v.data, (const T *)a.v, a.v_stride, (const float *)mean.data, a.lk, a.d);
     } else {
         const int64_t dim[] = {(int64_t)a.batch * a.lk, n};
