@@ -2,11 +2,17 @@
 ** attention_8bit.cuh: attention for heads 128 wide on Hopper whose logits are products of int8
 ** codes; attention_int8.cu and attention_fp8.cu say how the weights meet the values.
 **
-** As attention_hopper.cu: blocks stay, one thread of 384 asks for tiles, two groups of 128 threads
-** take 64 queries each and take turns at issuing, so that the softmax of one falls into the
-** products of the other. What differs: a tile of Q or K is rows of 128 bytes, one box of the copy
-** engine each; the logits are s32, exact, and become F32 by the key's scale, which comes with the
-** tile; the row's scale goes into the factor of the exponent. Maxima are kept as powers of two.
+** As in attention_hopper.cu blocks stay, one thread of 384 asks for tiles, and two groups of 128
+** threads take 64 queries each. A group issues the product of its last weights with the values,
+** then that for the next logits, and passes the turn on: while it turns these logits into weights
+** the other's products run. What the first product came to is added to the output while the second
+** runs. A tile of Q or K is rows of 128 bytes, one box of the copy engine each.
+**
+** A thread's share of a row's logits is s32, exact, and needs no conversion (ORIGIN), and a thread's
+** keys have one scale, so that a logit costs one multiplication and one exponential. The maximum is
+** not looked for: weights are made with the top so far, and only if one is too large for the type it
+** is kept in is a higher top found and all is done again. Exponentials are the bound: 16 a clock,
+** as long as both products take in 8 bits.
 */
 #ifndef ATTENTION_8BIT_CUH
 #define ATTENTION_8BIT_CUH
@@ -19,11 +25,10 @@
 struct attention_codes {
     const int8_t *q, *k;  /* [B, L, H, 128] */
     const float *q_scale; /* [B, H, Lq] */
-    const float *k_scale; /* [B, H, tiles, 4]: of the keys of a tile that a lane of four has */
-    const uint8_t *v;     /* [B, H, 128, padded keys]; of 16 tokens in the order of turn_values */
-    const float *v_scale; /* [B, H, tiles] */
-    const float *v_mean;  /* [B, H, 128] */
-    int padded;           /* keys, to whole tiles */
+    const float *scales; /* [B, H, tiles, 8]: four of the keys that a lane of four has; v's power */
+    const uint8_t *v;    /* [B, H, 128, padded keys]; of 16 tokens in the order of turn_values */
+    const float *v_mean; /* [B, H, 128] */
+    int padded;          /* keys, to whole tiles */
 };
 
 /* The tiles of queries of all heads, in order: those of a head run together. */
@@ -38,10 +43,27 @@ constexpr int QUERIES8 = 128, Q_HALF = 64 * 128; /* a group's queries, in bytes 
 ** way; and so on: attention_int8.cu, attention_fp8.cu. */
 template <class V> constexpr size_t shared_bytes8()
 {
-    return 1024 + 2 * Q_HALF + V::STAGES * (V::KEYS * 128 + V::TILE) + (4 + 4 * V::STAGES) * 8;
+    return 1024 + 2 * Q_HALF + V::STAGES * (V::KEYS * 128 + V::TILE + 32) + (4 + 4 * V::STAGES) * 8;
 }
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+/* From device to shared memory: bytes one after the other, multiples of 16. */
+__device__ __forceinline__ void bytes_fetch(uint32_t shared, const void *global, int bytes,
+                                            uint32_t barrier)
+{
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
+                 "[%0], [%1], %2, [%3];" ::"r"(shared),
+                 "l"(global), "r"(bytes), "r"(barrier)
+                 : "memory");
+}
+
+__device__ __forceinline__ float shared_float(uint32_t address)
+{
+    float v;
+    asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(address));
+    return v;
+}
 
 template <int N> __device__ __forceinline__ void pin(int (&x)[N])
 {
@@ -54,12 +76,12 @@ template <int N> __device__ __forceinline__ void pin(int (&x)[N])
 __device__ __forceinline__ uint32_t pack_e4m3(float a, float b, float c, float d)
 {
     uint32_t v;
-    asm("{\n.reg .b16 low, high;\n"
-        "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n"
-        "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
-        "mov.b32 %0, {low, high};\n}"
-        : "=r"(v)
-        : "f"(a), "f"(b), "f"(c), "f"(d));
+    asm volatile("{\n.reg .b16 low, high;\n"
+                 "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n"
+                 "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
+                 "mov.b32 %0, {low, high};\n}"
+                 : "=r"(v)
+                 : "f"(a), "f"(b), "f"(c), "f"(d));
     return v;
 }
 
@@ -89,17 +111,19 @@ __device__ __forceinline__ void product_int8(int (&d)[88], uint64_t a, uint64_t 
 /* Where things are in shared memory. */
 template <class V> struct layout8 {
     static constexpr int K_TILE = V::KEYS * 128;
-    uint32_t q, k, v, bars;
+    uint32_t q, k, v, scales, bars;
     __device__ __forceinline__ explicit layout8(uint32_t raw)
     {
         q = (raw + 1023) & ~1023u;
         k = q + 2 * Q_HALF;
         v = k + V::STAGES * K_TILE;
-        bars = v + V::STAGES * V::TILE;
+        scales = v + V::STAGES * V::TILE;
+        bars = scales + V::STAGES * 32;
     }
     __device__ __forceinline__ uint32_t q_tile(int group) const { return q + group * Q_HALF; }
     __device__ __forceinline__ uint32_t k_tile(int s) const { return k + s * K_TILE; }
     __device__ __forceinline__ uint32_t v_tile(int s) const { return v + s * V::TILE; }
+    __device__ __forceinline__ uint32_t k_scales(int s) const { return scales + s * 32; }
     __device__ __forceinline__ uint32_t q_full(int group) const { return bars + group * 16; }
     __device__ __forceinline__ uint32_t q_free(int group) const { return bars + group * 16 + 8; }
     __device__ __forceinline__ uint32_t k_full(int s) const { return bars + 32 + s * 32; }
@@ -139,6 +163,7 @@ produce8(const layout8<V> &at, const CUtensorMap *mq, const CUtensorMap *mk, con
     int turn = 0;
     for (int t = blockIdx.x; t < w.tiles; t += gridDim.x, turn ^= 1) {
         place8 p(a, w, t);
+        const float *scales = c.scales + (int64_t)(p.batch * a.heads + p.head) * w.keys * 8;
         for (int group = 0; group < 2; group++) {
             uint32_t full = at.q_full(group);
             barrier_wait(at.q_free(group), turn ^ 1);
@@ -148,8 +173,9 @@ produce8(const layout8<V> &at, const CUtensorMap *mq, const CUtensorMap *mk, con
         for (int key = 0; key < w.keys; key++, r.advance()) {
             uint32_t full = at.k_full(r.stage);
             barrier_wait(at.k_free(r.stage), r.parity ^ 1);
-            barrier_expect(full, layout8<V>::K_TILE);
+            barrier_expect(full, layout8<V>::K_TILE + 32);
             tile_fetch(at.k_tile(r.stage), mk, full, p.head * 64, key * V::KEYS, p.batch);
+            bytes_fetch(at.k_scales(r.stage), scales + key * 8, 32, full);
             barrier_wait(at.v_free(r.stage), r.parity ^ 1);
             V::fetch(at.v_tile(r.stage), mv, at.v_full(r.stage), key, p, a);
         }
@@ -196,7 +222,9 @@ struct rows8 {
     /* The i-th of a thread's weights, 2^SHIFT times what they are. */
     __device__ __forceinline__ float weight(int s, int i) const
     {
-        return exp2_fast(__fmaf_rn(__int_as_float(s), slope[i / 2 % 2], base[i / 2 % 2]));
+        float x = __fmaf_rn(__int_as_float(s), slope[i / 2 % 2], base[i / 2 % 2]), y;
+        asm volatile("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); /* here, not where used */
+        return y;
     }
     /* Tops become the maxima so far. */
     template <class V, int S> __device__ __forceinline__ void raise(const int (&s)[S])
@@ -235,8 +263,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     rows8 r;
     V values;
     ring<V::STAGES> now, before; /* of tiles n and n - 1 */
-    const float *scales = nullptr, *powers = nullptr;
-    float scale, power = 0;
+    float power = 0;             /* of two, that v has in tile n - 1 */
     auto free = [&](uint32_t barrier) {
         if (lane == 0)
             barrier_arrive(barrier);
@@ -245,10 +272,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     int t = first, j = 0, turn = 0; /* of tile n of keys, as n goes on */
     auto begin_rows = [&] {
         place8 p(a, w, t);
-        int64_t head = p.batch * a.heads + p.head;
-        const float *factor = c.q_scale + head * a.lq;
-        scales = c.k_scale + head * w.keys * 4 + lane % 4;
-        powers = c.v_scale + head * w.keys;
+        const float *factor = c.q_scale + (int64_t)(p.batch * a.heads + p.head) * a.lq;
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             int row = p.query + group * 64 + warp * 16 + half * 8 + lane / 4;
@@ -259,6 +283,9 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     /* The weights; if they are too large for what they are kept in, those of higher tops. */
     auto weigh = [&] {
         pin(s);
+        r.take<V>(shared_float(at.k_scales(now.stage) + lane % 4 * 4));
+        if (V::POWERS)
+            power = shared_float(at.k_scales(now.stage) + 16);
         free(at.k_free(now.stage));
         if (j + 1 == w.keys) {
             free(at.q_free(group));
@@ -268,13 +295,32 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
                 if (key + i / 4 * 8 + i % 2 >= a.lk)
                     s[i] = (int)0xff800000; /* -infinity */
         }
-        r.take<V>(scale);
-        bool fits = values.weigh(s, r);
-
-        if (__any_sync(~0u, !fits)) {
+        /* Two exponentials, a conversion of them, two exponentials: so the compiler has it, and
+        ** each conversion waits out the latency. It moves nothing across a branch that changes
+        ** what is converted, though it is never taken. */
+#pragma unroll
+        for (int part = 0; part <= V::PARTS; part++) {
+            if (part < V::PARTS)
+                values.exponentials(part, s, r);
+            if (part > 0)
+                values.convert(part - 1);
+            if (part < V::PARTS) { /* a branch that is not taken */
+                int never = part == 0 ? w.tiles : part == 1 ? w.keys : part == 2 ? w.across : a.lk;
+                if (never < 0) {
+                    barrier_wait(at.k_full(part), 0);
+                    values.spoil(part);
+                }
+            }
+        }
+        if (__any_sync(~0u, !values.fit())) {
             r.raise<V>(s);
             values.fade(r);
-            values.weigh(s, r);
+#pragma unroll
+            for (int part = 0; part < V::PARTS; part++) {
+                values.exponentials(part, s, r);
+                values.convert(part);
+            }
+            values.fit();
         }
         values.add_weights(r);
         from_origin(s);
@@ -291,7 +337,6 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     };
 
     begin_rows();
-    scale = scales[0];
     values.clear();
     from_origin(s);
     barrier_wait(at.q_full(group), 0);
@@ -303,8 +348,6 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
         group_arrive(other, 256);
     products_wait<0>();
     weigh();
-    if (V::POWERS)
-        power = powers[0];
     advance();
     for (int n = 1; n < total; n++, advance()) {
         if (j == 0)
@@ -317,8 +360,6 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
         logits8(s, q, at.k_tile(now.stage));
         if (group == 0 || n + 1 < total)
             group_arrive(other, 256);
-        if (j > 0) /* else begin_rows() finds out */
-            scale = scales[j * 4];
         products_wait<1>();
         values.there(power);
         free(at.v_free(before.stage));
@@ -326,10 +367,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
             write(t - stride);
             values.clear();
             begin_rows();
-            scale = scales[0];
         }
-        if (V::POWERS)
-            power = powers[j];
         products_wait<0>();
         weigh();
     }

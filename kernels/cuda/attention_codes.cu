@@ -61,7 +61,7 @@ struct row_source {
     int rows, tiles;
     const float *mean; /* [B, H, 128] of k, or NULL: of q */
     int8_t *codes;     /* [B, rows, H, 128] */
-    float *scale;      /* [B, H, rows] of q, [B, H, tiles, 4] of k */
+    float *scale;      /* [B, H, rows] of q, [B, H, tiles, 8] of k */
 };
 
 __device__ __forceinline__ float scale_of(float top)
@@ -170,8 +170,11 @@ __global__ void __launch_bounds__(TOKENS * 4)
             atomicMax(&tops[part], __float_as_int(top));
         __syncthreads();
         top = __int_as_float(tops[part]);
-        if (threadIdx.x < 32 && threadIdx.x % 8 == 0)
-            s.scale[(at * s.tiles + blockIdx.x) * 4 + part] = scale_of(top);
+        if (threadIdx.x < 32 && threadIdx.x % 8 == 0) {
+            float *scales = s.scale + (at * s.tiles + blockIdx.x) * 8 + part;
+            scales[0] = scale_of(top);
+            scales[4] = 0; /* turn_values has one of them */
+        }
     }
     if (row >= s.rows)
         return;
@@ -201,7 +204,7 @@ struct value_source {
     int rows, padded;
     const float *mean; /* [B, H, 128] */
     uint8_t *codes;    /* [B, H, 128, padded] */
-    float *power;      /* [B, H, padded / 128] */
+    float *power;      /* [B, H, padded / 128, 8] */
 };
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
@@ -269,7 +272,8 @@ template <class T> __global__ void __launch_bounds__(256) turn_values(value_sour
         *(uint32_t *)(s.codes + (at * D + c) * s.padded + first + threadIdx.x % 32 * 4) =
             words[c / 8 * (8 * 32 + 2) + c % 8 * 32 + threadIdx.x % 32];
     if (threadIdx.x == 0)
-        s.power[at * (s.padded / FP8_KEYS) + blockIdx.x] = finite ? exp2f((float)exponent) : NAN;
+        s.power[(at * (s.padded / FP8_KEYS) + blockIdx.x) * 8] =
+            finite ? exp2f((float)exponent) : NAN;
 #endif
 }
 
@@ -282,12 +286,10 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
     size_t mark = scratch_mark();
     tensor q = scratch(I8, a.batch * a.lq, a.heads * D),
            k = scratch(I8, a.batch * a.lk, a.heads * D);
-    tensor q_scale = scratch(F32, n, a.lq), k_scale = scratch(F32, n, padded / keys, 4);
-    tensor mean = scratch(F32, 2, n, D), v = {}, power = {};
-    if (fp8) {
+    tensor q_scale = scratch(F32, n, a.lq), scales = scratch(F32, n, padded / keys, 8);
+    tensor mean = scratch(F32, 2, n, D), v = {};
+    if (fp8)
         v = scratch(U8, n * D, padded);
-        power = scratch(F32, n, padded / FP8_KEYS);
-    }
     float *k_mean = (float *)mean.data, *v_mean = k_mean + n * D;
 
     means_of m = {{a.k, a.v}, {a.k_stride, a.v_stride}, {k_mean, v_mean}, a.lk};
@@ -300,21 +302,20 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
                        (int8_t *)q.data,
                        (float *)q_scale.data};
     row_source of_k = {
-        a.k, a.k_stride, a.lk, padded / keys, k_mean, (int8_t *)k.data, (float *)k_scale.data};
+        a.k, a.k_stride, a.lk, padded / keys, k_mean, (int8_t *)k.data, (float *)scales.data};
     unsigned parts = (unsigned)ceil_div(padded > a.lq ? padded : a.lq, keys);
     start("start codes of q and k", fp8 ? quantise_rows<T, FP8_KEYS> : quantise_rows<T, INT8_KEYS>,
           dim3(parts, a.heads, 2 * a.batch), keys * 4, 0, 1, of_q, of_k);
     attention_codes c = {(int8_t *)q.data,
                          (int8_t *)k.data,
                          (float *)q_scale.data,
-                         (float *)k_scale.data,
+                         (float *)scales.data,
                          (uint8_t *)v.data,
-                         (float *)power.data,
                          v_mean,
                          padded};
     if (fp8) {
         value_source of_v = {
-            a.v, a.v_stride, a.lk, padded, v_mean, (uint8_t *)v.data, (float *)power.data};
+            a.v, a.v_stride, a.lk, padded, v_mean, (uint8_t *)v.data, (float *)scales.data + 4};
         start("start codes of v", turn_values<T>, dim3(padded / FP8_KEYS, a.heads, a.batch), 256, 0,
               1, of_v);
         attention_fp8<T>(a, c);

@@ -42,8 +42,9 @@ template <class T> struct values_e4m3 {
     static constexpr int KEYS = FP8_KEYS, STAGES = 4, ONES = 1024, TILE = D * KEYS + ONES;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     static constexpr bool WHOLE = true, POWERS = true;
+    static constexpr int PARTS = 2;
     static constexpr float SHIFT = ATTENTION_SHIFT; /* as a power of two */
-    float o[64], sum[2], t[68];
+    float o[64], sum[2], t[68], e[2][32];
     uint32_t p[KEYS / 8];
 
     /* The rows of ones. */
@@ -68,21 +69,36 @@ template <class T> struct values_e4m3 {
         ::clear(o);
         sum[0] = sum[1] = 0;
     }
-    /* The weights of 16 keys, for two rows of two blocks of 8, are two registers of the operand.
-    ** Is none as large as e4m3 goes? */
-    __device__ __forceinline__ bool weigh(const int (&s)[KEYS / 2], const rows8 &r)
+    /* The weights of a half of the keys. */
+    __device__ __forceinline__ void exponentials(int part, const int (&s)[KEYS / 2], const rows8 &r)
+    {
+#pragma unroll
+        for (int i = 0; i < 32; i++)
+            e[part][i] = r.weight(s[part * 32 + i], i);
+    }
+    /* Those of 16 keys, for two rows of two blocks of 8, are two registers of the operand. */
+    __device__ __forceinline__ void spoil(int part)
+    {
+#pragma unroll
+        for (int i = 0; i < 32; i++)
+            e[part][i] = -e[part][i];
+    }
+    __device__ __forceinline__ void convert(int part)
+    {
+#pragma unroll
+        for (int n = 0; n < 4; n++) {
+            const float *x = e[part] + 8 * n;
+            p[8 * part + 2 * n] = pack_e4m3(x[0], x[1], x[4], x[5]);
+            p[8 * part + 2 * n + 1] = pack_e4m3(x[2], x[3], x[6], x[7]);
+        }
+    }
+    /* Is none as large as e4m3 goes, 448, which is 0x7e? */
+    __device__ __forceinline__ bool fit()
     {
         uint32_t any = 0;
 #pragma unroll
-        for (int n = 0; n < KEYS / 16; n++) {
-            float e[8];
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-                e[i] = r.weight(s[8 * n + i], i);
-            p[2 * n] = pack_e4m3(e[0], e[1], e[4], e[5]);
-            p[2 * n + 1] = pack_e4m3(e[2], e[3], e[6], e[7]);
-            any |= (p[2 * n] + 0x02020202) | (p[2 * n + 1] + 0x02020202); /* 448 is 0x7e */
-        }
+        for (int i = 0; i < KEYS / 8; i++)
+            any |= p[i] + 0x02020202;
         return !(any & 0x80808080);
     }
     __device__ __forceinline__ void add_weights(const rows8 &) {}
