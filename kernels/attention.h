@@ -15,8 +15,8 @@ enum { ATTENTION_SAMPLE = 1024 };
         0x243F6A88u, 0x85A308D3u, 0x13198A2Eu, 0x03707344u                                         \
     }
 
-/* Scales of k, and v's powers of two, are of tiles of so many keys, from the first on: where v is in
-** 16 bits, where it is in e4m3. */
+/* Scales of k, and v's powers of two, are of tiles of so many keys, from the first on: where v is
+** in 16 bits, where it is in e4m3. */
 enum { ATTENTION_INT8_KEYS = 176, ATTENTION_FP8_KEYS = 128 };
 
 /* Weights in e4m3 are 2^8 times e^(logit - top), and tops whole powers of two. */

@@ -1,22 +1,21 @@
 /*
 ** attention_codes.c: q, k and v as 8-bit attention has them: values of codes, as F32.
 **
-** The logits' product is of int8 codes with scales. That they hold enough is by
-** two changes that leave the softmax as it is. From k its mean over tokens is taken: it adds the
-** same to all logits of a query (SageAttention, Zhang et al., arXiv:2410.02367). Any value would
-** do, so it is of at most 1024 tokens, evenly spaced, and in bfloat16, which hardly depends on the
-** order of a sum. And the channels of both are rotated by signs and Hadamard's matrix (of the
-** largest power of two in d), which spreads what a few channels have over all (QuaRot, Ashkboos et
-** al., arXiv:2404.00456). The butterflies go from the nearest to the farthest, in F32:
+** The logits' product is of int8 codes with scales. That they hold enough is by two changes that
+** leave the softmax as it is. From k its mean over tokens is taken: it adds the same to all logits
+** of a query (SageAttention, Zhang et al., arXiv:2410.02367). Any value would do, so it is of at
+** most 1024 tokens, evenly spaced, and in bfloat16, which hardly depends on the order of a sum. And
+** the channels of both are rotated by signs and Hadamard's matrix (of the largest power of two in
+** d), which spreads what a few channels have over all (QuaRot, Ashkboos et al., arXiv:2404.00456).
+** The butterflies go from the nearest to the farthest, in F32:
 **
 **     s = max |x| / 127, at least 2^-40;  code = round(x * (127 / max |x|))
 **
-** A query's scale is its own. Of a tile of keys those with the same j / 2 mod 4 have one (in a
-** product of the tensor cores a lane of four has the logits of these: SageAttention2, Zhang et
-** al., arXiv:2411.10958).
-** Values in e4m3 have a power of two for each tile of a head, the least that keeps them
-** within 448; floating-point codes need no finer one. A mean is taken from them, too, which
-** attention adds to what it makes.
+** A query's scale is its own. Of a tile of keys those with the same j / 2 mod 4 have one: in a
+** product of the tensor cores a lane of four has the logits of these (SageAttention2, Zhang et al.,
+** arXiv:2411.10958). Values in e4m3 have a power of two for each tile of a head, the least that
+** keeps them within 448; floating-point codes need no finer one. A mean is taken from them, too,
+** which attention adds to what it makes.
 */
 #include <math.h>
 

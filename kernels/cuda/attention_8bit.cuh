@@ -4,15 +4,15 @@
 **
 ** As in attention_hopper.cu blocks stay, one thread of 384 asks for tiles, and two groups of 128
 ** threads take 64 queries each. A group issues the product of its last weights with the values,
-** then that for the next logits, and passes the turn on: while it turns these logits into weights
-** the other's products run. What the first product came to is added to the output while the second
-** runs. A tile of Q or K is rows of 128 bytes, one box of the copy engine each.
+** then that for the next logits (in turns with the other group, where that is faster); while it
+** makes weights of these the other's products run. What the first product came to is added to the
+** output while the second runs. A tile of Q or K is rows of 128 bytes, one box of the copy engine.
 **
-** A thread's share of a row's logits is s32, exact, and needs no conversion (ORIGIN), and a thread's
-** keys have one scale, so that a logit costs one multiplication and one exponential. The maximum is
-** not looked for: weights are made with the top so far, and only if one is too large for the type it
-** is kept in is a higher top found and all is done again. Exponentials are the bound: 16 a clock,
-** as long as both products take in 8 bits.
+** A thread's share of the logits is s32, exact, and needs no conversion (ORIGIN), and its keys have
+** one scale, so that a logit costs one multiplication and one exponential. The maximum is not
+** looked for: weights are made with the top so far, and only if one is too large for the type it is
+** kept in is a higher top found, and all is done again. Exponentials, 16 a clock, take as long as
+** both products do in 8 bits.
 */
 #ifndef ATTENTION_8BIT_CUH
 #define ATTENTION_8BIT_CUH
@@ -21,14 +21,16 @@
 #include "attention_hopper.cuh"
 
 /* What the pre-pass leaves (attention_codes.cu): of q and k int8 and scales; of v e4m3, a head's
-** channels as rows, a power of two for each tile of keys, and what was taken off. */
+** channels as rows, a power of two for each tile of keys, and what was taken off. Eight numbers of
+** a tile are side by side: scales of the keys that a lane of four has, then v's power, and three of
+** no use. */
 struct attention_codes {
     const int8_t *q, *k;  /* [B, L, H, 128] */
     const float *q_scale; /* [B, H, Lq] */
-    const float *scales; /* [B, H, tiles, 8]: four of the keys that a lane of four has; v's power */
-    const uint8_t *v;    /* [B, H, 128, padded keys]; of 16 tokens in the order of turn_values */
-    const float *v_mean; /* [B, H, 128] */
-    int padded;          /* keys, to whole tiles */
+    const float *scales;  /* [B, H, tiles, 8] */
+    const uint8_t *v;     /* [B, H, 128, padded keys]; of 16 tokens in the order of turn_values */
+    const float *v_mean;  /* [B, H, 128] */
+    int padded;           /* keys, to whole tiles */
 };
 
 /* The tiles of queries of all heads, in order: those of a head run together. */
@@ -76,12 +78,12 @@ template <int N> __device__ __forceinline__ void pin(int (&x)[N])
 __device__ __forceinline__ uint32_t pack_e4m3(float a, float b, float c, float d)
 {
     uint32_t v;
-    asm volatile("{\n.reg .b16 low, high;\n"
-                 "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n"
-                 "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
-                 "mov.b32 %0, {low, high};\n}"
-                 : "=r"(v)
-                 : "f"(a), "f"(b), "f"(c), "f"(d));
+    asm("{\n.reg .b16 low, high;\n"
+        "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n"
+        "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
+        "mov.b32 %0, {low, high};\n}"
+        : "=r"(v)
+        : "f"(a), "f"(b), "f"(c), "f"(d));
     return v;
 }
 
@@ -222,9 +224,7 @@ struct rows8 {
     /* The i-th of a thread's weights, 2^SHIFT times what they are. */
     __device__ __forceinline__ float weight(int s, int i) const
     {
-        float x = __fmaf_rn(__int_as_float(s), slope[i / 2 % 2], base[i / 2 % 2]), y;
-        asm volatile("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); /* here, not where used */
-        return y;
+        return exp2_fast(__fmaf_rn(__int_as_float(s), slope[i / 2 % 2], base[i / 2 % 2]));
     }
     /* Tops become the maxima so far. */
     template <class V, int S> __device__ __forceinline__ void raise(const int (&s)[S])
@@ -264,6 +264,14 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     V values;
     ring<V::STAGES> now, before; /* of tiles n and n - 1 */
     float power = 0;             /* of two, that v has in tile n - 1 */
+    auto take_turn = [&] {
+        if (V::TURNS)
+            group_sync(mine, 256);
+    };
+    auto pass_turn = [&](int n) {
+        if (V::TURNS && (group == 0 || n + 1 < total))
+            group_arrive(other, 256);
+    };
     auto free = [&](uint32_t barrier) {
         if (lane == 0)
             barrier_arrive(barrier);
@@ -295,31 +303,11 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
                 if (key + i / 4 * 8 + i % 2 >= a.lk)
                     s[i] = (int)0xff800000; /* -infinity */
         }
-        /* Two exponentials, a conversion of them, two exponentials: so the compiler has it, and
-        ** each conversion waits out the latency. It moves nothing across a branch that changes
-        ** what is converted, though it is never taken. */
-#pragma unroll
-        for (int part = 0; part <= V::PARTS; part++) {
-            if (part < V::PARTS)
-                values.exponentials(part, s, r);
-            if (part > 0)
-                values.convert(part - 1);
-            if (part < V::PARTS) { /* a branch that is not taken */
-                int never = part == 0 ? w.tiles : part == 1 ? w.keys : part == 2 ? w.across : a.lk;
-                if (never < 0) {
-                    barrier_wait(at.k_full(part), 0);
-                    values.spoil(part);
-                }
-            }
-        }
+        values.weigh(s, r);
         if (__any_sync(~0u, !values.fit())) {
             r.raise<V>(s);
             values.fade(r);
-#pragma unroll
-            for (int part = 0; part < V::PARTS; part++) {
-                values.exponentials(part, s, r);
-                values.convert(part);
-            }
+            values.weigh(s, r);
             values.fit();
         }
         values.add_weights(r);
@@ -342,10 +330,9 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     barrier_wait(at.q_full(group), 0);
     barrier_wait(at.k_full(0), 0);
     if (group == 1)
-        group_sync(mine, 256);
+        take_turn();
     logits8(s, q, at.k_tile(0));
-    if (group == 0 || total > 1)
-        group_arrive(other, 256);
+    pass_turn(0);
     products_wait<0>();
     weigh();
     advance();
@@ -354,12 +341,11 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
             barrier_wait(at.q_full(group), turn);
         barrier_wait(at.k_full(now.stage), now.parity);
         barrier_wait(at.v_full(before.stage), before.parity);
-        group_sync(mine, 256);
+        take_turn();
         products_begin();
         values.start(at.v_tile(before.stage));
         logits8(s, q, at.k_tile(now.stage));
-        if (group == 0 || n + 1 < total)
-            group_arrive(other, 256);
+        pass_turn(n);
         products_wait<1>();
         values.there(power);
         free(at.v_free(before.stage));

@@ -2,11 +2,10 @@
 ** attention_codes.cu: what 8-bit attention on Hopper reads: the codes of q, k and v, which
 ** kernels/cpu/attention_codes.c specifies, in the layouts of its tiles.
 **
-** Three kernels, each of which reads its part of q, k and v once: the mean of 1024 keys (and
-** values) of each head; the codes of q and k, 16 lanes a token and head, which rotate 128 values
-** by the butterflies of Hadamard's matrix, three in a lane and four between lanes, where each of
-** two lanes gives the other half of its values; and the codes of v with channels as rows, a tile
-** of 128 tokens at a time. Floor: bytes over the copy rate.
+** Three kernels: the mean of 1024 keys (and values) of each head; the codes of q and k, four lanes
+** a token and head, which rotate 128 values by the butterflies of Hadamard's matrix, five in a lane
+** and two between lanes; and the codes of v with channels as rows, a tile of 128 tokens at a time.
+** The last two read and write once. Floor: bytes over the copy rate.
 */
 #include "attention_8bit.cuh"
 
@@ -78,7 +77,7 @@ __device__ __forceinline__ void butterfly(float &a, float &b)
 
 /* v times the signs and Hadamard's matrix: of a token's chunks of eight channels lane l of four has
 ** l, l + 4, l + 8, l + 12. The order in which the results are held is no matter, as it is the same
-** for q and k: of two lanes each gives the other four values of each eight, and so both have pairs. */
+** for q and k: of two lanes each gives the other four values of eight, and so both have pairs. */
 __device__ __forceinline__ void rotate_head(float (&v)[32], int lane)
 {
     constexpr uint32_t SIGNS[4] = ATTENTION_SIGNS;
@@ -219,7 +218,7 @@ __device__ __forceinline__ int exponent_of(float top)
 #endif
 
 /* The tokens of 16 stand in the order 0 1 8 9 2 3 10 11 4 5 12 13 6 7 14 15: lane l of four has of
-** the logits of 16 keys 2l, 2l + 1, 2l + 8 and 2l + 9, and of an operand of bytes four side by side.
+** the logits of 16 keys 2l, 2l + 1, 2l + 8 and 2l + 9, and of an operand of bytes four neighbours.
 */
 template <class T> __global__ void __launch_bounds__(256) turn_values(value_source s)
 {

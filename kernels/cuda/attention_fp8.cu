@@ -7,7 +7,7 @@
 ** and values come centred by a mean, which is added back at the end, so that what is lost has no
 ** sign. A row's divisor is the sum of its rounded weights: V's tile has eight more rows, of ones.
 ** Weights are up to 2^8, where e4m3 has 448: from there to 2^-6 it has three bits behind the first.
-** The order of V's tokens (attention_codes.cu) is such that the logits' registers are the operand's.
+** V's tokens are in an order (attention_codes.cu) in which the logits' registers are the operand's.
 ** Shared memory: Q 16 KB, four stages of K 16 KB, V 17 KB: 151 KB with the scales. Registers:
 ** output 64, the product 68, logits 64, weights 16. Bound: 4 Lq Lk d operations at twice a dense
 ** product's rate; exponentials take as long, 16 a clock.
@@ -41,10 +41,9 @@ __device__ __forceinline__ void product_e4m3(float (&d)[68], const uint32_t *a, 
 template <class T> struct values_e4m3 {
     static constexpr int KEYS = FP8_KEYS, STAGES = 4, ONES = 1024, TILE = D * KEYS + ONES;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    static constexpr bool WHOLE = true, POWERS = true;
-    static constexpr int PARTS = 2;
+    static constexpr bool WHOLE = true, POWERS = true, TURNS = false;
     static constexpr float SHIFT = ATTENTION_SHIFT; /* as a power of two */
-    float o[64], sum[2], t[68], e[2][32];
+    float o[64], sum[2], t[68];
     uint32_t p[KEYS / 8];
 
     /* The rows of ones. */
@@ -69,27 +68,18 @@ template <class T> struct values_e4m3 {
         ::clear(o);
         sum[0] = sum[1] = 0;
     }
-    /* The weights of a half of the keys. */
-    __device__ __forceinline__ void exponentials(int part, const int (&s)[KEYS / 2], const rows8 &r)
+    /* The weights; those of 16 keys, for two rows of two blocks of 8, are two registers of the
+    ** operand. */
+    __device__ __forceinline__ void weigh(const int (&s)[KEYS / 2], const rows8 &r)
     {
 #pragma unroll
-        for (int i = 0; i < 32; i++)
-            e[part][i] = r.weight(s[part * 32 + i], i);
-    }
-    /* Those of 16 keys, for two rows of two blocks of 8, are two registers of the operand. */
-    __device__ __forceinline__ void spoil(int part)
-    {
+        for (int n = 0; n < KEYS / 16; n++) {
+            float e[8];
 #pragma unroll
-        for (int i = 0; i < 32; i++)
-            e[part][i] = -e[part][i];
-    }
-    __device__ __forceinline__ void convert(int part)
-    {
-#pragma unroll
-        for (int n = 0; n < 4; n++) {
-            const float *x = e[part] + 8 * n;
-            p[8 * part + 2 * n] = pack_e4m3(x[0], x[1], x[4], x[5]);
-            p[8 * part + 2 * n + 1] = pack_e4m3(x[2], x[3], x[6], x[7]);
+            for (int i = 0; i < 8; i++)
+                e[i] = r.weight(s[8 * n + i], i);
+            p[2 * n] = pack_e4m3(e[0], e[1], e[4], e[5]);
+            p[2 * n + 1] = pack_e4m3(e[2], e[3], e[6], e[7]);
         }
     }
     /* Is none as large as e4m3 goes, 448, which is 0x7e? */

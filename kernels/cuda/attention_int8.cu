@@ -14,10 +14,9 @@ namespace
 template <class T> struct values_16 {
     static constexpr int KEYS = INT8_KEYS, STAGES = 3, BOX = KEYS * 128, TILE = 2 * BOX;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    static constexpr bool WHOLE = false, POWERS = false;
-    static constexpr int PARTS = 4;
+    static constexpr bool WHOLE = false, POWERS = false, TURNS = true;
     static constexpr float SHIFT = 0; /* as a power of two */
-    float o[64], sum[2], some[2], total[4], e[2][24];
+    float o[64], sum[2], some[2];
     uint32_t p[KEYS / 4];
 
     static __device__ __forceinline__ void prepare(uint32_t) {}
@@ -34,40 +33,22 @@ template <class T> struct values_16 {
         ::clear(o);
         sum[0] = sum[1] = 0;
     }
-    /* The weights of a part of the keys, 48 a part. */
-    __device__ __forceinline__ void exponentials(int part, const int (&s)[KEYS / 2], const rows8 &r)
+    /* The weights and their sums. */
+    __device__ __forceinline__ void weigh(const int (&s)[KEYS / 2], const rows8 &r)
     {
+        float total[4] = {};
 #pragma unroll
-        for (int i = 0; i < 24; i++)
-            if (part * 24 + i < KEYS / 2)
-                e[part % 2][i] = r.weight(s[part * 24 + i], i);
-    }
-    __device__ __forceinline__ void spoil(int part)
-    {
-#pragma unroll
-        for (int i = 0; i < 24; i++)
-            e[part % 2][i] = -e[part % 2][i];
-    }
-    __device__ __forceinline__ void convert(int part)
-    {
-#pragma unroll
-        for (int i = 0; i < 12; i++)
-            if (part * 12 + i < KEYS / 4) {
-                float low = e[part % 2][2 * i], high = e[part % 2][2 * i + 1];
-                float &even = total[i % 2 * 2], &odd = total[i % 2 * 2 + 1];
-                bool fresh = part == 0 && i < 2;
-                even = fresh ? low : even + low;
-                odd = fresh ? high : odd + high;
-                p[part * 12 + i] = pack2<T>(low, high);
-            }
-    }
-    /* Are all less than 2^15, which 16 bits hold? */
-    __device__ __forceinline__ bool fit()
-    {
+        for (int n = 0; n < KEYS / 4; n++) {
+            float low = r.weight(s[2 * n], 2 * n), high = r.weight(s[2 * n + 1], 2 * n + 1);
+            total[n % 2 * 2] += low;
+            total[n % 2 * 2 + 1] += high;
+            p[n] = pack2<T>(low, high);
+        }
         some[0] = total[0] + total[1];
         some[1] = total[2] + total[3];
-        return fmaxf(some[0], some[1]) < 0x1p15f;
     }
+    /* Are all less than 2^15, which 16 bits hold? */
+    __device__ __forceinline__ bool fit() { return fmaxf(some[0], some[1]) < 0x1p15f; }
     __device__ __forceinline__ void add_weights(const rows8 &)
     {
         sum[0] += some[0];

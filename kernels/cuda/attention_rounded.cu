@@ -1,7 +1,8 @@
 /*
 ** attention_rounded.cu: attention in 8 bits where attention_8bit.cuh has no kernel for it (other
 ** cards than sm_90, other widths than 128, F32): q, k and v are rounded to what their codes hold
-** (kernels/cpu/attention_codes.c), in F32, and attention_plain.cu does the rest, which rounds weights too.
+** (kernels/cpu/attention_codes.c), in F32, and attention_plain.cu, which rounds weights, does the
+** rest.
 ** For the same numbers, and not for speed.
 */
 #include "../attention.h"
@@ -92,8 +93,7 @@ __global__ void __launch_bounds__(THREADS)
                 y[i * n + c] = rintf(y[i * n + c] * inverse) * scale;
 }
 
-/* y [B L, H d] = x centred, in e4m3 times a power of two for each ATTENTION_FP8_KEYS rows of a head: a
-** block's. */
+/* y [B L, H d] = x centred, in e4m3 times a power of two for each tile of a head, a block's. */
 template <class T>
 __global__ void __launch_bounds__(THREADS)
     e4m3_rows(float *y, const T *x, int64_t stride, const float *mean, int L, int d)
