@@ -160,7 +160,8 @@ static void self_attention(const dit *m, const dit_block *b, int passes, tensor 
     attention(a, q, k, v,
               &(attention_spec){.batch = passes,
                                 .heads = m->heads / s->parts,
-                                .scale = 1 / sqrtf((float)(D / m->heads))});
+                                .scale = 1 / sqrtf((float)(D / m->heads)),
+                                .in = m->attention});
     share_join(s, passes, all, h, a);
     scratch_reset(mark);
 }

@@ -32,8 +32,9 @@ typedef struct {
     int64_t dim, ffn, freq, text_dim, text_len;
     int layers, heads, patch[3];
     float eps;
-    tensor_type type, A; /* of weights that are floats; of activations */
-    dit_share share;     /* what of a forward pass is made by this rank */
+    tensor_type type, A;          /* of weights that are floats; of activations */
+    attention_operands attention; /* of self-attention's products */
+    dit_share share;              /* what of a forward pass is made by this rank */
     dit_layer patch_embedding, text_0, text_2, time_0, time_2, time_projection, head;
     tensor head_modulation; /* F32 [2, D] */
     dit_block *block;

@@ -141,13 +141,18 @@ void linear_gelu(tensor y, tensor x, const linear_weight *l);
 /* y F32 [N, out] += gate * linear(x), x A [N, in]; gate F32 [out], or absent: 1 */
 void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate);
 
+/* What meets in attention's two products (kernels/cpu/attention_codes.c): what there is; q and k in
+** int8; the weights and v in e4m3 as well. */
+typedef enum { ATTENTION_16, ATTENTION_INT8, ATTENTION_FP8 } attention_operands;
+
 typedef struct {
     int batch; /* B: rows of q are B x Lq, of k and v B x Lk */
     int heads; /* H: widths are H x d */
     float scale;
-    tensor bias;          /* F32 [H, Lq + Lk - 1] or absent; logit (i, j): (h, j - i + Lq - 1) */
-    float last_key_count; /* the last key stands for so many equal ones: + log of it; 0: one */
-    bool causal;          /* query i sees keys j <= i */
+    tensor bias;           /* F32 [H, Lq + Lk - 1] or absent; logit (i, j): (h, j - i + Lq - 1) */
+    float last_key_count;  /* the last key stands for so many equal ones: + log of it; 0: one */
+    bool causal;           /* query i sees keys j <= i */
+    attention_operands in; /* in 8 bits: without bias, last_key_count and causal */
 } attention_spec;
 
 /* y = softmax(q k^T * scale + bias) v for each head, all A, without an L x L matrix. Rows may be

@@ -167,6 +167,7 @@ static void weights_head(table *t)
     column(t, "weights (MB)", true);
     column(t, "stored", false);
     column(t, "activations", false);
+    column(t, "attention", false);
 }
 
 static void put_weights(table *t, const evaluation *e, int v)
@@ -177,6 +178,7 @@ static void put_weights(table *t, const evaluation *e, int v)
     table_put(t, figure(bytes > 0 ? bytes : NAN, decimals_for(bytes, 3, 0)));
     table_put(t, is_fake(e, v) ? copy(FAKE) : said_text(e, v, "stored"));
     table_put(t, said_text(e, v, "act"));
+    table_put(t, said_text(e, v, "attention"));
 }
 
 table overview_table(const evaluation *e, overview what)

@@ -257,6 +257,7 @@ static void put_row(csv_writer *w, const variant *v, const json_t *text)
     put_freed(w, values_of(v, "wan-denoise.stored"));
     csv_put(w, note_of(v));
     put_freed(w, values_of(v, "wan-denoise.act"));
+    put_freed(w, values_of(v, "wan-denoise.attention"));
 }
 
 static void write_table(const variant *v, int n, const json_t *text)
@@ -267,7 +268,7 @@ static void write_table(const variant *v, int n, const json_t *text)
                "variant,precision,gpu,resolution,frames,steps,videos,peak_device_bytes,"
                "steady_device_bytes,weight_bytes,text_seconds,load_seconds,denoise_seconds,"
                "step_seconds,decode_seconds,seconds,runs,return_code,node,format,bits,format_bytes,"
-               "stored,note,act");
+               "stored,note,act,attention");
     for (int i = 0; i < n; i++)
         put_row(&w, &v[i], text);
     csv_finish(&w);

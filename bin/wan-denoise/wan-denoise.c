@@ -23,14 +23,15 @@
 #include "wan-denoise.h"
 
 static const char *model_path, *seeds, *size = "832x480", *solver_name = "unipc";
-static const char *dtype = "fp16", *rng = "torch-cuda", *taps, *act, *stat;
+static const char *dtype = "fp16", *rng = "torch-cuda", *taps, *act, *stat, *attend = "fp16";
 static int64_t steps = 50, frames = 81, forward = -1, gpus = 1, bins = 1;
 static double guidance = 5, shift = 5;
 static bool trace, strict, dry;
 static option_list act_layers;
 enum { NUMERICS = 1 };
 static tensor_type weight_type; /* --dtype */
-static solver plan;             /* of each sampling: levels of noise, timesteps */
+static attention_operands attention_in;
+static solver plan; /* of each sampling: levels of noise, timesteps */
 
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model_path, 0, 0, true},
@@ -50,6 +51,7 @@ static const option options[] = {
     {0, "tap", OPTION_TEXT, &taps, 0, 0, true}, /* records have these where they were asked for: */
     {0, "act", OPTION_TEXT, &act, 0, 0, true},
     {0, "layer", OPTION_LIST, &act_layers, 0, 0, true},
+    {0, "attention", OPTION_TEXT, &attend, 0, 0, true},
     {0, "stat", OPTION_TEXT, &stat, 0, 0, true},
     {0, "bins", OPTION_INT, &bins, 1, 1000, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
@@ -80,6 +82,16 @@ static void check_options(void)
         usage_error("-m DIR or -m FILE is needed");
 }
 
+static attention_operands attention_named(const char *name)
+{
+    static const char *const names[] = {"fp16", "int8", "fp8"};
+    static const attention_operands operands[] = {ATTENTION_16, ATTENTION_INT8, ATTENTION_FP8};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0)
+            return operands[i];
+    usage_error("--attention is fp16, int8 or fp8, not '%s'", name);
+}
+
 static request read_options(void)
 {
     request q = {.steps = (int)steps, .guidance = guidance, .shift = shift};
@@ -93,6 +105,7 @@ static request read_options(void)
     check_options();
     solver_plan(&plan, q.solver, q.steps, q.shift);
     layers_quantise(act, &act_layers);
+    attention_in = attention_named(attend);
     inspect_open(taps);
     statistics_open(stat, (int)bins, plan.steps, plan.timestep);
     return q;
@@ -109,6 +122,7 @@ static void find_model(void)
 {
     checkpoint = dit_find(model_path);
     dit_open(&model, checkpoint, model_path, weight_type, share);
+    model.attention = attention_in;
     names_fit(&model, "--layer", layers_patterns());
     names_fit(&model, "--stat", statistics_patterns());
     weights_digest_begin(checkpoint);
@@ -158,6 +172,8 @@ static json_t *model_stamp(void)
     json_object_set_new(stamp, "text_len", json_integer(model.text_len));
     json_object_set_new(stamp, "eps", json_real(model.eps));
     layers_stamp(stamp);
+    if (attention_in != ATTENTION_16)
+        json_object_set_new(stamp, "attention", json_string(attend));
     return stamp;
 }
 

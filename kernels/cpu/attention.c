@@ -5,12 +5,19 @@
 ** sum l of e^(logit - m) and the sum o of e^(logit - m) v; when a tile brings a greater m, l and o
 ** are multiplied by e^(old - new) ("online softmax", Milakov and Gimelshein, arXiv:1805.02867).
 ** Both products of a tile are the BLAS's. Heads may be of any width. No keys at all give zeros.
+**
+** In 8 bits q, k and v are first rounded (attention_codes.c). Weights in e4m3 are
+** 2^8 e^(logit - m), e^m being the power of two next above e^(the greatest logit): 256 at most. So
+** what a weight is rounded to depends on no tile, but for weights below 2^-14; l is the sum of the
+** rounded.
 */
+#include <assert.h>
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>
 
-#include "cpu.h"
+#include "../attention.h"
+#include "attention.h"
 
 /* A tile of logits is 256 kB: it stays in the second level of the cache. */
 enum { QUERIES = 256, KEYS = 256 };
@@ -43,6 +50,21 @@ VECTORISED static float exp_row(float *x, float m, int64_t n)
     return sum;
 }
 
+/* x = e^(x - m) 2^8 in e4m3; returns the sum. */
+VECTORISED static float exp_row_e4m3(float *x, float m, int64_t n)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = e4m3_near(exp_f32(x[i] - m) * (1 << ATTENTION_SHIFT));
+        sum += x[i];
+    }
+    return sum;
+}
+
+/* The natural logarithm of the power of two next above e^x. */
+static float whole_power(float x) { return ceilf(x * 1.44269504f) * 0.693147181f; }
+
 VECTORISED static void add_row(float *x, const float *y, int64_t n)
 {
 #pragma omp simd
@@ -61,6 +83,8 @@ VECTORISED static void scale_row(float *y, const float *x, float a, int64_t n)
 typedef struct {
     const float *q, *k, *v;
     int64_t ldq, ldk, ldv, Lq, Lk, d;
+    const float
+        *v_mean;       /* [d]: weights are rounded to e4m3, and this is added; NULL: they are not */
     const float *bias; /* bias[j - i] is added to logit (i, j); NULL: none */
 } head;
 
@@ -89,9 +113,12 @@ static void add_keys(workspace *w, const head *h, int64_t m, int64_t j0, int64_t
             memset(p, 0, (size_t)n * sizeof *p);
             continue;
         }
-        float top = greatest(p, seen), m_new = top > w->m[i] ? top : w->m[i];
+        float top = greatest(p, seen);
+        top = h->v_mean ? whole_power(top) : top;
+        float m_new = top > w->m[i] ? top : w->m[i];
         float shrink = exp_f32(w->m[i] - m_new);
-        w->l[i] = w->l[i] * shrink + exp_row(p, m_new, seen);
+        float sum = h->v_mean ? exp_row_e4m3(p, m_new, seen) : exp_row(p, m_new, seen);
+        w->l[i] = w->l[i] * shrink + sum;
         w->m[i] = m_new;
         memset(p + seen, 0, (size_t)(n - seen) * sizeof *p);
         if (j0 && shrink != 1.0f)
@@ -114,9 +141,11 @@ static void query_tile(float *y, int64_t ldy, const head *h, const attention_spe
         add_keys(w, h, m, j0, n, spec->causal ? i0 - j0 + 1 : n);
     }
     for (int64_t i = 0; i < m; i++)
-        if (h->Lk)
+        if (h->Lk) {
             scale_row(y + (i0 + i) * ldy, w->o + i * h->d, 1.0f / w->l[i], h->d);
-        else
+            if (h->v_mean)
+                add_row(y + (i0 + i) * ldy, h->v_mean, h->d);
+        } else
             memset(y + (i0 + i) * ldy, 0, (size_t)h->d * sizeof *y);
 }
 
@@ -135,6 +164,8 @@ static void check(tensor y, tensor q, tensor k, tensor v, const attention_spec *
         check_pair(bias.type == F32 && bias.rank == 2 && bias.dim[0] == spec->heads &&
                        bias.dim[1] == (tensor_rows(q) + tensor_rows(k)) / spec->batch - 1,
                    op, bias, q);
+    assert(spec->in == ATTENTION_16 ||
+           (!bias.data && !spec->causal && !(spec->last_key_count > 1)));
 }
 
 void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spec)
@@ -144,6 +175,9 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
     int64_t Lq = tensor_rows(q) / B, Lk = tensor_rows(k) / B;
     int64_t tiles = pieces(Lq, QUERIES), floats = QUERIES * (KEYS + d + 2);
     size_t mark = scratch_mark();
+    rounded_heads x = {.q = q, .k = k, .v = v};
+    if (spec->in != ATTENTION_16)
+        x = attention_codes(q, k, v, spec);
     float *buffers = thread_buffers(floats);
 #pragma omp parallel for schedule(dynamic) if (B * H * Lq * Lk * d >= PARALLEL_FROM_PRODUCTS)
     for (int64_t unit = 0; unit < B * H * tiles; unit++) {
@@ -153,15 +187,16 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
                        .o = mine + QUERIES * KEYS,
                        .m = mine + QUERIES * (KEYS + d),
                        .l = mine + QUERIES * (KEYS + d + 1)};
-        head one = {.q = f32_row(q, b * Lq) + h * d,
-                    .k = f32_row(k, b * Lk) + h * d,
-                    .v = f32_row(v, b * Lk) + h * d,
-                    .ldq = q.stride,
-                    .ldk = k.stride,
-                    .ldv = v.stride,
+        head one = {.q = f32_row(x.q, b * Lq) + h * d,
+                    .k = f32_row(x.k, b * Lk) + h * d,
+                    .v = f32_row(x.v, b * Lk) + h * d,
+                    .ldq = x.q.stride,
+                    .ldk = x.k.stride,
+                    .ldv = x.v.stride,
                     .Lq = Lq,
                     .Lk = Lk,
                     .d = d,
+                    .v_mean = x.v_mean.data ? f32_row(x.v_mean, b) + h * d : NULL,
                     .bias = spec->bias.data ? f32_row(spec->bias, h) + Lq - 1 : NULL};
         query_tile(f32_row(y, b * Lq) + h * d, y.stride, &one, spec, i0, min_i64(QUERIES, Lq - i0),
                    &w);

@@ -2,6 +2,8 @@
 ** attention.cu: checks the shapes and chooses the kernel, by the type, the width of a head and
 ** the card.
 **
+**   in 8 bits, d = 128, sm_90  attention_codes.cu, then attention_int8.cu or attention_fp8.cu
+**   in 8 bits                  attention_rounded.cu, attention_plain.cu
 **   F32                        attention_plain.cu
 **   F16, BF16, d = 128, sm_90  attention_hopper.cu, or of few keys attention_few.cu, unless there is a
 **                              bias or the causal mask
@@ -22,6 +24,17 @@ template <class T> static void choose(const attention_args &a)
         attention_wide<T>(a);
 }
 
+static void choose_8bit(const attention_args &a, tensor y, bool fp8)
+{
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        if constexpr (!std::is_same_v<T, float>)
+            if (a.d == 128 && device_capability == 90)
+                return attention_8bit<T>(a, fp8);
+        attention_rounded<T>(a, y, fp8);
+    });
+}
+
 static void check(tensor y, tensor q, tensor k, tensor v, const attention_spec *spec)
 {
     const char *op = "attention";
@@ -39,6 +52,8 @@ static void check(tensor y, tensor q, tensor k, tensor v, const attention_spec *
                    op, bias, q);
     check_one(tensor_width(q) / spec->heads <= 512, op, q, "of heads at most 512 wide");
     /* heads and sequences are dimensions of the grid; rows are counted in ints */
+    assert(spec->in == ATTENTION_16 ||
+           (!bias.data && !spec->causal && !(spec->last_key_count > 1)));
     assert(spec->scale > 0 && spec->heads <= 65535 && spec->batch <= 65535 &&
            tensor_rows(q) < INT32_MAX - 256 && tensor_rows(k) < INT32_MAX - 256);
 }
@@ -62,9 +77,12 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
     if (a.lk == 0)
         return zero(y);
     if (q.type == F32)
-        return attention_plain(a);
+        return spec->in == ATTENTION_16 ? attention_plain(a)
+                                        : choose_8bit(a, y, spec->in == ATTENTION_FP8);
     check_one(a.d % 8 == 0 && chunks(q) && chunks(y), "attention", q, "of whole chunks of eight");
     check_one(chunks(k) && chunks(v), "attention", k, "of whole chunks of eight");
+    if (spec->in != ATTENTION_16)
+        return choose_8bit(a, y, spec->in == ATTENTION_FP8);
     if (q.type == F16)
         choose<half_t>(a);
     else if (q.type == BF16)

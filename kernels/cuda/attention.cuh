@@ -18,7 +18,17 @@ struct attention_args {
     const float *bias; /* [H, lq + lk - 1] or NULL */
     float last;        /* log(last_key_count) / scale, or 0 */
     bool causal;
+    const float *v_mean; /* [B, H d]: weights are rounded to e4m3, and this is added; or NULL */
 };
+
+/* The e4m3fn next to v, at most 448; NaN stays. Without the instruction, which sm_89 has first. */
+__device__ __forceinline__ float e4m3_near(float v)
+{
+    uint32_t u = __float_as_uint(v), size = u & 0x7fffffffu;
+    float normal = __uint_as_float((u + 0x7ffff + (u >> 20 & 1)) & 0xfff00000u);
+    float rounded = size < 0x3c800000u ? rintf(v * 512) / 512 : normal;
+    return size > 0x7f800000u ? v : fminf(fmaxf(rounded, -448), 448);
+}
 
 /* The logit of query i and key j of head h with everything added that the options ask for. */
 __device__ __forceinline__ float adjusted(const attention_args &a, float s, int h, int i, int j)
@@ -48,6 +58,10 @@ template <class T> void attention_wide(const attention_args &a);   /* d = 8..512
 template <class T> void attention_hopper(const attention_args &a); /* d = 128, sm_90a */
 constexpr int MOST_FEW_KEYS = 128;
 template <class T> void attention_few(const attention_args &a); /* as many keys, d = 128, sm_90a */
-void attention_plain(const attention_args &a);                  /* F32, d = 1..512 */
+/* In 8 bits: q and k, and if fp8 the weights and v too; d = 128, sm_90a */
+template <class T> void attention_8bit(const attention_args &a, bool fp8);
+/* The same values anywhere, slowly. */
+template <class T> void attention_rounded(const attention_args &a, tensor y, bool fp8);
+void attention_plain(const attention_args &a); /* F32, d = 1..512 */
 
 #endif

@@ -7,6 +7,7 @@
 ** the logits [16, 32] a thread sums two; of the output [16, d] it holds, in registers, every 16th
 ** column of its row. V is read from the caches.
 */
+#include "../attention.h"
 #include "attention.cuh"
 
 namespace
@@ -45,10 +46,17 @@ __global__ void __launch_bounds__(THREADS) attention_plain_kernel(attention_args
         }
         for (int e = 0; e < 2; e++)
             s[e] = adjusted(a, s[e], head, query + row, key + part + e * 16);
-        float t = fmaxf(top, lane_max(fmaxf(s[0], s[1]), 16));
+        float t = lane_max(fmaxf(s[0], s[1]), 16);
+        if (a.v_mean) /* tops are whole powers of two */
+            t = ceilf(t * a.scale_log2e) / a.scale_log2e;
+        t = fmaxf(top, t);
         float fade = exp2f((top - t) * a.scale_log2e);
         top = t;
         float p0 = exp2f((s[0] - t) * a.scale_log2e), p1 = exp2f((s[1] - t) * a.scale_log2e);
+        if (a.v_mean) {
+            p0 = e4m3_near(p0 * (1 << ATTENTION_SHIFT));
+            p1 = e4m3_near(p1 * (1 << ATTENTION_SHIFT));
+        }
         sum = sum * fade + lane_sum(p0 + p1, 16);
         p[row][part] = p0;
         p[row][part + 16] = p1;
@@ -65,12 +73,14 @@ __global__ void __launch_bounds__(THREADS) attention_plain_kernel(attention_args
                 o[c] = total;
             }
     }
+    const float *mean = a.v_mean ? a.v_mean + (batch * a.heads + head) * a.d : nullptr;
     float *y = (float *)a.y + batch * a.lq * a.y_stride + head * a.d;
     if (query + row < a.lq)
 #pragma unroll
         for (int c = 0; c < MOST; c++)
             if (c * 16 + part < a.d)
-                y[(query + row) * a.y_stride + c * 16 + part] = o[c] / sum;
+                y[(query + row) * a.y_stride + c * 16 + part] =
+                    o[c] / sum + (mean ? mean[c * 16 + part] : 0);
 }
 
 } // namespace

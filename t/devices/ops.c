@@ -185,6 +185,12 @@ static void run_attention(void)
     attend("attention.causal", 64, 77, 77,
            (attention_spec){.batch = 2, .heads = HEADS, .causal = true});
     attend("attention.wide", 384, 130, 130, (attention_spec){.batch = 1, .heads = 1});
+    attend("attention.int8", 128, L, L,
+           (attention_spec){.batch = 2, .heads = HEADS, .in = ATTENTION_INT8});
+    attend("attention.fp8", 128, L, L,
+           (attention_spec){.batch = 2, .heads = HEADS, .in = ATTENTION_FP8});
+    attend("attention.fp8_64", 64, 200, 200,
+           (attention_spec){.batch = 2, .heads = 3, .in = ATTENTION_FP8});
 }
 
 /* ---- rows and elements ---- */

@@ -1,0 +1,327 @@
+/*
+** attention_codes.cu: what 8-bit attention on Hopper reads: the codes of q, k and v, which
+** kernels/cpu/attention_codes.c specifies, in the layouts of its tiles.
+**
+** Three kernels: the mean of 1024 keys (and values) of each head; the codes of q and k, four lanes
+** a token and head, which rotate 128 values by the butterflies of Hadamard's matrix, five in a lane
+** and two between lanes; and the codes of v with channels as rows, a tile of 128 tokens at a time.
+** The last two read and write once. Floor: bytes over the copy rate.
+*/
+#include "attention_8bit.cuh"
+
+namespace
+{
+
+constexpr float LEAST = 0x1p-40f; /* a scale */
+
+struct means_of {
+    const void *x[2]; /* k, v */
+    int64_t stride[2];
+    float *mean[2]; /* [B, H, 128] */
+    int rows;
+};
+
+/* Means of 32 columns by a block of 256 threads: four lanes of eight columns, 64 rows at a time. */
+template <class T>
+__global__ void __launch_bounds__(256) sample_means(const __grid_constant__ means_of m)
+{
+    __shared__ float sums[64][33];
+    int which = blockIdx.z & 1, batch = blockIdx.z >> 1, head = blockIdx.y;
+    int lane = threadIdx.x % 4, row = threadIdx.x / 4, n = min(m.rows, (int)ATTENTION_SAMPLE);
+    int column = blockIdx.x * 32 + lane * 8;
+    float total[8] = {};
+    kernel_begin();
+    const T *x = (const T *)m.x[which] + (int64_t)batch * m.rows * m.stride[which] + head * D;
+#pragma unroll 8
+    for (int i = row; i < n; i += 64) {
+        float v[8];
+        load8(v, x + (int64_t)i * m.rows / n * m.stride[which] + column);
+#pragma unroll
+        for (int e = 0; e < 8; e++)
+            total[e] += v[e];
+    }
+#pragma unroll
+    for (int e = 0; e < 8; e++)
+        sums[row][lane * 8 + e] = total[e];
+    __syncthreads();
+    if (threadIdx.x < 32) {
+        float sum = 0;
+        for (int i = 0; i < 64; i++)
+            sum += sums[i][threadIdx.x];
+        m.mean[which][((int64_t)batch * gridDim.y + head) * D + blockIdx.x * 32 + threadIdx.x] =
+            __bfloat162float(__float2bfloat16_rn(sum / (float)n));
+    }
+}
+
+/* One of q and k. */
+struct row_source {
+    const void *x;
+    int64_t stride;
+    int rows, tiles;
+    const float *mean; /* [B, H, 128] of k, or NULL: of q */
+    int8_t *codes;     /* [B, rows, H, 128] */
+    float *scale;      /* [B, H, rows] of q, [B, H, tiles, 8] of k */
+};
+
+__device__ __forceinline__ float scale_of(float top)
+{
+    return isfinite(top) ? __fdiv_rn(top, 127) : NAN;
+}
+
+__device__ __forceinline__ void butterfly(float &a, float &b)
+{
+    float sum = a + b;
+    b = a - b;
+    a = sum;
+}
+
+/* v times the signs and Hadamard's matrix: of a token's chunks of eight channels lane l of four has
+** l, l + 4, l + 8, l + 12. The order in which the results are held is no matter, as it is the same
+** for q and k: of two lanes each gives the other four values of eight, and so both have pairs. */
+__device__ __forceinline__ void rotate_head(float (&v)[32], int lane)
+{
+    constexpr uint32_t SIGNS[4] = ATTENTION_SIGNS;
+#pragma unroll
+    for (int i = 0; i < 32; i++)
+        v[i] = SIGNS[i / 8] >> (lane * 8 + i % 8) & 1 ? -v[i] : v[i];
+#pragma unroll
+    for (int step = 1; step < 8; step *= 2)
+#pragma unroll
+        for (int i = 0; i < 32; i++)
+            if (!(i & step))
+                butterfly(v[i], v[i + step]);
+#pragma unroll
+    for (int bit = 1; bit < 4; bit *= 2)
+#pragma unroll
+        for (int i = 0; i < 32; i++)
+            if (!(i & 4)) {
+                bool high = lane & bit;
+                float got = __shfl_xor_sync(~0u, high ? v[i] : v[i + 4], bit);
+                float keep = high ? v[i + 4] : v[i];
+                v[i] = high ? got : keep;
+                v[i + 4] = high ? keep : got;
+                butterfly(v[i], v[i + 4]);
+            }
+#pragma unroll
+    for (int step = 8; step < 32; step *= 2)
+#pragma unroll
+        for (int i = 0; i < 32; i++)
+            if (!(i & step))
+                butterfly(v[i], v[i + step]);
+#pragma unroll
+    for (int i = 0; i < 32; i++)
+        v[i] *= 0.08838834764831845f; /* 1 / sqrt(128) */
+}
+
+/* x, less than 2^22, rounded to a whole number, in the lowest bits. */
+__device__ __forceinline__ uint32_t whole(float x)
+{
+    return __float_as_uint(__fadd_rn(x, 12582912.0f));
+}
+
+/* A tile of TOKENS of a head of q or k, four lanes a token. k's scale is that of the keys which one
+** lane of four has of the tile (attention_8bit.cuh): those of one j / 2 mod 4. */
+template <class T, int TOKENS>
+__global__ void __launch_bounds__(TOKENS * 4)
+    quantise_rows(const __grid_constant__ row_source q, const __grid_constant__ row_source k)
+{
+    __shared__ int tops[4]; /* F32 that are not negative, whose order is that of their bits */
+    const row_source &s = blockIdx.z & 1 ? k : q;
+    int batch = blockIdx.z >> 1, head = blockIdx.y, heads = gridDim.y;
+    int lane = threadIdx.x % 4, part = threadIdx.x / 8 % 4,
+        row = blockIdx.x * TOKENS + threadIdx.x / 4;
+    int64_t at = (int64_t)batch * heads + head;
+    float v[32] = {}, top = 127 * LEAST;
+    kernel_begin();
+    if (blockIdx.x >= s.tiles)
+        return;
+    if (threadIdx.x < 4)
+        tops[threadIdx.x] = 0;
+    __syncthreads();
+    if (row < s.rows) {
+        const T *x =
+            (const T *)s.x + ((int64_t)batch * s.rows + row) * s.stride + head * D + lane * 8;
+        eight<T> given[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            load8(given[i], x + i * 32);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            float m[8] = {}, u[8];
+            if (s.mean)
+                load8(m, s.mean + at * D + lane * 8 + i * 32);
+            unpack8(u, given[i]);
+#pragma unroll
+            for (int e = 0; e < 8; e++)
+                v[i * 8 + e] = u[e] - m[e];
+        }
+    }
+    rotate_head(v, lane);
+#pragma unroll
+    for (int i = 0; i < 32; i++)
+        top = fmaxf(top, fabsf(v[i]));
+    if (!isfinite(v[0])) /* what is not finite has reached every value */
+        top = INFINITY;
+    top = lane_max(top, 4);
+    if (s.mean) {
+        top = fmaxf(top, __shfl_xor_sync(~0u, top, 4));
+        if (threadIdx.x % 8 == 0)
+            atomicMax(&tops[part], __float_as_int(top));
+        __syncthreads();
+        top = __int_as_float(tops[part]);
+        if (threadIdx.x < 32 && threadIdx.x % 8 == 0) {
+            float *scales = s.scale + (at * s.tiles + blockIdx.x) * 8 + part;
+            scales[0] = scale_of(top);
+            scales[4] = 0; /* turn_values has one of them */
+        }
+    }
+    if (row >= s.rows)
+        return;
+    if (!s.mean && lane == 0)
+        s.scale[at * s.rows + row] = scale_of(top);
+    int8_t *codes = s.codes + (((int64_t)batch * s.rows + row) * heads + head) * D + lane * 8;
+    float inverse = __fdiv_rn(127, top);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        uint32_t word[2];
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const float *u = v + i * 8 + half * 4;
+            word[half] = __byte_perm(
+                __byte_perm(whole(__fmul_rn(u[0], inverse)), whole(__fmul_rn(u[1], inverse)), 0x40),
+                __byte_perm(whole(__fmul_rn(u[2], inverse)), whole(__fmul_rn(u[3], inverse)), 0x40),
+                0x5410);
+        }
+        *(uint2 *)(codes + i * 32) = make_uint2(word[0], word[1]);
+    }
+}
+
+/* A tile of v for attention_fp8.cu: 128 tokens of a head, by 256 threads. */
+struct value_source {
+    const void *x;
+    int64_t stride;
+    int rows, padded;
+    const float *mean; /* [B, H, 128] */
+    uint8_t *codes;    /* [B, H, 128, padded] */
+    float *power;      /* [B, H, padded / 128, 8] */
+};
+
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+/* The least e with top <= 448 * 2^e. */
+__device__ __forceinline__ int exponent_of(float top)
+{
+    uint32_t bits = __float_as_uint(top);
+    return (int)(bits >> 23) - 135 + ((bits & 0x7fffff) > 0x600000);
+}
+
+#endif
+
+/* The tokens of 16 stand in the order 0 1 8 9 2 3 10 11 4 5 12 13 6 7 14 15: lane l of four has of
+** the logits of 16 keys 2l, 2l + 1, 2l + 8 and 2l + 9, and of an operand of bytes four neighbours.
+*/
+template <class T> __global__ void __launch_bounds__(256) turn_values(value_source s)
+{
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    __shared__ uint32_t words[16 * (8 * 32 + 2)];
+    __shared__ float tops[8];
+    int batch = blockIdx.z, head = blockIdx.y, heads = gridDim.y, first = blockIdx.x * FP8_KEYS;
+    int lane = threadIdx.x % 16, part = threadIdx.x / 16; /* of eight channels; of words */
+    int64_t at = (int64_t)batch * heads + head;
+    float v[2][4][8], m[8], top = 0;
+    bool broken = false;
+    kernel_begin();
+    load8(m, s.mean + at * D + lane * 8);
+    const T *x = (const T *)s.x + (int64_t)batch * s.rows * s.stride + head * D + lane * 8;
+#pragma unroll
+    for (int w = 0; w < 2; w++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int word = part + w * 16,
+                row = first + word / 4 * 16 + word % 4 * 2 + i / 2 * 8 + i % 2;
+#pragma unroll
+            for (int e = 0; e < 8; e++)
+                v[w][i][e] = 0;
+            if (row < s.rows) {
+                load8(v[w][i], x + row * s.stride);
+#pragma unroll
+                for (int e = 0; e < 8; e++) {
+                    v[w][i][e] -= m[e];
+                    top = fmaxf(top, fabsf(v[w][i][e]));
+                    broken |= !isfinite(v[w][i][e]);
+                }
+            }
+        }
+    bool finite = !__syncthreads_or(broken);
+    top = lane_max(top);
+    if (threadIdx.x % 32 == 0)
+        tops[threadIdx.x / 32] = top;
+    __syncthreads();
+    top = lane_max(tops[threadIdx.x % 8], 8);
+    int exponent = exponent_of(fmaxf(top, LEAST));
+    float by = exp2f((float)-exponent);
+#pragma unroll
+    for (int w = 0; w < 2; w++)
+#pragma unroll
+        for (int e = 0; e < 8; e++)
+            words[lane * (8 * 32 + 2) + e * 32 + part + w * 16] =
+                pack_e4m3(v[w][0][e] * by, v[w][1][e] * by, v[w][2][e] * by, v[w][3][e] * by);
+    __syncthreads();
+    for (int c = threadIdx.x / 32; c < D; c += 8)
+        *(uint32_t *)(s.codes + (at * D + c) * s.padded + first + threadIdx.x % 32 * 4) =
+            words[c / 8 * (8 * 32 + 2) + c % 8 * 32 + threadIdx.x % 32];
+    if (threadIdx.x == 0)
+        s.power[(at * (s.padded / FP8_KEYS) + blockIdx.x) * 8] =
+            finite ? exp2f((float)exponent) : NAN;
+#endif
+}
+
+} // namespace
+
+template <class T> void attention_8bit(const attention_args &a, bool fp8)
+{
+    int keys = fp8 ? FP8_KEYS : INT8_KEYS, padded = (int)ceil_div(a.lk, keys) * keys;
+    int64_t n = (int64_t)a.batch * a.heads;
+    size_t mark = scratch_mark();
+    tensor q = scratch(I8, a.batch * a.lq, a.heads * D),
+           k = scratch(I8, a.batch * a.lk, a.heads * D);
+    tensor q_scale = scratch(F32, n, a.lq), scales = scratch(F32, n, padded / keys, 8);
+    tensor mean = scratch(F32, 2, n, D), v = {};
+    if (fp8)
+        v = scratch(U8, n * D, padded);
+    float *k_mean = (float *)mean.data, *v_mean = k_mean + n * D;
+
+    means_of m = {{a.k, a.v}, {a.k_stride, a.v_stride}, {k_mean, v_mean}, a.lk};
+    start("start means of keys", sample_means<T>, dim3(D / 32, a.heads, 2 * a.batch), 256, 0, 1, m);
+    row_source of_q = {a.q,
+                       a.q_stride,
+                       a.lq,
+                       (int)ceil_div(a.lq, keys),
+                       nullptr,
+                       (int8_t *)q.data,
+                       (float *)q_scale.data};
+    row_source of_k = {
+        a.k, a.k_stride, a.lk, padded / keys, k_mean, (int8_t *)k.data, (float *)scales.data};
+    unsigned parts = (unsigned)ceil_div(padded > a.lq ? padded : a.lq, keys);
+    start("start codes of q and k", fp8 ? quantise_rows<T, FP8_KEYS> : quantise_rows<T, INT8_KEYS>,
+          dim3(parts, a.heads, 2 * a.batch), keys * 4, 0, 1, of_q, of_k);
+    attention_codes c = {(int8_t *)q.data,
+                         (int8_t *)k.data,
+                         (float *)q_scale.data,
+                         (float *)scales.data,
+                         (uint8_t *)v.data,
+                         v_mean,
+                         padded};
+    if (fp8) {
+        value_source of_v = {
+            a.v, a.v_stride, a.lk, padded, v_mean, (uint8_t *)v.data, (float *)scales.data + 4};
+        start("start codes of v", turn_values<T>, dim3(padded / FP8_KEYS, a.heads, a.batch), 256, 0,
+              1, of_v);
+        attention_fp8<T>(a, c);
+    } else
+        attention_int8<T>(a, c);
+    scratch_reset(mark);
+}
+
+template void attention_8bit<half_t>(const attention_args &a, bool fp8);
+template void attention_8bit<bf16_t>(const attention_args &a, bool fp8);

@@ -1,0 +1,337 @@
+/*
+** attention8.c: attention in 8 bits against the same codes in F64, and its error, against exact
+** attention, beside that of FlashAttention-3's way: all of e4m3, a scale a tensor and head, keys
+** with their mean (Shah et al., 2024, section 3.3, without its rotation).
+**
+** The codes are made here again from what kernels/cpu/attention_codes.c says, so that another code
+** on some device is seen: as an error of the output, which is compared within what
+** rounding of weights and sums can come to.
+*/
+#include "../kernels/attention.h"
+#include "compare.h"
+
+typedef struct {
+    const char *name;
+    int batch, heads, d, Lq, Lk;
+    float outliers; /* some channels of q and k are so many times larger */
+    float k_mean, v_mean;
+    float bound[2]; /* of the error, int8's and fp8's */
+} data_case;
+
+/* ---- made data ---- */
+
+static float normal(void)
+{
+    float sum = 0;
+    for (int i = 0; i < 12; i++)
+        sum += random_float(0.5f);
+    return sum;
+}
+
+/* Normal values; columns have a mean of their own of about `mean`, and every 37th is larger. */
+static tensor normal_host(int64_t n, int64_t width, float outliers, float mean, tensor_type A)
+{
+    tensor t = new_host(F32, n, width), small = new_host(A, n, width);
+    float *x = t.data, *offset = new_bytes((size_t)width * sizeof *offset);
+    for (int64_t j = 0; j < width; j++)
+        offset[j] = mean * normal();
+    for (int64_t i = 0; i < n * width; i++)
+        x[i] = (normal() + offset[i % width]) * (i % width % 37 == 5 ? outliers : 1);
+    host_convert(small, t);
+    host_convert(t, small);
+    free(small.data);
+    free(offset);
+    return t;
+}
+
+/* ---- one head in F64 ---- */
+
+typedef struct {
+    int Lq, Lk, d;
+    double *q, *k, *v; /* [L, d] */
+} head;
+
+static double e4m3_of(double x)
+{
+    int e;
+    double size = fabs(x);
+    if (size == 0)
+        return 0;
+    frexp(size, &e);
+    double unit = ldexp(1, (e < -5 ? -5 : e) - 4), y = rint(size / unit) * unit;
+    return copysign(y > 448 ? 448 : y, x);
+}
+
+static head head_of(const data_case *c, tensor q, tensor k, tensor v, int b, int h)
+{
+    head o = {c->Lq,
+              c->Lk,
+              c->d,
+              new_bytes((size_t)(c->Lq * c->d) * 8),
+              new_bytes((size_t)(c->Lk * c->d) * 8),
+              new_bytes((size_t)(c->Lk * c->d) * 8)};
+    for (int e = 0; e < c->d; e++) {
+        for (int i = 0; i < c->Lq; i++)
+            o.q[i * c->d + e] = (double)at(q, b * c->Lq + i, h * c->d + e);
+        for (int j = 0; j < c->Lk; j++) {
+            o.k[j * c->d + e] = (double)at(k, b * c->Lk + j, h * c->d + e);
+            o.v[j * c->d + e] = (double)at(v, b * c->Lk + j, h * c->d + e);
+        }
+    }
+    return o;
+}
+
+static void head_free(head *o)
+{
+    free(o->q);
+    free(o->k);
+    free(o->v);
+}
+
+/* The mean of up to 1024 rows, in bfloat16. */
+static double mean_of(const double *x, int L, int d, int e)
+{
+    int n = L < ATTENTION_SAMPLE ? L : ATTENTION_SAMPLE, power;
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += x[(int64_t)i * L / n * d + e];
+    double m = frexp(sum / n, &power);
+    return ldexp(rint(m * 256), power - 8);
+}
+
+/* Signs, and Hadamard's matrix on each part that is the largest power of two in d; in F32, as the
+** codes depend on it. */
+static void rotate(float *x, int d)
+{
+    static const uint32_t signs[4] = ATTENTION_SIGNS;
+    int part = d & -d;
+    for (int c = 0; c < d; c++)
+        if (signs[c / 32 % 4] >> c % 32 & 1)
+            x[c] = -x[c];
+    for (int step = 1; step < part; step *= 2)
+        for (int c = 0; c < d; c++)
+            if (!(c & step)) {
+                float a = x[c], b = x[c + step];
+                x[c] = a + b;
+                x[c + step] = a - b;
+            }
+    for (int c = 0; c < d; c++)
+        x[c] *= 1 / sqrtf((float)part);
+}
+
+/* Of k, mean being given, the keys of a tile that have the same j / 2 mod 4 share a scale. */
+static void int8_rows(double *x, int L, int d, const double *mean, int tile)
+{
+    float *row = new_bytes((size_t)(L * d) * sizeof *row),
+          *top = calloc((size_t)L + 4, sizeof *top);
+    for (int i = 0; i < L; i++) {
+        int at = mean ? i / tile * tile + i % tile / 2 % 4 : i;
+        for (int c = 0; c < d; c++)
+            row[i * d + c] = (float)x[i * d + c] - (mean ? (float)mean[c] : 0);
+        rotate(row + i * d, d);
+        for (int c = 0; c < d; c++)
+            top[at] = fmaxf(fmaxf(top[at], 0x1p-40f * 127), fabsf(row[i * d + c]));
+    }
+    for (int i = 0; i < L; i++) {
+        float most = top[mean ? i / tile * tile + i % tile / 2 % 4 : i];
+        for (int c = 0; c < d; c++)
+            x[i * d + c] = (double)(rintf(row[i * d + c] * (127 / most)) * (most / 127));
+    }
+    free(row);
+    free(top);
+}
+
+/* x in e4m3 times the least power of two that covers these rows, or a scale of all of them. */
+static void e4m3_rows(double *x, int64_t n, bool power)
+{
+    double top = 0x1p-100;
+    for (int64_t i = 0; i < n; i++)
+        top = fmax(top, fabs(x[i]));
+    double scale = power ? ldexp(1, (int)ceil(log2(top / 448))) : top / 448;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = e4m3_of(x[i] / scale) * scale;
+}
+
+typedef enum { EXACT, OURS_INT8, OURS_FP8, FA3 } way;
+
+/* y [Lq, d] and, of each, the sum of the magnitudes of its terms. */
+static void attend(double *y, double *size, head *o, way w)
+{
+    int d = o->d;
+    double *mean = calloc((size_t)d, 8), *p = new_bytes((size_t)o->Lk * 8);
+    if (w == OURS_INT8 || w == OURS_FP8) {
+        for (int e = 0; e < d; e++)
+            mean[e] = mean_of(o->k, o->Lk, d, e);
+        int tile = w == OURS_INT8 ? ATTENTION_INT8_KEYS : ATTENTION_FP8_KEYS;
+        int8_rows(o->q, o->Lq, d, NULL, tile);
+        int8_rows(o->k, o->Lk, d, mean, tile);
+        memset(mean, 0, (size_t)d * 8);
+    }
+    if (w == OURS_FP8) {
+        for (int e = 0; e < d; e++)
+            mean[e] = mean_of(o->v, o->Lk, d, e);
+        for (int i = 0; i < o->Lk * d; i++)
+            o->v[i] = (double)((float)o->v[i] - (float)mean[i % d]);
+        for (int i = 0; i < o->Lk; i += ATTENTION_FP8_KEYS)
+            e4m3_rows(o->v + i * d,
+                      (int64_t)(o->Lk - i < ATTENTION_FP8_KEYS ? o->Lk - i : ATTENTION_FP8_KEYS) *
+                          d,
+                      true);
+    }
+    if (w == FA3) {
+        e4m3_rows(o->q, (int64_t)o->Lq * d, false);
+        e4m3_rows(o->k, (int64_t)o->Lk * d, false);
+        e4m3_rows(o->v, (int64_t)o->Lk * d, false);
+    }
+    for (int i = 0; i < o->Lq; i++) {
+        double top = -INFINITY, sum = 0;
+        for (int j = 0; j < o->Lk; j++) {
+            double s = 0;
+            for (int e = 0; e < d; e++)
+                s += o->q[i * d + e] * o->k[j * d + e];
+            p[j] = s / sqrt(d) * 1.4426950408889634;
+            top = fmax(top, p[j]);
+        }
+        if (w == OURS_FP8)
+            top = ceil(top);
+        for (int j = 0; j < o->Lk; j++) {
+            double weight = exp2(p[j] - top + ATTENTION_SHIFT);
+            p[j] = w == OURS_FP8 || w == FA3 ? e4m3_of(weight) : weight;
+            sum += w == FA3 ? weight : p[j];
+        }
+        for (int e = 0; e < d; e++) {
+            double total = 0, all = 0;
+            for (int j = 0; j < o->Lk; j++) {
+                double term = p[j] / sum * o->v[j * d + e];
+                total += term;
+                all += fabs(term);
+            }
+            y[i * d + e] = total + mean[e];
+            if (size)
+                size[i * d + e] = all + fabs(mean[e]);
+        }
+    }
+    free(mean);
+    free(p);
+}
+
+/* ---- comparison ---- */
+
+typedef struct {
+    double worst, squares, fa3, all;
+    int64_t n, loose;
+} errors;
+
+static void add_head(errors *t, const data_case *c, tensor got, tensor q, tensor k, tensor v, int b,
+                     int h, way w, tensor_type A)
+{
+    int64_t n = (int64_t)c->Lq * c->d;
+    double *exact = new_bytes((size_t)n * 8), *same = new_bytes((size_t)n * 8);
+    double *fa3 = new_bytes((size_t)n * 8), *size = new_bytes((size_t)n * 8);
+    way ways[] = {EXACT, w, FA3};
+    double *to[] = {exact, same, fa3};
+    for (int i = 0; i < 3; i++) {
+        head one = head_of(c, q, k, v, b, h);
+        attend(to[i], ways[i] == w ? size : NULL, &one, ways[i]);
+        head_free(&one);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        double y = (double)at(got, b * c->Lq + i / c->d, h * c->d + i % c->d);
+        /* weights in 16 bits; sums of e4m3 lose 2^-9 on a GPU; F32 factors of logits up to 40 */
+        double part = size[i] * (A == F32        ? 2e-5
+                                 : w == OURS_FP8 ? 0x1p-8
+                                                 : 2 * half_unit(A)) +
+                      half_unit(A) * fabs(same[i]) + 1e-6;
+        part = fabs(y - same[i]) / part;
+        t->worst = fmax(t->worst, part);
+        t->loose += !(part <= 1);
+        t->squares += (y - exact[i]) * (y - exact[i]);
+        t->fa3 += (fa3[i] - exact[i]) * (fa3[i] - exact[i]);
+        t->all += exact[i] * exact[i];
+        t->n++;
+    }
+    free(exact);
+    free(same);
+    free(fa3);
+    free(size);
+}
+
+static const data_case CASES[] = {
+    {"normal", 2, 2, 128, 300, 300, 1, 0, 0, {0.02f, 0.06f}},
+    {"outliers, mean of K", 1, 2, 128, 200, 1100, 6, 3, 0, {0.04f, 0.08f}},
+    {"mean of V", 1, 1, 128, 129, 1500, 1, 0, 1, {0.02f, 0.04f}},
+    {"all of it", 2, 3, 128, 257, 353, 6, 3, 1, {0.04f, 0.06f}},
+    {"a key", 3, 2, 128, 5, 1, 1, 0, 0, {0.001f, 0.05f}},
+    {"a tile and one", 1, 1, 128, 65, 177, 1, 1, 0, {0.03f, 0.06f}},
+    {"64 wide", 2, 2, 64, 190, 190, 6, 3, 1, {0.04f, 0.06f}},
+    {"40 wide", 1, 2, 40, 33, 150, 1, 1, 1, {0.04f, 0.06f}},
+};
+
+static void run(tensor_type A, attention_operands in)
+{
+    way w = in == ATTENTION_FP8 ? OURS_FP8 : OURS_INT8;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const data_case *c = &CASES[i];
+        int64_t width = c->heads * c->d, nq = c->batch * c->Lq, nk = c->batch * c->Lk;
+        size_t mark = scratch_mark();
+        float large = c->outliers;
+        tensor q = normal_host(nq, width, large, 0, A), v = normal_host(nk, width, 1, c->v_mean, A);
+        tensor k = normal_host(nk, width, large > 1 ? 1 / large : 1, c->k_mean, A);
+        tensor y = placed(new_host(F32, nq, width), A, 8);
+        attention_spec spec = {
+            .batch = c->batch, .heads = c->heads, .scale = 1 / sqrtf((float)c->d), .in = in};
+        attention(y, placed(q, A, 8), placed(k, A, 16), placed(v, A, 24), &spec);
+        margins_untouched(y, 8, "attention");
+        tensor got = fetched(y);
+        errors t = {0};
+        for (int one = 0; one < c->batch * c->heads; one++)
+            add_head(&t, c, got, q, k, v, one / c->heads, one % c->heads, w, A);
+        scratch_reset(mark);
+        double error = sqrt(t.squares / t.all), fa3 = sqrt(t.fa3 / t.all);
+        printf(
+            "# %s, %s, %s: error %.4f, of FlashAttention-3's %.2f; from the same codes %.2f of the"
+            " tolerance, %lld of %lld beyond\n",
+            type_name(A), in == ATTENTION_FP8 ? "fp8" : "int8", c->name, error, error / fa3,
+            t.worst, (long long)t.loose, (long long)t.n);
+        /* A weight in the middle of two of e4m3 may become either: a row, here and there. */
+        int64_t few = in == ATTENTION_FP8 ? c->d + t.n / 200 : 0;
+        ck_assert_msg(t.loose <= few, "%s: %lld of %lld beyond", c->name, (long long)t.loose,
+                      (long long)t.n);
+        ck_assert_msg(error <= (double)c->bound[in == ATTENTION_FP8], "%s: error %g", c->name,
+                      error);
+        if (c->k_mean >= 3)
+            ck_assert_msg(error <= 0.5 * fa3, "%s: error %g, FlashAttention-3's %g", c->name, error,
+                          fa3);
+    }
+}
+
+static const tensor_type FLOATS[] = {F32, F16, BF16};
+
+START_TEST(logits_in_int8)
+{
+    for (int type = 0; type < 3; type++)
+        if (operand_type(FLOATS[type]) == FLOATS[type])
+            run(FLOATS[type], ATTENTION_INT8);
+}
+END_TEST
+
+START_TEST(all_in_8_bits)
+{
+    for (int type = 0; type < 3; type++)
+        if (operand_type(FLOATS[type]) == FLOATS[type])
+            run(FLOATS[type], ATTENTION_FP8);
+}
+END_TEST
+
+int main(void)
+{
+    program_name_set("attention8");
+    device_open();
+    Suite *suite = suite_create("attention8");
+    TCase *cases = tcase_create("attention8");
+    tcase_set_timeout(cases, 300);
+    tcase_add_test(cases, logits_in_int8);
+    tcase_add_test(cases, all_in_8_bits);
+    suite_add_tcase(suite, cases);
+    return run_tests(suite);
+}
