@@ -1,6 +1,6 @@
 /*
 ** attention-launches.c: how long self-attention of the 1.3B model takes, 12 heads of 128 and two
-** sequences, launch by launch as it is asked for, so that another program can be timed in turns with
+** sequences, launch by launch as asked for, so that another program can be timed in turns with
 ** it (attention.py).
 **
 **     attention-launches fp16|bf16 <REQUESTS
