@@ -3,7 +3,7 @@
 
     python3 t/bench/attention.py [BUILD [fp16|bf16]...]
 
-BUILD, by default build/cuda, has t/bench/attention-launches: `make DEVICE=cuda` with its whole name.
+BUILD, by default build/cuda, has t/bench/attention-launches, which `make` builds by its path.
 Needs a GPU, PyTorch and flash-attn-4, without which ours is measured alone. 12 heads of 128, two
 sequences, normal values. A burst is launches of some 10 or 40 ms after a pause, the median of nine;
 sustained are seconds of them without one, when the card is held by its power: the two rank kernels
