@@ -37,7 +37,9 @@ typedef struct {
 void layers_quantise(const char *act, const option_list *patterns);
 /* Those patterns. */
 const name_list *layers_patterns(void);
-/* `act` and `act_layers`, if they were asked for: they decide bytes. */
+/* `act` and `act_layers`, if they were asked for: they decide bytes. And once the model is loaded
+ * `act_products`, "codes", "rounded" or both: how the chosen linears are multiplied, which follows
+ * from the weights and the device. */
 void layers_stamp(json_t *stamp);
 
 /* From here on no linears share a product, so that each can be exchanged by itself. */
@@ -49,6 +51,9 @@ dit_layer layer_named(int n, const char *prefix, const char *const suffix[]);
  * those of others, or as asked for? Then the parts of its weight (linear_weight's below) must be
  * loaded apart, one for each. */
 bool layer_divided(const dit_layer *l);
+
+/* Its weight is there: it counts in act_products. */
+void layer_loaded(const dit_layer *l);
 
 /* The i-th linear of a layer that is divided, or has no other. */
 linear_weight *layer_part(dit_layer *l, int i);
