@@ -160,13 +160,8 @@ static void look(tensor x, const dit_layer *l)
         statistics_add(l->statistics, x);
 }
 
-/* What a linear multiplies: values; or codes, and a scale for each row. */
-typedef struct {
-    tensor x, scale;
-} input;
-
 /* x as the i-th linear multiplies it with its weight w. */
-static input prepared(tensor x, const dit_layer *l, int i, const linear_weight *w)
+static layer_input prepared(tensor x, const dit_layer *l, int i, const linear_weight *w)
 {
     int64_t N = tensor_rows(x), D = tensor_width(x);
     bool codes = l->act[i] && linear_takes_codes(w, codes_type());
@@ -176,18 +171,18 @@ static input prepared(tensor x, const dit_layer *l, int i, const linear_weight *
         x = y;
     }
     if (codes) {
-        input in = {scratch(codes_type(), N, D), scratch(F32, N)};
+        layer_input in = {scratch(codes_type(), N, D), scratch(F32, N)};
         quantize_rows(in.x, in.scale, x);
         return in;
     }
     if (l->act[i])
         round_rows(y, x, act.codes);
-    return (input){.x = y};
+    return (layer_input){.x = y};
 }
 
 /* ---- products ---- */
 
-static void times(tensor y, input in, const linear_weight *w)
+static void times(tensor y, layer_input in, const linear_weight *w)
 {
     if (in.scale.data)
         linear_codes(y, in.x, in.scale, w);
@@ -195,7 +190,7 @@ static void times(tensor y, input in, const linear_weight *w)
         linear(y, in.x, w);
 }
 
-static void times_gelu(tensor y, input in, const linear_weight *w)
+static void times_gelu(tensor y, layer_input in, const linear_weight *w)
 {
     if (in.scale.data)
         linear_codes_gelu(y, in.x, in.scale, w);
@@ -203,7 +198,7 @@ static void times_gelu(tensor y, input in, const linear_weight *w)
         linear_gelu(y, in.x, w);
 }
 
-static void times_add(tensor y, input in, const linear_weight *w, tensor gate)
+static void times_add(tensor y, layer_input in, const linear_weight *w, tensor gate)
 {
     if (in.scale.data)
         linear_codes_add(y, in.x, in.scale, w, gate);
@@ -280,27 +275,90 @@ static void multiply_branched(tensor y, tensor x, const dit_layer *l, bool with_
     }
 }
 
+/* ---- inputs that come from a norm ---- */
+
+/* Are codes all that anybody wants of its inputs? */
+static bool only_codes(const dit_layer *l)
+{
+    return l->act[0] && !l->rotated[0] && !layer_divided(l) && !branched(l) && !inspect_any() &&
+           !l->statistics && linear_takes_codes(&l->weight, codes_type());
+}
+
+/* Room for codes where h has room for values. */
+static layer_input room_for_codes(tensor h)
+{
+    const int64_t dim[] = {tensor_rows(h), tensor_width(h)};
+    return (layer_input){tensor_make(h.data, codes_type(), 2, dim), scratch(F32, dim[0])};
+}
+
+layer_input layer_modulated(tensor h, tensor x, tensor scale, tensor shift, float eps,
+                            const dit_layer *l)
+{
+    layer_input in = {.x = h};
+    if (only_codes(l)) {
+        in = room_for_codes(h);
+        modulated_norm_codes(in.x, in.scale, h.type, x, scale, shift, eps);
+    } else
+        modulated_norm(h, x, scale, shift, eps);
+    return in;
+}
+
+layer_input layer_normed(tensor h, tensor x, tensor gamma, tensor beta, float eps,
+                         const dit_layer *l)
+{
+    layer_input in = {.x = h};
+    if (only_codes(l)) {
+        in = room_for_codes(h);
+        layer_norm_codes(in.x, in.scale, h.type, x, gamma, beta, eps);
+    } else
+        layer_norm(h, x, gamma, beta, eps);
+    return in;
+}
+
+layer_input input_rows(layer_input in, int64_t at, int64_t n)
+{
+    in.x = rows(in.x, at, n);
+    if (in.scale.data)
+        in.scale = slice(in.scale, at, n);
+    return in;
+}
+
 /* ---- layers ---- */
 
-void layer(tensor y, tensor x, const dit_layer *l)
+void layer_of(tensor y, layer_input in, const dit_layer *l)
 {
-    look(x, l);
+    if (in.scale.data) {
+        times(y, in, &l->weight);
+        return;
+    }
+    look(in.x, l);
     if (branched(l))
-        multiply_branched(y, x, l, false);
+        multiply_branched(y, in.x, l, false);
     else
-        multiply(y, x, l);
+        multiply(y, in.x, l);
+}
+
+void layer(tensor y, tensor x, const dit_layer *l) { layer_of(y, (layer_input){.x = x}, l); }
+
+void layer_gelu_of(tensor y, layer_input in, const dit_layer *l)
+{
+    size_t mark = scratch_mark();
+    assert(l->n == 1);
+    if (!in.scale.data) {
+        look(in.x, l);
+        if (!branched(l))
+            in = prepared(in.x, l, 0, &l->weight);
+    }
+    if (branched(l))
+        multiply_branched(y, in.x, l, true);
+    else
+        times_gelu(y, in, &l->weight);
+    scratch_reset(mark);
 }
 
 void layer_gelu(tensor y, tensor x, const dit_layer *l)
 {
-    size_t mark = scratch_mark();
-    assert(l->n == 1);
-    look(x, l);
-    if (branched(l))
-        multiply_branched(y, x, l, true);
-    else
-        times_gelu(y, prepared(x, l, 0, &l->weight), &l->weight);
-    scratch_reset(mark);
+    layer_gelu_of(y, (layer_input){.x = x}, l);
 }
 
 void layer_add(tensor y, tensor x, const dit_layer *l, tensor gate, tensor product)

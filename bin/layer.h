@@ -61,10 +61,29 @@ linear_weight *layer_part(dit_layer *l, int i);
  * prepared. Both are divided. */
 void layer_exchange(dit_layer *a, dit_layer *b, int i);
 
+/* ---- inputs ---- */
+
+/* What a layer multiplies: values, or codes and a scale for each row. */
+typedef struct {
+    tensor x, scale;
+} layer_input;
+
+/* h = modulated_norm() or layer_norm() of x F32, as inputs of l. Where l multiplies codes, and nobody
+ * sees the values, it is codes that are made, in h's memory: there are no values. */
+layer_input layer_modulated(tensor h, tensor x, tensor scale, tensor shift, float eps,
+                            const dit_layer *l);
+layer_input layer_normed(tensor h, tensor x, tensor gamma, tensor beta, float eps,
+                         const dit_layer *l);
+/* Rows [at, at + n). */
+layer_input input_rows(layer_input in, int64_t at, int64_t n);
+
 /* ---- products: y, x, gate as of linear(), linear_gelu() and linear_add() ---- */
 
 void layer(tensor y, tensor x, const dit_layer *l);
 void layer_gelu(tensor y, tensor x, const dit_layer *l);
+/* Of inputs that were made for l. */
+void layer_of(tensor y, layer_input in, const dit_layer *l);
+void layer_gelu_of(tensor y, layer_input in, const dit_layer *l);
 /* y F32 += gate * (x w^T + b). product: where that without gate goes as well, or absent. It is made
  * once more for this: what y gets is the same whether anybody looks or not. */
 void layer_add(tensor y, tensor x, const dit_layer *l, tensor gate, tensor product);

@@ -178,6 +178,13 @@ void layer_norm(tensor y, tensor x, tensor gamma, tensor beta, float eps);
 /* y A = (1 + scale) * layer_norm(x) + shift;  x F32 [N, D]; scale, shift F32 [D] */
 void modulated_norm(tensor y, tensor x, tensor scale, tensor shift, float eps);
 
+/* What quantize_rows() makes of these norms of x F32, stored as A: codes I8 or F8_E4M3 [N, D],
+** row_scale F32 [N] */
+void layer_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor gamma,
+                      tensor beta, float eps);
+void modulated_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor scale,
+                          tensor shift, float eps);
+
 /* x F32 [N, D] += y [N, D] A or F32 */
 void add(tensor x, tensor y);
 /* x F32 [N, D] += gate F32 [D] * y [N, D] A or F32 */

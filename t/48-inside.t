@@ -173,6 +173,9 @@ for rule in int8 fp8-row fp8-block; do
     done
     is "$(said by-codes act_products) $(said by-fake act_products)" "\"$products\" \"rounded\"" "and its record says how"
     wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act < text > run
+    wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act --tap 'blocks.0.ffn.0:in' < text > taps
+    tensor-pick -d 2 taps > seen
+    close_to "its norms make the codes of the values that taps see" --same 1 seen run
     wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act --recipe < text > recipe
     is "$(said recipe recipe)$(said recipe act_products)" "$(said run recipe)" "which the recipe does not depend on"
 done

@@ -74,6 +74,41 @@ START_TEST(rows_that_are_not_finite)
 }
 END_TEST
 
+/* A norm's codes are those of its values, as they would be stored. */
+START_TEST(norms_become_codes)
+{
+    static const tensor_type floats[] = {F32, F16, BF16};
+    static const int64_t widths[] = {16, 1536, 5120};
+    for (int i = 0; i < 3 * 2 * 3; i++) {
+        tensor_type A = floats[i / 6], type = TYPES[i / 3 % 2];
+        if (operand_type(A) != A)
+            continue;
+        int64_t n = widths[i % 3], N = 37;
+        size_t mark = scratch_mark();
+        tensor x = placed(random_host(N, n, 3, F32), F32, 8), y = scratch(A, N, n);
+        tensor gamma = reshape(upload(random_host(1, n, 1, F32), F32), n);
+        tensor beta = reshape(upload(random_host(1, n, 1, F32), F32), n);
+        tensor codes[2] = {scratch(type, N, n), scratch(type, N, n)};
+        tensor scale[2] = {scratch(F32, N), scratch(F32, N)};
+        for (int modulated = 0; modulated < 2; modulated++) {
+            if (modulated) {
+                modulated_norm(y, x, gamma, beta, 1e-6f);
+                modulated_norm_codes(codes[0], scale[0], A, x, gamma, beta, 1e-6f);
+            } else {
+                layer_norm(y, x, gamma, beta, 1e-6f);
+                layer_norm_codes(codes[0], scale[0], A, x, gamma, beta, 1e-6f);
+            }
+            quantize_rows(codes[1], scale[1], y);
+            tensor got = fetched(codes[0]), want = fetched(codes[1]);
+            ck_assert(memcmp(got.data, want.data, (size_t)(N * n) * sizeof(float)) == 0);
+            got = fetched(reshape(scale[0], 1, N)), want = fetched(reshape(scale[1], 1, N));
+            ck_assert(memcmp(got.data, want.data, (size_t)N * sizeof(float)) == 0);
+        }
+        scratch_reset(mark);
+    }
+}
+END_TEST
+
 /* ---- products ---- */
 
 static bool made_here(tensor_type type)
@@ -284,6 +319,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, rows_become_codes);
     tcase_add_test(cases, rows_that_are_not_finite);
+    tcase_add_test(cases, norms_become_codes);
     tcase_add_test(cases, sums_of_int8_are_exact);
     tcase_add_test(cases, products_with_scales);
     tcase_add_test(cases, positive_sums_are_not_biased);

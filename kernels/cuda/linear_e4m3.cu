@@ -12,10 +12,6 @@
 namespace
 {
 
-#ifndef DEEP
-#define DEEP 64
-#endif
-
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
 /* This group has used a part. */
@@ -28,15 +24,6 @@ __device__ __forceinline__ void release(layout<WIDTH> at, int stage, bool electe
             barrier_arrive_there(address_in(rank, at.empty(stage)));
 }
 
-/* sum += fresh, times the scale of each 64 columns if squares have scales. */
-template <bool SQUARES, int N>
-__device__ __forceinline__ void promote(float *sum, const float (&fresh)[N], const float *s)
-{
-#pragma unroll
-    for (int i = 0; i < N; i++)
-        sum[i] = SQUARES ? sum[i] + s[i / 32] * fresh[i] : sum[i] + fresh[i];
-}
-
 /* sum [64, WIDTH] of the group's rows, over so many parts. square [WIDTH / 64]: where the scales of
 ** squares of w are that the tile's next 64 columns lie in, one for each part. */
 template <int WIDTH, bool SQUARES>
@@ -44,37 +31,28 @@ __device__ __forceinline__ void multiply(float (&sum)[WIDTH / 2], layout<WIDTH> 
                                          part<WIDTH> &now, int steps, int group, bool elected,
                                          const float *const (&square)[WIDTH / 64])
 {
-    constexpr int N = WIDTH / 2, ROUNDS = PART / DEEP * 2; /* the chunks of columns in turn */
-    float fresh[2][N / 2], s[WIDTH / 64] = {};
+    float fresh[WIDTH / 2], s[WIDTH / 64] = {};
 #pragma unroll
     for (int i = 0; i < WIDTH / 2; i++)
         sum[i] = 0.0f;
     for (int k = 0; k < steps; k++, now.next()) {
         barrier_wait(at.full(now.stage), now.parity);
         uint32_t x = at.x(now.stage) + group * 64 * PART, w = at.w(now.stage);
+        products_begin();
+#pragma unroll
+        for (int step = 0; step < PART; step += 32)
+            product_codes(fresh, operand(x + step, 1024), operand(w + step, 1024), step == 0);
+        products_commit();
         if (SQUARES)
 #pragma unroll
             for (int i = 0; i < WIDTH / 64; i++)
                 s[i] = square[i][k];
+        products_wait<0>();
+        pin(fresh);
+        release(at, now.stage, elected);
 #pragma unroll
-        for (int round = 0; round <= ROUNDS; round++) {
-            int c = round % 2, deep = round / 2 * DEEP;
-            if (round < ROUNDS) {
-                products_begin();
-#pragma unroll
-                for (int step = 0; step < DEEP; step += 32)
-                    product_codes(fresh[c], operand(x + deep + step, 1024),
-                                  operand(w + c * N * PART + deep + step, 1024), step == 0);
-                products_commit();
-            }
-            if (round > 0) {
-                round < ROUNDS ? products_wait<1>() : products_wait<0>();
-                pin(fresh[1 - c]);
-                if (round == ROUNDS)
-                    release(at, now.stage, elected);
-                promote<SQUARES>(sum + (1 - c) * N / 2, fresh[1 - c], s + (1 - c) * N / 64);
-            }
-        }
+        for (int i = 0; i < WIDTH / 2; i++)
+            sum[i] = SQUARES ? sum[i] + s[i / 32] * fresh[i] : sum[i] + fresh[i];
     }
 }
 
@@ -162,7 +140,7 @@ void launch(tensor y, tensor x, tensor w, tensor step, const job &j)
     int64_t most = device_sms / CLUSTER * CLUSTER;
     start("start a product of e4m3", kernel, (unsigned)(n < most ? n : most), THREADS,
           shared_bytes(WIDTH), CLUSTER, matrix_map(x, ROWS), matrix_map(w, WIDTH / CLUSTER),
-          matrix_map(y, 16), j, (const float *)step.data, step.data ? step.stride : 0);
+          matrix_map(y, 8), j, (const float *)step.data, step.data ? step.stride : 0);
 }
 
 } // namespace

@@ -143,7 +143,7 @@ template <class Y, class T, int WIDTH> void launch(tensor y, tensor x, tensor w,
     int64_t most = device_sms / CLUSTER * CLUSTER;
     start("start a product", linear_hopper_kernel<Y, T, WIDTH>, (unsigned)(n < most ? n : most),
           THREADS, shared_bytes(WIDTH), CLUSTER, matrix_map(x, ROWS),
-          matrix_map(w, WIDTH / CLUSTER), matrix_map(y, 16), j);
+          matrix_map(w, WIDTH / CLUSTER), matrix_map(y, 8), j);
 }
 
 /* Rounds of all blocks times what a tile of this width costs: wider tiles read less a product. */

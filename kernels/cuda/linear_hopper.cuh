@@ -138,28 +138,26 @@ __device__ __forceinline__ float2 finished(const S *sum, float s, float2 scale, 
     return gelu ? make_float2(gelu_tanh(v.x), gelu_tanh(v.y)) : v;
 }
 
-/* Results of 16 rows, 128 bytes of each, as this thread has them: of columns 8m + 2 (lane mod 4) and the
-** next of row lane / 4, and of eight rows on. */
+/* Results of eight rows, 128 bytes of each, as this thread has them: of row lane / 4, columns 8m + 2
+** (lane mod 4) and the next. */
 template <class Y> struct piece {
     static constexpr int COLUMNS = 128 / sizeof(Y), BLOCKS = COLUMNS / 8;
     using pair = std::conditional_t<std::is_same_v<Y, float>, float2, uint32_t>;
-    pair r[BLOCKS][2];
+    pair r[BLOCKS];
 
-    /* Half of it. Nothing orders its blocks, so that the many steps of one hide behind another's. */
-    template <int HALF, bool GELU, class S>
+    /* Nothing orders the blocks, so that the many steps of one hide behind another's. */
+    template <bool GELU, class S>
     __device__ __forceinline__ void make(const S *sum, const float2 *scale, const float2 *b,
-                                         const float (&x_scale)[2])
+                                         float x_scale)
     {
 #pragma unroll
-        for (int m = HALF * BLOCKS / 2; m < (HALF + 1) * BLOCKS / 2; m++)
-#pragma unroll
-            for (int e = 0; e < 2; e++) {
-                float2 v = finished(sum + m * 4 + 2 * e, x_scale[e], scale[m * 4], b[m * 4], GELU);
-                if constexpr (std::is_same_v<Y, float>)
-                    r[m][e] = v;
-                else
-                    r[m][e] = pack2<Y>(v.x, v.y);
-            }
+        for (int m = 0; m < BLOCKS; m++) {
+            float2 v = finished(sum + m * 4, x_scale, scale[m * 4], b[m * 4], GELU);
+            if constexpr (std::is_same_v<Y, float>)
+                r[m] = v;
+            else
+                r[m] = pack2<Y>(v.x, v.y);
+        }
     }
 
     __device__ __forceinline__ void put(uint32_t out, int lane) const
@@ -168,23 +166,22 @@ template <class Y> struct piece {
             int row = lane / 4;
 #pragma unroll
             for (int m = 0; m < BLOCKS; m++)
-#pragma unroll
-                for (int e = 0; e < 2; e++)
-                    asm volatile("st.shared.v2.f32 [%0], {%1,%2};" ::"r"(
-                                     out + (row + 8 * e) * 128 +
-                                     (((2 * m + lane % 4 / 2) ^ row) << 4) + lane % 2 * 8),
-                                 "f"(r[m][e].x), "f"(r[m][e].y)
-                                 : "memory");
+                asm volatile(
+                    "st.shared.v2.f32 [%0], {%1,%2};" ::"r"(
+                        out + row * 128 + (((2 * m + lane % 4 / 2) ^ row) << 4) + lane % 2 * 8),
+                    "f"(r[m].x), "f"(r[m].y)
+                    : "memory");
         } else {
 #pragma unroll
-            for (int m = 0; m < BLOCKS; m += 2)
-                store_blocks(out + lane % 16 * 128 + (((m + lane / 16) ^ (lane & 7)) << 4), r[m][0],
-                             r[m][1], r[m + 1][0], r[m + 1][1]);
+            for (int m = 0; m < BLOCKS; m += 4)
+                store_blocks(out + lane % 8 * 128 + (((m + lane / 8) ^ (lane & 7)) << 4), r[m],
+                             r[m + 1], r[m + 2], r[m + 3]);
         }
     }
 };
 
-/* row: the warp's first; f: from its first row and the tile's first column on. */
+/* row: the warp's first; f: from its first row and the tile's first column on. One piece is made while
+** the copy engine reads the one before it. */
 template <class Y, int WIDTH, bool GELU, class S>
 __device__ __forceinline__ void store(const S (&sum)[WIDTH / 2], uint32_t out,
                                       const CUtensorMap *my, const factors &f, int row, int column,
@@ -192,28 +189,26 @@ __device__ __forceinline__ void store(const S (&sum)[WIDTH / 2], uint32_t out,
 {
     constexpr int COLUMNS = piece<Y>::COLUMNS;
     int lane = threadIdx.x % 32;
-    float x_scale[2] = {1, 1};
-    if (std::is_same_v<S, int>)
-        x_scale[0] = f.x_scale[lane / 4], x_scale[1] = f.x_scale[lane / 4 + 8];
 #pragma unroll
-    for (int n = 0; n < WIDTH / COLUMNS; n++) {
-        piece<Y> p;
-        const S *from = sum + n * COLUMNS / 2;
-        const float2 *scale = f.scale + n * COLUMNS / 2 + lane % 4;
-        const float2 *b = f.b + n * COLUMNS / 2 + lane % 4;
-        p.template make<0, GELU>(from, scale, b, x_scale);
-        if (lane == 0)
-            stores_read(); /* the one before this has left the buffer */
-        __syncwarp();
-        p.template make<1, GELU>(from, scale, b, x_scale);
-        p.put(out, lane);
-        written_for_copies();
-        __syncwarp();
-        if (lane == 0 && std::is_same_v<Y, float> && add)
-            tile_add(my, out, column + n * COLUMNS, row);
-        else if (lane == 0)
-            tile_store(my, out, column + n * COLUMNS, row);
-    }
+    for (int n = 0; n < WIDTH / COLUMNS; n++)
+#pragma unroll
+        for (int e = 0; e < 2; e++) {
+            piece<Y> p;
+            p.template make<GELU>(sum + n * COLUMNS / 2 + 2 * e,
+                                  f.scale + n * COLUMNS / 2 + lane % 4,
+                                  f.b + n * COLUMNS / 2 + lane % 4,
+                                  std::is_same_v<S, int> ? f.x_scale[lane / 4 + 8 * e] : 1.0f);
+            if (lane == 0)
+                stores_read<1>();
+            __syncwarp();
+            p.put(out + e * OUT_BYTES / 2, lane);
+            written_for_copies();
+            __syncwarp();
+            if (lane == 0 && std::is_same_v<Y, float> && add)
+                tile_add(my, out + e * OUT_BYTES / 2, column + n * COLUMNS, row + 8 * e);
+            else if (lane == 0)
+                tile_store(my, out + e * OUT_BYTES / 2, column + n * COLUMNS, row + 8 * e);
+        }
 }
 
 /* A thread's part of a tile's vectors, by 128 threads: two columns, whose gate joins scale and bias; and

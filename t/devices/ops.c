@@ -248,7 +248,8 @@ static void run_elements(void)
 
 /* ---- inputs of products ---- */
 
-/* Products of codes; where the device has none, what stands in for them. */
+/* Products of codes; where the device has none, what stands in for them. Of a norm's codes the scales
+** alone: a last bit of the norm may make another code. */
 static void run_codes(tensor x)
 {
     linear_weight l = weight(I8, 520, D);
@@ -256,6 +257,11 @@ static void run_codes(tensor x)
     quantize_rows(codes, scale, x);
     keep("quantize_rows", codes);
     keep("quantize_rows.scale", reshape(scale, 1, L));
+    layer_norm_codes(codes, scale, A, stream_of(L, D), vector(D, 1), vector(D, 1), 1e-6f);
+    keep("layer_norm_codes", reshape(scale, 1, L));
+    modulated_norm_codes(codes, scale, A, stream_of(L, D), vector(D, 1), vector(D, 1), 1e-6f);
+    keep("modulated_norm_codes", reshape(scale, 1, L));
+    quantize_rows(codes, scale, x);
     round_rows(rounded, x, ROWS_INT8);
     bool here = linear_takes_codes(&l, I8);
     tensor y = room(F32, L, 520), gate = vector(520, 1);
