@@ -68,8 +68,8 @@ typedef struct {
     tensor x, scale;
 } layer_input;
 
-/* h = modulated_norm() or layer_norm() of x F32, as inputs of l. Where l multiplies codes, and nobody
- * sees the values, it is codes that are made, in h's memory: there are no values. */
+/* h = modulated_norm() or layer_norm() of x F32, as inputs of l. Where l multiplies codes, and
+ * nobody sees the values, codes are made instead, in h's memory. */
 layer_input layer_modulated(tensor h, tensor x, tensor scale, tensor shift, float eps,
                             const dit_layer *l);
 layer_input layer_normed(tensor h, tensor x, tensor gamma, tensor beta, float eps,

@@ -1,17 +1,15 @@
 /*
-** linear_hopper.cu: y = gelu(x w^T * scale + b), or y += gate * (x w^T * scale + b), on Hopper,
-** 16-bit operands, in one pass: what cuBLASLt cannot finish in its epilogue (a scale for each
-** column, an F32 bias, a sum with what is there) is done on the sums while they are in registers.
+** linear_hopper.cu: y = gelu(x w^T * scale + b), or y += gate * (x w^T * scale + b), on Hopper, of
+** 16-bit operands or I8 codes, in one pass: what cuBLASLt cannot finish in its epilogue (a scale for
+** each column, an F32 bias, a sum with what is there) is done on the sums while they are in registers.
 **
 ** A block stays on its multiprocessor and makes one tile of 128 rows x WIDTH columns after the
-** other. One thread asks the copy engine for parts 64 deep, five or six under way, and runs ahead
-** into the next tile. Two groups of 128 threads take turns: while one multiplies a tile with wgmma,
-** the other finishes its own: scale, bias, gelu, and out through shared memory by the copy engine,
-** which also clips it, and which adds it to what is there where that is asked for. So the tensor
-** cores never wait for a gelu. Two blocks form a cluster, one above the other: they need the same
-** part of w, so each fetches half of it for both. Neighbouring tiles, which run together, share
-** rows of x. Shared memory: 5 x 40 or 6 x 32 KB, and 16 KB for results. Registers: up to 192 sums a
-** thread. Bound: 2 N in out at the rate of a dense product. Measured: PERFORMANCE.md.
+** other; its parts arrive 128 bytes deep, five or six under way, 64 values of 16 bits or 128 codes.
+** Two groups of 128 threads take turns: while one multiplies a tile with wgmma, the other finishes
+** its own: scale, bias, gelu, and out. So the tensor cores never wait for a gelu. Sums of codes are
+** I32, exact, and meet the scales of their rows and columns at the end. Neighbouring tiles, which run
+** together, share rows of x. Shared memory: 5 x 40 or 6 x 32 KB, and 16 KB for results. Registers:
+** up to 192 sums a thread. Bound: 2 N in out at the rate of a dense product. Measured: PERFORMANCE.md.
 */
 #include "linear_hopper.cuh"
 
@@ -34,17 +32,11 @@ __device__ __forceinline__ void step_product(S (&d)[N], uint64_t a, uint64_t b, 
 
 /* sum [2][64, WIDTH] = the tile's products: parts [first, first + steps). Arrives at the named
 ** barrier pass_on, unless it is negative, when it is another's turn. */
-template <class T, int WIDTH>
-__device__ __forceinline__ void multiply(sum_of<T> (&sum)[2][WIDTH / 2], layout<WIDTH> at,
-                                         int first, int steps, bool elected, int pass_on)
+template <class T, class G>
+__device__ __forceinline__ void multiply(sum_of<T> (&sum)[2][G::WIDTH / 2], layout<G> at, int first,
+                                         int steps, bool elected, int pass_on)
 {
-    auto free = [&](int stage) {
-        if (elected)
-#pragma unroll
-            for (int rank = 0; rank < CLUSTER; rank++)
-                barrier_arrive_there(address_in(rank, at.empty(stage)));
-    };
-    part<WIDTH> now(first);
+    part<G> now(first);
     int before = 0;
     for (int k = 0; k < steps; k++) {
         barrier_wait(at.full(now.stage), now.parity);
@@ -59,7 +51,8 @@ __device__ __forceinline__ void multiply(sum_of<T> (&sum)[2][WIDTH / 2], layout<
         products_commit();
         if (k > 0) {
             products_wait<1>();
-            free(before);
+            if (elected)
+                release(at, before);
         }
         before = now.stage;
         now.next();
@@ -69,60 +62,55 @@ __device__ __forceinline__ void multiply(sum_of<T> (&sum)[2][WIDTH / 2], layout<
     products_wait<0>();
     pin(sum[0]);
     pin(sum[1]);
-    free(before);
+    if (elected)
+        release(at, before);
 }
 
 #endif
 
-template <class Y, class T, int WIDTH>
-__global__ void __launch_bounds__(THREADS, 1)
+/* Two groups in turn. */
+template <int WIDTH> using in_turn = shape<128, WIDTH, 2, WIDTH == 192 ? 5 : 6>;
+
+template <class Y, class T, class G>
+__global__ void __launch_bounds__(G::THREADS, 1)
     linear_hopper_kernel(const __grid_constant__ CUtensorMap mx,
                          const __grid_constant__ CUtensorMap mw,
                          const __grid_constant__ CUtensorMap my, const job j)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(1024) uint8_t shared[];
-    layout<WIDTH> at = {shared_address(shared)};
+    layout<G> at = {shared_address(shared)};
     int rank = (int)cluster_rank(), group = threadIdx.x / 128, warp = threadIdx.x / 32;
-    if (threadIdx.x == 0) {
-        for (int s = 0; s < stages(WIDTH); s++) {
-            barrier_init(at.full(s), 1);
-            barrier_init(at.empty(s), CLUSTER); /* a group of each block */
-        }
-        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-    }
-    cluster_sync();
-    kernel_begin();
-
+    begin(at, CLUSTER);
     if (group == 2) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
         if (threadIdx.x == 256)
-            produce<T, WIDTH>(at, &mx, &mw, j, rank);
+            produce<T>(at, &mx, &mw, j, rank);
     } else {
         asm volatile("setmaxnreg.inc.sync.aligned.u32 232;");
-        tiles<WIDTH> all(j);
+        tiles<G> all(j);
         int first = blockIdx.x / CLUSTER, stride = gridDim.x / CLUSTER;
         int steps = (j.in + DEPTH<T> - 1) / DEPTH<T>, thread = threadIdx.x % 128;
-        factors f(shared + (at.vectors(group) - at.raw), WIDTH);
-        sum_of<T> sum[2][WIDTH / 2];
+        factors f(shared + (at.vectors(group) - at.raw), G::WIDTH);
+        sum_of<T> sum[2][G::WIDTH / 2];
         if (group == 1)
             group_arrive(TURN, 256); /* the first turn is the other's */
         for (int n = group, t = first + n * stride; t < all.n; n += 2, t += 2 * stride) {
             int column = all.column(t), row = all.row(t, rank);
-            load_vectors<T, WIDTH>(j, f, thread, row, column);
+            load_vectors<T, G>(j, f, thread, row, column);
             group_sync(TURN + group, 256);
-            multiply<T, WIDTH>(sum, at, n * steps, steps, thread == 0,
-                               t + stride < all.n ? TURN + 1 - group : -1);
+            multiply<T>(sum, at, n * steps, steps, thread == 0,
+                        t + stride < all.n ? TURN + 1 - group : -1);
             group_sync(1 + group, 128); /* all have loaded the vectors */
 #pragma unroll
             for (int half = 0; half < 2; half++) {
                 int mine = half * 64 + warp % 4 * 16; /* the warp's rows */
                 if (j.ends.gelu)
-                    store<Y, WIDTH, true>(sum[half], at.out(warp), &my, f.at_row(mine), row + mine,
-                                          column, j.ends.add);
+                    store<Y, G::WIDTH, true>(sum[half], j, f.at_row(mine), row + mine, column,
+                                             at.out(warp), &my);
                 else
-                    store<Y, WIDTH, false>(sum[half], at.out(warp), &my, f.at_row(mine), row + mine,
-                                           column, j.ends.add);
+                    store<Y, G::WIDTH, false>(sum[half], j, f.at_row(mine), row + mine, column,
+                                              at.out(warp), &my);
             }
             group_sync(1 + group, 128); /* all have read them */
         }
@@ -133,17 +121,15 @@ __global__ void __launch_bounds__(THREADS, 1)
 #endif
 }
 
-template <class Y, class T, int WIDTH> void launch(tensor y, tensor x, tensor w, const job &j)
+template <class Y, class T, class G> void launch(tensor y, tensor x, tensor w, const job &j)
 {
     static bool allowed;
     if (!allowed)
-        ALLOW_SHARED((linear_hopper_kernel<Y, T, WIDTH>), shared_bytes(WIDTH));
+        ALLOW_SHARED((linear_hopper_kernel<Y, T, G>), G::SHARED_BYTES);
     allowed = true;
-    int64_t n = ceil_div(j.rows, CLUSTER * ROWS) * ceil_div(j.out, WIDTH) * CLUSTER;
-    int64_t most = device_sms / CLUSTER * CLUSTER;
-    start("start a product", linear_hopper_kernel<Y, T, WIDTH>, (unsigned)(n < most ? n : most),
-          THREADS, shared_bytes(WIDTH), CLUSTER, matrix_map(x, ROWS),
-          matrix_map(w, WIDTH / CLUSTER), matrix_map(y, 8), j);
+    start("start a product", linear_hopper_kernel<Y, T, G>, G::blocks(j.rows, j.out), G::THREADS,
+          G::SHARED_BYTES, CLUSTER, matrix_map(x, G::ROWS), matrix_map(w, G::WIDTH / CLUSTER),
+          matrix_map(y, 16), j);
 }
 
 /* Rounds of all blocks times what a tile of this width costs: wider tiles read less a product. */
@@ -156,7 +142,7 @@ int best_width(const job &j)
     int best = 0;
     double least = 1e300;
     for (auto c : choice) {
-        int64_t n = ceil_div(j.rows, CLUSTER * ROWS) * ceil_div(j.out, c.width);
+        int64_t n = ceil_div(j.rows, CLUSTER * in_turn<128>::ROWS) * ceil_div(j.out, c.width);
         double cost = (double)ceil_div(n, device_sms / CLUSTER) * c.cost;
         if (cost < least)
             least = cost, best = c.width;
@@ -166,7 +152,8 @@ int best_width(const job &j)
 
 template <class Y, class T> void launch_best(tensor y, tensor x, tensor w, const job &j)
 {
-    best_width(j) == 192 ? launch<Y, T, 192>(y, x, w, j) : launch<Y, T, 128>(y, x, w, j);
+    best_width(j) == 192 ? launch<Y, T, in_turn<192>>(y, x, w, j)
+                         : launch<Y, T, in_turn<128>>(y, x, w, j);
 }
 
 } // namespace
@@ -190,7 +177,7 @@ bool linear_hopper_fits(tensor y, tensor x, tensor w)
 void linear_hopper(tensor y, tensor x, tensor w, const product_ends &e)
 {
     assert(x.type == w.type && (y.type == x.type || y.type == F32));
-    job j = {e, (int)tensor_rows(x), (int)w.dim[0], (int)w.dim[1]};
+    job j = {e, (int)tensor_rows(x), (int)w.dim[0], (int)w.dim[1], y.data, y.stride};
     dispatch(x.type, [&](auto *t) {
         using T = ELEMENT(t);
         if constexpr (!std::is_same_v<T, float>)
@@ -201,6 +188,6 @@ void linear_hopper(tensor y, tensor x, tensor w, const product_ends &e)
 void linear_int8(tensor y, tensor x, tensor w, const product_ends &e)
 {
     assert(x.type == I8 && w.type == I8);
-    job j = {e, (int)tensor_rows(x), (int)w.dim[0], (int)w.dim[1]};
+    job j = {e, (int)tensor_rows(x), (int)w.dim[0], (int)w.dim[1], y.data, y.stride};
     dispatch(y.type, [&](auto *t) { launch_best<ELEMENT(t), int8_t>(y, x, w, j); });
 }
