@@ -95,8 +95,8 @@ __device__ __forceinline__ void tile_fetch(uint32_t shared, const CUtensorMap *m
                  : "memory");
 }
 
-/* From shared memory; the thread's earlier ones, but for the last N, are read out before
-** stores_read() returns, and all are done before stores_done() does. */
+/* From shared memory; the thread's earlier ones are read out before stores_read() returns, and done
+** before stores_done() does. */
 __device__ __forceinline__ void tile_store(const CUtensorMap *map, uint32_t shared, int c0, int c1)
 {
     asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];\n"
@@ -115,9 +115,9 @@ __device__ __forceinline__ void tile_add(const CUtensorMap *map, uint32_t shared
         : "memory");
 }
 
-template <int N = 0> __device__ __forceinline__ void stores_read()
+__device__ __forceinline__ void stores_read()
 {
-    asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(N) : "memory");
+    asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 
 __device__ __forceinline__ void stores_done()
