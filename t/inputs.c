@@ -170,8 +170,20 @@ typedef struct {
     tensor_type type;
     bool squares; /* a scale for each 128 x 128 */
     int64_t N, in, out;
-    bool positive;
+    bool positive, bell; /* codes; of magnitudes about a mean, or any */
 } sample;
+
+/* Codes of 20 to 460, about 100: nearest by steps of an eighth to a sixteenth. */
+static void make_bell(tensor codes)
+{
+    uint8_t *p = codes.data;
+    for (int64_t i = 0; i < tensor_count(codes); i++) {
+        float g = random_float(1) + random_float(1) + random_float(1) + random_float(1);
+        int exponent;
+        float part = frexpf(20 + 80 * fabsf(g), &exponent); /* 0.5 to 1 */
+        p[i] = (uint8_t)((exponent + 6) << 3 | (int)(part * 16 - 8));
+    }
+}
 
 static double gelu_of(double v)
 {
@@ -188,6 +200,10 @@ static void compare_products(const sample *s, tensor_type Y, tally *t, double *b
         ((uint8_t *)x.data)[i] &= 0x7f;
     for (int64_t i = 0; s->positive && i < out * in; i++)
         ((uint8_t *)w.data)[i] &= 0x7f;
+    if (s->bell) {
+        make_bell(x);
+        make_bell(w);
+    }
     tensor x_scale = random_host(1, N, 1e-3f, F32), scale = random_host(1, out, 1e-3f, F32);
     tensor step = random_host(high, wide, 1e-3f, F32), b = random_host(1, out, 0.1f, F32);
     tensor gate = random_host(1, out, 2, F32), before = random_host(N, out, 1, F32);
@@ -211,7 +227,7 @@ static void compare_products(const sample *s, tensor_type Y, tally *t, double *b
     margins_untouched(made, 8, "linear_codes");
     tensor got[3] = {fetched(made), fetched(curved), fetched(sum)};
     /* on Hopper 14 bits of 64 terms, all cut in one direction at the worst */
-    double cut = on_cpu() || s->type == I8 ? 0 : 5e-4;
+    double cut = on_cpu() || s->type == I8 ? 0 : 1e-3;
     for (int64_t i = 0; i < N; i++)
         for (int64_t o = 0; o < out; o++) {
             double v = 0, size = 0, f = (double)at(x_scale, 0, i);
@@ -255,17 +271,22 @@ START_TEST(products_with_scales)
 }
 END_TEST
 
-/* Sums that the hardware cuts downwards would be 7 % too small here. */
+/* Sums that the hardware cuts downwards would be 16 % too small here. Of magnitudes that are spread
+** evenly over all exponents it loses most: what is small is cut where it meets what is large. */
 START_TEST(positive_sums_are_not_biased)
 {
-    sample s = {.type = F8_E4M3, .N = 40, .in = 8960, .out = 56, .positive = true};
-    tally t = {.name = "e4m3, positive"};
-    double bias = 0;
     if (!made_here(F8_E4M3))
         return;
-    compare_products(&s, F32, &t, &bias);
-    printf("# a positive product over %d is off by %.2g, 2e-4 allowed\n", (int)s.in, bias);
-    ck_assert(fabs(bias) <= 2e-4);
+    for (int even = 0; even < 2; even++) {
+        sample s = {.type = F8_E4M3, .N = 40, .in = 8960, .out = 56, .positive = true};
+        double bias = 0, allowed = even ? 5e-4 : 2e-4;
+        tally t = {.name = "e4m3, positive"};
+        s.bell = !even;
+        compare_products(&s, F32, &t, &bias);
+        printf("# a positive product over %d, %s, is off by %.2g, %.0g allowed\n", (int)s.in,
+               even ? "all exponents alike" : "as inputs are", bias, allowed);
+        ck_assert(fabs(bias) <= allowed);
+    }
 }
 END_TEST
 
