@@ -162,6 +162,7 @@ static dit_layer load_layer(weights *w, const char *prefix, int n, const char *c
     l.weight = layer_divided(&l) ? load_apart(w, prefix, n, suffix, out, in, dtype)
                                  : load_joined(w, prefix, n, suffix, out, in, dtype);
     l.statistics = statistics_of(n, l.name, l.weight.w.dim[1], kind == OF_TEXT);
+    layer_loaded(&l);
     return l;
 }
 

@@ -139,8 +139,9 @@ static tensor time_projection(const dit *m, tensor e)
 
 /* ---- the blocks ---- */
 
-/* h = attention(rope(norm_q(Wq h)), rope(norm_k(Wk h)), Wv h) */
-static void self_attention(const dit *m, const dit_block *b, int passes, tensor h, tensor rope)
+/* h = attention(rope(norm_q(Wq in)), rope(norm_k(Wk in)), Wv in); in may lie in h */
+static void self_attention(const dit *m, const dit_block *b, int passes, tensor h, layer_input in,
+                           tensor rope)
 {
     const dit_share *s = &m->share;
     int64_t D = m->dim, all = rope.dim[0]; /* tokens of a pass, of all ranks */
@@ -148,7 +149,7 @@ static void self_attention(const dit *m, const dit_block *b, int passes, tensor 
     rope = slice(rope, share_begin(s, all, s->part), share_tokens(s, all));
     tensor qkv = scratch(m->A, tensor_rows(h), 3 * D);
     tensor q = columns(qkv, 0, D), k = columns(qkv, D, D), v = columns(qkv, 2 * D, D);
-    layer(qkv, h, &b->qkv);
+    layer_of(qkv, in, &b->qkv);
     v = share_heads(s, passes, all, v); /* travels while q and k are normed */
     tensor qk = columns(qkv, 0, 2 * D);
     rms_norm_rope(qk, qk, b->norm_qk, m->eps, rope);
@@ -174,16 +175,16 @@ static void repeat(tensor x, int passes)
         copy(rows(x, p * L, L), rows(x, 0, L));
 }
 
-/* h = attention(norm_q(Wq h), k, v), each pass with the keys and values of its own text; h comes
- * with the rows of `distinct` passes, which the others share */
-static void cross_attention(const dit *m, int i, int passes, int distinct, tensor h,
+/* h = attention(norm_q(Wq in), k, v), each pass with the keys and values of its own text; `in` has
+ * the rows of `distinct` passes, which the others share, and may lie in h */
+static void cross_attention(const dit *m, int i, int passes, int distinct, tensor h, layer_input in,
                             const dit_text *text)
 {
     const dit_block *b = &m->block[i];
     int64_t D = m->dim, n = tensor_rows(h) / passes * distinct;
     size_t mark = scratch_mark();
     tensor q = scratch(m->A, tensor_rows(h), D), some = rows(q, 0, n);
-    layer(some, rows(h, 0, n), &b->text_q);
+    layer_of(some, in, &b->text_q);
     rms_norm(some, some, b->text_norm_q, m->eps);
     if (distinct < passes)
         repeat(q, passes);
@@ -195,17 +196,17 @@ static void cross_attention(const dit *m, int i, int passes, int distinct, tenso
     scratch_reset(mark);
 }
 
-/* x += gate * (Wdown gelu(Wup h)), some rows at a time; y: that without gate as well, or absent */
-static void ffn(const dit *m, const dit_block *b, tensor x, tensor gate, tensor h, tensor y)
+/* x += gate * (Wdown gelu(Wup in)), some rows at a time; y: that without gate as well, or absent */
+static void ffn(const dit *m, const dit_block *b, tensor x, tensor gate, layer_input in, tensor y)
 {
-    int64_t N = tensor_rows(h), parts = (N + FFN_ROWS - 1) / FFN_ROWS;
+    int64_t N = tensor_rows(in.x), parts = (N + FFN_ROWS - 1) / FFN_ROWS;
     int64_t most = (N + parts - 1) / parts;
     size_t mark = scratch_mark();
     tensor middle = scratch(m->A, most, m->ffn);
     for (int64_t i = 0; i < N; i += most) {
         int64_t n = N - i < most ? N - i : most;
         tensor part = rows(middle, 0, n);
-        layer_gelu(part, rows(h, i, n), &b->up);
+        layer_gelu_of(part, input_rows(in, i, n), &b->up);
         layer_add(rows(x, i, n), part, &b->down, gate, y.data ? rows(y, i, n) : y);
     }
     scratch_reset(mark);
@@ -241,24 +242,24 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
     int distinct = i > 0 ? passes : 1;
     tensor x1 = rows(x, 0, distinct * L), h1 = rows(h, 0, distinct * L);
     statistics_rows(passes / distinct);
-    modulated_norm(h1, x1, vector(e, 1), vector(e, 0), m->eps);
-    self_attention(m, b, distinct, h1, rope);
+    layer_input in = layer_modulated(h1, x1, vector(e, 1), vector(e, 0), m->eps, &b->qkv);
+    self_attention(m, b, distinct, h1, in, rope);
     y = looked_at(m, i, "self_attn", distinct * L);
     layer_add(x1, h1, &b->o, vector(e, 2), y);
     show(i, "self_attn", y);
 
-    layer_norm(h1, x1, b->norm3_gamma, b->norm3_beta, m->eps);
+    in = layer_normed(h1, x1, b->norm3_gamma, b->norm3_beta, m->eps, &b->text_q);
     if (distinct < passes)
         repeat(x, passes);
-    cross_attention(m, i, passes, distinct, h, text);
+    cross_attention(m, i, passes, distinct, h, in, text);
     statistics_rows(1);
     y = looked_at(m, i, "cross_attn", N);
     layer_add(x, h, &b->text_o, absent, y);
     show(i, "cross_attn", y);
 
-    modulated_norm(h, x, vector(e, 4), vector(e, 3), m->eps);
+    in = layer_modulated(h, x, vector(e, 4), vector(e, 3), m->eps, &b->up);
     y = looked_at(m, i, "ffn", N);
-    ffn(m, b, x, vector(e, 5), h, y);
+    ffn(m, b, x, vector(e, 5), in, y);
     show(i, "ffn", y);
 
     inspect_see(in_block(i, ""), x);

@@ -2,11 +2,12 @@
 ** layer.c: what happens to a linear's inputs on their way into the product.
 **
 ** Seen first: by taps and statistics, as the unquantised model would multiply them. Then rotated,
-** if the weight is, and where --act chose the linear, rounded a token to what few bits hold, in
-** F32, into a copy: others may read the input as well. Of linears that share a product and are not
-** all alike in that, or may be exchanged one by one, each is a product of its own, in the columns
-** that are its. A branch of low rank (SVDQuant) takes the inputs as they come; both sums meet in
-** F32, some rows at a time.
+** if the weight is, and where --act chose the linear made into codes, a token at a time, which are
+** multiplied as they are if the weight's are such and the device has such products; else rounded to
+** what codes hold, in F32, into a copy: others may read the input as well. Of linears that share a
+** product and are not all alike in that, or may be exchanged one by one, each is a product of its
+** own, in the columns that are its. A branch of low rank (SVDQuant) takes the inputs as they come;
+** both sums meet in F32, some rows at a time.
 */
 #include "layer.h"
 
@@ -22,6 +23,7 @@ static struct {
     const char *type; /* NULL: nothing is quantised */
     row_codes codes;
     name_list patterns;
+    int as_codes, rounded; /* so many linears of the model */
 } act;
 
 static bool divide; /* every layer of several linears */
@@ -56,6 +58,11 @@ void layers_stamp(json_t *stamp)
         return;
     json_object_set_new(stamp, "act", json_string(act.type));
     json_object_set_new(stamp, "act_layers", names_json(&act.patterns, "--layer"));
+    if (act.as_codes + act.rounded)
+        json_object_set_new(stamp, "act_products",
+                            json_string(!act.rounded    ? "codes"
+                                        : !act.as_codes ? "rounded"
+                                                        : "codes and rounded"));
 }
 
 void layers_divide(void) { divide = true; }
@@ -77,6 +84,28 @@ bool layer_divided(const dit_layer *l)
         if (divide || l->act[i] != l->act[0] || l->rotated[i] != l->rotated[0])
             return true;
     return false;
+}
+
+/* The type of the inputs' codes, if there are products of such. */
+static tensor_type codes_type(void)
+{
+    return act.codes == ROWS_INT8 ? I8 : act.codes == ROWS_FP8 ? F8_E4M3 : U4;
+}
+
+void layer_loaded(const dit_layer *l)
+{
+    const linear_weight *w = &l->weight;
+    bool divided = layer_divided(l);
+    for (int i = 0; i < l->n; i++, w = divided ? w->below : w) {
+        linear_weight part = *w;
+        part.below = divided ? NULL : w->below;
+        if (l->act[i])
+            ++*(linear_takes_codes(&part, codes_type()) ? &act.as_codes : &act.rounded);
+    }
+    if (act.type) {
+        stats_set("act_as_codes", act.as_codes);
+        stats_set("act_rounded", act.rounded);
+    }
 }
 
 linear_weight *layer_part(dit_layer *l, int i)
@@ -131,22 +160,51 @@ static void look(tensor x, const dit_layer *l)
         statistics_add(l->statistics, x);
 }
 
-/* x as the i-th linear multiplies it. */
-static tensor prepared(tensor x, const dit_layer *l, int i)
+/* x as the i-th linear multiplies it with its weight w. */
+static layer_input prepared(tensor x, const dit_layer *l, int i, const linear_weight *w)
 {
-    if (!l->act[i] && !l->rotated[i])
-        return x;
-    tensor y = scratch(x.type, tensor_rows(x), tensor_width(x));
+    int64_t N = tensor_rows(x), D = tensor_width(x);
+    bool codes = l->act[i] && linear_takes_codes(w, codes_type());
+    tensor y = l->rotated[i] || (l->act[i] && !codes) ? scratch(x.type, N, D) : x;
     if (l->rotated[i]) {
         hadamard(y, x);
         x = y;
     }
+    if (codes) {
+        layer_input in = {scratch(codes_type(), N, D), scratch(F32, N)};
+        quantize_rows(in.x, in.scale, x);
+        return in;
+    }
     if (l->act[i])
         round_rows(y, x, act.codes);
-    return y;
+    return (layer_input){.x = y};
 }
 
 /* ---- products ---- */
+
+static void times(tensor y, layer_input in, const linear_weight *w)
+{
+    if (in.scale.data)
+        linear_codes(y, in.x, in.scale, w);
+    else
+        linear(y, in.x, w);
+}
+
+static void times_gelu(tensor y, layer_input in, const linear_weight *w)
+{
+    if (in.scale.data)
+        linear_codes_gelu(y, in.x, in.scale, w);
+    else
+        linear_gelu(y, in.x, w);
+}
+
+static void times_add(tensor y, layer_input in, const linear_weight *w, tensor gate)
+{
+    if (in.scale.data)
+        linear_codes_add(y, in.x, in.scale, w, gate);
+    else
+        linear_add(y, in.x, w, gate);
+}
 
 /* The parts of a divided weight, each with its own inputs. */
 static void multiply_parts(tensor y, tensor x, const dit_layer *l)
@@ -157,7 +215,7 @@ static void multiply_parts(tensor y, tensor x, const dit_layer *l)
         linear_weight part = *w;
         part.below = NULL;
         size_t mark = scratch_mark();
-        linear(columns(y, at, w->w.dim[0]), prepared(x, l, i), &part);
+        times(columns(y, at, w->w.dim[0]), prepared(x, l, i, &part), &part);
         scratch_reset(mark);
     }
     assert(i == l->n && at == tensor_width(y));
@@ -169,7 +227,7 @@ static void multiply(tensor y, tensor x, const dit_layer *l)
     if (layer_divided(l))
         multiply_parts(y, x, l);
     else
-        linear(y, prepared(x, l, 0), &l->weight);
+        times(y, prepared(x, l, 0, &l->weight), &l->weight);
     scratch_reset(mark);
 }
 
@@ -217,27 +275,90 @@ static void multiply_branched(tensor y, tensor x, const dit_layer *l, bool with_
     }
 }
 
+/* ---- inputs that come from a norm ---- */
+
+/* Are codes all that anybody wants of its inputs? */
+static bool only_codes(const dit_layer *l)
+{
+    return l->act[0] && !l->rotated[0] && !layer_divided(l) && !branched(l) && !inspect_any() &&
+           !l->statistics && linear_takes_codes(&l->weight, codes_type());
+}
+
+/* Room for codes where h has room for values. */
+static layer_input room_for_codes(tensor h)
+{
+    const int64_t dim[] = {tensor_rows(h), tensor_width(h)};
+    return (layer_input){tensor_make(h.data, codes_type(), 2, dim), scratch(F32, dim[0])};
+}
+
+layer_input layer_modulated(tensor h, tensor x, tensor scale, tensor shift, float eps,
+                            const dit_layer *l)
+{
+    layer_input in = {.x = h};
+    if (only_codes(l)) {
+        in = room_for_codes(h);
+        modulated_norm_codes(in.x, in.scale, h.type, x, scale, shift, eps);
+    } else
+        modulated_norm(h, x, scale, shift, eps);
+    return in;
+}
+
+layer_input layer_normed(tensor h, tensor x, tensor gamma, tensor beta, float eps,
+                         const dit_layer *l)
+{
+    layer_input in = {.x = h};
+    if (only_codes(l)) {
+        in = room_for_codes(h);
+        layer_norm_codes(in.x, in.scale, h.type, x, gamma, beta, eps);
+    } else
+        layer_norm(h, x, gamma, beta, eps);
+    return in;
+}
+
+layer_input input_rows(layer_input in, int64_t at, int64_t n)
+{
+    in.x = rows(in.x, at, n);
+    if (in.scale.data)
+        in.scale = slice(in.scale, at, n);
+    return in;
+}
+
 /* ---- layers ---- */
 
-void layer(tensor y, tensor x, const dit_layer *l)
+void layer_of(tensor y, layer_input in, const dit_layer *l)
 {
-    look(x, l);
+    if (in.scale.data) {
+        times(y, in, &l->weight);
+        return;
+    }
+    look(in.x, l);
     if (branched(l))
-        multiply_branched(y, x, l, false);
+        multiply_branched(y, in.x, l, false);
     else
-        multiply(y, x, l);
+        multiply(y, in.x, l);
+}
+
+void layer(tensor y, tensor x, const dit_layer *l) { layer_of(y, (layer_input){.x = x}, l); }
+
+void layer_gelu_of(tensor y, layer_input in, const dit_layer *l)
+{
+    size_t mark = scratch_mark();
+    assert(l->n == 1);
+    if (!in.scale.data) {
+        look(in.x, l);
+        if (!branched(l))
+            in = prepared(in.x, l, 0, &l->weight);
+    }
+    if (branched(l))
+        multiply_branched(y, in.x, l, true);
+    else
+        times_gelu(y, in, &l->weight);
+    scratch_reset(mark);
 }
 
 void layer_gelu(tensor y, tensor x, const dit_layer *l)
 {
-    size_t mark = scratch_mark();
-    assert(l->n == 1);
-    look(x, l);
-    if (branched(l))
-        multiply_branched(y, x, l, true);
-    else
-        linear_gelu(y, prepared(x, l, 0), &l->weight);
-    scratch_reset(mark);
+    layer_gelu_of(y, (layer_input){.x = x}, l);
 }
 
 void layer_add(tensor y, tensor x, const dit_layer *l, tensor gate, tensor product)
@@ -248,9 +369,9 @@ void layer_add(tensor y, tensor x, const dit_layer *l, tensor gate, tensor produ
     if (product.data && branched(l))
         multiply_branched(product, x, l, false);
     else if (product.data)
-        linear(product, prepared(x, l, 0), &l->weight);
+        times(product, prepared(x, l, 0, &l->weight), &l->weight);
     add_branches(y, x, l, gate);
-    linear_add(y, prepared(x, l, 0), &l->weight, gate);
+    times_add(y, prepared(x, l, 0, &l->weight), &l->weight, gate);
     scratch_reset(mark);
 }
 
@@ -264,7 +385,7 @@ void layer_f32(tensor y, tensor x, const dit_layer *l)
         wide.w = scratch(F32, wide.w.dim[0], wide.w.dim[1]);
         copy(wide.w, l->weight.w);
     }
-    linear(y, prepared(x, l, 0), &wide);
+    times(y, prepared(x, l, 0, &wide), &wide);
     add_branches(y, x, l, (tensor){0});
     scratch_reset(mark);
 }

@@ -9,7 +9,7 @@
 #define CHECK_H
 
 #include "../common/die.h"
-#include "../common/formats.h"
+#include "kernels.h"
 
 /* a and b by the names that the op's prototype gives them. */
 #define check_pair(ok, op, a, b)                                                                   \
@@ -29,6 +29,38 @@
 static inline bool same_matrix(tensor a, tensor b)
 {
     return tensor_rows(a) == tensor_rows(b) && tensor_width(a) == tensor_width(b);
+}
+
+/* 8-bit codes of x and a scale for each row. */
+static inline void check_coded(const char *op, tensor codes, tensor scale, tensor x)
+{
+    check_pair((codes.type == I8 || codes.type == F8_E4M3) && same_matrix(codes, x), op, codes, x);
+    check_pair(scale.type == F32 && tensor_count(scale) == tensor_rows(x) &&
+                   tensor_contiguous(scale),
+               op, scale, x);
+}
+
+/* Are w's codes of that type, and is what turns them into values a factor of rows, or one of each 128
+ * x 128? */
+static inline bool codes_meet(const linear_weight *l, tensor_type codes)
+{
+    return l->w.type == codes && (codes == I8 || codes == F8_E4M3) &&
+           (!l->step.data || l->step.type == F32);
+}
+
+static inline void check_codes_product(const char *op, tensor y, tensor codes, tensor scale,
+                                       const linear_weight *l, tensor gate)
+{
+    tensor w = l->w, b = l->b;
+    check_coded(op, codes, scale, codes);
+    check_pair(codes_meet(l, codes.type), op, codes, w);
+    check_pair(tensor_width(codes) == w.dim[1], op, codes, w);
+    check_pair(tensor_width(y) == w.dim[0], op, y, w);
+    check_pair(tensor_rows(y) == tensor_rows(codes), op, y, codes);
+    check_pair(!l->scale.data || (l->scale.type == F32 && tensor_count(l->scale) == w.dim[0]), op,
+               l->scale, w);
+    check_pair(!b.data || (b.type == F32 && tensor_count(b) == w.dim[0]), op, b, w);
+    check_pair(!gate.data || (gate.type == F32 && tensor_count(gate) == w.dim[0]), op, gate, w);
 }
 
 /* Sums over the rows of x: a vector of its channels, and a square of them. */

@@ -141,6 +141,15 @@ void linear_gelu(tensor y, tensor x, const linear_weight *l);
 /* y F32 [N, out] += gate * linear(x), x A [N, in]; gate F32 [out], or absent: 1 */
 void linear_add(tensor y, tensor x, const linear_weight *l, tensor gate);
 
+/* The same of inputs that are codes with a scale for each row (quantize_rows): codes [N, in] I8 or
+** F8_E4M3, scale F32 [N]. Codes are multiplied by codes: sums of I8 are exact, those of e4m3 F32;
+** scales, bias and gate meet the sums. For weights that linear_takes_codes(): all parts have codes
+** of that type, with scales of rows or of squares, and the device has products of such. */
+bool linear_takes_codes(const linear_weight *l, tensor_type codes);
+void linear_codes(tensor y, tensor codes, tensor scale, const linear_weight *l);
+void linear_codes_gelu(tensor y, tensor codes, tensor scale, const linear_weight *l);
+void linear_codes_add(tensor y, tensor codes, tensor scale, const linear_weight *l, tensor gate);
+
 /* What meets in attention's two products (kernels/cpu/attention_codes.c): what there is; q and k in
 ** int8; the weights and v in e4m3 as well. */
 typedef enum { ATTENTION_16, ATTENTION_INT8, ATTENTION_FP8 } attention_operands;
@@ -174,6 +183,13 @@ void layer_norm(tensor y, tensor x, tensor gamma, tensor beta, float eps);
 /* y A = (1 + scale) * layer_norm(x) + shift;  x F32 [N, D]; scale, shift F32 [D] */
 void modulated_norm(tensor y, tensor x, tensor scale, tensor shift, float eps);
 
+/* What quantize_rows() makes of these norms of x F32, stored as A: codes I8 or F8_E4M3 [N, D],
+** row_scale F32 [N] */
+void layer_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor gamma,
+                      tensor beta, float eps);
+void modulated_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor scale,
+                          tensor shift, float eps);
+
 /* x F32 [N, D] += y [N, D] A or F32 */
 void add(tensor x, tensor y);
 /* x F32 [N, D] += gate F32 [D] * y [N, D] A or F32 */
@@ -199,8 +215,10 @@ void nonfinite_count(tensor n, tensor x);
 
 typedef enum { ROWS_INT8, ROWS_INT4, ROWS_FP8 } row_codes;
 /* y = s * round(x / s) of each row, s = max |x| / 127, 7 or 448; to whole numbers, or to e4m3fn; in
-** F32. y, x A or F32 of one type. */
+** F32. y, x A or F32 of one type. A row that is not finite becomes NaN. */
 void round_rows(tensor y, tensor x, row_codes codes);
+/* Those codes, I8 or F8_E4M3 [N, D], and s, F32 [N], NaN if the row is not finite. */
+void quantize_rows(tensor codes, tensor scale, tensor x);
 /* Over the rows of x [N, D] (A or F32), each of which stands for so many copies: absmax F32 [D] =
 ** max(absmax, |x|), sum F64 [D] += x, squares F64 [D] += x^2 */
 void add_moments(tensor absmax, tensor sum, tensor squares, tensor x, int copies);

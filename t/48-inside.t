@@ -149,6 +149,40 @@ wan-quantize -q -t w8a16 -m "$model" > w8.safetensors
 wan-denoise -m w8.safetensors --forward 500 --act int8 --layer 'blocks.*.k' < in > part
 ok $? "codes run in parts"
 
+# Codes by codes, where the device multiplies such, are what rounded values by the codes' values are, but
+# for roundings (of the fake's values to F16, and what they do to the input's codes), which are less
+# than half of what --act itself changes.
+products=codes
+[ "$DEVICE" = cuda ] && [ "$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2> /dev/null | head -1)" != 9.0 ] &&
+    products=rounded
+rel() { tensor-diff --rel 0 "$1:blocks.0.$3" "$2:blocks.0.$3" | sed -n 's/.*rel \([^	]*\).*/\1/p'; }
+for rule in int8 fp8-row fp8-block; do
+    act=${rule%-*}
+    wan-quantize -q -t $rule -m "$model" > codes.safetensors
+    wan-quantize -q -t $rule --fake -m "$model" > fake.safetensors
+    for pair in self_attn.[qkv]=self_attn.o:in self_attn.k=self_attn.o:in self_attn.o=self_attn ffn.0=ffn.2:in ffn.2=ffn; do
+        seen=${pair#*=}
+        for w in codes fake; do
+            wan-denoise -m $w.safetensors --forward 500 --act $act --layer "blocks.0.${pair%=*}" --tap "blocks.0.$seen" \
+                --stats stats-$w < in > by-$w
+        done
+        wan-denoise -m codes.safetensors --forward 500 --tap "blocks.0.$seen" < in > whole
+        echo "$(rel by-codes by-fake "$seen") $(rel by-codes whole "$seen")" > errors
+        awk '{ exit !(0 < $1 + 0 && $1 + 0 < $2 / 2) }' errors
+        ok $? "$rule, ${pair%=*}: $(cat errors)"
+    done
+    is "$(said by-codes act_products) $(said by-fake act_products)" "\"$products\" \"rounded\"" "and its record says how"
+    wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act < text > run
+    wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act --tap 'blocks.0.ffn.0:in' < text > taps
+    tensor-pick -d 2 taps > seen
+    close_to "its norms make the codes of the values that taps see" --same 1 seen run
+    wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act --recipe < text > recipe
+    is "$(said recipe recipe)$(said recipe act_products)" "$(said run recipe)" "which the recipe does not depend on"
+done
+grep -q '"act_rounded": [1-9]' stats-fake
+ok $? "and so do statistics"
+is "$(said int8 act_products)" '"rounded"' "codes by values are values by values"
+
 # ---- what is refused ----
 refuses() { # STATUS PATTERN OPTIONS...
     _want=$1 _like=$2; shift 2

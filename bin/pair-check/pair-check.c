@@ -38,6 +38,7 @@ static const char *const labels[] = {"variant",
                                      "wan-denoise.bits",
                                      "wan-denoise.weight_bytes",
                                      "wan-denoise.stored",
+                                     "wan-denoise.act_products", /* and from act and the device */
                                      NULL};
 /* What a variant is about. */
 static const char *const model[] = {"wan-denoise.weights", "wan-denoise.dtype", "DENOISE.weights",

@@ -163,3 +163,24 @@ void modulated_norm(tensor y, tensor x, tensor scale, tensor shift, float eps)
     check_vector("modulated_norm", shift, x);
     normalise(y, x, scale.data, 1, shift.data, eps);
 }
+
+/* On the CPU A is F32. */
+void layer_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor gamma,
+                      tensor beta, float eps)
+{
+    size_t mark = scratch_mark();
+    tensor y = scratch(A, tensor_rows(x), tensor_width(x));
+    layer_norm(y, x, gamma, beta, eps);
+    quantize_rows(codes, row_scale, y);
+    scratch_reset(mark);
+}
+
+void modulated_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor scale,
+                          tensor shift, float eps)
+{
+    size_t mark = scratch_mark();
+    tensor y = scratch(A, tensor_rows(x), tensor_width(x));
+    modulated_norm(y, x, scale, shift, eps);
+    quantize_rows(codes, row_scale, y);
+    scratch_reset(mark);
+}

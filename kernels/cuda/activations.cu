@@ -1,86 +1,95 @@
 /*
-** activations.cu: rows of activations as codes of few bits would hold them.
+** activations.cu: rows of activations as codes of few bits, or as such codes would hold them.
 **
-** A block takes a row, reads it for its greatest magnitude, and once more, out of the caches, to
-** round it. The arithmetic is the CPU's to the last bit: division is IEEE's, and nothing is
-** contracted, since no sum follows a product. Floor: bytes of x and y over the copy rate.
+** A row is read once, held in registers as stored, and written once: `lanes` neighbouring threads
+** share it, up to K chunks of eight each, a warp those of 1536, a block those of 8960. The
+** arithmetic is the CPU's to the last bit. Floor: bytes of x and y over the copy rate.
 */
-#include "common.cuh"
+#include "codes.cuh"
 
-enum { WARP = 32, MOST_THREADS = 256 };
-
-/* NaN stays NaN. */
-__device__ __forceinline__ float clamped(float v, float most)
+namespace
 {
-    v = v > most ? most : v;
-    return v < -most ? -most : v;
-}
 
-/* The e4m3fn next to v, as F32: three bits behind the leading one; below 2^-6 multiples of 2^-9. */
-__device__ __forceinline__ float e4m3_of(float v)
-{
-    uint32_t u = __float_as_uint(v), size = u & 0x7fffffffu;
-    if (size > 0x7f800000u)
-        return v;
-    if (size < 0x3c800000u)
-        return rintf(v * 512.0f) / 512.0f;
-    return clamped(__uint_as_float((u + 0x7ffff + (u >> 20 & 1)) & 0xfff00000u), 448.0f);
-}
+enum { THREADS = 256, K = 7 };
 
-/* The greatest v of the block's threads, in every one of them. */
-__device__ __forceinline__ float block_max(float v)
+/* y T: values; or I8 or e4m3 codes, with their scales. */
+template <class Y, class T>
+__global__ void __launch_bounds__(THREADS, sizeof(T) == 2 ? 4 : 2)
+    code_rows(Y *y, float *scale, const T *x, int64_t rows, int width, int64_t y_stride,
+              int64_t x_stride, int lanes, row_codes codes)
 {
-    __shared__ float partial[MOST_THREADS / WARP];
-    v = lane_max(v);
-    if (threadIdx.x % WARP == 0)
-        partial[threadIdx.x / WARP] = v;
-    __syncthreads();
-    v = 0.0f;
-    for (unsigned i = 0; i < blockDim.x / WARP; i++)
-        v = fmaxf(v, partial[i]);
-    return v;
-}
-
-template <class T>
-__global__ void __launch_bounds__(MOST_THREADS)
-    round_row(T *y, const T *x, int width, int64_t y_stride, int64_t x_stride, float most, bool fp8)
-{
-    float v[8], greatest = 0.0f;
+    __shared__ float partial[2][THREADS / 32];
+    int lane = threadIdx.x % lanes;
+    int64_t row = (gridDim.x - 1 - blockIdx.x) * (int64_t)(THREADS / lanes) + threadIdx.x / lanes;
+    bool live = row < rows; /* all threads take part in the maximum */
+    eight<T> in[K];
+    float v[8];
+    row_size size;
     kernel_begin();
-    y += blockIdx.x * y_stride, x += blockIdx.x * x_stride;
-    for (int k = threadIdx.x * 8; k < width; k += blockDim.x * 8) {
-        load8(v, x + k);
 #pragma unroll
-        for (int i = 0; i < 8; i++)
-            greatest = fmaxf(greatest, fabsf(v[i]));
+    for (int k = 0; k < K; k++) {
+        int column = (k * lanes + lane) * 8;
+        in[k] = {};
+        if (live && column < width)
+            load8(in[k], x + row * x_stride + column);
     }
-    float s = block_max(greatest) / most;
-    for (int k = threadIdx.x * 8; k < width; k += blockDim.x * 8) {
-        load8(v, x + k);
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
-            float q = v[i] / s;
-            v[i] = s == 0.0f ? v[i] * 0.0f : (fp8 ? e4m3_of(q) : clamped(rintf(q), most)) * s;
-        }
-        store8(y + k, v);
+    for (int k = 0; k < K; k++) {
+        unpack8(v, in[k]);
+        keep_packed(in[k]);
+        size.see(v);
+    }
+    float s = size.scale(codes, lanes, partial);
+    if (!live)
+        return;
+    if (scale && lane == 0)
+        scale[row] = s;
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        int column = (k * lanes + lane) * 8;
+        if (column >= width)
+            break;
+        unpack8(v, in[k]);
+        divide8(v, s);
+        store_coded(y + row * y_stride + column, v, s, codes);
     }
 }
+
+template <class Y, class T>
+void run(Y *y, int64_t y_stride, float *scale, tensor x, row_codes codes)
+{
+    int64_t n = tensor_rows(x), width = tensor_width(x);
+    int lanes = 4;
+    while (lanes * K * 8 < width)
+        lanes *= 2;
+    if (lanes > THREADS)
+        die("quantize_rows: rows of %lld are wider than %d", (long long)width, THREADS * K * 8);
+    if (n > 0)
+        start("start rounding rows", code_rows<Y, T>, (unsigned)ceil_div(n, THREADS / lanes),
+              THREADS, 0, 1, y, scale, (const T *)x.data, n, (int)width, y_stride, x.stride, lanes,
+              codes);
+}
+
+} // namespace
 
 void round_rows(tensor y, tensor x, row_codes codes)
 {
-    const char *op = "round_rows";
-    int64_t n = tensor_rows(x), width = tensor_width(x);
-    check_pair(y.type == x.type && same_matrix(y, x) && chunks(y) && chunks(x), op, y, x);
-    if (n > INT32_MAX || width > INT32_MAX)
-        die("%s: %s is too large", op, tensor_text(x));
-    if (n * width == 0)
-        return;
-    int64_t threads = ceil_div(width / 8, WARP) * WARP;
-    float most = codes == ROWS_INT8 ? 127.0f : codes == ROWS_INT4 ? 7.0f : 448.0f;
-    dispatch(y.type, [&](auto *t) {
+    check_pair(y.type == x.type && same_matrix(y, x) && chunks(y) && chunks(x), "round_rows", y, x);
+    dispatch(x.type, [&](auto *t) {
         using T = ELEMENT(t);
-        start("start rounding rows", round_row<T>, (unsigned)n,
-              (unsigned)(threads < MOST_THREADS ? threads : MOST_THREADS), 0, 1, (T *)y.data,
-              (const T *)x.data, (int)width, y.stride, x.stride, most, codes == ROWS_FP8);
+        run<T, T>((T *)y.data, y.stride, nullptr, x, codes);
+    });
+}
+
+void quantize_rows(tensor codes, tensor scale, tensor x)
+{
+    check_coded("quantize_rows", codes, scale, x);
+    check_pair(chunks(codes) && chunks(x), "quantize_rows", codes, x);
+    dispatch(x.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        if (codes.type == I8)
+            run<int8_t, T>((int8_t *)codes.data, codes.stride, (float *)scale.data, x, ROWS_INT8);
+        else
+            run<e4m3_t, T>((e4m3_t *)codes.data, codes.stride, (float *)scale.data, x, ROWS_FP8);
     });
 }

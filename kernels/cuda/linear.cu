@@ -192,7 +192,8 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
         return;
     }
     if (linear_hopper_fits(y, x, w)) {
-        linear_hopper(y, x, w, (const float *)l->scale.data, (const float *)l->b.data, gelu);
+        linear_hopper(y, x, w,
+                      {(const float *)l->scale.data, (const float *)l->b.data, NULL, gelu});
         return;
     }
     if (y.type == F32) {
@@ -247,7 +248,7 @@ static void product(const char *op, tensor y, tensor x, const linear_weight *l, 
     else if (linear_small_fits(y, x, w))
         linear_small(y, x, w, (const float *)l->b.data, gelu);
     else if (linear_hopper_pays(y, x, w))
-        linear_hopper(y, x, w, nullptr, (const float *)l->b.data, gelu);
+        linear_hopper(y, x, w, {NULL, (const float *)l->b.data, NULL, gelu});
     else if (y.type != F32)
         multiply(y, x, w, l->b.data ? narrow_bias(l) : nullptr, gelu);
     else if (!gelu)
@@ -277,7 +278,7 @@ void linear_gelu(tensor y, tensor x, const linear_weight *l)
     each_part("linear_gelu", y, x, l, true);
 }
 
-/* In one pass where linear_hopper_add() can, else by way of the product. */
+/* In one pass where linear_hopper() can, else by way of the product. */
 static void add_part(tensor y, tensor x, const linear_weight *l, tensor gate)
 {
     const char *op = "linear_add";
@@ -295,8 +296,9 @@ static void add_part(tensor y, tensor x, const linear_weight *l, tensor gate)
         stored s = linear_stored(l);
         if (is_codes(w.type))
             device_widen(wide, &s);
-        linear_hopper_add(y, x, wide, (const float *)l->scale.data, (const float *)l->b.data,
-                          (const float *)gate.data);
+        linear_hopper(y, x, wide,
+                      {(const float *)l->scale.data, (const float *)l->b.data,
+                       (const float *)gate.data, false, true});
     } else {
         scratch_reset(mark);
         tensor part = scratch(operand, tensor_rows(y), tensor_width(y));

@@ -15,12 +15,21 @@ void device_widen(tensor y, const stored *s);
 /* Can linear_hopper() compute this? Is it the best way? */
 bool linear_hopper_fits(tensor y, tensor x, tensor w);
 bool linear_hopper_pays(tensor y, tensor x, tensor w);
-/* y (of x's type or F32) = x w^T * scale + b, gelu of that; x and w F16 or BF16; scale and b F32
-** [out] or NULL. */
-void linear_hopper(tensor y, tensor x, tensor w, const float *scale, const float *b, bool gelu);
-/* y F32 += gate * (x w^T * scale + b); gate F32 [out] or NULL */
-void linear_hopper_add(tensor y, tensor x, tensor w, const float *scale, const float *b,
-                       const float *gate);
+
+/* What becomes of the sums of a product: y = gelu(sum * x_scale * scale + b), or with `add` y F32 +=
+** gate * (sum * x_scale * scale + b). All F32; each may be NULL. */
+typedef struct {
+    const float *scale, *b, *gate; /* [out] */
+    bool gelu, add;
+    const float *x_scale; /* of codes: [N] */
+} product_ends;
+
+/* y of x's type or F32; x and w F16 or BF16. */
+void linear_hopper(tensor y, tensor x, tensor w, const product_ends &e);
+/* x and w I8. */
+void linear_int8(tensor y, tensor x, tensor w, const product_ends &e);
+/* x and w F8_E4M3; step: scales of squares of 128 x 128 of w, or absent. */
+void linear_e4m3(tensor y, tensor x, tensor w, tensor step, const product_ends &e);
 
 /* F32 products that need no library (linear_small.cu). */
 bool linear_small_fits(tensor y, tensor x, tensor w);

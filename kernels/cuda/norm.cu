@@ -7,9 +7,10 @@
 ** Rows are taken from the last to the first: the second level cache still has the last that the op before
 ** wrote, and will have the first, which are written last, when the op after this asks for them.
 ** The layer norm's variance is of the differences from the mean, not of squares: no cancellation.
+** Where inputs of products of codes are wanted the row becomes codes in the same pass.
 ** Floor: bytes of x and y over the copy rate; gamma, beta and the rotation's table stay in L1.
 */
-#include "common.cuh"
+#include "codes.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / 32 };
 
@@ -22,7 +23,21 @@ struct norm_spec {
     bool centre;      /* subtract the mean */
     bool modulation;  /* gamma is a scale: 1 + gamma */
     bool silu;
+    float *row_scale;    /* of codes: [rows] */
+    tensor_type between; /* what the values would be stored as, before they become codes */
 };
+
+template <class Y> constexpr bool CODES = sizeof(Y) == 1;
+
+/* v as that type holds it. */
+__device__ __forceinline__ void round8(float v[8], tensor_type type)
+{
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        v[i] = type == F16    ? __half2float(__float2half_rn(v[i]))
+               : type == BF16 ? __bfloat162float(__float2bfloat16_rn(v[i]))
+                              : v[i];
+}
 
 /* The sum over the `lanes` threads of a row; partial: a word for each warp of the block. */
 __device__ __forceinline__ float row_sum(float v, int lanes, float *partial)
@@ -103,13 +118,14 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
     }
     float rms = sqrtf(row_sum(squares, lanes, partial) / (float)width + p.eps);
     float factor = 1.0f / fmaxf(rms, p.least);
-    if (!live)
+    if (!live && !CODES<Y>)
         return;
 
     /* All chunks of a thread are of the same columns of a head where heads divide their distance. */
     const float *rope = p.rope ? p.rope + row % p.positions * p.head : nullptr;
     bool same = p.rope && lanes * 8 % p.head == 0;
     float turn[8];
+    row_size size;
     if (same)
         load8(turn, rope + lane * 8 % p.head);
 #pragma unroll
@@ -144,8 +160,41 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
 #pragma unroll
             for (int i = 0; i < 8; i++)
                 v[i] = silu_of(v[i]);
-        store8(y + row * y_stride + part + column, v);
+        if constexpr (CODES<Y>) {
+            round8(v, p.between);
+            size.see(v);
+            store8((float *)&in[k], v);
+        } else
+            store8(y + row * y_stride + part + column, v);
     }
+
+    if constexpr (CODES<Y>) {
+        __shared__ float seen[2][WARPS];
+        row_codes codes = std::is_same_v<Y, int8_t> ? ROWS_INT8 : ROWS_FP8;
+        float s = size.scale(codes, lanes, seen);
+        if (live && lane == 0)
+            p.row_scale[row] = s;
+#pragma unroll
+        for (int k = 0; k < K; k++) {
+            int column = (k * lanes + lane) * 8;
+            if (!live || column >= width)
+                break;
+            unpack8(v, in[k]);
+            divide8(v, s);
+            store_coded(y + row * y_stride + column, v, s, codes);
+        }
+    }
+}
+
+/* dispatch() of results, which may be codes. */
+template <class F> static void dispatch_result(tensor_type type, F f)
+{
+    if (type == I8)
+        f((int8_t *)nullptr);
+    else if (type == F8_E4M3)
+        f((e4m3_t *)nullptr);
+    else
+        dispatch(type, f);
 }
 
 static void run(const char *op, tensor y, tensor x, const norm_spec *p)
@@ -164,12 +213,12 @@ static void run(const char *op, tensor y, tensor x, const norm_spec *p)
     if (lanes > THREADS)
         die("%s: rows of %lld are wider than %d", op, (long long)width, THREADS * LARGE * 8);
     int64_t blocks = ceil_div(n, THREADS / lanes) * p->parts;
-    dispatch(y.type, [&](auto *yt) {
+    dispatch_result(y.type, [&](auto *yt) {
         dispatch(x.type, [&](auto *xt) {
             using Y = ELEMENT(yt);
             using X = ELEMENT(xt);
-            if constexpr (std::is_same_v<X, Y> || std::is_same_v<X, float> ||
-                          std::is_same_v<Y, float>) {
+            if constexpr (std::is_same_v<X, float> ||
+                          (!CODES<Y> && (std::is_same_v<X, Y> || std::is_same_v<Y, float>))) {
                 auto kernel = each == SMALL ? norm_rows<Y, X, SMALL> : norm_rows<Y, X, LARGE>;
                 norm_spec q = *p;
                 q.least = 1e-12f / sqrtf((float)width); /* as the reference's normalize() */
@@ -223,23 +272,50 @@ void rms_norm_silu(tensor y, tensor x, tensor gamma, float eps)
     run("rms_norm_silu", y, x, &p);
 }
 
-void layer_norm(tensor y, tensor x, tensor gamma, tensor beta, float eps)
+static norm_spec layer_spec(const char *op, tensor x, tensor gamma, tensor beta, float eps)
 {
     norm_spec p = {};
-    p.gamma = gamma.data ? vector("layer_norm", gamma, x) : nullptr;
-    p.beta = beta.data ? vector("layer_norm", beta, x) : nullptr;
+    p.gamma = gamma.data ? vector(op, gamma, x) : nullptr;
+    p.beta = beta.data ? vector(op, beta, x) : nullptr;
     p.eps = eps;
     p.centre = true;
+    return p;
+}
+
+void layer_norm(tensor y, tensor x, tensor gamma, tensor beta, float eps)
+{
+    norm_spec p = layer_spec("layer_norm", x, gamma, beta, eps);
     run("layer_norm", y, x, &p);
 }
 
 void modulated_norm(tensor y, tensor x, tensor scale, tensor shift, float eps)
 {
-    norm_spec p = {};
-    p.gamma = vector("modulated_norm", scale, x);
-    p.beta = vector("modulated_norm", shift, x);
-    p.eps = eps;
-    p.centre = true;
+    norm_spec p = layer_spec("modulated_norm", x, scale, shift, eps);
     p.modulation = true;
     run("modulated_norm", y, x, &p);
+}
+
+static void run_codes(const char *op, tensor codes, tensor row_scale, tensor_type A, tensor x,
+                      norm_spec p)
+{
+    check_coded(op, codes, row_scale, x);
+    p.row_scale = (float *)row_scale.data;
+    p.between = A;
+    run(op, codes, x, &p);
+}
+
+void layer_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor gamma,
+                      tensor beta, float eps)
+{
+    const char *op = "layer_norm_codes";
+    run_codes(op, codes, row_scale, A, x, layer_spec(op, x, gamma, beta, eps));
+}
+
+void modulated_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor scale,
+                          tensor shift, float eps)
+{
+    const char *op = "modulated_norm_codes";
+    norm_spec p = layer_spec(op, x, scale, shift, eps);
+    p.modulation = true;
+    run_codes(op, codes, row_scale, A, x, p);
 }

@@ -43,12 +43,15 @@ CUtensorMap tile_map(tensor_type type, const void *data, int rank, const int64_t
             strides[i] = (cuuint64_t)stride[i];
     }
     CUtensorMap map;
-    /* 16 bits are 16 bits: BF16 travels as F16 does. */
-    CUresult r = encode(
-        &map, type == F32 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
-        (cuuint32_t)rank, (void *)data, dims, strides, boxes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-        across == 128 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
-        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    /* 16 bits are 16 bits: BF16 travels as F16 does. So are 8. */
+    CUresult r = encode(&map,
+                        type == F32            ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32
+                        : type_size(type) == 1 ? CU_TENSOR_MAP_DATA_TYPE_UINT8
+                                               : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
+                        (cuuint32_t)rank, (void *)data, dims, strides, boxes, steps,
+                        CU_TENSOR_MAP_INTERLEAVE_NONE,
+                        across == 128 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
+                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     if (r != CUDA_SUCCESS)
         die("cannot describe %s to the copy engine (error %d)", shape_text(rank, dim), (int)r);
     return map;

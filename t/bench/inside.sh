@@ -1,6 +1,7 @@
 #!/bin/bash
-# inside.sh: what looking inside costs: seconds of a step plain, with --stat '*', and with --act int8. Random
-# weights of the 1.3B's real sizes, as formats.sh has them.
+# inside.sh: what looking inside costs, and what products of codes gain: seconds of a step plain, with
+# --stat '*', with --act int8 of F16 weights (a fake), and with int8 and fp8-row weights and inputs in such
+# codes. Random weights of the 1.3B's real sizes, as formats.sh has them.
 #
 #   BUILD=build/cuda t/bench/inside.sh            SIZE, FRAMES, FEW, MANY (steps), ROUNDS
 set -euo pipefail
@@ -14,26 +15,34 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 model=$directory/diffusion_pytorch_model.safetensors
 [ -e "$model" ] || random-model "$directory" 1.3B
+for rule in int8 fp8-row; do
+    mkdir -p "$directory/$rule"
+    cp "$directory/config.json" "$directory/$rule/"
+    [ -e "$directory/$rule/model.safetensors" ] ||
+        { wan-quantize -q -t $rule -m "$directory" > "$work/model" && mv "$work/model" "$directory/$rule/model.safetensors"; }
+done
 cd "$work"
 tensor-pick -t F32 "$model:text_embedding.0.weight[0:20]=context" "$model:text_embedding.0.weight[20:147]=context_null" > text
 
 number() { sed -n "s/.*\"$2\": \([0-9.e+-]*\).*/\1/p" "$1" | head -1; }
 median() { sort -g "$1" | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
-step() { # NAME OPTIONS...: seconds of a step, a line of NAME
-    _name=$1; shift
+step() { # NAME WEIGHTS OPTIONS...: seconds of a step, a line of NAME
+    _name=$1 weights=$2; shift 2
     for n in $FEW $MANY; do
-        wan-denoise -q -m "$directory" --size "$SIZE" --frames "$FRAMES" -s "$n" --stats "json.$n" "$@" < text > out
+        wan-denoise -q -m "$weights" --size "$SIZE" --frames "$FRAMES" -s "$n" --stats "json.$n" "$@" < text > out
     done
     awk -v a="$(number "json.$FEW" steps)" -v b="$(number "json.$MANY" steps)" -v n=$((MANY - FEW)) \
         'BEGIN { print (b - a) / n }' >> "$_name"
 }
 for ((i = 0; i < ROUNDS; i++)); do
-    step plain
-    step stat --stat '*'
-    step act --act int8
+    step plain "$directory"
+    step stat "$directory" --stat '*'
+    step fake "$directory" --act int8
+    step int8 "$directory/int8/model.safetensors" --act int8
+    step fp8 "$directory/fp8-row/model.safetensors" --act fp8
 done
 echo "$FRAMES frames of $SIZE, of $ROUNDS rounds the median"
-for name in plain stat act; do
+for name in plain stat fake int8 fp8; do
     paste "$name" plain | awk '{ print $1 / $2 }' > ratio
     printf '%-6s %8.1f ms a step, ratio %s\n' $name "$(median $name | awk '{ print 1e3 * $1 }')" "$(median ratio)"
 done

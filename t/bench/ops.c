@@ -52,21 +52,23 @@ static tensor random_tensor(tensor_type type, int64_t n, int64_t width, float si
     return t;
 }
 
+/* Codes with a scale for each row; or floats. */
 static linear_weight random_linear(tensor_type type, int64_t out, int64_t in)
 {
-    tensor w = tensor_of(new_bytes((size_t)(out * in * 4)), type == I8 ? I8 : F32, out, in);
+    bool codes = type_size(type) == 1;
+    tensor w = tensor_of(new_bytes((size_t)(out * in * 4)), codes ? type : F32, out, in);
     tensor scale = tensor_of(new_bytes((size_t)out * 4), F32, out), b = scale;
     for (int64_t i = 0; i < out; i++)
         ((float *)scale.data)[i] = 1e-4f + 1e-6f * (float)(i % 97);
     uint32_t state = 7;
     for (int64_t i = 0; i < out * in; i++) {
         state = state * 1664525u + 1013904223u;
-        if (type == I8)
-            ((int8_t *)w.data)[i] = (int8_t)(state >> 24);
+        if (codes) /* of e4m3 none that is NaN */
+            ((uint8_t *)w.data)[i] = (uint8_t)(state >> 24) & (type == I8 ? 0xff : 0xf7);
         else
             ((float *)w.data)[i] = ((float)(state >> 8) * 0x1p-23f - 1.0f) * 0.04f;
     }
-    linear_weight l = uploaded(1, &w, type == I8 ? &scale : NULL, &b, type);
+    linear_weight l = uploaded(1, &w, codes ? &scale : NULL, &b, type);
     device_wait();
     free(w.data);
     free(scale.data);
@@ -75,6 +77,7 @@ static linear_weight random_linear(tensor_type type, int64_t out, int64_t in)
 
 /* What is timed: one call with everything it may need. */
 typedef struct {
+    tensor codes, scales, wide_codes; /* inputs of products of codes */
     tensor x, y, z, f, wide, joined, gamma, gammas, beta, rope, latents, tokens;
     tensor moments[3]; /* absmax, sum, squares */
     linear_weight qkv, out, up, down;
@@ -129,6 +132,18 @@ static void run_up(stage *s) { linear_gelu(s->wide, s->x, &s->up); }
 static void run_down(stage *s) { linear(s->y, s->wide, &s->down); }
 static void run_out_add(stage *s) { linear_add(s->f, s->x, &s->out, s->gamma); }
 static void run_down_add(stage *s) { linear_add(s->f, s->wide, &s->down, s->gamma); }
+static void run_codes(stage *s) { quantize_rows(s->codes, s->scales, s->x); }
+static void run_wide_codes(stage *s) { quantize_rows(s->wide_codes, s->scales, s->wide); }
+static void run_codes_qkv(stage *s) { linear_codes(s->joined, s->codes, s->scales, &s->qkv); }
+static void run_codes_up(stage *s) { linear_codes_gelu(s->wide, s->codes, s->scales, &s->up); }
+static void run_codes_out(stage *s)
+{
+    linear_codes_add(s->f, s->codes, s->scales, &s->out, s->gamma);
+}
+static void run_codes_down(stage *s)
+{
+    linear_codes_add(s->f, s->wide_codes, s->scales, &s->down, s->gamma);
+}
 static void run_modulated(stage *s) { modulated_norm(s->y, s->f, s->gamma, s->beta, 1e-6f); }
 static void run_layer(stage *s) { layer_norm(s->y, s->f, s->gamma, s->beta, 1e-6f); }
 static void run_rope(stage *s)
@@ -219,6 +234,35 @@ static void measure_products(stage *s, tensor_type kept, double a)
     scratch_reset(mark);
 }
 
+/* Products of 8-bit codes by 8-bit codes, which tensor cores make twice as fast. */
+static void measure_codes(stage *s, tensor_type type, double a)
+{
+    size_t mark = scratch_mark();
+    double n = (double)s->n, rate = product_rate;
+    char name[64];
+    s->qkv = random_linear(type, 3 * D, D);
+    s->out = random_linear(type, D, D);
+    s->up = random_linear(type, FFN, D);
+    s->down = random_linear(type, D, FFN);
+    s->codes = scratch(type, s->n, D);
+    s->wide_codes = scratch(type, s->n, FFN);
+    s->scales = scratch(F32, s->n);
+    if (linear_takes_codes(&s->qkv, type)) {
+        product_rate *= 2;
+#define CODES(text, op, bytes, operations)                                                         \
+    snprintf(name, sizeof name, "%s %s", text, type_name(type));                                   \
+    print(name, s->n, time_of(op, s), n *(bytes), operations)
+        CODES("quantize_rows 1536", run_codes, D * (a + 1), 0);
+        CODES("quantize_rows 8960", run_wide_codes, FFN * (a + 1), 0);
+        CODES("linear_codes 1536 to 4608", run_codes_qkv, D * (1 + 3 * a), n * 6.0 * D * D);
+        CODES("linear_codes_add 1536 to 1536", run_codes_out, D * 9, n * 2.0 * D * D);
+        CODES("linear_codes_gelu 1536 to 8960", run_codes_up, D + FFN * a, n * 2.0 * D * FFN);
+        CODES("linear_codes_add 8960 to 1536", run_codes_down, FFN + D * 8, n * 2.0 * D * FFN);
+        product_rate = rate;
+    }
+    scratch_reset(mark);
+}
+
 static void measure(int64_t n)
 {
     size_t mark = scratch_mark();
@@ -241,6 +285,8 @@ static void measure(int64_t n)
 
     measure_products(&s, A, a);
     measure_products(&s, I8, a);
+    measure_codes(&s, I8, a);
+    measure_codes(&s, F8_E4M3, a);
     print("attention 12 x 128, 2 sequences", n, time_of(run_attention, &s), 4 * e * a,
           2 * e * (double)n);
     print("modulated_norm, from F32", n, time_of(run_modulated, &s), e * (4 + a), 0);

@@ -254,6 +254,31 @@ static void run_elements(void)
 
 /* ---- inputs of products ---- */
 
+/* Products of codes; where the device has none, what stands in for them. Of a norm's codes the scales
+** alone: a last bit of the norm may make another code. */
+static void run_codes(tensor x)
+{
+    linear_weight l = weight(I8, 520, D);
+    tensor codes = scratch(I8, L, D), scale = scratch(F32, L), rounded = room(A, L, D);
+    quantize_rows(codes, scale, x);
+    keep("quantize_rows", codes);
+    keep("quantize_rows.scale", reshape(scale, 1, L));
+    layer_norm_codes(codes, scale, A, stream_of(L, D), vector(D, 1), vector(D, 1), 1e-6f);
+    keep("layer_norm_codes", reshape(scale, 1, L));
+    modulated_norm_codes(codes, scale, A, stream_of(L, D), vector(D, 1), vector(D, 1), 1e-6f);
+    keep("modulated_norm_codes", reshape(scale, 1, L));
+    quantize_rows(codes, scale, x);
+    round_rows(rounded, x, ROWS_INT8);
+    bool here = linear_takes_codes(&l, I8);
+    tensor y = room(F32, L, 520), gate = vector(520, 1);
+    here ? linear_codes(y, codes, scale, &l) : linear(y, rounded, &l);
+    keep("linear_codes", y);
+    here ? linear_codes_gelu(y, codes, scale, &l) : linear_gelu(y, rounded, &l);
+    keep("linear_codes_gelu", y);
+    here ? linear_codes_add(y, codes, scale, &l, gate) : linear_add(y, rounded, &l, gate);
+    keep("linear_codes_add", y);
+}
+
 static void run_inputs(void)
 {
     static const char *const names[] = {"round_rows", "round_rows.int4", "round_rows.fp8"};
@@ -263,6 +288,7 @@ static void run_inputs(void)
         round_rows(y, x, codes[i]);
         keep(names[i], y);
     }
+    run_codes(x);
     tensor absmax = scratch(F32, 1, D), sums = scratch(F64, 2, D), gram = scratch(F64, 264, 264);
     zero(absmax);
     zero(sums);
