@@ -28,7 +28,7 @@ static int64_t steps = 50, frames = 81, forward = -1, gpus = 1, bins = 1;
 static double guidance = 5, shift = 5;
 static bool trace, strict, dry;
 static option_list act_layers;
-enum { NUMERICS = 1 };
+enum { NUMERICS = 2 }; /* 2: --act multiplies codes by codes; attention on Hopper */
 static tensor_type weight_type; /* --dtype */
 static attention_operands attention_in;
 static solver plan; /* of each sampling: levels of noise, timesteps */
