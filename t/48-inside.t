@@ -179,6 +179,20 @@ for rule in int8 fp8-row fp8-block; do
     wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act --recipe < text > recipe
     is "$(said recipe recipe)$(said recipe act_products)" "$(said run recipe)" "which the recipe does not depend on"
 done
+# Of q, k and v, stored in two ways, each is what its own weight allows.
+mixed="-t int8 --layer blocks.*.self_attn.k=fp8-row"
+wan-quantize -q $mixed -m "$model" > codes.safetensors
+wan-quantize -q $mixed --fake -m "$model" > fake.safetensors
+for w in codes fake; do
+    wan-denoise -m $w.safetensors --forward 500 --act int8 --layer 'blocks.0.self_attn.[qkv]' \
+        --tap blocks.0.self_attn.o:in --stats stats-$w < in > by-$w
+done
+wan-denoise -m codes.safetensors --forward 500 --tap blocks.0.self_attn.o:in < in > whole
+echo "$(rel by-codes by-fake self_attn.o:in) $(rel by-codes whole self_attn.o:in)" > errors
+awk '{ exit !(0 < $1 + 0 && $1 + 0 < $2 / 2) }' errors
+ok $? "int8 but for k: $(cat errors)"
+[ $products = codes ] && expected='"act_as_codes": 2, "act_rounded": 1' || expected='"act_as_codes": 0, "act_rounded": 3'
+is "$(grep -o '"act_[a-z_]*": [0-9]*' stats-codes | paste -sd, | sed 's/,/, /')" "$expected" "q and v are codes, k is not"
 grep -q '"act_rounded": [1-9]' stats-fake
 ok $? "and so do statistics"
 is "$(said int8 act_products)" '"rounded"' "codes by values are values by values"
