@@ -179,6 +179,21 @@ for rule in int8 fp8-row fp8-block; do
     wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act --recipe < text > recipe
     is "$(said recipe recipe)$(said recipe act_products)" "$(said run recipe)" "which the recipe does not depend on"
 done
+# A norm makes codes where nobody looks and the weight takes them as they come: results are the same, and
+# statistics are of the values.
+echo cat | wan-encode-text -m "$ROOT/fixtures/tiny" > words
+for how in '' '--rotate h256' '--rank 8'; do
+    wan-quantize -q -t int8 $how -m "$ROOT/fixtures/tiny" > codes.safetensors
+    in_codes() { wan-denoise -m codes.safetensors --size 128x80 --frames 5 -s 1 -S 1 -g 1 --act int8 "$@" < words; }
+    in_codes > run
+    in_codes --tap '*:in' > taps
+    tensor-pick -d 2 taps > seen
+    close_to "int8 $how: the same, looked at or not" --same 1 seen run
+    in_codes --stat '*' > stat
+    "$BUILD/t/tools/moments" 0 1000 < taps > want
+    close_to "and statistics are of what was looked at" --rel 1e-6 stat want
+done
+
 # Of q, k and v, stored in two ways, each is what its own weight allows.
 mixed="-t int8 --layer blocks.*.self_attn.k=fp8-row"
 wan-quantize -q $mixed -m "$model" > codes.safetensors
