@@ -106,7 +106,8 @@ static void int8_keys(float *y, const float *x, int64_t stride, const float *mea
         int8_row(y + i * width, top[i / 2 % 4], d);
 }
 
-/* y [n, d] = x - mean in e4m3, times a power of two: NaN, if there is an infinity, as e4m3 has none. */
+/* y [n, d] = x - mean in e4m3, times a power of two: NaN if there is an infinity, which e4m3 has
+** not. */
 static void e4m3_rows(float *y, const float *x, int64_t stride, const float *mean, int64_t n,
                       int64_t width, int64_t d)
 {
