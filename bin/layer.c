@@ -4,10 +4,10 @@
 ** Seen first: by taps and statistics, as the unquantised model would multiply them. Then rotated,
 ** if the weight is, and where --act chose the linear made into codes, a token at a time, which are
 ** multiplied as they are if the weight's are such and the device has such products; else rounded to
-** what codes hold, in F32, into a copy: others may read the input as well. Of linears that share a
-** product and are not all alike in that, or may be exchanged one by one, each is a product of its
-** own, in the columns that are its. A branch of low rank (SVDQuant) takes the inputs as they come;
-** both sums meet in F32, some rows at a time.
+** what codes hold, in F32, into a copy: others may read the input as well. Linears that share a
+** product are products of their own, each in the columns that are its, where they are not all alike
+** in that, or may be exchanged one by one. A branch of low rank (SVDQuant) takes the inputs as they
+** come; both sums meet in F32, some rows at a time.
 */
 #include "layer.h"
 
@@ -92,16 +92,23 @@ static tensor_type codes_type(void)
     return act.codes == ROWS_INT8 ? I8 : act.codes == ROWS_FP8 ? F8_E4M3 : U4;
 }
 
+/* Does this part of a weight, without those below it? */
+static bool part_takes_codes(const linear_weight *w)
+{
+    linear_weight part = *w;
+    part.below = NULL;
+    return linear_takes_codes(&part, codes_type());
+}
+
 void layer_loaded(const dit_layer *l)
 {
-    const linear_weight *w = &l->weight;
-    bool divided = layer_divided(l);
-    for (int i = 0; i < l->n; i++, w = divided ? w->below : w) {
-        linear_weight part = *w;
-        part.below = divided ? NULL : w->below;
-        if (l->act[i])
-            ++*(linear_takes_codes(&part, codes_type()) ? &act.as_codes : &act.rounded);
-    }
+    int64_t rows = 0, at = 0;
+    for (const linear_weight *w = &l->weight; w; w = w->below)
+        rows += w->w.dim[0];
+    for (const linear_weight *w = &l->weight; w; at += w->w.dim[0], w = w->below)
+        for (int64_t i = at * l->n / rows; i < (at + w->w.dim[0]) * l->n / rows; i++)
+            if (l->act[i])
+                ++*(part_takes_codes(w) ? &act.as_codes : &act.rounded);
     if (act.type) {
         stats_set("act_as_codes", act.as_codes);
         stats_set("act_rounded", act.rounded);
@@ -206,25 +213,34 @@ static void times_add(tensor y, layer_input in, const linear_weight *w, tensor g
         linear_add(y, in.x, w, gate);
 }
 
-/* The parts of a divided weight, each with its own inputs. */
+/* Are its inputs quantised, and codes for some parts of its weight, but not for all? */
+static bool codes_in_part(const dit_layer *l)
+{
+    int parts = 0, codes = 0;
+    for (const linear_weight *w = &l->weight; l->act[0] && w; w = w->below, parts++)
+        codes += part_takes_codes(w);
+    return codes && codes < parts;
+}
+
+/* The parts of a weight, each with its own inputs. */
 static void multiply_parts(tensor y, tensor x, const dit_layer *l)
 {
-    int i = 0;
     int64_t at = 0;
-    for (const linear_weight *w = &l->weight; w; at += w->w.dim[0], w = w->below, i++) {
+    for (const linear_weight *w = &l->weight; w; at += w->w.dim[0], w = w->below) {
         linear_weight part = *w;
+        int i = (int)(at * l->n / tensor_width(y)); /* the first linear that it has rows of */
         part.below = NULL;
         size_t mark = scratch_mark();
         times(columns(y, at, w->w.dim[0]), prepared(x, l, i, &part), &part);
         scratch_reset(mark);
     }
-    assert(i == l->n && at == tensor_width(y));
+    assert(at == tensor_width(y));
 }
 
 static void multiply(tensor y, tensor x, const dit_layer *l)
 {
     size_t mark = scratch_mark();
-    if (layer_divided(l))
+    if (layer_divided(l) || codes_in_part(l))
         multiply_parts(y, x, l);
     else
         times(y, prepared(x, l, 0, &l->weight), &l->weight);

@@ -26,6 +26,9 @@ nothing "no line of code is wider than 100 columns" \
     "$(awk 'length > 100 { print FILENAME ": " FNR }' bin/*/*.[ch] bin/*.[ch] common/*.[ch] common/checkpoint/*.[ch] kernels/kernels.h kernels/*/*.[ch])"
 nothing "scripts can be run" \
     "$(find t findings -name "*.t" ! -perm -u+x)"
+nothing "no file that is kept is empty" "$(git ls-files 2>/dev/null | while read -r file; do
+    [ ! -f "$file" ] || [ -s "$file" ] || echo "$file"
+done)"
 nothing "nothing is marked unfinished" \
     "$(grep -rnE 'TODO|FIXME|XXX|HACK' bin common kernels pipelines README.md)"
 

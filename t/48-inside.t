@@ -179,6 +179,35 @@ for rule in int8 fp8-row fp8-block; do
     wan-denoise -m codes.safetensors $small -s 1 -S 1 --act $act --recipe < text > recipe
     is "$(said recipe recipe)$(said recipe act_products)" "$(said run recipe)" "which the recipe does not depend on"
 done
+# A norm makes codes where nobody looks and the weight takes them as they come: results are the same, and
+# statistics are of the values.
+echo cat | wan-encode-text -m "$ROOT/fixtures/tiny" > words
+for how in '' '--rotate h256' '--rank 8'; do
+    wan-quantize -q -t int8 $how -m "$ROOT/fixtures/tiny" > codes.safetensors
+    in_codes() { wan-denoise -m codes.safetensors --size 128x80 --frames 5 -s 1 -S 1 -g 1 --act int8 "$@" < words; }
+    in_codes > run
+    in_codes --tap '*:in' > taps
+    tensor-pick -d 2 taps > seen
+    close_to "int8 $how: the same, looked at or not" --same 1 seen run
+    in_codes --stat '*' > stat
+    "$BUILD/t/tools/moments" 0 1000 < taps > want
+    close_to "and statistics are of what was looked at" --rel 1e-6 stat want
+done
+
+# Of q, k and v, stored in two ways, each is what its own weight allows.
+mixed="-t int8 --layer blocks.*.self_attn.k=fp8-row"
+wan-quantize -q $mixed -m "$model" > codes.safetensors
+wan-quantize -q $mixed --fake -m "$model" > fake.safetensors
+for w in codes fake; do
+    wan-denoise -m $w.safetensors --forward 500 --act int8 --layer 'blocks.0.self_attn.[qkv]' \
+        --tap blocks.0.self_attn.o:in --stats stats-$w < in > by-$w
+done
+wan-denoise -m codes.safetensors --forward 500 --tap blocks.0.self_attn.o:in < in > whole
+echo "$(rel by-codes by-fake self_attn.o:in) $(rel by-codes whole self_attn.o:in)" > errors
+awk '{ exit !(0 < $1 + 0 && $1 + 0 < $2 / 2) }' errors
+ok $? "int8 but for k: $(cat errors)"
+[ $products = codes ] && expected='"act_as_codes": 2, "act_rounded": 1' || expected='"act_as_codes": 0, "act_rounded": 3'
+is "$(grep -o '"act_[a-z_]*": [0-9]*' stats-codes | paste -sd, | sed 's/,/, /')" "$expected" "q and v are codes, k is not"
 grep -q '"act_rounded": [1-9]' stats-fake
 ok $? "and so do statistics"
 is "$(said int8 act_products)" '"rounded"' "codes by values are values by values"

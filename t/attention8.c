@@ -323,6 +323,36 @@ START_TEST(all_in_8_bits)
 }
 END_TEST
 
+/* What is not finite is seen in the result, and in that of its head alone, though codes have no
+** infinity; in rows that are in the mean's sample, and in one that is not. */
+START_TEST(not_finite)
+{
+    enum { HEADS = 2, WIDE = 128, N = 1500, WIDTH = HEADS * WIDE };
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    static const int rows[] = {0, 700, N - 1};
+    for (int i = 0; i < 2 * 3 * 3 * 3; i++) {
+        attention_operands in = i % 2 ? ATTENTION_FP8 : ATTENTION_INT8;
+        int which = i / 2 % 3, row = rows[i / 6 % 3]; /* of q, k, v */
+        size_t mark = scratch_mark();
+        tensor x[3], y = placed(new_host(F32, 2, WIDTH), F32, 8);
+        for (int k = 0; k < 3; k++)
+            x[k] = normal_host(k ? N : 2, WIDTH, 1, 0, F32);
+        row = which ? row : row % 2;
+        ((float *)x[which].data)[row * WIDTH + 5] = bad[i / 18];
+        attention_spec spec = {.batch = 1, .heads = HEADS, .scale = 0.1f, .in = in};
+        attention(y, placed(x[0], F32, 8), placed(x[1], F32, 8), placed(x[2], F32, 8), &spec);
+        tensor got = fetched(y);
+        for (int r = 0; r < 2; r++) {
+            ck_assert_msg(isfinite(at(got, r, WIDTH - 1)), "%d: another head", i);
+            if (which || r == row)
+                ck_assert_msg(!isfinite(at(got, r, 5)), "%d: %g is %g", i, (double)bad[i / 18],
+                              (double)at(got, r, 5));
+        }
+        scratch_reset(mark);
+    }
+}
+END_TEST
+
 int main(void)
 {
     program_name_set("attention8");
@@ -332,6 +362,7 @@ int main(void)
     tcase_set_timeout(cases, 300);
     tcase_add_test(cases, logits_in_int8);
     tcase_add_test(cases, all_in_8_bits);
+    tcase_add_test(cases, not_finite);
     suite_add_tcase(suite, cases);
     return run_tests(suite);
 }

@@ -106,7 +106,8 @@ static void int8_keys(float *y, const float *x, int64_t stride, const float *mea
         int8_row(y + i * width, top[i / 2 % 4], d);
 }
 
-/* y [n, d] = x - mean in e4m3, times a power of two. */
+/* y [n, d] = x - mean in e4m3, times a power of two: NaN if there is an infinity, which e4m3 has
+** not. */
 static void e4m3_rows(float *y, const float *x, int64_t stride, const float *mean, int64_t n,
                       int64_t width, int64_t d)
 {
@@ -120,7 +121,7 @@ static void e4m3_rows(float *y, const float *x, int64_t stride, const float *mea
     }
     float part = frexpf(top, &exponent); /* of [1/2, 1) */
     exponent -= part > 0.875f ? 8 : 9;
-    float by = ldexpf(1, -exponent), power = ldexpf(1, exponent);
+    float by = ldexpf(1, -exponent), power = isfinite(top) ? ldexpf(1, exponent) : NAN;
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < d; c++)
             y[i * width + c] = e4m3_near(y[i * width + c] * by) * power;
