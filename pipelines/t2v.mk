@@ -143,8 +143,9 @@ $(foreach v,$(QUANTIZED),$(eval $(call quantized,$(v))))
 
 KNOWN  := $(patsubst weights.%,%,$(filter weights.%,$(.VARIABLES)))
 MADE   := $(filter $(KNOWN) $(KNOWN:%=%.latents) text videos,$(MAKECMDGOALS))
-# Activations of fewer bits are what a variant with --act is compared for.
-$(foreach v,$(KNOWN),$(if $(findstring --act,$(options.$(v))),$(eval differs.$(v) ?= act,act_layers)))
+# Activations of fewer bits are what a variant with --act is compared for, whatever else it says.
+$(foreach v,$(KNOWN),$(if $(findstring --act,$(options.$(v))),$(if $(findstring act,$(differs.$(v))),, \
+    $(eval override differs.$(v) := $(if $(differs.$(v)),$(differs.$(v))$(comma))act,act_layers))))
 ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment trace sweep \
               $(if $(filter $(KNOWN),$(MADE:%.latents=%)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
 # What make calls something else.
