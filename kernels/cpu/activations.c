@@ -23,23 +23,6 @@ VECTORISED static float scale_of(const float *x, float most, int64_t n)
     return size / most + nothing;
 }
 
-/* NaN stays NaN. */
-INLINE float clamped(float v, float most)
-{
-    v = v > most ? most : v;
-    return v < -most ? -most : v;
-}
-
-/* The e4m3fn next to v, as F32: three bits behind the leading one; below 2^-6 multiples of 2^-9. */
-INLINE float e4m3_of(float v)
-{
-    uint32_t u = bits_of_f32(v), size = u & 0x7fffffffu;
-    float normal = f32_of_bits((u + 0x7ffff + (u >> 20 & 1)) & 0xfff00000u);
-    float small = rintf(v * 512.0f) / 512.0f;
-    float rounded = size < 0x3c800000u ? small : normal;
-    return size > 0x7f800000u ? v : clamped(rounded, 448.0f);
-}
-
 /* The code of a number of e4m3fn. */
 INLINE uint8_t e4m3_code(float q)
 {

@@ -56,7 +56,7 @@ VECTORISED static float exp_row_e4m3(float *x, float m, int64_t n)
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < n; i++) {
-        x[i] = e4m3_near(exp_f32(x[i] - m) * (1 << ATTENTION_SHIFT));
+        x[i] = e4m3_of(exp_f32(x[i] - m) * (1 << ATTENTION_SHIFT));
         sum += x[i];
     }
     return sum;

@@ -124,7 +124,7 @@ static void e4m3_rows(float *y, const float *x, int64_t stride, const float *mea
     float by = ldexpf(1, -exponent), power = isfinite(top) ? ldexpf(1, exponent) : NAN;
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < d; c++)
-            y[i * width + c] = e4m3_near(y[i * width + c] * by) * power;
+            y[i * width + c] = e4m3_of(y[i * width + c] * by) * power;
 }
 
 /* How one tile of a head is rounded: mean is the head's, or NULL. */

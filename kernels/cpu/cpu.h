@@ -8,6 +8,8 @@
 #ifndef CPU_H
 #define CPU_H
 
+#include <math.h>
+
 #include "../check.h"
 #include "../kernels.h"
 
@@ -46,6 +48,24 @@ INLINE float exp_f32(float x)
     p = p * r + 1.0f;
     float power = f32_of_bits((bits_of_f32(n + 12583039.0f) & 0x1ff) << 23); /* 2^n: n + 127 */
     return p * power;
+}
+
+/* NaN stays NaN. */
+INLINE float clamped(float v, float most)
+{
+    v = v > most ? most : v;
+    return v < -most ? -most : v;
+}
+
+/* The e4m3fn next to v (OCP OFP8 1.0), as F32: three bits behind the leading one; below 2^-6
+** multiples of 2^-9; more than 448 becomes that, NaN stays. */
+INLINE float e4m3_of(float v)
+{
+    uint32_t u = bits_of_f32(v), size = u & 0x7fffffffu;
+    float normal = f32_of_bits((u + 0x7ffff + (u >> 20 & 1)) & 0xfff00000u);
+    float small = rintf(v * 512.0f) / 512.0f;
+    float rounded = size < 0x3c800000u ? small : normal;
+    return size > 0x7f800000u ? v : clamped(rounded, 448.0f);
 }
 
 INLINE float silu_f32(float x) { return x / (1.0f + exp_f32(-x)); }

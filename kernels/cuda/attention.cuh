@@ -21,15 +21,6 @@ struct attention_args {
     const float *v_mean; /* [B, H d]: weights are rounded to e4m3, and this is added; or NULL */
 };
 
-/* The e4m3fn next to v, at most 448; NaN stays. Without the instruction, which sm_89 has first. */
-__device__ __forceinline__ float e4m3_near(float v)
-{
-    uint32_t u = __float_as_uint(v), size = u & 0x7fffffffu;
-    float normal = __uint_as_float((u + 0x7ffff + (u >> 20 & 1)) & 0xfff00000u);
-    float rounded = size < 0x3c800000u ? rintf(v * 512) / 512 : normal;
-    return size > 0x7f800000u ? v : fminf(fmaxf(rounded, -448), 448);
-}
-
 /* The logit of query i and key j of head h with everything added that the options ask for. */
 __device__ __forceinline__ float adjusted(const attention_args &a, float s, int h, int i, int j)
 {

@@ -33,13 +33,8 @@ struct attention_codes {
     int padded;           /* keys, to whole tiles */
 };
 
-/* The tiles of queries of all heads, in order: those of a head run together. */
-struct work8 {
-    int across, tiles, keys; /* tiles of a head; in all; tiles of keys */
-};
-
 constexpr int INT8_KEYS = ATTENTION_INT8_KEYS, FP8_KEYS = ATTENTION_FP8_KEYS;
-constexpr int QUERIES8 = 128, Q_HALF = 64 * 128; /* a group's queries, in bytes */
+constexpr int Q_HALF = 64 * 128; /* a group's queries, in bytes */
 
 /* V is the kind of values: V::KEYS keys a tile, V::TILE bytes of values, V::STAGES of each under
 ** way; and so on: attention_int8.cu, attention_fp8.cu. */
@@ -47,6 +42,26 @@ template <class V> constexpr size_t shared_bytes8()
 {
     return 1024 + 2 * Q_HALF + V::STAGES * (V::KEYS * 128 + V::TILE + 32) + (4 + 4 * V::STAGES) * 8;
 }
+
+/* A group's output before the division, and its divisors: what both kinds of values sum up. */
+struct output8 {
+    float o[64], sum[2];
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    __device__ __forceinline__ void clear()
+    {
+        ::clear(o);
+        sum[0] = sum[1] = 0;
+    }
+    __device__ __forceinline__ void fade(const float (&by)[2])
+    {
+#pragma unroll
+        for (int i = 0; i < 64; i++)
+            o[i] *= by[i / 2 % 2];
+        sum[0] *= by[0];
+        sum[1] *= by[1];
+    }
+#endif
+};
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
@@ -134,37 +149,16 @@ template <class V> struct layout8 {
     __device__ __forceinline__ uint32_t v_free(int s) const { return k_full(s) + 24; }
 };
 
-/* A stage and the parity of its turn. */
-template <int STAGES> struct ring {
-    int stage = 0, parity = 0;
-    __device__ __forceinline__ void advance()
-    {
-        if (++stage == STAGES)
-            stage = 0, parity ^= 1;
-    }
-};
-
-/* Tile t: its first query, and of which head and sequence. */
-struct place8 {
-    int query, head, batch;
-    __device__ __forceinline__ place8(const attention_args &a, const work8 &w, int t)
-    {
-        query = t % w.across * QUERIES8;
-        head = t / w.across % a.heads;
-        batch = t / w.across / a.heads;
-    }
-};
-
 /* The first group's one thread. Columns of codes are counted in pairs. */
 template <class V>
 __device__ __forceinline__ void
 produce8(const layout8<V> &at, const CUtensorMap *mq, const CUtensorMap *mk, const CUtensorMap *mv,
-         const attention_args &a, const attention_codes &c, const work8 &w)
+         const attention_args &a, const attention_codes &c, const query_tiles &w)
 {
     ring<V::STAGES> r;
     int turn = 0;
     for (int t = blockIdx.x; t < w.tiles; t += gridDim.x, turn ^= 1) {
-        place8 p(a, w, t);
+        query_place p(a, w, t);
         const float *scales = c.scales + (int64_t)(p.batch * a.heads + p.head) * w.keys * 8;
         for (int group = 0; group < 2; group++) {
             uint32_t full = at.q_full(group);
@@ -172,7 +166,7 @@ produce8(const layout8<V> &at, const CUtensorMap *mq, const CUtensorMap *mk, con
             barrier_expect(full, Q_HALF);
             tile_fetch(at.q_tile(group), mq, full, p.head * 64, p.query + group * 64, p.batch);
         }
-        for (int key = 0; key < w.keys; key++, r.advance()) {
+        for (int key = 0; key < w.keys; key++, r.step()) {
             uint32_t full = at.k_full(r.stage);
             barrier_wait(at.k_free(r.stage), r.parity ^ 1);
             barrier_expect(full, layout8<V>::K_TILE + 32);
@@ -252,7 +246,7 @@ struct rows8 {
 ** queries: while these are under way what the first came to is added to the sums. */
 template <class V>
 __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_args &a,
-                                         const attention_codes &c, const work8 &w, int group)
+                                         const attention_codes &c, const query_tiles &w, int group)
 {
     constexpr int S = V::KEYS / 2; /* a thread's share of the logits of its group */
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, mine = 1 + group, other = 2 - group;
@@ -279,7 +273,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
 
     int t = first, j = 0, turn = 0; /* of tile n of keys, as n goes on */
     auto begin_rows = [&] {
-        place8 p(a, w, t);
+        query_place p(a, w, t);
         const float *factor = c.q_scale + (int64_t)(p.batch * a.heads + p.head) * a.lq;
 #pragma unroll
         for (int half = 0; half < 2; half++) {
@@ -306,7 +300,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
         values.weigh(s, r);
         if (__any_sync(~0u, !values.fit())) {
             r.raise<V>(s);
-            values.fade(r);
+            values.fade(r.fade);
             values.weigh(s, r);
             values.fit();
         }
@@ -315,12 +309,12 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     };
     auto advance = [&] {
         before = now;
-        now.advance();
+        now.step();
         if (++j == w.keys)
             j = 0, t += stride, turn ^= 1;
     };
     auto write = [&](int tile) {
-        place8 p(a, w, tile);
+        query_place p(a, w, tile);
         values.write(a, c, p, p.query + group * 64 + warp * 16, lane);
     };
 
@@ -369,7 +363,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
 template <class V>
 __device__ __forceinline__ void attend8(const CUtensorMap *mq, const CUtensorMap *mk,
                                         const CUtensorMap *mv, const attention_args &a,
-                                        const attention_codes &c, const work8 &w)
+                                        const attention_codes &c, const query_tiles &w)
 {
     extern __shared__ uint8_t shared[];
     layout8<V> at(shared_address(shared));
@@ -418,10 +412,7 @@ template <class T> void attention_fp8(const attention_args &a, const attention_c
 template <auto KERNEL, class V>
 static void start_codes(const attention_args &a, const attention_codes &c, const CUtensorMap &mv)
 {
-    work8 w;
-    w.across = (int)ceil_div(a.lq, QUERIES8);
-    w.tiles = w.across * a.heads * a.batch;
-    w.keys = c.padded / V::KEYS;
+    query_tiles w(a, V::KEYS);
     static bool allowed;
     if (!allowed)
         ALLOW_SHARED(KERNEL, shared_bytes8<V>());

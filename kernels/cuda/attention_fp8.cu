@@ -38,12 +38,12 @@ __device__ __forceinline__ void product_e4m3(float (&d)[68], const uint32_t *a, 
 
 #endif
 
-template <class T> struct values_e4m3 {
+template <class T> struct values_e4m3 : output8 {
     static constexpr int KEYS = FP8_KEYS, STAGES = 4, ONES = 1024, TILE = D * KEYS + ONES;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     static constexpr bool WHOLE = true, POWERS = true, TURNS = false;
     static constexpr float SHIFT = ATTENTION_SHIFT; /* as a power of two */
-    float o[64], sum[2], t[68];
+    float t[68];
     uint32_t p[KEYS / 8];
 
     /* The rows of ones. */
@@ -57,16 +57,11 @@ template <class T> struct values_e4m3 {
         written_for_copies();
     }
     static __device__ __forceinline__ void fetch(uint32_t tile, const CUtensorMap *map,
-                                                 uint32_t full, int key, const place8 &p,
+                                                 uint32_t full, int key, const query_place &p,
                                                  const attention_args &a)
     {
         barrier_expect(full, D * KEYS);
         tile_fetch(tile, map, full, key * KEYS / 2, (p.batch * a.heads + p.head) * D);
-    }
-    __device__ __forceinline__ void clear()
-    {
-        ::clear(o);
-        sum[0] = sum[1] = 0;
     }
     /* The weights; those of 16 keys, for two rows of two blocks of 8, are two registers of the
     ** operand. */
@@ -109,16 +104,8 @@ template <class T> struct values_e4m3 {
             o[i] += t[i] * power;
         sum[0] += t[64], sum[1] += t[66];
     }
-    __device__ __forceinline__ void fade(const rows8 &r)
-    {
-#pragma unroll
-        for (int i = 0; i < 64; i++)
-            o[i] *= r.fade[i / 2 % 2];
-        sum[0] *= r.fade[0];
-        sum[1] *= r.fade[1];
-    }
     __device__ __forceinline__ void write(const attention_args &a, const attention_codes &c,
-                                          const place8 &at, int query, int lane)
+                                          const query_place &at, int query, int lane)
     {
         const float *mean = c.v_mean + (int64_t)(at.batch * a.heads + at.head) * D + lane % 4 * 2;
         T *y = (T *)a.y + (int64_t)at.batch * a.lq * a.y_stride + at.head * D;
@@ -136,7 +123,7 @@ __global__ void __launch_bounds__(384, 1)
     attention_fp8_kernel(const __grid_constant__ CUtensorMap mq,
                          const __grid_constant__ CUtensorMap mk,
                          const __grid_constant__ CUtensorMap mv, const attention_args a,
-                         const attention_codes c, const work8 w)
+                         const attention_codes c, const query_tiles w)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     attend8<values_e4m3<T>>(&mq, &mk, &mv, a, c, w);

@@ -27,15 +27,10 @@
 namespace
 {
 
-constexpr int QUERIES = 128, KEYS = 176, THREADS = 384, STAGES = 2;
+constexpr int KEYS = 176, THREADS = 384, STAGES = 2;
 /* Bytes of a box, rows of 64 elements; a tile is two boxes, and so is a group's half of Q. */
 constexpr int Q_BOX = 64 * 128, BOX = KEYS * 128, TILE = 2 * BOX;
 constexpr size_t SHARED_BYTES = 1024 + 4 * Q_BOX + 2 * STAGES * TILE + (4 + 4 * STAGES) * 8;
-
-/* The tiles of queries of all heads, in order: those of a head run together. */
-struct work {
-    int across, tiles, keys; /* tiles of a head; in all; tiles of keys */
-};
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
@@ -64,30 +59,9 @@ struct layout {
     __device__ __forceinline__ uint32_t v_free(int stage) const { return k_full(stage) + 24; }
 };
 
-/* A tile's stage, and the parity of its barriers' phase. */
-struct ring {
-    int stage = 0, parity = 0;
-    __device__ __forceinline__ void step()
-    {
-        if (++stage == STAGES)
-            stage = 0, parity ^= 1;
-    }
-};
-
-/* Tile t: its first query, and of which head and sequence. */
-struct place {
-    int query, column, batch;
-    __device__ __forceinline__ place(const attention_args &a, const work &w, int t)
-    {
-        query = t % w.across * QUERIES;
-        column = t / w.across % a.heads * D;
-        batch = t / w.across / a.heads;
-    }
-};
-
 /* A tile of keys or values, once its place is free. */
 __device__ __forceinline__ void fetch_keys(uint32_t tile, const CUtensorMap *map, uint32_t full,
-                                           uint32_t free, int parity, int row, const place &p)
+                                           uint32_t free, int parity, int row, const query_place &p)
 {
     barrier_wait(free, parity ^ 1);
     barrier_expect(full, TILE);
@@ -99,18 +73,18 @@ __device__ __forceinline__ void fetch_keys(uint32_t tile, const CUtensorMap *map
 ** needed sooner and whose place is free sooner. */
 __device__ __forceinline__ void produce(const layout &at, const CUtensorMap *mq,
                                         const CUtensorMap *mk, const CUtensorMap *mv,
-                                        const attention_args &a, const work &w)
+                                        const attention_args &a, const query_tiles &w)
 {
     int turn = 0, row = 0;
-    ring k, v;
-    place before(a, w, blockIdx.x);
+    ring<STAGES> k, v;
+    query_place before(a, w, blockIdx.x);
     auto fetch_values = [&] {
         fetch_keys(at.v_tile(v.stage), mv, at.v_full(v.stage), at.v_free(v.stage), v.parity, row,
                    before);
         v.step();
     };
     for (int t = blockIdx.x; t < w.tiles; t += gridDim.x, turn ^= 1) {
-        place p(a, w, t);
+        query_place p(a, w, t);
         for (int group = 0; group < 2; group++) {
             uint32_t full = at.q_full(group), q = at.q_tile(group);
             barrier_wait(at.q_free(group), turn ^ 1);
@@ -208,8 +182,8 @@ __device__ __forceinline__ void adjust(const attention_args &a, float (&s)[S], i
 ** meet the values after the logits of tile n + 1 are asked for, which may be of the next
 ** queries. */
 template <class T>
-__device__ __forceinline__ void consume(const layout &at, const attention_args &a, const work &w,
-                                        int group)
+__device__ __forceinline__ void consume(const layout &at, const attention_args &a,
+                                        const query_tiles &w, int group)
 {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, mine = 1 + group, other = 2 - group;
     int first = blockIdx.x, stride = gridDim.x;
@@ -224,13 +198,13 @@ __device__ __forceinline__ void consume(const layout &at, const attention_args &
             barrier_arrive(barrier);
     };
     auto write = [&](int t, const float(&sum)[2]) {
-        place to(a, w, t);
+        query_place to(a, w, t);
         T *y = (T *)a.y + (int64_t)to.batch * a.lq * a.y_stride + to.column;
         write_rows<T>(a, o, sum, y, to.query + group * 64 + warp * 16, lane);
     };
 
     int t = first, j = 0, turn = 0; /* of tile n of keys, as n goes on */
-    ring k, v;
+    ring<STAGES> k, v;
     auto logits_there = [&] {
         pin(s);
         free(at.k_free(k.stage));
@@ -325,7 +299,7 @@ __global__ void __launch_bounds__(THREADS, 1)
     attention_hopper_kernel(const __grid_constant__ CUtensorMap mq,
                             const __grid_constant__ CUtensorMap mk,
                             const __grid_constant__ CUtensorMap mv, const attention_args a,
-                            const work w)
+                            const query_tiles w)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ uint8_t shared[];
@@ -361,10 +335,7 @@ __global__ void __launch_bounds__(THREADS, 1)
 
 template <class T> void attention_hopper(const attention_args &a)
 {
-    work w;
-    w.across = (int)ceil_div(a.lq, QUERIES);
-    w.tiles = w.across * a.heads * a.batch;
-    w.keys = (int)ceil_div(a.lk, KEYS);
+    query_tiles w(a, KEYS);
     start_tiles<attention_hopper_kernel<T>>(a, w, KEYS, THREADS, SHARED_BYTES);
 }
 

@@ -1,5 +1,6 @@
 /*
-** attention_hopper.cuh: what Hopper's two ways of attention share (attention_hopper.cu, attention_few.cu):
+** attention_hopper.cuh: what Hopper's ways of attention share (attention_hopper.cu, attention_few.cu,
+** attention_8bit.cuh): which queries a block takes, stages of tiles that come and go, and
 ** a warp's 16 rows of the output, 64 registers a thread, and how they leave.
 */
 #ifndef ATTENTION_HOPPER_CUH
@@ -9,8 +10,42 @@
 #include "hopper.cuh"
 
 constexpr int D = 128; /* of a head */
+constexpr int BLOCK_QUERIES = 128;
+
+/* The tiles of BLOCK_QUERIES queries of all heads, in order: those of a head run together. */
+struct query_tiles {
+    int across, tiles, keys; /* tiles of a head; in all; tiles of keys */
+    query_tiles(const attention_args &a, int keys_a_tile)
+    {
+        across = (int)ceil_div(a.lq, BLOCK_QUERIES);
+        tiles = across * a.heads * a.batch;
+        keys = (int)ceil_div(a.lk, keys_a_tile);
+    }
+};
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+/* Tile t: its first query, of which head, whose first column that is, and sequence. */
+struct query_place {
+    int query, head, column, batch;
+    __device__ __forceinline__ query_place(const attention_args &a, const query_tiles &w, int t)
+    {
+        query = t % w.across * BLOCK_QUERIES;
+        head = t / w.across % a.heads;
+        column = head * D;
+        batch = t / w.across / a.heads;
+    }
+};
+
+/* A tile's stage, and the parity of its barriers' phase. */
+template <int STAGES> struct ring {
+    int stage = 0, parity = 0;
+    __device__ __forceinline__ void step()
+    {
+        if (++stage == STAGES)
+            stage = 0, parity ^= 1;
+    }
+};
 
 __device__ __forceinline__ void clear(float (&o)[64])
 {

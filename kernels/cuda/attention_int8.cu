@@ -11,27 +11,22 @@
 namespace
 {
 
-template <class T> struct values_16 {
+template <class T> struct values_16 : output8 {
     static constexpr int KEYS = INT8_KEYS, STAGES = 3, BOX = KEYS * 128, TILE = 2 * BOX;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     static constexpr bool WHOLE = false, POWERS = false, TURNS = true;
     static constexpr float SHIFT = 0; /* as a power of two */
-    float o[64], sum[2], some[2];
+    float some[2];
     uint32_t p[KEYS / 4];
 
     static __device__ __forceinline__ void prepare(uint32_t) {}
     static __device__ __forceinline__ void fetch(uint32_t tile, const CUtensorMap *map,
-                                                 uint32_t full, int key, const place8 &p,
+                                                 uint32_t full, int key, const query_place &p,
                                                  const attention_args &)
     {
         barrier_expect(full, TILE);
         tile_fetch(tile, map, full, p.head * D, key * KEYS, p.batch);
         tile_fetch(tile + BOX, map, full, p.head * D + 64, key * KEYS, p.batch);
-    }
-    __device__ __forceinline__ void clear()
-    {
-        ::clear(o);
-        sum[0] = sum[1] = 0;
     }
     /* The weights and their sums. */
     __device__ __forceinline__ void weigh(const int (&s)[KEYS / 2], const rows8 &r)
@@ -63,16 +58,8 @@ template <class T> struct values_16 {
         products_commit();
     }
     __device__ __forceinline__ void there(float) { pin(o); }
-    __device__ __forceinline__ void fade(const rows8 &r)
-    {
-#pragma unroll
-        for (int i = 0; i < 64; i++)
-            o[i] *= r.fade[i / 2 % 2];
-        sum[0] *= r.fade[0];
-        sum[1] *= r.fade[1];
-    }
     __device__ __forceinline__ void write(const attention_args &a, const attention_codes &,
-                                          const place8 &at, int query, int lane)
+                                          const query_place &at, int query, int lane)
     {
         T *y = (T *)a.y + (int64_t)at.batch * a.lq * a.y_stride + at.head * D;
         write_rows<T>(a, o, sum, y, query, lane);
@@ -85,7 +72,7 @@ __global__ void __launch_bounds__(384, 1)
     attention_int8_kernel(const __grid_constant__ CUtensorMap mq,
                           const __grid_constant__ CUtensorMap mk,
                           const __grid_constant__ CUtensorMap mv, const attention_args a,
-                          const attention_codes c, const work8 w)
+                          const attention_codes c, const query_tiles w)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     attend8<values_16<T>>(&mq, &mk, &mv, a, c, w);

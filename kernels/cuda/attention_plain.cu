@@ -9,6 +9,7 @@
 */
 #include "../attention.h"
 #include "attention.cuh"
+#include "codes.cuh"
 
 namespace
 {
@@ -54,8 +55,8 @@ __global__ void __launch_bounds__(THREADS) attention_plain_kernel(attention_args
         top = t;
         float p0 = exp2f((s[0] - t) * a.scale_log2e), p1 = exp2f((s[1] - t) * a.scale_log2e);
         if (a.v_mean) {
-            p0 = e4m3_near(p0 * (1 << ATTENTION_SHIFT));
-            p1 = e4m3_near(p1 * (1 << ATTENTION_SHIFT));
+            p0 = e4m3_of(p0 * (1 << ATTENTION_SHIFT));
+            p1 = e4m3_of(p1 * (1 << ATTENTION_SHIFT));
         }
         sum = sum * fade + lane_sum(p0 + p1, 16);
         p[row][part] = p0;

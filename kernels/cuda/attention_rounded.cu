@@ -7,6 +7,7 @@
 */
 #include "../attention.h"
 #include "attention.cuh"
+#include "codes.cuh"
 
 namespace
 {
@@ -117,7 +118,7 @@ __global__ void __launch_bounds__(THREADS)
     float by = ldexpf(1, -exponent), power = isfinite(top) ? ldexpf(1, exponent) : NAN;
     for (int i = threadIdx.x; i < rows * d; i += THREADS) {
         float &v = y[i / d * n + i % d];
-        v = e4m3_near(v * by) * power;
+        v = e4m3_of(v * by) * power;
     }
 }
 
