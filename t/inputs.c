@@ -78,12 +78,12 @@ END_TEST
 START_TEST(norms_become_codes)
 {
     static const tensor_type floats[] = {F32, F16, BF16};
-    static const int64_t widths[] = {16, 1536, 5120};
-    for (int i = 0; i < 3 * 2 * 3; i++) {
-        tensor_type A = floats[i / 6], type = TYPES[i / 3 % 2];
+    static const int64_t widths[] = {16, 256, 512, 1536, 5120};
+    for (int i = 0; i < 3 * 2 * 5; i++) {
+        tensor_type A = floats[i / 10], type = TYPES[i / 5 % 2];
         if (operand_type(A) != A)
             continue;
-        int64_t n = widths[i % 3], N = 37;
+        int64_t n = widths[i % 5], N = 37;
         size_t mark = scratch_mark();
         tensor x = placed(random_host(N, n, 3, F32), F32, 8), y = scratch(A, N, n);
         tensor gamma = reshape(upload(random_host(1, n, 1, F32), F32), n);
