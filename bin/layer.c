@@ -172,15 +172,15 @@ static layer_input prepared(tensor x, const dit_layer *l, int i, const linear_we
 {
     int64_t N = tensor_rows(x), D = tensor_width(x);
     bool codes = l->act[i] && linear_takes_codes(w, codes_type());
-    tensor y = l->rotated[i] || (l->act[i] && !codes) ? scratch(x.type, N, D) : x;
+    if (codes) {
+        layer_input in = {scratch(codes_type(), N, D), scratch(F32, N)};
+        quantize_rows(in.x, in.scale, x, l->rotated[i]);
+        return in;
+    }
+    tensor y = l->rotated[i] || l->act[i] ? scratch(x.type, N, D) : x;
     if (l->rotated[i]) {
         hadamard(y, x);
         x = y;
-    }
-    if (codes) {
-        layer_input in = {scratch(codes_type(), N, D), scratch(F32, N)};
-        quantize_rows(in.x, in.scale, x);
-        return in;
     }
     if (l->act[i])
         round_rows(y, x, act.codes);
@@ -296,8 +296,8 @@ static void multiply_branched(tensor y, tensor x, const dit_layer *l, bool with_
 /* Are codes all that anybody wants of its inputs? */
 static bool only_codes(const dit_layer *l)
 {
-    return l->act[0] && !l->rotated[0] && !layer_divided(l) && !branched(l) && !inspect_any() &&
-           !l->statistics && linear_takes_codes(&l->weight, codes_type());
+    return l->act[0] && !layer_divided(l) && !branched(l) && !inspect_any() && !l->statistics &&
+           linear_takes_codes(&l->weight, codes_type());
 }
 
 /* Room for codes where h has room for values. */
@@ -313,7 +313,7 @@ layer_input layer_modulated(tensor h, tensor x, tensor scale, tensor shift, floa
     layer_input in = {.x = h};
     if (only_codes(l)) {
         in = room_for_codes(h);
-        modulated_norm_codes(in.x, in.scale, h.type, x, scale, shift, eps);
+        modulated_norm_codes(in.x, in.scale, h.type, x, scale, shift, eps, l->rotated[0]);
     } else
         modulated_norm(h, x, scale, shift, eps);
     return in;
@@ -325,7 +325,7 @@ layer_input layer_normed(tensor h, tensor x, tensor gamma, tensor beta, float ep
     layer_input in = {.x = h};
     if (only_codes(l)) {
         in = room_for_codes(h);
-        layer_norm_codes(in.x, in.scale, h.type, x, gamma, beta, eps);
+        layer_norm_codes(in.x, in.scale, h.type, x, gamma, beta, eps, l->rotated[0]);
     } else
         layer_norm(h, x, gamma, beta, eps);
     return in;

@@ -183,12 +183,12 @@ void layer_norm(tensor y, tensor x, tensor gamma, tensor beta, float eps);
 /* y A = (1 + scale) * layer_norm(x) + shift;  x F32 [N, D]; scale, shift F32 [D] */
 void modulated_norm(tensor y, tensor x, tensor scale, tensor shift, float eps);
 
-/* What quantize_rows() makes of these norms of x F32, stored as A: codes I8 or F8_E4M3 [N, D],
-** row_scale F32 [N] */
+/* What quantize_rows(.., rotated) makes of these norms of x F32, stored as A: codes I8 or F8_E4M3
+** [N, D], row_scale F32 [N] */
 void layer_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor gamma,
-                      tensor beta, float eps);
+                      tensor beta, float eps, bool rotated);
 void modulated_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor scale,
-                          tensor shift, float eps);
+                          tensor shift, float eps, bool rotated);
 
 /* x F32 [N, D] += y [N, D] A or F32 */
 void add(tensor x, tensor y);
@@ -217,8 +217,9 @@ typedef enum { ROWS_INT8, ROWS_INT4, ROWS_FP8 } row_codes;
 /* y = s * round(x / s) of each row, s = max |x| / 127, 7 or 448; to whole numbers, or to e4m3fn; in
 ** F32. y, x A or F32 of one type. A row that is not finite becomes NaN. */
 void round_rows(tensor y, tensor x, row_codes codes);
-/* Those codes, I8 or F8_E4M3 [N, D], and s, F32 [N], NaN if the row is not finite. */
-void quantize_rows(tensor codes, tensor scale, tensor x);
+/* Those codes, I8 or F8_E4M3 [N, D], and s, F32 [N], NaN if the row is not finite. rotated: of what
+** hadamard() makes of x. */
+void quantize_rows(tensor codes, tensor scale, tensor x, bool rotated);
 /* Over the rows of x [N, D] (A or F32), each of which stands for so many copies: absmax F32 [D] =
 ** max(absmax, |x|), sum F64 [D] += x, squares F64 [D] += x^2 */
 void add_moments(tensor absmax, tensor sum, tensor squares, tensor x, int copies);

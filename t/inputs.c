@@ -20,7 +20,7 @@ static void compare_codes(tensor x, tensor_type type, tensor_type codes_type)
     tensor wide = scratch(codes_type, N, n + 32), codes = columns(wide, 16, n);
     tensor scale = scratch(F32, N);
     zero(wide);
-    quantize_rows(codes, scale, device);
+    quantize_rows(codes, scale, device, false);
     round_rows(rounded, device, codes_type == I8 ? ROWS_INT8 : ROWS_FP8);
     margins_untouched(codes, 16, "quantize_rows");
     tensor q = fetched(codes), s = fetched(reshape(scale, 1, N)), want = fetched(rounded);
@@ -66,7 +66,7 @@ START_TEST(rows_that_are_not_finite)
         ((float *)x.data)[5] = NAN;
         ((float *)x.data)[2 * 64 + 63] = -INFINITY;
         tensor codes = scratch(TYPES[t], 4, 64), scale = scratch(F32, 4);
-        quantize_rows(codes, scale, placed(x, F32, 0));
+        quantize_rows(codes, scale, placed(x, F32, 0), false);
         tensor s = fetched(reshape(scale, 1, 4));
         ck_assert(isnan(at(s, 0, 0)) && isfinite(at(s, 0, 1)));
         ck_assert(isnan(at(s, 0, 2)) && isfinite(at(s, 0, 3)));
@@ -78,31 +78,41 @@ END_TEST
 START_TEST(norms_become_codes)
 {
     static const tensor_type floats[] = {F32, F16, BF16};
-    static const int64_t widths[] = {16, 1536, 5120};
-    for (int i = 0; i < 3 * 2 * 3; i++) {
-        tensor_type A = floats[i / 6], type = TYPES[i / 3 % 2];
+    static const int64_t widths[] = {16, 256, 512, 1536, 5120};
+    for (int i = 0; i < 3 * 2 * 5; i++) {
+        tensor_type A = floats[i / 10], type = TYPES[i / 5 % 2];
         if (operand_type(A) != A)
             continue;
-        int64_t n = widths[i % 3], N = 37;
+        int64_t n = widths[i % 5], N = 37;
         size_t mark = scratch_mark();
         tensor x = placed(random_host(N, n, 3, F32), F32, 8), y = scratch(A, N, n);
         tensor gamma = reshape(upload(random_host(1, n, 1, F32), F32), n);
         tensor beta = reshape(upload(random_host(1, n, 1, F32), F32), n);
         tensor codes[2] = {scratch(type, N, n), scratch(type, N, n)};
         tensor scale[2] = {scratch(F32, N), scratch(F32, N)};
-        for (int modulated = 0; modulated < 2; modulated++) {
+        for (int kind = 0; kind < (n % 256 ? 2 : 4); kind++) {
+            bool modulated = kind % 2, rotated = kind / 2;
             if (modulated) {
                 modulated_norm(y, x, gamma, beta, 1e-6f);
-                modulated_norm_codes(codes[0], scale[0], A, x, gamma, beta, 1e-6f);
+                modulated_norm_codes(codes[0], scale[0], A, x, gamma, beta, 1e-6f, rotated);
             } else {
                 layer_norm(y, x, gamma, beta, 1e-6f);
-                layer_norm_codes(codes[0], scale[0], A, x, gamma, beta, 1e-6f);
+                layer_norm_codes(codes[0], scale[0], A, x, gamma, beta, 1e-6f, rotated);
             }
-            quantize_rows(codes[1], scale[1], y);
+            if (rotated)
+                hadamard(y, y);
+            quantize_rows(codes[1], scale[1], y, false);
             tensor got = fetched(codes[0]), want = fetched(codes[1]);
             ck_assert(memcmp(got.data, want.data, (size_t)(N * n) * sizeof(float)) == 0);
             got = fetched(reshape(scale[0], 1, N)), want = fetched(reshape(scale[1], 1, N));
             ck_assert(memcmp(got.data, want.data, (size_t)N * sizeof(float)) == 0);
+            if (!rotated && n % 256 == 0) {
+                quantize_rows(codes[0], scale[0], y, true);
+                hadamard(y, y);
+                quantize_rows(codes[1], scale[1], y, false);
+                got = fetched(codes[0]), want = fetched(codes[1]);
+                ck_assert(memcmp(got.data, want.data, (size_t)(N * n) * sizeof(float)) == 0);
+            }
         }
         scratch_reset(mark);
     }

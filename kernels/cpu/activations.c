@@ -78,19 +78,22 @@ void round_rows(tensor y, tensor x, row_codes codes)
     }
 }
 
-void quantize_rows(tensor codes, tensor scale, tensor x)
+void quantize_rows(tensor codes, tensor scale, tensor x, bool rotated)
 {
     int64_t N = tensor_rows(x), n = tensor_width(x);
     check_one(x.type == F32, "quantize_rows", x, "F32");
     check_coded("quantize_rows", codes, scale, x);
     size_t mark = scratch_mark();
     float *buffers = thread_buffers(n);
+    tensor turned = rotated ? scratch(F32, N, n) : x;
+    if (rotated)
+        hadamard(turned, x);
 #pragma omp parallel for if (N * n >= PARALLEL_FROM)
     for (int64_t i = 0; i < N; i++) {
         float *q = buffers + omp_get_thread_num() * thread_stride(n);
         float *s = (float *)scale.data + i;
         uint8_t *to = (uint8_t *)codes.data + i * codes.stride;
-        *s = code_row(q, f32_row(x, i), codes.type == I8 ? ROWS_INT8 : ROWS_FP8, n);
+        *s = code_row(q, f32_row(turned, i), codes.type == I8 ? ROWS_INT8 : ROWS_FP8, n);
         for (int64_t k = 0; k < n; k++)
             to[k] = *s != *s ? 0 : codes.type == I8 ? (uint8_t)(int8_t)q[k] : e4m3_code(q[k]);
     }

@@ -166,21 +166,21 @@ void modulated_norm(tensor y, tensor x, tensor scale, tensor shift, float eps)
 
 /* On the CPU A is F32. */
 void layer_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor gamma,
-                      tensor beta, float eps)
+                      tensor beta, float eps, bool rotated)
 {
     size_t mark = scratch_mark();
     tensor y = scratch(A, tensor_rows(x), tensor_width(x));
     layer_norm(y, x, gamma, beta, eps);
-    quantize_rows(codes, row_scale, y);
+    quantize_rows(codes, row_scale, y, rotated);
     scratch_reset(mark);
 }
 
 void modulated_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor scale,
-                          tensor shift, float eps)
+                          tensor shift, float eps, bool rotated)
 {
     size_t mark = scratch_mark();
     tensor y = scratch(A, tensor_rows(x), tensor_width(x));
     modulated_norm(y, x, scale, shift, eps);
-    quantize_rows(codes, row_scale, y);
+    quantize_rows(codes, row_scale, y, rotated);
     scratch_reset(mark);
 }

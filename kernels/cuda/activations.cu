@@ -6,6 +6,7 @@
 ** arithmetic is the CPU's to the last bit. Floor: bytes of x and y over the copy rate.
 */
 #include "codes.cuh"
+#include "hadamard.cuh"
 
 namespace
 {
@@ -14,9 +15,9 @@ enum { THREADS = 256, K = 7 };
 
 /* y T: values; or I8 or e4m3 codes, with their scales. */
 template <class Y, class T>
-__global__ void __launch_bounds__(THREADS, sizeof(T) == 2 ? 4 : 2)
+__global__ void __launch_bounds__(THREADS, sizeof(T) == 2 ? 3 : 2)
     code_rows(Y *y, float *scale, const T *x, int64_t rows, int width, int64_t y_stride,
-              int64_t x_stride, int lanes, row_codes codes)
+              int64_t x_stride, int lanes, row_codes codes, bool rotated)
 {
     __shared__ float partial[2][THREADS / 32];
     int lane = threadIdx.x % lanes;
@@ -36,6 +37,11 @@ __global__ void __launch_bounds__(THREADS, sizeof(T) == 2 ? 4 : 2)
 #pragma unroll
     for (int k = 0; k < K; k++) {
         unpack8(v, in[k]);
+        if (rotated) { /* as hadamard() would store it */
+            hadamard256(v);
+            store8((T *)&in[k], v);
+            unpack8(v, in[k]);
+        }
         keep_packed(in[k]);
         size.see(v);
     }
@@ -56,10 +62,10 @@ __global__ void __launch_bounds__(THREADS, sizeof(T) == 2 ? 4 : 2)
 }
 
 template <class Y, class T>
-void run(Y *y, int64_t y_stride, float *scale, tensor x, row_codes codes)
+void run(Y *y, int64_t y_stride, float *scale, tensor x, row_codes codes, bool rotated)
 {
     int64_t n = tensor_rows(x), width = tensor_width(x);
-    int lanes = 4;
+    int lanes = rotated ? 32 : 4; /* a warp has 256 neighbours */
     while (lanes * K * 8 < width)
         lanes *= 2;
     if (lanes > THREADS)
@@ -67,7 +73,7 @@ void run(Y *y, int64_t y_stride, float *scale, tensor x, row_codes codes)
     if (n > 0)
         start("start rounding rows", code_rows<Y, T>, (unsigned)ceil_div(n, THREADS / lanes),
               THREADS, 0, 1, y, scale, (const T *)x.data, n, (int)width, y_stride, x.stride, lanes,
-              codes);
+              codes, rotated);
 }
 
 } // namespace
@@ -77,19 +83,22 @@ void round_rows(tensor y, tensor x, row_codes codes)
     check_pair(y.type == x.type && same_matrix(y, x) && chunks(y) && chunks(x), "round_rows", y, x);
     dispatch(x.type, [&](auto *t) {
         using T = ELEMENT(t);
-        run<T, T>((T *)y.data, y.stride, nullptr, x, codes);
+        run<T, T>((T *)y.data, y.stride, nullptr, x, codes, false);
     });
 }
 
-void quantize_rows(tensor codes, tensor scale, tensor x)
+void quantize_rows(tensor codes, tensor scale, tensor x, bool rotated)
 {
     check_coded("quantize_rows", codes, scale, x);
+    check_one(!rotated || tensor_width(x) % 256 == 0, "quantize_rows", x, "a multiple of 256 wide");
     check_pair(chunks(codes) && chunks(x), "quantize_rows", codes, x);
     dispatch(x.type, [&](auto *t) {
         using T = ELEMENT(t);
         if (codes.type == I8)
-            run<int8_t, T>((int8_t *)codes.data, codes.stride, (float *)scale.data, x, ROWS_INT8);
+            run<int8_t, T>((int8_t *)codes.data, codes.stride, (float *)scale.data, x, ROWS_INT8,
+                           rotated);
         else
-            run<e4m3_t, T>((e4m3_t *)codes.data, codes.stride, (float *)scale.data, x, ROWS_FP8);
+            run<e4m3_t, T>((e4m3_t *)codes.data, codes.stride, (float *)scale.data, x, ROWS_FP8,
+                           rotated);
     });
 }

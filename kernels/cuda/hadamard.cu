@@ -1,47 +1,15 @@
 /*
 ** hadamard.cu: rows rotated by the regular Hadamard matrix of 256 (kernels/cpu/hadamard.c).
 **
-** A warp rotates 256 values, eight neighbours a lane: the quads at distance 1 lie in a lane, those
-** at 4 in two, at 16 and 64 in four. A quad's sum comes by shuffles, and so does the opposite value,
-** whose index has both bits of its base-4 digit flipped. Sums are F32; one read, one write.
+** A warp rotates 256 values (hadamard.cuh); one read, one write.
 ** Floor: bytes of x and y over the copy rate.
 */
-#include "common.cuh"
+#include "hadamard.cuh"
 
 namespace
 {
 
 enum { WIDTH = 256, THREADS = 256 };
-
-__device__ __forceinline__ float other(float v, int lanes)
-{
-    return __shfl_xor_sync(0xffffffffu, v, lanes);
-}
-
-__device__ __forceinline__ void rotate(float v[8])
-{
-    float w[8];
-#pragma unroll
-    for (int q = 0; q < 8; q += 4) {
-        float half = ((v[q] + v[q + 1]) + (v[q + 2] + v[q + 3])) * 0.5f;
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            w[q + i] = half - v[q + 3 - i];
-    }
-#pragma unroll
-    for (int i = 0; i < 8; i++) { /* distance 4: i + 4, and the next lane */
-        float sum = w[i] + w[i ^ 4];
-        v[i] = (sum + other(sum, 1)) * 0.5f - other(w[i ^ 4], 1);
-    }
-#pragma unroll
-    for (int step = 2; step < 32; step *= 4)
-#pragma unroll
-        for (int i = 0; i < 8; i++) {
-            float sum = v[i] + other(v[i], step);
-            sum += other(sum, 2 * step);
-            v[i] = sum * 0.5f - other(v[i], 3 * step);
-        }
-}
 
 /* A warp a row's 256; n of them. */
 template <class T>
@@ -55,7 +23,7 @@ __global__ void rotate_rows(T *y, const T *x, uint32_t across, int64_t n, int64_
     if (i >= n)
         return;
     load8(v, x + row * x_stride + at);
-    rotate(v);
+    hadamard256(v);
     store8(y + row * y_stride + at, v);
 }
 

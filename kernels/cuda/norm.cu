@@ -11,6 +11,7 @@
 ** Floor: bytes of x and y over the copy rate; gamma, beta and the rotation's table stay in L1.
 */
 #include "codes.cuh"
+#include "hadamard.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / 32 };
 
@@ -25,6 +26,7 @@ struct norm_spec {
     bool silu;
     float *row_scale;    /* of codes: [rows] */
     tensor_type between; /* what the values would be stored as, before they become codes */
+    bool rotated;        /* they are rotated before that */
 };
 
 template <class Y> constexpr bool CODES = sizeof(Y) == 1;
@@ -162,6 +164,10 @@ __global__ void __launch_bounds__(THREADS, sizeof(X) == 2 ? 3 : 2)
                 v[i] = silu_of(v[i]);
         if constexpr (CODES<Y>) {
             round8(v, p.between);
+            if (p.rotated) { /* a warp has 256 neighbours */
+                hadamard256(v);
+                round8(v, p.between);
+            }
             size.see(v);
             store8((float *)&in[k], v);
         } else
@@ -207,7 +213,7 @@ static void run(const char *op, tensor y, tensor x, const norm_spec *p)
     /* Six chunks of F32 a thread are too many registers for enough threads: a row takes more of them,
      * though their sums then pass through shared memory. */
     int64_t small = x.type == F32 ? THREADS * SMALL : 32 * SMALL;
-    int each = most <= small ? SMALL : LARGE, lanes = 4;
+    int each = most <= small ? SMALL : LARGE, lanes = p->rotated ? 32 : 4;
     while (lanes * each < most)
         lanes *= 2;
     if (lanes > THREADS)
@@ -296,26 +302,36 @@ void modulated_norm(tensor y, tensor x, tensor scale, tensor shift, float eps)
 }
 
 static void run_codes(const char *op, tensor codes, tensor row_scale, tensor_type A, tensor x,
-                      norm_spec p)
+                      norm_spec p, bool rotated)
 {
     check_coded(op, codes, row_scale, x);
+    check_one(!rotated || tensor_width(x) % 256 == 0, op, x, "a multiple of 256 wide");
+    if (rotated && tensor_width(x) == 256) { /* of so few a warp takes two rows: other sums */
+        size_t mark = scratch_mark();
+        tensor y = scratch(A, tensor_rows(x), tensor_width(x));
+        run(op, y, x, &p);
+        quantize_rows(codes, row_scale, y, true);
+        scratch_reset(mark);
+        return;
+    }
+    p.rotated = rotated;
     p.row_scale = (float *)row_scale.data;
     p.between = A;
     run(op, codes, x, &p);
 }
 
 void layer_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor gamma,
-                      tensor beta, float eps)
+                      tensor beta, float eps, bool rotated)
 {
     const char *op = "layer_norm_codes";
-    run_codes(op, codes, row_scale, A, x, layer_spec(op, x, gamma, beta, eps));
+    run_codes(op, codes, row_scale, A, x, layer_spec(op, x, gamma, beta, eps), rotated);
 }
 
 void modulated_norm_codes(tensor codes, tensor row_scale, tensor_type A, tensor x, tensor scale,
-                          tensor shift, float eps)
+                          tensor shift, float eps, bool rotated)
 {
     const char *op = "modulated_norm_codes";
     norm_spec p = layer_spec(op, x, scale, shift, eps);
     p.modulation = true;
-    run_codes(op, codes, row_scale, A, x, p);
+    run_codes(op, codes, row_scale, A, x, p, rotated);
 }

@@ -132,8 +132,8 @@ static void run_up(stage *s) { linear_gelu(s->wide, s->x, &s->up); }
 static void run_down(stage *s) { linear(s->y, s->wide, &s->down); }
 static void run_out_add(stage *s) { linear_add(s->f, s->x, &s->out, s->gamma); }
 static void run_down_add(stage *s) { linear_add(s->f, s->wide, &s->down, s->gamma); }
-static void run_codes(stage *s) { quantize_rows(s->codes, s->scales, s->x); }
-static void run_wide_codes(stage *s) { quantize_rows(s->wide_codes, s->scales, s->wide); }
+static void run_codes(stage *s) { quantize_rows(s->codes, s->scales, s->x, false); }
+static void run_wide_codes(stage *s) { quantize_rows(s->wide_codes, s->scales, s->wide, false); }
 static void run_codes_qkv(stage *s) { linear_codes(s->joined, s->codes, s->scales, &s->qkv); }
 static void run_codes_up(stage *s) { linear_codes_gelu(s->wide, s->codes, s->scales, &s->up); }
 static void run_codes_out(stage *s)

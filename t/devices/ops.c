@@ -260,14 +260,14 @@ static void run_codes(tensor x)
 {
     linear_weight l = weight(I8, 520, D);
     tensor codes = scratch(I8, L, D), scale = scratch(F32, L), rounded = room(A, L, D);
-    quantize_rows(codes, scale, x);
+    quantize_rows(codes, scale, x, false);
     keep("quantize_rows", codes);
     keep("quantize_rows.scale", reshape(scale, 1, L));
-    layer_norm_codes(codes, scale, A, stream_of(L, D), vector(D, 1), vector(D, 1), 1e-6f);
+    layer_norm_codes(codes, scale, A, stream_of(L, D), vector(D, 1), vector(D, 1), 1e-6f, false);
     keep("layer_norm_codes", reshape(scale, 1, L));
-    modulated_norm_codes(codes, scale, A, stream_of(L, D), vector(D, 1), vector(D, 1), 1e-6f);
+    modulated_norm_codes(codes, scale, A, stream_of(L, D), vector(D, 1), vector(D, 1), 1e-6f, true);
     keep("modulated_norm_codes", reshape(scale, 1, L));
-    quantize_rows(codes, scale, x);
+    quantize_rows(codes, scale, x, false);
     round_rows(rounded, x, ROWS_INT8);
     bool here = linear_takes_codes(&l, I8);
     tensor y = room(F32, L, 520), gate = vector(520, 1);
