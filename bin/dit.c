@@ -104,15 +104,25 @@ tensor dit_rope(const dit *m, tensor latents)
     return rope;
 }
 
+dit_text dit_first_text(const dit *m, const dit_text *text, int passes)
+{
+    int64_t halves = m->share.halves;
+    int here = (int)(passes / halves > 0 ? passes / halves : 1);
+    dit_text first = {.kv = new_bytes(sizeof *first.kv * (size_t)m->layers), .alike = text->alike};
+    for (int i = 0; i < m->layers; i++)
+        first.kv[i] = rows(text->kv[i], 0, tensor_rows(text->kv[i]) / here);
+    return first;
+}
+
 /* ---- once a step ---- */
 
 /* s = [cos(t f), sin(t f)], f_i = 10000^(-i / half);  e = W2 silu(W0 s)  [1, D] */
-static tensor time_embedding(const dit *m, int64_t t)
+static tensor time_embedding(const dit *m, double t)
 {
     int64_t half = m->freq / 2;
     float *s = new_bytes(sizeof *s * (unsigned long)m->freq);
     for (int64_t i = 0; i < half; i++) {
-        double angle = (double)t * pow(10000, -(double)i / (double)half);
+        double angle = t * pow(10000, -(double)i / (double)half);
         s[i] = (float)cos(angle);
         s[half + i] = (float)sin(angle);
     }
@@ -135,6 +145,16 @@ static tensor time_projection(const dit *m, tensor e)
     layer_f32(e6, h, &m->time_projection);
     inspect_see("time_projection", e6);
     return reshape(e6, 6, m->dim);
+}
+
+void dit_time(const dit *m, double t, bool projected, float *y)
+{
+    size_t mark = scratch_mark();
+    tensor e = time_embedding(m, t);
+    if (projected)
+        e = reshape(time_projection(m, e), 6 * m->dim);
+    download(tensor_of(y, F32, tensor_count(e)), reshape(e, tensor_count(e)));
+    scratch_reset(mark);
 }
 
 /* ---- the blocks ---- */
@@ -303,22 +323,67 @@ static void head(const dit *m, int passes, const tensor v[], tensor x, tensor e,
     scratch_reset(mark);
 }
 
-void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int64_t t,
-                 const dit_text *text, tensor rope)
+/* The i-th block without one of the passes made here, the second: that pass is left as it was. */
+static void block_of_first(const dit *m, int i, int passes, tensor x, tensor e6,
+                           const dit_text *text, tensor rope)
+{
+    bool second_alone = m->share.halves == 2 && m->share.half == 1;
+    if (i == 0 && passes > 1)
+        repeat(x, passes);
+    if (second_alone)
+        return;
+    dit_text first = dit_first_text(m, text, passes);
+    block(m, i, 1, rows(x, 0, tensor_rows(x) / passes), e6, &first, rope);
+    free(first.kv);
+}
+
+/* x += what the blocks add */
+static void blocks(const dit *m, int passes, tensor x, tensor e6, const dit_text *text, tensor rope,
+                   const bool *omitted)
+{
+    for (int i = 0; i < m->layers; i++)
+        if (omitted && omitted[i])
+            block_of_first(m, i, passes, x, e6, text, rope);
+        else
+            block(m, i, passes, x, e6, text, rope);
+}
+
+/* The same, and residual becomes what they add; or it is, and they are not run. */
+static void blocks_or_residual(const dit *m, int passes, tensor x, tensor e6, const dit_text *text,
+                               tensor rope, const dit_variation *how)
+{
+    repeat(x, passes);
+    if (!how->answered) {
+        copy(how->residual, x);
+        blocks(m, passes, x, e6, text, rope, how->omitted);
+    }
+    tensor y = how->answered ? x : how->residual;
+    linear_combination(y, 2, (tensor[]){x, how->residual}, (double[]){1, how->answered ? 1 : -1});
+}
+
+int64_t dit_rows(const dit *m, int passes, tensor rope)
+{
+    return passes / m->share.halves * share_tokens(&m->share, rope.dim[0]);
+}
+
+void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, double t,
+                 const dit_text *text, tensor rope, const dit_variation *how)
 {
     const dit_share *s = &m->share;
     int64_t all = rope.dim[0];
     int here = passes / s->halves;
     assert(passes % s->halves == 0);
     size_t mark = scratch_mark();
-    tensor x = scratch(F32, here * share_tokens(s, all), m->dim); /* the residual stream */
+    tensor x = scratch(F32, dit_rows(m, passes, rope), m->dim); /* the residual stream */
     statistics_step(t);
     statistics_rows(passes); /* until the passes part */
     tensor e = time_embedding(m, t);
     tensor e6 = time_projection(m, e);
     embed(m, here, x, latents);
-    for (int i = 0; i < m->layers; i++)
-        block(m, i, here, x, e6, text, rope);
+    if (how && how->residual.data)
+        blocks_or_residual(m, here, x, e6, text, rope, how);
+    else
+        blocks(m, here, x, e6, text, rope, how ? how->omitted : NULL);
     head(m, here, v, x, e, all);
     scratch_reset(mark);
 }

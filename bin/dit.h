@@ -64,9 +64,25 @@ dit_text dit_read_text(const dit *m, int passes, const tensor context[]);
  * not as many tokens as ranks that share them. */
 tensor dit_rope(const dit *m, tensor latents);
 
+/* The text of the first of `passes` alone: a view, whose kv is to be freed. */
+dit_text dit_first_text(const dit *m, const dit_text *text, int passes);
+
+/* How an evaluation is not as it is by itself. */
+typedef struct {
+    const bool *omitted; /* [layers]: blocks that the second pass goes without; NULL: none */
+    tensor residual; /* F32 [dit_rows, D]: what the blocks add to their input; absent: not asked */
+    bool answered;   /* it is taken for what they would add; else it is written */
+} dit_variation;
+
+/* The rows of the residual stream on this rank. */
+int64_t dit_rows(const dit *m, int passes, tensor rope);
+
 /* v[p] = the velocity of latents at timestep t given text[p], p < passes; all F32 [16, T, Y, X].
- * Every rank gets all of them. */
-void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, int64_t t,
-                 const dit_text *text, tensor rope);
+ * Every rank gets all of them. how: NULL, as it is by itself. */
+void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, double t,
+                 const dit_text *text, tensor rope, const dit_variation *how);
+
+/* y, host: the time's embedding [D], or projected, what all modulations share [6 D]. */
+void dit_time(const dit *m, double t, bool projected, float *y);
 
 #endif

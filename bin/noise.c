@@ -2,8 +2,8 @@
 ** noise.c: standard normals from Philox4x32-10 as PyTorch draws them on CUDA, and from MT19937 as
 ** PyTorch draws them on the CPU.
 **
-** Not a library of generators: one call, from the start of a seed's sequence. The hard idea is that
-** the uniform numbers are rounded to F32 exactly as torch rounds them, because near u = 1 the
+** Not a library of generators: calls of one size, from the start of a seed's sequence. The hard
+** idea is that the uniform numbers are rounded to F32 exactly as torch rounds them, because near u = 1 the
 ** logarithm turns one unit in the last place into 1e-4. The functions behind them are F64's, which
 ** are the same on every machine but for the last rounding.
 **
@@ -55,12 +55,14 @@ static void box_muller(float z[2], uint32_t a, uint32_t b)
 }
 
 /* Each thread draws four normals a round; the first goes to element `thread`, the second to
- * `thread + threads`, and so on; the next round begins 4 x threads further. */
-static void draw_cuda(float *y, int64_t n, uint64_t seed, noise_kind kind)
+ * `thread + threads`, and so on; the next round begins 4 x threads further. A call takes whole
+ * rounds of the sequence. */
+static void draw_cuda(float *y, int64_t n, uint64_t seed, noise_kind kind, int64_t calls)
 {
     int64_t blocks = (n + BLOCK - 1) / BLOCK, most = kind.sms * (kind.threads / BLOCK);
     int64_t threads = BLOCK * (blocks < most ? blocks : most);
-    for (int64_t first = 0, round = 0; first < n; first += 4 * threads, round++)
+    int64_t round = calls * ((n + 4 * threads - 1) / (4 * threads));
+    for (int64_t first = 0; first < n; first += 4 * threads, round++)
         for (int64_t thread = 0; thread < threads && first + thread < n; thread++) {
             words c = {{(uint32_t)round, (uint32_t)(round >> 32), (uint32_t)thread,
                         (uint32_t)(thread >> 32)}};
@@ -111,10 +113,12 @@ static uint32_t twister_word(twister *t)
 }
 
 /* Sixteen uniforms become sixteen normals: pair (j, j + 8) gives r cos to j and r sin to j + 8. */
-static void draw_cpu(float *y, int64_t n, uint64_t seed)
+static void draw_cpu(float *y, int64_t n, uint64_t seed, int64_t calls)
 {
     twister t;
     twister_seed(&t, (uint32_t)seed); /* torch drops the upper half */
+    for (int64_t i = 0; i < calls * n; i++)
+        twister_word(&t);
     for (int64_t i = 0; i < n; i += 16) {
         float u[16];
         for (int j = 0; j < 16; j++)
@@ -130,19 +134,25 @@ static void draw_cpu(float *y, int64_t n, uint64_t seed)
 
 /* ---- both ---- */
 
+bool noise_parse(noise_kind *kind, const char *name)
+{
+    int sms = H200_SMS, threads = H200_THREADS, end = 0;
+    bool cpu = strcmp(name, "torch-cpu") == 0, cuda = strcmp(name, "torch-cuda") == 0;
+    if (!cpu && !cuda &&
+        (sscanf(name, "torch-cuda:%6d,%6d%n", &sms, &threads, &end) != 2 || name[end]))
+        return false;
+    *kind = cpu ? (noise_kind){.cuda = false} : (noise_kind){true, sms, threads};
+    return cpu || (sms > 0 && threads >= BLOCK);
+}
+
 noise_kind noise_named(const char *name)
 {
-    if (strcmp(name, "torch-cpu") == 0)
-        return (noise_kind){.cuda = false};
-    if (strcmp(name, "torch-cuda") == 0)
-        return (noise_kind){true, H200_SMS, H200_THREADS};
-    int sms, threads, end = 0;
-    if (sscanf(name, "torch-cuda:%6d,%6d%n", &sms, &threads, &end) == 2 && !name[end] && sms > 0 &&
-        threads >= BLOCK)
-        return (noise_kind){true, sms, threads};
-    usage_error("--rng is torch-cuda, torch-cuda:SMS,THREADS (threads of one SM, at least %d) or "
-                "torch-cpu, not '%s'",
-                BLOCK, name);
+    noise_kind kind;
+    if (!noise_parse(&kind, name))
+        usage_error("--rng is torch-cuda, torch-cuda:SMS,THREADS (threads of one SM, at least %d) "
+                    "or torch-cpu, not '%s'",
+                    BLOCK, name);
+    return kind;
 }
 
 const char *noise_text(noise_kind kind)
@@ -161,11 +171,16 @@ const char *noise_card(noise_kind kind)
     return h200 ? "NVIDIA H200" : NULL;
 }
 
-void noise_draw(float *y, int64_t n, uint64_t seed, noise_kind kind)
+void noise_draw_nth(float *y, int64_t n, uint64_t seed, noise_kind kind, int64_t calls)
 {
     assert(n % 16 == 0); /* torch draws the tail of other counts in another way */
     if (kind.cuda)
-        draw_cuda(y, n, seed, kind);
+        draw_cuda(y, n, seed, kind, calls);
     else
-        draw_cpu(y, n, seed);
+        draw_cpu(y, n, seed, calls);
+}
+
+void noise_draw(float *y, int64_t n, uint64_t seed, noise_kind kind)
+{
+    noise_draw_nth(y, n, seed, kind, 0);
 }

@@ -19,6 +19,8 @@ typedef struct {
 
 /* "torch-cuda" (an H200), "torch-cuda:SMS,THREADS" or "torch-cpu"; usage error for others. */
 noise_kind noise_named(const char *name);
+/* The same, without dying. */
+bool noise_parse(noise_kind *kind, const char *name);
 /* "torch-cuda:132,2048" or "torch-cpu": what was drawn, for the metadata. Static memory. */
 const char *noise_text(noise_kind kind);
 /* The card whose numbers these are, if it is the default one, else NULL. */
@@ -26,5 +28,7 @@ const char *noise_card(noise_kind kind);
 
 /* y[n], n a multiple of 16: torch.randn(n, generator=torch.Generator(...).manual_seed(seed)). */
 void noise_draw(float *y, int64_t n, uint64_t seed, noise_kind kind);
+/* What that generator's torch.randn(n) gives after `calls` of as many. */
+void noise_draw_nth(float *y, int64_t n, uint64_t seed, noise_kind kind, int64_t calls);
 
 #endif

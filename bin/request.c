@@ -16,8 +16,7 @@
 #include "../common/die.h"
 #include "../common/recipe.h"
 
-/* Of the VAE: a latent is 8 x 8 pixels of 4 frames, but for the first, which is one frame. */
-enum { PIXELS = 8, FRAMES = 4, FPS = 16, GRID = 16, MOST_PIXELS = 1 << 14, MOST_FRAMES = 10000 };
+enum { FPS = 16, GRID = 16, MOST_PIXELS = 1 << 14, MOST_FRAMES = 10000 };
 
 static const char *const stdin_name = "standard input";
 static const char *const context_names[GUIDANCE_PASSES] = {"context", "context_null"};
@@ -69,7 +68,7 @@ request request_of(const request *q, const document *d)
 {
     static uint64_t own;
     request its = *q;
-    if (document_find(d, "noise") && q->seeds > 1)
+    if (document_find(d, "noise") && q->seeds > 1 && !solver_draws(q->solver))
         die("%s brings its noise: that is one result, not one for each of %d seeds", stdin_name,
             q->seeds);
     if (q->seeds > 0)
@@ -126,11 +125,15 @@ tensor request_context(const document *d, int pass, const dit *m)
 
 tensor request_shape(const request *q, const document *d)
 {
+    tensor t = q->latents;
     if (document_find(d, "noise")) {
-        tensor t = document_latents(d, "noise");
-        t.data = NULL;
-        return t;
+        t = document_latents(d, "noise");
+        if (q->latents.rank && !same_shape(q->latents, t))
+            die("latents and noise of %s are of two sizes", stdin_name);
     }
+    t.data = NULL;
+    if (t.rank)
+        return t;
     return tensor_of(NULL, F32, LATENT_CHANNELS, (q->frames - 1) / FRAMES + 1, q->height / PIXELS,
                      q->width / PIXELS);
 }
@@ -173,13 +176,14 @@ json_t *request_stamp(const request *q, const document *in, document *out, tenso
     if (!metadata_get(out, "fps"))
         metadata_set(out, "fps", number);
 
-    if (document_find(in, "noise")) {
-        json_object_set_new(stamp, "rng", json_string("stored noise"));
-    } else {
+    bool brought = document_find(in, "noise") || (q->rng && strcmp(q->rng, STORED_NOISE) == 0);
+    if (brought)
+        json_object_set_new(stamp, "rng", json_string(STORED_NOISE));
+    if (!brought || solver_draws(q->solver)) {
         snprintf(number, sizeof number, "%llu", (unsigned long long)seed);
         metadata_set(out, "seed", number);
         json_object_set_new(stamp, "seed", json_integer((json_int_t)seed));
-        json_object_set_new(stamp, "rng", json_string(noise_text(q->noise)));
+        json_object_set_new(stamp, brought ? "step_rng" : "rng", json_string(noise_text(q->noise)));
         if (noise_card(q->noise))
             json_object_set_new(stamp, "rng_card", json_string(noise_card(q->noise)));
     }

@@ -11,14 +11,26 @@
 #include "noise.h"
 #include "solver.h"
 
+/* Of the VAE: a latent is 8 x 8 pixels of 4 frames, but for the first, which is one frame. */
+enum { PIXELS = 8, FRAMES = 4 };
+
+#define STORED_NOISE "stored noise"
+
 typedef struct {
     int64_t width, height, frames; /* pixels, frames asked for */
     uint64_t *seed;                /* [seeds] */
     int seeds;                     /* 0: the document's */
     noise_kind noise;
     solver_kind solver;
-    int steps;
+    schedule_kind levels;
+    schedule plan; /* whose `steps` are all, wherever this begins and ends */
     double guidance, shift;
+    int first; /* the step that the sampling began with: 0 but for given latents (--from) */
+    int begin; /* how many steps are done: first, unless the document is a sampling that goes on */
+    int until; /* how many are to be done */
+    tensor latents;  /* what it begins with instead of noise alone; without data if not loaded */
+    const char *rng; /* of a sampling that goes on: whose noise it began with */
+    bool goes_on, given; /* given: the levels were, as numbers */
 } request;
 
 /* Into q; usage error if not WxH, exit 1 if either is not a multiple of 16. */
@@ -41,7 +53,8 @@ tensor document_latents(const document *d, const char *name);
 tensor document_context(const document *d, const char *name, int64_t width);
 /* The text of a pass, as the model takes it; dies if it has too many tokens. */
 tensor request_context(const document *d, int pass, const dit *m);
-/* The latents' shape: that of the document's noise if there is any, else as asked for. No data. */
+/* The latents' shape: that of the latents that it begins with or of the document's noise if there
+ * are any, else as asked for. No data. */
 tensor request_shape(const request *q, const document *d);
 /* F32 of that shape: the document's noise, or drawn with the seed. To be freed. */
 float *request_noise(const request *q, const document *d, tensor shape, uint64_t seed);

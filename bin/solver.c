@@ -1,5 +1,6 @@
 /*
-** solver.c: UniPC (order 2, B2(h)), DPM-Solver++ (2M, midpoint) and Euler as flow matching.
+** solver.c: UniPC (order 2, B2(h)), DPM-Solver++ (2M, midpoint; also its stochastic form), Euler,
+** Heun and the consistency steps that noise the prediction again, as flow matching.
 **
 ** Only what the reference runs: predictions of the data, orders 1 and 2, last step of order 1,
 ** final sigma 0. The hard idea is rounding: near sigma = 1 the half log signal-to-noise ratio
@@ -7,90 +8,112 @@
 ** where the reference rounds it, and all that follows is F64. lambda is -inf at sigma 1 and +inf at
 ** sigma 0; the formulas are written so that their limits come out.
 **
-** Sources: Zhao et al. 2023 (UniPC), Lu et al. 2022 (DPM-Solver++); the schedules are those of
-** Wan2.1's fm_solvers_unipc.py and fm_solvers.py.
+** Sources: Zhao et al. 2023 (UniPC), Lu et al. 2022 (DPM-Solver++), both as in Wan2.1's
+** fm_solvers_unipc.py and fm_solvers.py (sde-dpmsolver++ too); Karras et al. 2022 (Heun); Luo et
+** al. 2023 (LCM), whose steps are also those of CausVid, Self-Forcing and FastWan.
 */
 #include "solver.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../common/die.h"
 
-static const double TRAIN_STEPS = 1000;
+bool solver_draws(solver_kind kind) { return kind == SOLVER_DPMPP_SDE || kind == SOLVER_LCM; }
 
-solver_kind solver_named(const char *name)
+/* How many predictions of the data it looks at. */
+static int predictions(solver_kind kind)
 {
-    static const char *const names[] = {"unipc", "dpm++", "euler"};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0)
-            return (solver_kind)i;
-    usage_error("--solver is unipc, dpm++ or euler, not '%s'", name);
-}
-
-/* Noise levels evenly spaced from the greatest down towards 0, then shifted towards noise:
- * sigma' = shift sigma / (1 + (shift - 1) sigma). UniPC starts at the training schedule's second
- * level, 0.999 rounded to F32, the others at pure noise. Operations are in the reference's order,
- * because a timestep is cut to a whole number. */
-static void schedule(solver *s, double shift)
-{
-    double most = s->kind == SOLVER_UNIPC ? (double)0.999f : 1.0;
-    double gap = (0.0 - most) / s->steps;
-    for (int i = 0; i < s->steps; i++) {
-        double sigma = i * gap + most;
-        sigma = shift * sigma / (1 + (shift - 1) * sigma);
-        s->timestep[i] = (int64_t)(sigma * TRAIN_STEPS);
-        s->sigma[i] = (double)(float)sigma;
+    switch (kind) {
+    case SOLVER_UNIPC: return 3;
+    case SOLVER_DPMPP:
+    case SOLVER_DPMPP_SDE: return 2;
+    case SOLVER_HEUN:
+    case SOLVER_LCM: return 1;
+    default: return 0;
     }
-    s->sigma[s->steps] = 0;
 }
 
-void solver_plan(solver *s, solver_kind kind, int steps, double shift)
+void solver_open(solver *s, solver_kind kind, const schedule *plan, int first, tensor x)
 {
-    *s = (solver){.kind = kind, .steps = steps};
-    s->sigma = new_bytes(sizeof *s->sigma * (unsigned long)(steps + 1));
-    s->timestep = new_bytes(sizeof *s->timestep * (unsigned long)(steps + 1));
-    schedule(s, shift);
-}
-
-void solver_open(solver *s, solver_kind kind, int steps, double shift, tensor x)
-{
-    solver_plan(s, kind, steps, shift);
-    s->x = x;
-    int kept = kind == SOLVER_UNIPC ? 3 : kind == SOLVER_DPMPP ? 2 : 0;
-    for (int i = 0; i < kept; i++)
+    *s = (solver){.kind = kind,
+                  .steps = plan->steps,
+                  .first = first,
+                  .step = first,
+                  .sigma = plan->sigma,
+                  .timestep = plan->timestep,
+                  .x = x};
+    for (int i = 0; i < predictions(kind); i++)
         s->m[i] = scratch_tensor(F32, x.rank, x.dim);
-    if (kind == SOLVER_UNIPC)
+    if (kind == SOLVER_UNIPC || kind == SOLVER_HEUN)
         s->last = scratch_tensor(F32, x.rank, x.dim);
+    if (solver_draws(kind))
+        s->noise = scratch_tensor(F32, x.rank, x.dim);
+}
+
+void solver_noise(solver *s, noise_kind rng, uint64_t seed)
+{
+    s->rng = rng;
+    s->seed = seed;
+    s->drawn = new_bytes(tensor_bytes(s->x));
 }
 
 void solver_close(solver *s)
 {
-    free(s->sigma);
-    free(s->timestep);
+    free(s->drawn);
+    s->drawn = NULL;
 }
+
+double solver_timestep(const solver *s) { return s->timestep[s->step + s->second]; }
+
+int solver_history(const solver *s, const char *name[], tensor t[])
+{
+    int done = s->step - s->first, n = 0;
+    bool multistep = s->kind == SOLVER_UNIPC || predictions(s->kind) == 2;
+    assert(!s->second);
+    if (done < 1 || !multistep)
+        return 0;
+    name[n] = "solver.m0";
+    t[n++] = s->m[0];
+    if (s->kind != SOLVER_UNIPC)
+        return n;
+    if (done >= 2) {
+        name[n] = "solver.m1";
+        t[n++] = s->m[1];
+    }
+    name[n] = "solver.last";
+    t[n++] = s->last;
+    return n;
+}
+
+void solver_resume(solver *s, int step) { s->step = step; }
 
 /* lambda = ln(alpha / sigma) at the i-th level. */
 static double lambda(const solver *s, int i) { return log(1 - s->sigma[i]) - log(s->sigma[i]); }
 
+/* y = x + step sum of c[i] v[i] */
+static void add_velocity(tensor y, tensor x, double step, int n, const tensor v[], const double c[])
+{
+    tensor terms[1 + SOLVER_VELOCITIES] = {x};
+    double weight[1 + SOLVER_VELOCITIES] = {1};
+    for (int i = 0; i < n; i++) {
+        terms[i + 1] = v[i];
+        weight[i + 1] = step * c[i];
+    }
+    linear_combination(y, n + 1, terms, weight);
+}
+
 /* m[0] becomes the newest prediction, m = x - sigma v; the older ones move up. */
 static void predict_data(solver *s, int n, const tensor v[], const double c[])
 {
-    int kept = s->kind == SOLVER_UNIPC ? 3 : 2;
+    int kept = predictions(s->kind);
     tensor oldest = s->m[kept - 1];
     for (int i = kept - 1; i > 0; i--)
         s->m[i] = s->m[i - 1];
     s->m[0] = oldest;
 
-    tensor terms[3] = {s->x};
-    double weight[3] = {1};
-    for (int i = 0; i < n; i++) {
-        terms[i + 1] = v[i];
-        weight[i + 1] = -s->sigma[s->step] * c[i];
-    }
-    linear_combination(s->m[0], n + 1, terms, weight);
+    add_velocity(s->m[0], s->x, -s->sigma[s->step], n, v, c);
 }
 
 /* The exact solution over one step for a prediction m that does not change:
@@ -118,6 +141,12 @@ static void predictor(solver *s, tensor from, int order)
                        (double[]){t.keep, m * (1 + slope), -m * slope});
 }
 
+/* Order 2 needs a step before; the last step is of order 1. */
+static int order_of(const solver *s, int step)
+{
+    return step == s->first || step == s->steps - 1 ? 1 : 2;
+}
+
 /* UniC: the last step again, now that the prediction m_t at its end is known.
  * x_t = keep x_s - alpha phi (m0 + rho1 (m1 - m0) / r + rho2 (m_t - m0)), and rho makes the sum
  * exact for predictions that are polynomials in lambda:
@@ -128,8 +157,9 @@ static void corrector(solver *s)
 {
     int i = s->step;
     interval t = between(s, i - 1, i);
+    int order = order_of(s, i - 1);
     double r = 1, rho1 = 0, rho2 = 0.5;
-    if (s->order == 2) {
+    if (order == 2) {
         r = (lambda(s, i - 2) - lambda(s, i - 1)) / t.h;
         double second = t.phi / -t.h - 1, third = second / -t.h - 0.5;
         double b1 = second / t.phi, b2 = 2 * third / t.phi;
@@ -137,46 +167,104 @@ static void corrector(solver *s)
         rho2 = b1 - rho1;
     }
     double m = -t.alpha * t.phi;
-    linear_combination(s->x, s->order + 2, (tensor[]){s->last, s->m[1], s->m[0], s->m[2]},
+    linear_combination(s->x, order + 2, (tensor[]){s->last, s->m[1], s->m[0], s->m[2]},
                        (double[]){t.keep, m * (1 - rho1 / r - rho2), m * rho2, m * rho1 / r});
 }
 
 static void unipc(solver *s, int n, const tensor v[], const double c[])
 {
     predict_data(s, n, v, c); /* from the state as the predictor left it */
-    if (s->step > 0)
+    if (s->step > s->first)
         corrector(s);
     copy(s->last, s->x);
-    s->order = s->step == 0 || s->step == s->steps - 1 ? 1 : 2;
-    predictor(s, s->last, s->order);
+    predictor(s, s->last, order_of(s, s->step));
 }
 
 static void dpmpp(solver *s, int n, const tensor v[], const double c[])
 {
     predict_data(s, n, v, c);
-    predictor(s, s->x, s->step == 0 || s->step == s->steps - 1 ? 1 : 2);
+    predictor(s, s->x, order_of(s, s->step));
 }
+
+/* ---- steps that add noise ---- */
+
+/* The noise of this step: torch's next randn of so many. */
+static void draw(solver *s)
+{
+    assert(s->drawn);
+    tensor host = s->x;
+    host.data = s->drawn;
+    device_wait(); /* the step before may still be read from there */
+    noise_draw_nth(s->drawn, tensor_count(s->x), s->seed, s->rng, s->step - s->first + 1);
+    upload_into(s->noise, host);
+}
+
+/* As predictor(), but the noise in the state is forgotten at the rate of the diffusion's variance:
+ * x_t = keep e^-h x_s + alpha (1 - e^-2h) (m0 + (m0 - m1) / 2 r) + sigma_t sqrt(1 - e^-2h) noise */
+static void dpmpp_sde(solver *s, int n, const tensor v[], const double c[])
+{
+    int i = s->step, order = order_of(s, i);
+    predict_data(s, n, v, c);
+    draw(s);
+    interval t = between(s, i, i + 1);
+    double slope = order == 2 ? 0.5 * t.h / (lambda(s, i) - lambda(s, i - 1)) : 0;
+    double lost = -expm1(-2 * t.h), m = t.alpha * lost;
+    linear_combination(
+        s->x, 3 + (order == 2), (tensor[]){s->x, s->m[0], s->noise, s->m[1]},
+        (double[]){t.keep * exp(-t.h), m * (1 + slope), s->sigma[i + 1] * sqrt(lost), -m * slope});
+}
+
+/* x_t = (1 - sigma_t) m + sigma_t noise: the prediction, noised again */
+static void lcm(solver *s, int n, const tensor v[], const double c[])
+{
+    double sigma = s->sigma[s->step + 1];
+    predict_data(s, n, v, c);
+    if (sigma == 0) {
+        copy(s->x, s->m[0]);
+        return;
+    }
+    draw(s);
+    linear_combination(s->x, 2, (tensor[]){s->m[0], s->noise}, (double[]){1 - sigma, sigma});
+}
+
+/* ---- steps along the flow ---- */
+
+static double length(const solver *s) { return s->sigma[s->step + 1] - s->sigma[s->step]; }
 
 /* x_t = x_s + (sigma_t - sigma_s) v */
 static void euler(solver *s, int n, const tensor v[], const double c[])
 {
-    double step = s->sigma[s->step + 1] - s->sigma[s->step];
-    tensor terms[3] = {s->x};
-    double weight[3] = {1};
-    for (int i = 0; i < n; i++) {
-        terms[i + 1] = v[i];
-        weight[i + 1] = step * c[i];
-    }
-    linear_combination(s->x, n + 1, terms, weight);
+    add_velocity(s->x, s->x, length(s), n, v, c);
 }
 
-void solver_step(solver *s, int n, const tensor v[], const double c[])
+/* Euler's step is a try: x_t = x_s + (sigma_t - sigma_s) (v_s + v_t) / 2. The last step, to sigma
+ * 0, is Euler's. */
+static void heun(solver *s, int n, const tensor v[], const double c[])
 {
-    assert(s->step < s->steps && n >= 1 && n <= 2);
+    if (s->second) {
+        double half = length(s) / 2;
+        linear_combination(s->x, 2, (tensor[]){s->last, s->m[0]}, (double[]){1, half});
+        add_velocity(s->x, s->x, half, n, v, c);
+    } else {
+        copy(s->last, s->x);
+        linear_combination(s->m[0], n, v, c);
+        euler(s, n, v, c);
+    }
+    s->second = !s->second && s->sigma[s->step + 1] > 0;
+}
+
+bool solver_step(solver *s, int n, const tensor v[], const double c[])
+{
+    assert(s->step < s->steps && n >= 1 && n <= SOLVER_VELOCITIES);
     switch (s->kind) {
     case SOLVER_UNIPC: unipc(s, n, v, c); break;
     case SOLVER_DPMPP: dpmpp(s, n, v, c); break;
     case SOLVER_EULER: euler(s, n, v, c); break;
+    case SOLVER_HEUN: heun(s, n, v, c); break;
+    case SOLVER_DPMPP_SDE: dpmpp_sde(s, n, v, c); break;
+    case SOLVER_LCM: lcm(s, n, v, c); break;
+    case SOLVERS: assert(0);
     }
-    s->step++;
+    s->step += !s->second;
+    return !s->second;
 }

@@ -16,6 +16,7 @@
 #include "../common/recipe.h"
 #include "../kernels/kernels.h"
 #include "patterns.h"
+#include "schedule.h"
 
 enum { TIMESTEPS = 1000, PASSES = 2, MOST_NAMES = 3 };
 
@@ -38,7 +39,7 @@ static struct {
     int bins;
     bool *seen; /* [bins] */
     int steps;
-    const int64_t *timestep; /* [steps] */
+    const double *timestep; /* [steps] */
     statistics *first, **last;
 } all = {.last = &all.first};
 
@@ -59,9 +60,9 @@ static struct {
 
 /* ---- what is asked for ---- */
 
-static int bin_of(int64_t t)
+static int bin_of(double t)
 {
-    int64_t bin = t * all.bins / TIMESTEPS;
+    int64_t bin = (int64_t)(t * all.bins / TIMESTEPS);
     return (int)(bin < all.bins ? bin : all.bins - 1);
 }
 
@@ -84,7 +85,7 @@ static void split_grams(const name_list *given)
     }
 }
 
-void statistics_open(const char *list, int bins, int steps, const int64_t *timestep)
+void statistics_open(const char *list, int bins, int steps, const double *timestep)
 {
     name_list given = {0};
     if (!list)
@@ -146,7 +147,7 @@ statistics *statistics_of(int n, char *const name[], int64_t in, bool text)
 
 /* ---- while sampling ---- */
 
-void statistics_step(int64_t t)
+void statistics_step(double t)
 {
     if (!all.list)
         return;
@@ -243,7 +244,7 @@ static json_t *seen_timesteps(int bin)
     json_t *array = json_array();
     for (int i = 0; i < all.steps; i++)
         if (bin_of(all.timestep[i]) == bin && (i == 0 || all.timestep[i] != all.timestep[i - 1]))
-            json_array_append_new(array, json_integer(all.timestep[i]));
+            json_array_append_new(array, timestep_json(all.timestep[i]));
     return array;
 }
 

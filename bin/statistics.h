@@ -19,7 +19,7 @@ typedef struct statistics statistics;
 
 /* list: 'PATTERN[:gram],...', or NULL: nothing. timestep: those of all steps; bins cut 0..1000
  * evenly, and those with none of them take no memory. Usage error for an empty list. */
-void statistics_open(const char *list, int bins, int steps, const int64_t *timestep);
+void statistics_open(const char *list, int bins, int steps, const double *timestep);
 bool statistics_wanted(void);
 const name_list *statistics_patterns(void);
 
@@ -28,7 +28,7 @@ const name_list *statistics_patterns(void);
 statistics *statistics_of(int n, char *const name[], int64_t in, bool text);
 
 /* What inputs come from here on: of a step at timestep t; rows of which each stands for so many. */
-void statistics_step(int64_t t);
+void statistics_step(double t);
 void statistics_rows(int copies);
 /* Of a text: in each of `passes` blocks of `each` rows the first n[pass] count. */
 void statistics_text(int passes, int64_t each, const int64_t n[]);

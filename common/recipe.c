@@ -17,9 +17,10 @@
 enum { FORM = JSON_COMPACT | JSON_REAL_PRECISION(9) };
 
 /* Said to readers: it decides nothing (the machine), or follows from what does (the kind of
- * weights; the digest of a text, whose recipe is the input). */
-static const char *const SAID[] = {"version", "device",       "rng_card", "context",
-                                   "format",  "act_products", NULL};
+ * weights; the digest of a text, whose recipe is the input; the record of that input; the steps
+ * that a rule chose). */
+static const char *const SAID[] = {"version",      "device", "rng_card", "context", "format",
+                                   "act_products", "before", "skipped",  NULL};
 /* Keys of the metadata that are texts whatever they look like. */
 static const char *const TEXTS[] = {"prompt",   "negative_prompt", "seed",    "fps", "variant",
                                     RECIPE_KEY, SEAL_KEY,          "comment", NULL};

@@ -12,7 +12,7 @@ wan-denoise -m "$model" $size -s 6 --seed 1 --stat 'blocks.*:gram' --bins 3 <cal
 ok $? "statistics of six prompts, in those of three bins that have steps"
 # shellcheck disable=SC2086
 wan-denoise -m "$model" $size -s 0 --seed 7 <text >noise
-tensor-pick text noise:latents=noise >in
+cp noise in
 forward() { wan-denoise -m "$1" --dtype fp32 --forward 600 <in; }
 forward "$model" >reference
 quantize() { wan-quantize -q -m "$model" "$@"; }

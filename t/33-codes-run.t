@@ -7,7 +7,7 @@ M=$ROOT/fixtures/tiny
 cd "$TMP" || exit 1
 echo "a red circle moves right quickly over a blue background" | wan-encode-text -m "$M" >text
 wan-denoise -s 0 --size 128x80 --frames 5 -S 1 <text >noise
-tensor-pick text:context text:context_null noise:latents >in
+tensor-pick text:context text:context_null noise:noise=latents >in
 wan-denoise -m "$M" --dtype fp32 --forward 500 <in >reference
 rel() { tensor-diff "$1" "$2" | sed -n 's/.*rel \([0-9.e+-]*\).*/\1/p' | head -n 1; }
 record() { # KEY < DOCUMENT: of wan-denoise's record

@@ -7,9 +7,9 @@ fixture=$ROOT/fixtures/noise.safetensors
 
 # ---- the reference's ----
 wan-denoise -s 0 -S 123 --size 80x64 --frames 9 < text > small
-close_to "the golden noise" --abs 2e-6 small:latents "$GOLDEN:noise"
+close_to "the golden noise" --abs 2e-6 small:noise "$GOLDEN:noise"
 wan-denoise -s 0 -S 123 < text > large # 832x480, 81 frames
-is "$(tensor-info large | grep -c 'latents .*\[16, 21, 60, 104\]')" 1 "the default is 832x480, 81 frames"
+is "$(tensor-info large | grep -c 'noise .*\[16, 21, 60, 104\]')" 1 "the default is 832x480, 81 frames"
 # The first 4096 of 16 x 21 x 60 x 104 numbers, as a file of their own.
 head_of() { # FILE
     header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
@@ -25,24 +25,24 @@ is "$(tensor-info cpu | grep -c 'rng_card')" 0 "no card is named for the CPU's"
 
 # ---- seeds and cards ----
 wan-denoise -s 0 -S 7,123 --size 80x64 --frames 9 < text > two
-is "$(tensor-info --names two | grep -c latents)" 2 "two seeds, two documents"
+is "$(tensor-info --names two | grep -c noise)" 2 "two seeds, two documents"
 tensor-pick -d 2 two > second
-close_to "the second is the second seed's" --same 1 second:latents small:latents
+close_to "the second is the second seed's" --same 1 second:noise small:noise
 is "$(tensor-info two | sed -n 's/^  seed: //p' | tr '\n' ' ')" "7 123 " "and says so"
 tensor-pick -k seed=123 text > seeded
 wan-denoise -s 0 --size 80x64 --frames 9 < seeded > own
-close_to "a document's own seed" --same 1 own:latents small:latents
+close_to "a document's own seed" --same 1 own:noise small:noise
 wan-denoise -s 0 -S 7 --size 80x64 --frames 9 < seeded > other
 tensor-pick -d 1 two > first
-close_to "--seed goes before it" --same 1 other:latents first:latents
+close_to "--seed goes before it" --same 1 other:noise first:noise
 wan-denoise -s 0 --size 80x64 --frames 9 < text > zero
 like "$(tensor-info zero)" "*
   seed: 0
 *" "without any it is 0"
 wan-denoise -s 0 -S 123 --size 80x64 --frames 9 --rng torch-cuda:128,1536 < text > rtx
-close_to "cards agree on few numbers" --same 1 rtx:latents small:latents
+close_to "cards agree on few numbers" --same 1 rtx:noise small:noise
 wan-denoise -s 0 -S 123 --rng torch-cuda:128,1536 < text > rtx-large
-tensor-diff --rel 1 rtx-large:latents large:latents > /dev/null
+tensor-diff --rel 1 rtx-large:noise large:noise > /dev/null
 is $? 1 "and differ on many"
 like "$(tensor-info large)" "*rng: \"torch-cuda:132,2048\"*rng_card: \"NVIDIA H200\"*" \
     "the metadata name the card"
@@ -62,7 +62,7 @@ like "$(tensor-info least)" "*[[]16, 1, 2, 2[]]*" "16x16, 1 frame"
 # ---- stored noise ----
 tensor-pick "$GOLDEN:noise" > stored
 wan-denoise -s 0 < stored > passed
-close_to "stored noise is used" --same 1 passed:latents "$GOLDEN:noise"
+close_to "stored noise is used" --same 1 passed:noise "$GOLDEN:noise"
 like "$(tensor-info passed)" "*size: \"80x64\"*rng: \"stored noise\"*" "and decides the size"
 fails 1 "*brings its noise*each of 2 seeds" "not for several seeds" \
     sh -c 'wan-denoise -s 0 -S 1,2 < stored'

@@ -19,7 +19,7 @@ usage "--steps is from 0 to 1000" -m "$model" -s -1
 usage "--steps takes a whole number" -m "$model" -s 1.5
 usage "--steps takes a number" -m "$model" -s many
 usage "--shift is from" -m "$model" -F 0
-usage "--solver is unipc, dpm++ or euler, not 'heun'" -m "$model" --solver heun
+usage "--solver is unipc, dpm++, euler, heun, dpm++-sde or lcm, not 'ddim'" -m "$model" --solver ddim
 usage "--dtype is fp32, fp16 or bf16, not 'int8'" -m "$model" --dtype int8
 for rng in cuda torch-cuda:132 torch-cuda:0,2048 torch-cuda:132,100 torch-cuda:132,2048x; do
     usage "--rng is torch-cuda, torch-cuda:SMS,THREADS" -m "$model" --rng $rng

@@ -51,7 +51,8 @@ fi
 
 # ---- memory: of videos large enough that the first 40 MB do not do, and a text that needs 6 ----
 tensor-pick $contexts > contexts
-wan-denoise --size 416x240 --frames 5 -s 0 < contexts > large
+wan-denoise --size 416x240 --frames 5 -s 0 < contexts > noise
+tensor-pick noise:noise=latents > large
 denoise_large() { wan-denoise -m "$model" -s 2 --frames 81 "$@" < contexts; }
 decode_large() { wan-vae-decode -m "$model" "$@" < large; }
 memory() { # ENOUGH PROGRAM ADVICE COMMAND...: with 1 MB, and with ENOUGH to begin

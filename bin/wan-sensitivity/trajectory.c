@@ -85,7 +85,7 @@ static velocities velocities_of(const trajectory *t)
 static void evaluate(const trajectory *t, const velocities *to, tensor x, int step,
                      const dit_text *text)
 {
-    dit_forward(t->model, to->n, to->v, x, t->plan->timestep[step], text, t->rope);
+    dit_forward(t->model, to->n, to->v, x, t->plan->timestep[step], text, t->rope, NULL);
 }
 
 /* v = u + g (c - u) */
@@ -100,7 +100,7 @@ static void sample(const trajectory *t, tensor x, const dit_text *text, bool rec
     size_t mark = scratch_mark();
     velocities now = velocities_of(t);
     solver s;
-    solver_open(&s, t->q->solver, t->q->steps, t->q->shift, x);
+    solver_open(&s, t->q->solver, t->plan, 0, x);
     for (int i = 0, k = 0; i < s.steps; i++) {
         evaluate(t, &now, x, i, text);
         if (record && k < t->points && t->step[k] == i) {
@@ -130,8 +130,8 @@ static void measure_reference(trajectory *t)
                 t->model->type == F16 ? ": try --dtype bf16" : "");
 }
 
-void trajectory_open(trajectory *t, const dit *m, const request *q, const solver *plan, int points,
-                     const int step[], tensor noise, const dit_text *text)
+void trajectory_open(trajectory *t, const dit *m, const request *q, const schedule *plan,
+                     int points, const int step[], tensor noise, const dit_text *text)
 {
     const int64_t *dim = noise.dim;
     *t = (trajectory){.model = m, .q = q, .plan = plan, .points = points, .step = step};

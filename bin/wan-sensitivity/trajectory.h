@@ -11,7 +11,7 @@
 typedef struct {
     const dit *model;
     const request *q;
-    const solver *plan;
+    const schedule *plan;
     int points;
     const int *step;    /* [points]: the steps whose velocities are kept */
     tensor noise, rope; /* F32 [16, T, Y, X]; of its tokens' places */
@@ -22,8 +22,8 @@ typedef struct {
 
 /* Samples with the model as it is. noise: of the host. All that it points to must stay; step
  * ascends. Dies if a kept velocity or the result is not finite. */
-void trajectory_open(trajectory *t, const dit *m, const request *q, const solver *plan, int points,
-                     const int step[], tensor noise, const dit_text *text);
+void trajectory_open(trajectory *t, const dit *m, const request *q, const schedule *plan,
+                     int points, const int step[], tensor noise, const dit_text *text);
 /* error[points] = |v' - v| / |v|, 2-norms, v' being what the model as it is now makes of the same
  * latents; infinity where that is not finite. Waits. */
 void trajectory_errors(const trajectory *t, const dit_text *text, double error[]);

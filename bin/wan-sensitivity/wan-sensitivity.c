@@ -51,7 +51,7 @@ static const option options[] = {
 
 static const char *quantised_path;
 static tensor_type weight_type; /* --dtype */
-static solver plan;             /* of each sampling: levels of noise, timesteps */
+static schedule plan;           /* of each sampling: levels of noise, timesteps */
 static int *point_step;         /* [points]: which steps are looked at */
 static int64_t *point_time;     /* their timesteps */
 static name_list patterns;      /* --layer */
@@ -68,13 +68,13 @@ static void place_points(void)
     point_time = new_bytes(sizeof *point_time * (size_t)points);
     for (int64_t k = 0; k < points; k++) {
         point_step[k] = (int)((2 * k + 1) * steps / (2 * points));
-        point_time[k] = plan.timestep[point_step[k]];
+        point_time[k] = (int64_t)plan.timestep[point_step[k]];
     }
 }
 
 static request read_options(int operands, char **operand)
 {
-    request q = {.steps = (int)steps, .guidance = guidance, .shift = shift};
+    request q = {.guidance = guidance, .shift = shift};
     if (operands != 1)
         usage_error("one operand is needed, the quantised checkpoint, not %d", operands);
     quantised_path = operand[0];
@@ -82,13 +82,16 @@ static request read_options(int operands, char **operand)
         usage_error("-m DIR or -m FILE is needed");
     grouping_named(by);
     q.solver = solver_named(solver_name);
+    if (q.solver > SOLVER_EULER)
+        usage_error("--solver is unipc, dpm++ or euler here, not '%s'", solver_name);
     weight_type = dtype_named(dtype);
     q.noise = noise_named(rng);
     if (seeds)
         request_seeds(&q, seeds);
     request_size(&q, size);
     request_frames(&q, frames, strict);
-    solver_plan(&plan, q.solver, q.steps, q.shift);
+    q.plan = schedule_plan(SCHEDULE_OFFICIAL, q.solver, (int)steps, q.shift);
+    plan = q.plan;
     place_points();
     patterns_add_all(&patterns, "--layer", &layers);
     if (!patterns.n)
@@ -313,6 +316,6 @@ int main(int argc, char **argv)
     free(point_step);
     free(point_time);
     free(q.seed);
-    solver_close(&plan);
+    schedule_free(&plan);
     return program_end();
 }

@@ -122,7 +122,8 @@ row "peak, denoise 81 frames, w8a16" "$(calc "$(number peak.81.w8a16 peak_device
 
 for case in 13:0.32 81:2.0; do
     IFS=: read -r frames bound <<< "$case"
-    wan-denoise --size $SIZE --frames "$frames" -s 0 < text > noise
+    wan-denoise --size $SIZE --frames "$frames" -s 0 < text > drawn
+    tensor-pick drawn:noise=latents > noise
     for _ in $(seq "$ROUNDS"); do
         decode --stats decode.json < noise > frames
         echo "$(number decode.json decode)" >> "decode.$frames"

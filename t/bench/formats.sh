@@ -24,7 +24,7 @@ cp "$directory/config.json" .
 # A text's context may be any rows 4096 wide.
 tensor-pick -t F32 "$model:text_embedding.0.weight[0:20]=context" "$model:text_embedding.0.weight[20:147]=context_null" > text
 wan-denoise -q -m "$directory" --size "$SIZE" --frames "$FRAMES" -s 0 < text > noise
-tensor-pick noise text > in
+mv noise in
 
 number() { sed -n "s/.*\"$2\": \([0-9.e+-]*\).*/\1/p" "$1" | head -1; }
 median() { sort -g "$1" | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }

@@ -26,7 +26,8 @@ cd "$work"
 echo $ids 1 | wan-encode-text -m "$directory/text$TEXT_LAYERS" --token-ids -n "$(echo $negative) 1" --stats text.json > text
 wan-denoise -m "$directory" --size "$SIZE" --frames "$FRAMES" -s "$STEPS" --stats denoise.json < text > latents
 # Random weights make latents of any size; the decoder wants latents of order one, so it gets noise.
-wan-denoise -m "$directory" --size "$SIZE" --frames "$FRAMES" -s 0 < text > noise
+wan-denoise -m "$directory" --size "$SIZE" --frames "$FRAMES" -s 0 < text > drawn
+tensor-pick drawn:noise=latents > noise
 wan-vae-decode -m "$directory" --stats decode.json < noise > frames
 
 number() { sed -n "s/.*\"$2\": \([0-9.e+-]*\).*/\1/p" "$1" | head -1; }
