@@ -153,7 +153,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 UNIT := $(patsubst t/%.c,$(O)/t/%,$(wildcard t/*.c))
 # What a unit test needs of a program: OBJECTS for t/NAME.c, as $(O)/bin/PROGRAM/FILE.o
-UNIT_OBJECTS := $(O)/bin/solver.o $(O)/bin/noise.o \
+UNIT_OBJECTS := $(O)/bin/solver.o $(O)/bin/schedule.o $(O)/bin/noise.o \
                 $(filter-out %/wan-quantize.o,$(OBJECTS_wan-quantize))
 
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)

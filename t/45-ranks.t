@@ -124,7 +124,7 @@ fails 2 "*--gpus is from 1 to 64, not 0*" "-G 0" wan-denoise -m "$model" -G 0
 fails 2 "*--forward is for one gpu*" "--forward" wan-denoise -m "$model" --forward 5 -G 2
 wan-denoise -s 0 -G 2 $small < text > noise2
 wan-denoise -s 0 $small < text > noise1
-close_to "-s 0 needs no gpus" --same 1 noise2:latents noise1:latents
+close_to "-s 0 needs no gpus" --same 1 noise2:noise noise1:noise
 
 : > empty
 fails 1 "wan-denoise: standard input has no document" "no input" \

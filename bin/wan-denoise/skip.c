@@ -8,8 +8,8 @@
 ** velocity changed for that between the last two calls. Sums are F64, on the host.
 **
 ** Sources: Liu et al. 2024 and TeaCache4Wan2.1, Ma et al. 2025 and MagCache4Wan2.1, Zhou et al.
-** 2025 and EasyCache's repository. There each pass has its own decision: TeaCache's always come to the
-** same, EasyCache's second follows its first, and MagCache's may differ: here a step is answered if
+** 2025 and EasyCache's repository. There each pass has its own decision: TeaCache's always come to
+** the same, EasyCache's second follows its first, and MagCache's may differ: here a step is answered if
 ** both passes' would be.
 */
 #include "skip.h"
