@@ -3,9 +3,9 @@
 ** PyTorch draws them on the CPU.
 **
 ** Not a library of generators: calls of one size, from the start of a seed's sequence. The hard
-** idea is that the uniform numbers are rounded to F32 exactly as torch rounds them, because near u = 1
-** the logarithm turns one unit in the last place into 1e-4. The functions behind them are F64's, which
-** are the same on every machine but for the last rounding.
+** idea is that the uniform numbers are rounded to F32 exactly as torch rounds them, because near
+** u = 1 the logarithm turns one unit in the last place into 1e-4. The functions behind them are
+** F64's, which are the same on every machine but for the last rounding.
 **
 ** Sources: Salmon et al. 2011 (Philox), Matsumoto and Nishimura 1998 (MT19937), Box and Muller
 ** 1958; how torch uses them was found by comparing with its output (t/42-noise.t).

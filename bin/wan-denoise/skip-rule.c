@@ -173,9 +173,9 @@ void skip_rule_fit(skip_rule *rule, const request *q, const dit *m)
     if (rule->kind == SKIP_NONE)
         return;
     if (q->solver == SOLVER_HEUN)
-        usage_error("--skip is not for --solver heun, whose steps have two calls");
+        die("--skip is not for --solver heun, whose steps have two calls");
     if (rule->greatest > q->plan.steps)
-        usage_error("--skip names step %d of %d", rule->greatest, q->plan.steps);
+        die("--skip names step %d of %d", rule->greatest, q->plan.steps);
     if (rule->kind != SKIP_TEACACHE || (rule->of && strcmp(rule->of, "given") == 0))
         return;
     for (int i = 0; i < SETS; i++)

@@ -28,7 +28,7 @@ typedef struct {
 
 /* Usage error, or death for a file that is not of ratios. text: NULL: no rule. */
 skip_rule skip_rule_read(const char *text);
-/* Usage error or death if it is not for these steps or this model; completes the rule. */
+/* Dies if it is not for these steps or this model; completes the rule. */
 void skip_rule_fit(skip_rule *rule, const request *q, const dit *m);
 
 #endif

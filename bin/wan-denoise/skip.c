@@ -9,8 +9,8 @@
 **
 ** Sources: Liu et al. 2024 and TeaCache4Wan2.1, Ma et al. 2025 and MagCache4Wan2.1, Zhou et al.
 ** 2025 and EasyCache's repository. There each pass has its own decision: TeaCache's always come to
-** the same, EasyCache's second follows its first, and MagCache's may differ: here a step is answered if
-** both passes' would be.
+** the same, EasyCache's second follows its first, and MagCache's may differ: here a step is
+** answered if both passes' would be.
 */
 #include "skip.h"
 

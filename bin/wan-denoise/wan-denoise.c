@@ -112,6 +112,8 @@ static void check_changes(const request *q)
             usage_error("%s is for what is sampled", name[i]);
     if ((timesteps || sigmas) && steps >= 0)
         usage_error("the given levels are the steps: -s is too much");
+    if (skip && q->solver == SOLVER_HEUN)
+        usage_error("--skip is not for --solver heun, whose steps have two calls");
     if (skip && (all.taps || all.stat))
         usage_error("--skip excludes --tap and --stat");
     if (all.taps && (q->solver == SOLVER_HEUN || still >= 0))
