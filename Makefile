@@ -12,6 +12,7 @@
 #   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
 #   make demo                 an experiment with the small checkpoint in fixtures/
 #   make study                eight quantisations of it beside each other (pipelines/study.mk)
+#   make skipping             steps answered without the model, by rule and threshold (pipelines/skipping)
 #   make bench                seconds, rates and memory of each stage at the real model's size
 #   make bench-ops            the rate of each operation
 #   make profile              where a step goes, kernel by kernel (DEVICE=cuda)
@@ -204,6 +205,9 @@ demo: all
 study: all
 	$(MAKE) experiment EXPERIMENT=pipelines/study.mk
 
+skipping: all
+	BUILD=$(O) pipelines/skipping build/skipping
+
 # ---- installation ----
 
 APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libxxhash-dev libsentencepiece-dev \
@@ -229,6 +233,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check check-sanitizer check-slurm bench bench-ops profile deps install demo study clean
+.PHONY: all check check-sanitizer check-slurm bench bench-ops profile deps install demo study skipping clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
