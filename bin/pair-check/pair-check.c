@@ -39,6 +39,7 @@ static const char *const labels[] = {"variant",
                                      "wan-denoise.weight_bytes",
                                      "wan-denoise.stored",
                                      "wan-denoise.act_products", /* and from act and the device */
+                                     "wan-denoise.skipped",      /* and from skip */
                                      NULL};
 /* What a variant is about. */
 static const char *const model[] = {"wan-denoise.weights", "wan-denoise.dtype", "DENOISE.weights",
