@@ -182,7 +182,7 @@ usage "--sigmas takes numbers above 0 and up to 1" --sigmas 1.5
 usage "must descend" --timesteps 500,900
 usage "must descend" --sigmas 0.5,0.5
 usage "--timesteps has 2 numbers, --sigmas 1" --timesteps 900,500 --sigmas 0.5
-usage "-s is too much" --timesteps 900,500 -s 2
+usage "the given levels are 2 steps, -s says 3" --timesteps 900,500 -s 3
 usage "--schedule trained is for --timesteps" --schedule trained
 usage "--schedule is official, diffusers" --schedule karras
 for rule in 0 4,x 5-3 tea:1 teacache teacache: teacache:x teacache:0.1:1,2,3,4,5,6 teacache:-1 magcache:0.1 \

@@ -110,8 +110,6 @@ static void check_changes(const request *q)
     for (int i = 0; i < 8; i++)
         if (text[i] && (forward >= 0 || steps == 0))
             usage_error("%s is for what is sampled", name[i]);
-    if ((timesteps || sigmas) && steps >= 0)
-        usage_error("the given levels are the steps: -s is too much");
     if (skip && q->solver == SOLVER_HEUN)
         usage_error("--skip is not for --solver heun, whose steps have two calls");
     if (skip && (all.taps || all.stat))
@@ -170,9 +168,11 @@ static request read_options(void)
     request_frames(&q, frames, strict);
     check_options();
     check_changes(&q);
-    steps = given.steps ? steps : 50;
     q.plan = q.given ? schedule_given(q.levels, q.solver, shift, timesteps, sigmas)
-                     : schedule_plan(q.levels, q.solver, (int)steps, shift);
+                     : schedule_plan(q.levels, q.solver, given.steps ? (int)steps : 50, shift);
+    if (given.steps && steps != q.plan.steps)
+        usage_error("the given levels are %d steps, -s says %lld", q.plan.steps, (long long)steps);
+    steps = q.plan.steps;
     q.until = q.plan.steps;
     layers_quantise(act, &act_layers);
     all.model.attention = attention_named(all.attend);
