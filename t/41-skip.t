@@ -30,7 +30,7 @@ check() { # CASE RULE
 check teacache teacache:2:2,0.5,0.01
 check teacache-ret teacache:3:2,0.5,0.01:ret
 check teacache-list 4,6-7,15
-check magcache magcache:0.15,2,0.2:ratios
+check magcache magcache:0.15,4,0.2:ratios
 check easycache easycache:0.8,3
 
 # ---- the ratios of MagCache ----
