@@ -56,5 +56,9 @@ wan-denoise -s 0 --rng torch-cpu -S 7 --size 32x32 --frames 1 < text > seven
 tensor-pick text seven:noise=latents > given
 wan-denoise -m "$model" --dtype fp32 --rng torch-cpu -S 123 -s 8 --from 3 < given > out
 near "--from 3" out from
+wan-denoise -s 0 --rng torch-cpu -S 123 --size 32x32 --frames 1 < text > first
+tensor-pick text seven:noise=latents first:noise > given
+wan-denoise -m "$model" --dtype fp32 -s 8 --from 0.9 < given > out
+near "the same by its level, with stored noise" out from
 
 done_testing

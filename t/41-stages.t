@@ -139,6 +139,9 @@ refused "*--until 60: there are 50 steps" "--until beyond the end" text --until 
 refused "*--from begins with latents*" "--from without latents" text --from 2
 refused "*leaves no step*" "--from the end" text -s 8 --from 8
 refused "*--skip names step 60 of 50" "a step that is none" text --skip 60
+refused "*--guidance-steps 3-9: there are 8 steps" "guidance in steps that are none" half --guidance-steps 3-9
+refused "*--skip-layers 3-9: there are 8 steps" "blocks left out in steps that are none" half --skip-layers 0:3-9
+refused "*--cfg-zero 9: there are 8 steps" "too many steps that stand still" half --cfg-zero 9
 refused "*block 2, but the model has 2" "a block that is none" text --skip-layers 2
 refused "*no coefficients are published for a model 256 wide*" "TeaCache's of this width" text --skip teacache:0.1
 refused "*cannot open nowhere*" "no ratios" text --skip magcache:0.1:nowhere

@@ -86,6 +86,20 @@ void guide_check(const request *q, const dit *m)
         die("--skip-layers names block %d, but the model has %d", greatest, m->layers);
 }
 
+static void check_range(const char *by, range r, int steps)
+{
+    if (r.to > steps)
+        die("%s %d-%d: there are %d steps", by, r.from, r.to, steps);
+}
+
+void guide_fit(const request *q)
+{
+    check_range("--guidance-steps", guided, q->plan.steps);
+    check_range("--skip-layers", lacking, q->plan.steps);
+    if (still > q->plan.steps)
+        die("--cfg-zero %d: there are %d steps", still, q->plan.steps);
+}
+
 void guide_stamp(json_t *stamp)
 {
     if (interval_text)

@@ -12,6 +12,8 @@
 void guide_open(const char *interval, const char *omitted, int64_t zero);
 /* Is there anything to guide with one pass, has the model the blocks? Dies or usage error. */
 void guide_check(const request *q, const dit *m);
+/* Dies if the request has not the steps. */
+void guide_fit(const request *q);
 /* Do steps differ in their passes? */
 bool guide_varies(void);
 void guide_stamp(json_t *stamp);

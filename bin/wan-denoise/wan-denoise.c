@@ -263,8 +263,10 @@ static request settled(const request *q, const document *d)
             "others");
     if (ratios_wanted() && its.goes_on)
         die("--stat residual is of whole samplings, and standard input is one that goes on");
-    if (its.plan.steps > 0)
+    if (its.plan.steps > 0) {
+        guide_fit(&its);
         skip_check(&its, &all.model);
+    }
     return its;
 }
 
