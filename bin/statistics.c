@@ -37,9 +37,10 @@ static struct {
     const char *list; /* as given; NULL: nothing is wanted */
     name_list patterns, grams;
     int bins;
-    bool *seen; /* [bins] */
+    bool *planned; /* [bins]: has it timesteps? */
     int steps;
     const double *timestep; /* [steps] */
+    bool *made;             /* [steps]: was there one at that timestep? */
     statistics *first, **last;
 } all = {.last = &all.first};
 
@@ -97,9 +98,10 @@ void statistics_open(const char *list, int bins, int steps, const double *timest
     all.bins = bins;
     all.steps = steps;
     all.timestep = timestep;
-    all.seen = new_bytes(sizeof *all.seen * (size_t)bins);
+    all.planned = new_bytes(sizeof *all.planned * (size_t)bins);
     for (int i = 0; i < steps; i++)
-        all.seen[bin_of(timestep[i])] = true;
+        all.planned[bin_of(timestep[i])] = true;
+    all.made = new_bytes(sizeof *all.made * (size_t)(steps + 1));
     split_grams(&given);
     names_free(&given);
     from.seeds = json_array();
@@ -139,7 +141,7 @@ statistics *statistics_of(int n, char *const name[], int64_t in, bool text)
     memcpy(s->name, name, sizeof *name * (size_t)n);
     s->bin = new_bytes(sizeof *s->bin * (size_t)bins);
     for (int i = 0; i < bins; i++)
-        s->bin[i] = text || all.seen[i] ? moments_of(in, gram) : (moments){0};
+        s->bin[i] = text || all.planned[i] ? moments_of(in, gram) : (moments){0};
     *all.last = s;
     all.last = &s->next;
     return s;
@@ -152,6 +154,8 @@ void statistics_step(double t)
     if (!all.list)
         return;
     now.bin = bin_of(t);
+    for (int i = 0; i < all.steps; i++)
+        all.made[i] = all.made[i] || all.timestep[i] == t;
     now.passes = 0;
 }
 
@@ -221,7 +225,13 @@ void statistics_source(const document *in, uint64_t seed, const json_t *stamp)
 
 /* ---- documents ---- */
 
-bool statistics_seen(int bin) { return all.seen[bin]; }
+bool statistics_seen(int bin)
+{
+    for (int i = 0; i < all.steps; i++)
+        if (all.made[i] && bin_of(all.timestep[i]) == bin)
+            return true;
+    return false;
+}
 
 /* Calls f with each name that fits the list, and its moments in a bin. */
 static void each_name(const name_list *list, int bin, void (*f)(void *, const char *, moments *),
@@ -243,7 +253,8 @@ static json_t *seen_timesteps(int bin)
 {
     json_t *array = json_array();
     for (int i = 0; i < all.steps; i++)
-        if (bin_of(all.timestep[i]) == bin && (i == 0 || all.timestep[i] != all.timestep[i - 1]))
+        if (all.made[i] && bin_of(all.timestep[i]) == bin &&
+            (i == 0 || all.timestep[i] != all.timestep[i - 1]))
             json_array_append_new(array, timestep_json(all.timestep[i]));
     return array;
 }

@@ -40,6 +40,9 @@ tensor-pick $(cat names) > second/diffusion_pytorch_model.safetensors
 low() { wan-denoise -m second --dtype fp32 "$@"; }
 sample -s 40 -F 12 -g 4 --until 0.875 | low -g 3 > out
 near "the official loop of two experts" out a14b
+wan-denoise -m "$model" --rng torch-cpu -S 123 --size 32x32 --frames 1 -s 40 -F 12 -g 4 --until 0.875 < text |
+    wan-denoise -m second -g 3 > half
+close_to "the same in fp16" --rel 1e-3 half:latents "$G:a14b.latents"
 steps=$(sample -s 40 -F 12 -g 4 --until 0.875 | tensor-info | sed -n 's/^  step: //p')
 sample -s 40 -F 12 -g 4 --until "$steps" | low -g 3 > again
 close_to "the boundary is after step $steps" --same 1 again:latents out:latents

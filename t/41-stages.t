@@ -95,6 +95,14 @@ close_to "with the same states" --same 1 state:latents sixth:latents
 denoise -s 8 -S 5 $small --tap blocks.0.ffn --until 2 < text > taps
 is "$(tensor-info --names taps | grep -c blocks.0.ffn)" 2 "--tap until step 2 has two evaluations"
 
+# ---- statistics of a part ----
+stat() { denoise -s 8 --stat blocks.0.ffn.0 --bins 2 "$@" | tensor-info | sed -n 's/^ *timesteps: //p'; }
+is "$(stat < half)" "[416]
+[892, 833, 749, 624]" "--stat of what goes on is of the steps that are left"
+is "$(stat $small --until 3 < text)" "[999, 972, 937]" "and until a step of those before"
+refused_stat=$(denoise --stat blocks.0.ffn.0 < half 2>&1)
+like "$refused_stat" "*goes on with others" "of other levels it is refused"
+
 # ---- where a level stops ----
 stops() { denoise "$@" | tensor-info | sed -n 's/^  step: //p'; } # at which step
 is "$(denoise $small -s 40 -F 12 --until 0.875 --recipe < text | tensor-info | sed -n 's/^  step: //p')" 26 \
