@@ -60,6 +60,30 @@ END_TEST
 START_TEST(equal_torch_on_the_cpu) { check_all("torch-cpu", "cpu"); }
 END_TEST
 
+/* A generator's later calls: fixtures/noise-calls.safetensors, of each call seven numbers. */
+START_TEST(equal_torch_in_later_calls)
+{
+    enum { CALLS = 3, KEPT = 7 };
+    weights *first = fixture;
+    fixture = weights_open("fixtures/noise-calls.safetensors");
+    for (int i = 0; i < 4; i++) {
+        int64_t n = 16 * (i % 2 ? 21 : 4) * 60 * 104;
+        float *y = new_bytes(sizeof *y * (unsigned long)n);
+        for (int call = 0; call < CALLS; call++) {
+            char prefix[32], part[8];
+            noise_draw_nth(y, n, 123, noise_named(i < 2 ? "torch-cuda" : "torch-cpu"), call);
+            snprintf(prefix, sizeof prefix, "%s.123.%s", i < 2 ? "cuda" : "cpu",
+                     i % 2 ? "81f" : "13f");
+            snprintf(part, sizeof part, "call%d", call);
+            ck_assert_double_le(greatest_difference(prefix, part, y, n / KEPT + 1, KEPT), BOUND);
+        }
+        free(y);
+    }
+    weights_close(fixture);
+    fixture = first;
+}
+END_TEST
+
 static double square_difference(const char *a, uint64_t seed_a, const char *b, uint64_t seed_b,
                                 int64_t n)
 {
@@ -116,6 +140,7 @@ int main(void)
     fixture = weights_open("fixtures/noise.safetensors");
     tcase_add_test(tests, equal_torch_on_cuda);
     tcase_add_test(tests, equal_torch_on_the_cpu);
+    tcase_add_test(tests, equal_torch_in_later_calls);
     tcase_add_test(tests, seeds_and_cards_differ);
     tcase_add_test(tests, are_normal);
     suite_add_tcase(suite, tests);
