@@ -7,7 +7,7 @@
 #   make fuzz-minimize [TARGET=..]                    both become t/corpus, reduced
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
-FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box
+FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box sampling
 
 # What of the programs a target parses with, beside common.
 FUZZED_config   = $(LOAD) $(O)/bin/clipscore/config.o $(KERNELS)
@@ -16,6 +16,7 @@ FUZZED_spiece   = $(O)/bin/wan-encode-text/tokenizer.o $(O)/bin/wan-encode-text/
 FUZZED_tokens   = $(FUZZED_prompts)
 FUZZED_clip-bpe = $(O)/bin/clipscore/bpe.o
 FUZZED_probe    = $(O)/bin/mp42frames/probe.o
+FUZZED_sampling = $(O)/bin/wan-denoise/state.o $(LOAD) $(KERNELS)
 
 # All calls of these from our own code go through fuzz.c.
 WRAPPED        = malloc calloc realloc free mmap munmap fopen fclose getline getdelim __getdelim
