@@ -37,7 +37,8 @@ run() {
 peak() { sed -n 's/.*"peak_resident_bytes": \([0-9]*\).*/\1/p' "$1"; }
 
 # One latent frame of 2 x 2.
-wan-denoise -q -m "$model" -s 0 --size 16x16 --frames 1 <text >small
+wan-denoise -q -m "$model" -s 0 --size 16x16 --frames 1 <text >drawn
+tensor-pick drawn:noise=latents >small
 
 few=20 many=200
 for directory in "$ROOT"/bin/*/; do
