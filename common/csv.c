@@ -17,6 +17,7 @@
 
 #include "die.h"
 #include "filemap.h"
+#include "nameindex.h"
 
 typedef struct {
     const char *name;
@@ -97,10 +98,13 @@ static void *grown(void *p, size_t bytes)
 static void header(csv *t, scanner *s)
 {
     for (bool last = false; !last; t->columns++) {
-        t->header = grown(t->header, (size_t)(t->columns + 1) * sizeof *t->header);
+        if ((t->columns & (t->columns - 1)) == 0) /* twice as many */
+            t->header =
+                grown(t->header, (size_t)(t->columns ? 2 * t->columns : 1) * sizeof *t->header);
         t->header[t->columns] = field(s, &last);
         if (csv_find(t, t->header[t->columns]) >= 0)
             csv_die(t, -1, "two columns are named '%s'", t->header[t->columns]);
+        index_note(&t->column_at, t->header[t->columns], t->columns);
     }
 }
 
@@ -170,6 +174,7 @@ void csv_open_tabs(csv *t, const char *path) { open_table(t, path, '\t'); }
 
 void csv_close(csv *t)
 {
+    index_free(&t->column_at);
     free(t->header);
     free(t->cell);
     free(t->line);
@@ -177,13 +182,7 @@ void csv_close(csv *t)
     *t = (csv){0};
 }
 
-int csv_find(const csv *t, const char *column)
-{
-    for (int i = 0; i < t->columns; i++)
-        if (strcmp(t->header[i], column) == 0)
-            return i;
-    return -1;
-}
+int csv_find(const csv *t, const char *column) { return index_find(t->column_at, column); }
 
 int csv_column(const csv *t, const char *column)
 {

@@ -17,6 +17,7 @@ typedef struct {
     char **cell;   /* [rows][columns], without their quotes; UTF-8 is not checked */
     int *line;     /* [rows]: where the record begins, from 1 */
     char *text;    /* what they point into */
+    struct json_t *column_at; /* nameindex.h */
     char *head;    /* of a table with tabs: what its first line says behind "# ", or NULL */
 } csv;
 

@@ -9,13 +9,13 @@
 ** sums are checked for overflow, and the entries, sorted by place, must tile the data exactly. So
 ** whoever reads a tensor later needs no check of his own.
 */
-#include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 
 #include "die.h"
 #include "digest.h"
+#include "nameindex.h"
 #include "stream.h"
 
 /* Room for one more element behind n: the array doubles whenever n is a power of two. */
@@ -105,8 +105,7 @@ static void parse_metadata(document *d, json_t *object, const char *where)
     {
         if (!json_is_string(value))
             die("%s: __metadata__ '%s' is not a string", where, key);
-        d->key = one_more(d->key, d->keys, sizeof *d->key);
-        d->key[d->keys++] = (metadata){new_text(key), new_text(json_string_value(value))};
+        metadata_set(d, key, json_string_value(value));
     }
 }
 
@@ -173,17 +172,26 @@ void document_parse(document *d, const char *json, size_t n, uint64_t data_bytes
     json_decref(root);
     if (d->entries)
         qsort(d->entry, (size_t)d->entries, sizeof *d->entry, by_place);
+    document_index(d, where);
     check_places(d, data_bytes, where);
 }
 
 /* ---- looking up ---- */
 
+void document_index(document *d, const char *where)
+{
+    index_free(&d->entry_at);
+    for (int i = 0; i < d->entries; i++) {
+        if (document_find(d, d->entry[i].name))
+            die("%s: two tensors are called '%s'", where, d->entry[i].name);
+        index_note(&d->entry_at, d->entry[i].name, i);
+    }
+}
+
 entry *document_find(const document *d, const char *name)
 {
-    for (int i = 0; i < d->entries; i++)
-        if (strcmp(d->entry[i].name, name) == 0)
-            return &d->entry[i];
-    return NULL;
+    int at = index_find(d->entry_at, name);
+    return at < 0 ? NULL : &d->entry[at];
 }
 
 /* "F32 [16, *, 60, 104]" */
@@ -218,10 +226,8 @@ tensor document_tensor(const document *d, const char *name, const char *where, t
 
 const char *metadata_get(const document *d, const char *key)
 {
-    for (int i = 0; i < d->keys; i++)
-        if (strcmp(d->key[i].key, key) == 0)
-            return d->key[i].value;
-    return NULL;
+    int at = index_find(d->key_at, key);
+    return at < 0 ? NULL : d->key[at].value;
 }
 
 /* ---- building ---- */
@@ -229,25 +235,28 @@ const char *metadata_get(const document *d, const char *key)
 void metadata_set(document *d, const char *key, const char *value)
 {
     char *text = new_text(value); /* first: value may be the one that is replaced */
-    for (int i = 0; i < d->keys; i++)
-        if (strcmp(d->key[i].key, key) == 0) {
-            free(d->key[i].value);
-            d->key[i].value = text;
-            return;
-        }
+    int at = index_find(d->key_at, key);
+    if (at >= 0) {
+        free(d->key[at].value);
+        d->key[at].value = text;
+        return;
+    }
+    index_note(&d->key_at, key, d->keys);
     d->key = one_more(d->key, d->keys, sizeof *d->key);
     d->key[d->keys++] = (metadata){new_text(key), text};
 }
 
 void metadata_remove(document *d, const char *key)
 {
-    for (int i = 0; i < d->keys; i++)
-        if (strcmp(d->key[i].key, key) == 0) {
-            free(d->key[i].key);
-            free(d->key[i].value);
-            memmove(d->key + i, d->key + i + 1, (size_t)(--d->keys - i) * sizeof *d->key);
-            return;
-        }
+    int i = index_find(d->key_at, key);
+    if (i < 0)
+        return;
+    free(d->key[i].key);
+    free(d->key[i].value);
+    memmove(d->key + i, d->key + i + 1, (size_t)(--d->keys - i) * sizeof *d->key);
+    index_free(&d->key_at);
+    for (i = 0; i < d->keys; i++)
+        index_note(&d->key_at, d->key[i].key, i);
 }
 
 void metadata_copy(document *d, const document *from)
@@ -259,7 +268,11 @@ void metadata_copy(document *d, const document *from)
 
 void document_add(document *d, const char *name, tensor shape)
 {
-    assert(!document_find(d, name) && strcmp(name, "__metadata__") != 0);
+    if (strcmp(name, "__metadata__") == 0)
+        die("a tensor cannot be called '%s', which safetensors keeps for itself", name);
+    if (document_find(d, name))
+        die("two tensors would be called '%s'", name);
+    index_note(&d->entry_at, name, d->entries);
     d->entry = one_more(d->entry, d->entries, sizeof *d->entry);
     d->entry[d->entries++] = (entry){.name = new_text(name), .t = shape};
 }
@@ -274,6 +287,8 @@ void document_free(document *d)
     }
     free(d->entry);
     free(d->key);
+    index_free(&d->entry_at);
+    index_free(&d->key_at);
     free(d->memory);
     if (d->seal)
         digester_end(d->seal);

@@ -268,17 +268,23 @@ static void write_all(const writer *w, const void *from, size_t n)
     }
 }
 
-static void place_entries(document *d)
+/* Wide before narrow; those alike stay as they were added, which their `begin` says meanwhile. */
+static int by_width(const void *a, const void *b)
 {
-    for (int i = 1; i < d->entries; i++) /* insertion: equal sizes keep their order */
-        for (int j = i; j > 0; j--) {
-            entry *e = &d->entry[j - 1];
-            if (type_size(e[0].t.type) >= type_size(e[1].t.type))
-                break;
-            entry narrow = e[0];
-            e[0] = e[1];
-            e[1] = narrow;
-        }
+    const entry *x = a, *y = b;
+    size_t wide = type_size(x->t.type), narrow = type_size(y->t.type);
+    if (wide != narrow)
+        return wide > narrow ? -1 : 1;
+    return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+static void place_entries(document *d, const char *name)
+{
+    for (int i = 0; i < d->entries; i++)
+        d->entry[i].begin = (uint64_t)i;
+    if (d->entries)
+        qsort(d->entry, (size_t)d->entries, sizeof *d->entry, by_width);
+    document_index(d, name);
     uint64_t at = 0;
     for (int i = 0; i < d->entries; i++) {
         d->entry[i].begin = at;
@@ -350,7 +356,7 @@ void writer_header(writer *w, document *d)
 {
     struct stat s;
     assert(w->left == 0);
-    place_entries(d);
+    place_entries(d, w->name);
     if (w->seal)
         open_seal(w, d);
     char *json = header_json(d, w->name);

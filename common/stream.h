@@ -36,7 +36,8 @@ typedef struct {
     metadata *key; /* in the order of the file */
     void *memory;  /* what document_load read; document_free frees it */
     size_t memory_bytes;
-    struct digester *seal; /* of what was read so far, if it says its digest (seal.h) */
+    struct digester *seal;            /* of what was read so far, if it says its digest (seal.h) */
+    struct json_t *entry_at, *key_at; /* places in the arrays, by name */
 } document;
 
 /* ---- the document in memory ---- */
@@ -59,8 +60,11 @@ void metadata_set(document *d, const char *key, const char *value); /* replaces 
 void metadata_remove(document *d, const char *key);
 /* All keys that hold for what is made of a document; its `digest` (seal.h) is its own. */
 void metadata_copy(document *d, const document *from);
-void document_add(document *d, const char *name,
-                  tensor shape); /* declares; places are given by write_header */
+/* Declares; places are given by write_header. Dies for a name that is taken, by another tensor or by
+** the format ("__metadata__"). */
+void document_add(document *d, const char *name, tensor shape);
+/* To be called where entries came or moved otherwise; dies for a name that is there twice. */
+void document_index(document *d, const char *where);
 void document_free(document *d);
 
 /* ---- reading ---- */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../common/die.h"
+#include "../../common/nameindex.h"
 #include "../../common/utf8.h"
 
 enum { MOST_COLUMNS = 20 };
@@ -147,13 +148,13 @@ static void add_variant(evaluation *e, const char *name)
 static void add_subject(evaluation *e, const csv *t, int row)
 {
     const char *name = text_at(t, row, "name"), *prompt = text_at(t, row, "prompt");
-    for (int i = 0; i < e->subjects; i++) {
-        if (strcmp(e->subject[i].name, name) != 0)
-            continue;
+    int i = subject_of(e, name);
+    if (i >= 0) {
         if (!*e->subject[i].prompt) /* a variant whose videos say nothing came first */
             e->subject[i] = (subject){name, text_at(t, row, "seed"), prompt};
         return;
     }
+    index_note(&e->subject_at, name, e->subjects);
     e->subject[e->subjects++] = (subject){name, text_at(t, row, "seed"), prompt};
 }
 
@@ -204,24 +205,12 @@ void evaluation_close(evaluation *e)
     json_decref(e->record);
     free(e->variant);
     free(e->subject);
+    index_free(&e->subject_at);
 }
 
 /* ---- looking up ---- */
 
-int find_row(const csv *t, int from, int n, const condition *where)
-{
-    int column[4];
-    for (int k = 0; k < n; k++)
-        column[k] = csv_column(t, where[k].column);
-    for (int i = from; i < t->rows; i++) {
-        int k = 0;
-        while (k < n && strcmp(csv_text(t, i, column[k]), where[k].value) == 0)
-            k++;
-        if (k == n)
-            return i;
-    }
-    return -1;
-}
+int subject_of(const evaluation *e, const char *name) { return index_find(e->subject_at, name); }
 
 static int pair_condition(const evaluation *e, condition *where, int variant)
 {

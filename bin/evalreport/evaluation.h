@@ -52,6 +52,7 @@ typedef struct {
     int variants, subjects;
     const char **variant; /* the first is the reference: the others are compared with it */
     subject *subject;
+    struct json_t *subject_at; /* nameindex.h */
     int judges;
     metric *judge; /* what a judge found: in no unit, and not frame by frame */
 } evaluation;
@@ -75,6 +76,7 @@ typedef struct {
 
 /* The first row at or behind `from` that meets all n conditions; -1: none. */
 int find_row(const csv *t, int from, int n, const condition *where);
+int subject_of(const evaluation *e, const char *name); /* -1: a video that was not measured */
 
 /* The row of a video, of a pair with the reference, of a comparison; -1: none. */
 int video_row(const evaluation *e, table_name t, int variant, int subject);

@@ -47,15 +47,6 @@ bool is_traced(const evaluation *e, int variant)
     return variant > 0 && e->table[TRACE].rows > 0 && pair_rows(e, variant, 0) >= 0;
 }
 
-/* -1: a video that was not measured */
-static int subject_of(const evaluation *e, const char *name)
-{
-    for (int i = 0; i < e->subjects; i++)
-        if (strcmp(e->subject[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
 static bool any_finite(const double *x, int n)
 {
     for (int i = 0; i < n; i++)

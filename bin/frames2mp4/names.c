@@ -9,6 +9,7 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
+#include "../../common/nameindex.h"
 
 /* One conversion of a pattern: after the % stand digits, then the letter. */
 typedef struct {
@@ -95,10 +96,11 @@ const char *names_next(names *n, int number, const document *d)
     if (!n->pattern && n->used == n->operands)
         die("document %d has no file: %d named", number, n->operands);
     char *name = n->pattern ? from_pattern(n->pattern, number, d) : n->operand[n->used];
-    for (int i = 0; i < n->used; i++)
-        if (strcmp(n->name[i], name) == 0)
-            die("document %d would replace %s, which is document %d%s", number, name, i + 1,
-                n->pattern ? ": -o needs %n" : "");
+    int before = index_find(n->name_at, name);
+    if (before >= 0)
+        die("document %d would replace %s, which is document %d%s", number, name, before + 1,
+            n->pattern ? ": -o needs %n" : "");
+    index_note(&n->name_at, name, n->used);
     n->name = realloc(n->name, (size_t)(n->used + 1) * sizeof *n->name);
     if (!n->name)
         die("out of memory");
@@ -115,4 +117,5 @@ void names_end(names *n, int documents)
     for (int i = 0; n->pattern && i < n->used; i++)
         free(n->name[i]);
     free(n->name);
+    index_free(&n->name_at);
 }

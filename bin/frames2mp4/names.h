@@ -16,7 +16,8 @@ typedef struct {
     char **operand;
     int operands;
     int used;
-    char **name; /* all that were given out: none may come twice */
+    char **name;            /* all that were given out: none may come twice */
+    struct json_t *name_at; /* nameindex.h */
 } names;
 
 /* Usage error for a pattern that it does not understand. list: of files by recipe (routes.h). Of

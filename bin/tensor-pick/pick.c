@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "../../common/die.h"
+#include "../../common/nameindex.h"
 #include "../../common/values.h"
 
 static source *opened(pick_list *list, const char *path, int number)
@@ -38,9 +39,12 @@ static void add(pick_list *list, pick p)
 {
     if (pick_named(list, p.name))
         die("two tensors would be named '%s'", p.name);
-    list->pick = realloc(list->pick, (size_t)(list->picks + 1) * sizeof *list->pick);
+    if ((list->picks & (list->picks - 1)) == 0) /* twice as many */
+        list->pick =
+            realloc(list->pick, (size_t)(list->picks ? 2 * list->picks : 1) * sizeof *list->pick);
     if (!list->pick)
         die("out of memory");
+    index_note(&list->pick_at, p.name, list->picks);
     list->pick[list->picks++] = p;
 }
 
@@ -165,10 +169,8 @@ bool pick_is_whole(const pick_list *list, tensor_type type)
 
 const pick *pick_named(const pick_list *list, const char *name)
 {
-    for (int i = 0; i < list->picks; i++)
-        if (strcmp(list->pick[i].name, name) == 0)
-            return &list->pick[i];
-    return NULL;
+    int at = index_find(list->pick_at, name);
+    return at < 0 ? NULL : &list->pick[at];
 }
 
 /* Integers and F64 from F64 values; dies for a value that the type cannot hold exactly. */
@@ -231,6 +233,7 @@ void pick_free(pick_list *list)
         free(list->source[i].path);
         source_close(list->source[i].s);
     }
+    index_free(&list->pick_at);
     free(list->pick);
     free(list->source);
 }

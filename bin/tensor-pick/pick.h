@@ -21,6 +21,7 @@ typedef struct {
         char *path;
         source *s;
     } * source;
+    struct json_t *pick_at; /* nameindex.h */
 } pick_list;
 
 /* Adds what the operand names; dies if it is not there. Each file is opened once, at this document

@@ -23,6 +23,7 @@
 #include "../../common/checkpoint/layout.h"
 #include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
+#include "../../common/nameindex.h"
 #include "../../common/text.h"
 
 /* ---- roles ---- */
@@ -88,11 +89,13 @@ static char *target_of(const char *key, const char *at, role r)
 static adapter *adapter_for(adapters *a, int from_here, char *target, const char *key, weights *w,
                             bool difference)
 {
-    for (int i = from_here; i < a->n; i++)
-        if (strcmp(a->all[i].target, target) == 0 && (a->all[i].diff.data != NULL) == difference) {
-            free(target);
-            return a->all + i;
-        }
+    struct json_t **index = &a->at[difference];
+    int known = index_find(*index, target);
+    if (known >= from_here) {
+        free(target);
+        return a->all + known;
+    }
+    index_note(index, target, a->n);
     if ((a->n & (a->n - 1)) == 0) {
         a->all = realloc(a->all, (size_t)(a->n ? 2 * a->n : 1) * sizeof *a->all);
         if (!a->all)
@@ -329,4 +332,6 @@ void adapters_free(adapters *a)
         weights_close(a->file[i].w);
     free(a->all);
     free(a->file);
+    index_free(&a->at[0]);
+    index_free(&a->at[1]);
 }

@@ -24,6 +24,7 @@ typedef struct {
         weights *w;
         double strength;
     } * file;
+    struct json_t *at[2]; /* nameindex.h: targets' last places; [1] of differences */
 } adapters;
 
 /* Adds those of LORA[:STRENGTH]. Dies for a key that is of no known kind, or has no partner. */

@@ -206,6 +206,7 @@ static void place(document *d, cursor *c, uint64_t alignment)
              pad = (alignment - header % alignment) % alignment;
     uint64_t room = (uint64_t)(c->end - c->at) < pad ? 0 : (uint64_t)(c->end - c->at) - pad;
     qsort(d->entry, (size_t)d->entries, sizeof *d->entry, by_place);
+    document_index(d, c->where);
     for (int i = 0; i < d->entries; i++) {
         entry *e = &d->entry[i];
         if (e->end > room)
@@ -255,10 +256,13 @@ void gguf_read(document *d, const void *bytes, size_t n, const char *where)
     if (keys > (uint64_t)(c.end - c.at) / LEAST_KEY ||
         tensors > (uint64_t)(c.end - c.at) / LEAST_TENSOR)
         die("%s is cut short: its header ends within it", where);
-    d->key = new_bytes((keys ? keys : 1) * sizeof *d->key);
-    for (; d->keys < (int)keys; d->keys++) {
-        char *key = text(&c, "key");
-        d->key[d->keys] = (metadata){key, value(&c)};
+    for (uint64_t i = 0; i < keys; i++) {
+        char *key = text(&c, "key"), *said = value(&c);
+        if (metadata_get(d, key))
+            die("%s: two keys are called '%s'", where, key);
+        metadata_set(d, key, said);
+        free(key);
+        free(said);
     }
     check_whole(d, &c);
     d->entry = new_bytes((tensors ? tensors : 1) * sizeof *d->entry);
