@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,8 +22,38 @@ enum { MOST_MAPS = 1024 }; /* of more, the pages stay until the kernel wants the
 static struct {
     uintptr_t at;
     size_t bytes;
+    char *cut; /* what to say if the file ends before the map does */
 } maps[MOST_MAPS];
 static int map_count;
+
+/* A page of a map whose file was made shorter since is a SIGBUS. Nothing here but what a signal
+** handler may call. */
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    uintptr_t at = (uintptr_t)info->si_addr;
+    for (int i = 0; i < map_count; i++) {
+        if (at < maps[i].at || at - maps[i].at >= maps[i].bytes)
+            continue;
+        ssize_t said = write(STDERR_FILENO, maps[i].cut, strlen(maps[i].cut));
+        _exit(said < 0 ? 2 : 1);
+    }
+    signal(signal_number, SIG_DFL); /* none of ours: it comes again */
+}
+
+static void watch(filemap *m, const char *name)
+{
+    if (map_count == MOST_MAPS)
+        return;
+    if (map_count == 0)
+        sigaction(SIGBUS, &(struct sigaction){.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO},
+                  NULL);
+    maps[map_count].at = (uintptr_t)m->at;
+    maps[map_count].bytes = m->bytes;
+    maps[map_count].cut =
+        new_format("%s: %s became shorter while it was read\n", program_name(), name);
+    map_count++;
+}
 
 static void read_pipe(filemap *m, int fd, const char *name)
 {
@@ -64,10 +96,13 @@ void filemap_open(filemap *m, int fd, const char *name)
     if (m->at == MAP_FAILED)
         die_errno("cannot map %s", name);
     m->mapped = true;
-    if (map_count < MOST_MAPS) {
-        maps[map_count].at = (uintptr_t)m->at;
-        maps[map_count++].bytes = m->bytes;
-    }
+    watch(m, name);
+}
+
+void filemap_check(const void *at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 512)
+        (void)((const volatile unsigned char *)at)[i];
 }
 
 void filemap_drop(const void *at, size_t bytes)
@@ -89,6 +124,7 @@ void filemap_close(filemap *m)
 {
     for (int i = 0; m->mapped && i < map_count; i++)
         if (maps[i].at == (uintptr_t)m->at) {
+            free(maps[i].cut);
             maps[i] = maps[--map_count];
             break;
         }

@@ -12,7 +12,7 @@
 
 struct json_t;
 
-/* Names are bytes that end with 0; the index has its own copy. A later place replaces an earlier. */
+/* Names are bytes that end with 0, and are copied. A later place replaces an earlier one. */
 void index_note(struct json_t **index, const char *name, int place);
 int index_find(const struct json_t *index, const char *name);
 void index_free(struct json_t **index);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "filemap.h"
 #include "seal.h"
 
 enum { ALIGNMENT = 64, LEAST_CHUNK = 1 << 20 };
@@ -263,8 +264,13 @@ static void write_all(const writer *w, const void *from, size_t n)
         ssize_t now = write(fd, (const char *)from + done, n - done);
         if (now >= 0)
             done += (size_t)now;
-        else if (!try_again(fd, POLLOUT))
+        else if (!try_again(fd, POLLOUT)) {
+            int error = errno;
+            if (error == EFAULT)
+                filemap_check((const char *)from + done, n - done);
+            errno = error;
             die_errno("cannot write %s", w->name);
+        }
     }
 }
 

@@ -60,8 +60,8 @@ void metadata_set(document *d, const char *key, const char *value); /* replaces 
 void metadata_remove(document *d, const char *key);
 /* All keys that hold for what is made of a document; its `digest` (seal.h) is its own. */
 void metadata_copy(document *d, const document *from);
-/* Declares; places are given by write_header. Dies for a name that is taken, by another tensor or by
-** the format ("__metadata__"). */
+/* Declares; places are given by write_header. Dies for a name that is taken, by another tensor or
+** by the format ("__metadata__"). */
 void document_add(document *d, const char *name, tensor shape);
 /* To be called where entries came or moved otherwise; dies for a name that is there twice. */
 void document_index(document *d, const char *where);

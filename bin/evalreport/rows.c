@@ -3,7 +3,7 @@
 **
 ** A report asks for each pair and each metric, so that looking through a table every time would
 ** take the square of the number of videos. Of each set of columns that was ever asked for there is
-** an index: from their values in a row to the first such row, and from each row to the next like it.
+** an index: from their values in a row to the first such row, and from each row to the next one.
 */
 #include <jansson.h>
 #include <stdlib.h>
