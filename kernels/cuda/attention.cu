@@ -2,7 +2,8 @@
 ** attention.cu: checks the shapes and chooses the kernel, by the type, the width of a head and
 ** the card.
 **
-**   in 8 bits, d = 128, sm_90  attention_codes.cu, then attention_int8.cu or attention_fp8.cu
+**   int8, fp8, d = 128, sm_90  attention_codes.cu, then attention_int8.cu or attention_fp8.cu
+**   int8, d = 128, sm_80       attention_codes.cu, then attention_mma.cu
 **   in 8 bits                  attention_rounded.cu, attention_plain.cu
 **   F32                        attention_plain.cu
 **   F16, BF16, d = 128, sm_90  attention_hopper.cu, or of few keys attention_few.cu, unless there is a
@@ -29,7 +30,7 @@ static void choose_8bit(const attention_args &a, tensor y, bool fp8)
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
         if constexpr (!std::is_same_v<T, float>)
-            if (a.d == 128 && device_capability == 90)
+            if (a.d == 128 && (device_capability == 90 || !fp8))
                 return attention_8bit<T>(a, fp8);
         attention_rounded<T>(a, y, fp8);
     });
