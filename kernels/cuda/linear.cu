@@ -9,8 +9,10 @@
 ** long sums) the bias is rounded as y is.
 **
 ** Codes are expanded to the operand's type, one layer at a time (widen.cu): bytes are exact in it,
-** values of blocks and groups are rounded to it. Scales of rows, and the bias, meet the F32 sum
-** alone: before Hopper a block of rows at a time.
+** values of blocks and groups are rounded to it. Scales of rows, and the bias, meet the F32 sum. The
+** library has no such epilogue: before Hopper F32 sums are finished by a pass of their own, a block
+** of rows at a time, if the rows are few; many rows do not bear that (1.7 times a product of F16
+** weights), and values with their scales are rounded to 16 bits, as all weights of that type are.
 ** Floor: 2 N in out over the rate of the tensor cores. Measured: PERFORMANCE.md.
 */
 #include <array>
@@ -181,11 +183,21 @@ static void finish(tensor y, tensor sum, const linear_weight *l, bool gelu)
 ** meets its scale. */
 enum : int64_t { SUM_BYTES = 24 << 20 };
 
+/* From so many rows on, before Hopper. */
+enum { MANY_ROWS = 1024 };
+
 static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu)
 {
     int64_t n = tensor_rows(x), out = l->w.dim[0], block = SUM_BYTES / (out * 4) / 128 * 128;
     tensor w = scratch(x.type, out, l->w.dim[1]);
     stored s = linear_stored(l);
+    if (n >= MANY_ROWS && x.type != F32 && y.type == x.type && !linear_hopper_fits(y, x, w) &&
+        device_widens_scaled(l)) {
+        tensor narrow = scratch(x.type, out);
+        device_widen_scaled(w, narrow, l);
+        multiply(y, x, w, l->b.data ? narrow.data : nullptr, gelu);
+        return;
+    }
     device_widen(w, &s);
     if (!l->scale.data && linear_small_fits(y, x, w)) {
         linear_small(y, x, w, (const float *)l->b.data, gelu);

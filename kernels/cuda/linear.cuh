@@ -11,6 +11,10 @@ static inline void *narrow_bias(const linear_weight *l) { return (float *)l->b.d
 
 /* y F32, F16 or BF16 = what the codes of s stand for, but for the scales of rows (widen.cu). */
 void device_widen(tensor y, const stored *s);
+/* The same with these, rounded to y's type; and narrow, of that type, is the bias, if there is one.
+** Only for weights that device_widens_scaled(). */
+void device_widen_scaled(tensor y, tensor narrow, const linear_weight *l);
+bool device_widens_scaled(const linear_weight *l);
 
 /* Can linear_hopper() compute this? Is it the best way? */
 bool linear_hopper_fits(tensor y, tensor x, tensor w);
@@ -26,6 +30,8 @@ typedef struct {
 
 /* y of x's type or F32; x and w F16 or BF16. */
 void linear_hopper(tensor y, tensor x, tensor w, const product_ends &e);
+/* The same with mma.sync, also of I8. */
+void linear_mma(tensor y, tensor x, tensor w, const product_ends &e);
 /* x and w I8. */
 void linear_int8(tensor y, tensor x, tensor w, const product_ends &e);
 /* x and w F8_E4M3; step: scales of squares of 128 x 128 of w, or absent. */
