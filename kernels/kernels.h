@@ -81,6 +81,20 @@ void zero(tensor y);
 void layer_begin(int i);
 void layer_end(void);
 
+/* A layer between its turns: on the host, page-locked, where the bus reads by itself. */
+typedef struct {
+    void *was, *host; /* where its first byte was on the device; where it is */
+    size_t bytes;     /* 0: it is where it was */
+} layer_away;
+/* All that was taken of the stack since the mark leaves, and the stack is reset to it. On the CPU
+** nothing happens, and the mark is not used. */
+layer_away layer_park(size_t mark);
+/* Between layer_begin() and layer_end(): it comes to their place. Returns the distance from where
+** it was, in bytes, for all pointers into it. */
+ptrdiff_t layer_bring(const layer_away *a);
+/* The same for good, in memory of its own; its place on the host is free. */
+ptrdiff_t layer_settle(const layer_away *a);
+
 /* ---- several devices: ranks, processes that run the same program, each with its own ---- */
 
 enum { MOST_RANKS = 64 };
