@@ -60,40 +60,39 @@ __device__ __forceinline__ uint32_t along(uint32_t at, int n)
     return (at ^ (uint32_t)(n % 4 << 5)) + (uint32_t)(n / 4 << 7);
 }
 
-/* One thread's part in copying tiles of ROWS rows of x: chunk c of every STEP-th row. */
+/* One thread's part in copying tiles of rows of D: chunk c of every STEP-th. What is the same for all
+** threads is not among what it holds. */
 template <int D, int THREADS> struct mover {
     static constexpr int CHUNKS = D / 8, STEP = THREADS / CHUNKS;
     static_assert(STEP % 8 == 0, "rows of one thread have one pattern of chunks");
-    const uint16_t *from;
-    int64_t step;
-    uint32_t to;
+    uint32_t from, to; /* bytes from the tile's beginning */
     int row;
 
-    __device__ __forceinline__ mover(const uint16_t *x, int64_t stride, int first)
+    __device__ __forceinline__ explicit mover(int64_t stride)
     {
         row = (int)threadIdx.x / CHUNKS;
-        from = x + (first + row) * stride + threadIdx.x % CHUNKS * 8;
-        row += first;
-        step = stride * STEP;
-        to = place<D>(0, threadIdx.x / CHUNKS, threadIdx.x % CHUNKS);
+        from = (uint32_t)(row * stride + threadIdx.x % CHUNKS * 8) * 2;
+        to = place<D>(0, row, threadIdx.x % CHUNKS);
     }
-    /* Starts copying the next ROWS rows into the tile; zeros from `end` on. */
-    template <int ROWS> __device__ __forceinline__ void fetch(uint32_t tile, int end)
+    /* Starts copying ROWS rows of x into the tile, of which so many are there; zeros instead of
+     * others. */
+    template <int ROWS>
+    __device__ __forceinline__ void fetch(uint32_t tile, const uint16_t *x, int64_t stride,
+                                          int there) const
     {
-        if (row + ROWS - STEP < end) {
+        const uint8_t *at = (const uint8_t *)x + from;
+        if (there >= ROWS) {
 #pragma unroll
             for (int i = 0; i < ROWS / STEP; i++)
-                copy_chunk(tile + to + i * STEP * D * 2, from + i * step);
+                copy_chunk(tile + to + i * STEP * D * 2, at + i * STEP * stride * 2);
         } else {
 #pragma unroll
             for (int i = 0; i < ROWS / STEP; i++) {
-                bool there = row + i * STEP < end;
+                bool is = row + i * STEP < there;
                 copy_chunk(tile + to + i * STEP * D * 2,
-                           there ? from + i * step : from - row * (step / STEP), there);
+                           is ? at + i * STEP * stride * 2 : (const uint8_t *)x, is);
             }
         }
-        from += ROWS / STEP * step;
-        row += ROWS;
     }
 };
 
@@ -323,8 +322,14 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
     uint32_t q_at = place<QK>(q, row + (lane & 15), lane >> 4);
     uint32_t k_at = place<QK>(k, (lane & 7) + (lane >> 4) * 8, lane >> 3 & 1);
     uint32_t v_at = place<D>(v, lane & 15, lane >> 4);
-    mover<QK, S::THREADS> of_k(xk, a.k_stride, 0);
-    mover<D, S::THREADS> of_v(xv, a.v_stride, 0);
+    mover<QK, S::THREADS> of_k(a.k_stride);
+    mover<D, S::THREADS> of_v(a.v_stride);
+    auto fetch_k = [&](uint32_t tile, int key) {
+        of_k.template fetch<KEYS>(tile, xk + key * a.k_stride, a.k_stride, a.lk - key);
+    };
+    auto fetch_v = [&](uint32_t tile, int key) {
+        of_v.template fetch<KEYS>(tile, xv + key * a.v_stride, a.v_stride, a.lk - key);
+    };
 
     kernel_begin();
     rows_state<S> r;
@@ -338,10 +343,11 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
             if (S::KIND == CODES)
                 r.factor[m][i] = c.q[(int64_t)(batch * a.heads + head) * a.lq + at] * a.scale_log2e;
         }
-    mover<QK, S::THREADS>(xq, a.q_stride, query).template fetch<S::QUERIES>(q, a.lq);
-    of_k.template fetch<KEYS>(k, a.lk);
+    mover<QK, S::THREADS>(a.q_stride).template fetch<S::QUERIES>(q, xq + query * a.q_stride,
+                                                                 a.q_stride, a.lq - query);
+    fetch_k(k, 0);
     if (S::STAGES == 2)
-        of_v.template fetch<KEYS>(v, a.lk);
+        fetch_v(v, 0);
     copies_commit();
     uint32_t stage = 0;
     for (int key = 0; key < end; key += KEYS) {
@@ -358,11 +364,11 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
         copies_wait<0>();
         __syncthreads(); /* k is there, and all are done with the v before */
         if (S::STAGES == 1) {
-            of_v.template fetch<KEYS>(v, a.lk);
+            fetch_v(v, key);
             copies_commit();
         } else if (key + KEYS < end) {
-            of_k.template fetch<KEYS>(k + (stage ^ 1) * S::K_TILE, a.lk);
-            of_v.template fetch<KEYS>(v + (stage ^ 1) * S::V_TILE, a.lk);
+            fetch_k(k + (stage ^ 1) * S::K_TILE, key + KEYS);
+            fetch_v(v + (stage ^ 1) * S::V_TILE, key + KEYS);
             copies_commit();
         }
         logits<T, S>(s, q_at, k_at + stage * S::K_TILE);
@@ -370,7 +376,7 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
             copies_wait<0>();
             __syncthreads(); /* v is there, and all are done with k */
             if (key + KEYS < end) {
-                of_k.template fetch<KEYS>(k, a.lk);
+                fetch_k(k, key + KEYS);
                 copies_commit();
             }
         }
