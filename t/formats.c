@@ -110,9 +110,13 @@ START_TEST(many_rows)
         bool scaled = scaled_beside(type);
         linear_weight l = uploaded(1, &codes, scaled ? &scale : NULL, &b, F16);
         tensor w = values_of(codes, A), y = placed(new_host(F32, N, OUT), A, 8);
-        linear(y, placed(x, A, 16), &l);
+        tensor before = random_host(N, OUT, 4, F32), gate = random_host(1, OUT, 2, F32);
+        tensor sums = placed(before, F32, 8), on_device = placed(x, A, 16);
+        linear(y, on_device, &l);
+        linear_add(sums, on_device, &l, reshape(upload(gate, F32), OUT));
         margins_untouched(y, 8, "linear");
-        tensor got = fetched(y);
+        margins_untouched(sums, 8, "linear_add");
+        tensor got = fetched(y), added = fetched(sums);
         double unit = half_unit(A) * 0x1p24 / (sqrt(IN) + 8);
         for (int64_t r = 0; r < N; r += 17)
             for (int64_t o = 0; o < OUT; o++) {
@@ -123,10 +127,15 @@ START_TEST(many_rows)
                     sum += term;
                     size += fabs(term);
                 }
-                compare(&t, at(got, r, o), sum + add,
-                        size + fabs(add) + unit * (0.2 * size + fabs(add)), IN, y.type);
+                size += fabs(add) + unit * (0.2 * size + fabs(add));
+                compare(&t, at(got, r, o), sum + add, size, IN, y.type);
+                double g = (double)at(gate, 0, o), was = (double)at(before, r, o);
+                size += unit * fabs(sum + add);
+                compare(&t, at(added, r, o), was + g * (sum + add), size * fabs(g) + fabs(was), IN,
+                        F32);
             }
         free(got.data);
+        free(added.data);
         scratch_reset(mark);
         report(&t);
     }

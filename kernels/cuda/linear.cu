@@ -120,8 +120,9 @@ static const plan &plan_for(tensor y, tensor x, tensor w, cublasLtEpilogue_t epi
     return at->second;
 }
 
-/* y = x w^T, + b (of y's type, or NULL), gelu of that; x and w of one type. */
-static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu)
+/* y = by x w^T, + b (of y's type, or NULL), gelu of that; with `add` y += that; x and w of one type. */
+static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu, float by = 1,
+                     bool add = false)
 {
     static void *workspace;
     if (!workspace)
@@ -132,8 +133,8 @@ static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu)
     const plan &p = plan_for(y, x, w, epilogue);
     if (b)
         describe(p.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, b);
-    float one = 1.0f, none = 0.0f;
-    blas(cublasLtMatmul(library(), p.product, &one, w.data, p.w, x.data, p.x, &none, y.data, p.y,
+    float old = add;
+    blas(cublasLtMatmul(library(), p.product, &by, w.data, p.w, x.data, p.x, &old, y.data, p.y,
                         y.data, p.y, &p.algorithm, workspace, WORKSPACE, stream),
          "multiply");
 }
@@ -192,9 +193,9 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
     tensor w = scratch(x.type, out, l->w.dim[1]);
     stored s = linear_stored(l);
     if (n >= MANY_ROWS && x.type != F32 && y.type == x.type && !linear_hopper_fits(y, x, w) &&
-        device_widens_scaled(l)) {
+        device_widens_scaled(l, {})) {
         tensor narrow = scratch(x.type, out);
-        device_widen_scaled(w, narrow, l);
+        device_widen_scaled(w, narrow, l, {});
         multiply(y, x, w, l->b.data ? narrow.data : nullptr, gelu);
         return;
     }
@@ -290,7 +291,28 @@ void linear_gelu(tensor y, tensor x, const linear_weight *l)
     each_part("linear_gelu", y, x, l, true);
 }
 
-/* In one pass where linear_hopper() can, else by way of the product. */
+/* Can the library add to y itself? A gate must be in the values that codes become; and long sums are
+** so much slower with F32 results that a pass of its own is not. */
+static bool adds_directly(tensor x, tensor_type operand, const linear_weight *l, tensor gate)
+{
+    enum { LONG_SUM = 4096 };
+    return x.type == operand && operand != F32 && tensor_rows(x) >= MANY_ROWS &&
+           l->w.dim[1] <= LONG_SUM &&
+           (is_codes(l->w.type) ? device_widens_scaled(l, gate) : !gate.data);
+}
+
+static void add_directly(tensor y, tensor x, const linear_weight *l, tensor gate)
+{
+    tensor w = l->w, b = l->b;
+    if (is_codes(w.type)) {
+        w = scratch(x.type, w.dim[0], w.dim[1]);
+        b = scratch(F32, w.dim[0]);
+        device_widen_scaled(w, b, l, gate);
+    }
+    multiply(y, x, w, l->b.data ? b.data : nullptr, false, gate.data ? 1 / GATE_POWER : 1, true);
+}
+
+/* In one pass where linear_hopper() or the library can, else by way of the product. */
 static void add_part(tensor y, tensor x, const linear_weight *l, tensor gate)
 {
     const char *op = "linear_add";
@@ -311,6 +333,9 @@ static void add_part(tensor y, tensor x, const linear_weight *l, tensor gate)
         linear_hopper(y, x, wide,
                       {(const float *)l->scale.data, (const float *)l->b.data,
                        (const float *)gate.data, false, true});
+    } else if (adds_directly(x, operand, l, gate)) {
+        scratch_reset(mark);
+        add_directly(y, x, l, gate);
     } else {
         scratch_reset(mark);
         tensor part = scratch(operand, tensor_rows(y), tensor_width(y));

@@ -37,17 +37,26 @@ template <tensor_type TYPE> __device__ __forceinline__ float byte_value(uint8_t 
     return __half2float(__ushort_as_half((unsigned short)(v << 8))); /* E5M2: an F16's upper half */
 }
 
-/* What the values get that is not in the codes: scales of rows, or NULL; and a bias F32 [count] to be
-** narrowed by the threads behind those of the values. */
+/* What the values get that is not in the codes, for a product that the library makes: scales of rows
+** and a gate times GATE_POWER, or NULL; and the bias F32 [count], by the threads behind those of the
+** values, as `narrow` of the values' type, or `wide` F32 times the gate. */
 struct extras {
-    const float *scale, *b;
+    const float *scale, *gate, *b;
     void *narrow;
+    float *wide;
     int count;
     uint32_t width;
 
+    bool any() const { return scale || gate; }
+    __device__ __forceinline__ float of_row(uint32_t row) const
+    {
+        return (scale ? scale[row] : 1.0f) * (gate ? gate[row] * GATE_POWER : 1.0f);
+    }
     template <class T> __device__ __forceinline__ void bias(int64_t i) const
     {
-        if (i < count)
+        if (i < count && wide)
+            wide[i] = gate ? b[i] * gate[i] : b[i];
+        else if (i < count)
             ((T *)narrow)[i] = from_f32<T>(b[i]);
     }
 };
@@ -66,7 +75,7 @@ __global__ void widen_bytes(T *y, const uint8_t *x, int64_t n, extras more)
     for (int k = 0; k < 16; k++)
         v[k] = byte_value<TYPE>(c[k]);
     if (SCALED) { /* rows are whole sixteens */
-        float s = more.scale[(uint32_t)(i / 16) / (more.width / 16)];
+        float s = more.of_row((uint32_t)(i / 16) / (more.width / 16));
 #pragma unroll
         for (int k = 0; k < 16; k++)
             v[k] *= s;
@@ -307,8 +316,8 @@ __global__ void widen_groups(T *y, const uint8_t *x, groups g, uint32_t n, extra
 #pragma unroll
     for (int k = 0; k < 8; k++)
         v[k] = __fmul_rn(v[k] - zero, step);
-    if (more.scale) {
-        float s = more.scale[row];
+    if (more.scale || more.gate) {
+        float s = more.of_row(row);
 #pragma unroll
         for (int k = 0; k < 8; k++)
             v[k] = __fmul_rn(v[k], s);
@@ -359,7 +368,7 @@ template <tensor_type TYPE> void start_bytes(tensor y, tensor x, const extras &m
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
         start("start an expansion",
-              more.scale ? widen_bytes<TYPE, true, T> : widen_bytes<TYPE, false, T>,
+              more.any() ? widen_bytes<TYPE, true, T> : widen_bytes<TYPE, false, T>,
               (unsigned)ceil_div(n / 16 + more.count, THREADS), THREADS, 0, 1, (T *)y.data,
               (const uint8_t *)x.data, n, more);
     });
@@ -368,7 +377,7 @@ template <tensor_type TYPE> void start_bytes(tensor y, tensor x, const extras &m
 template <tensor_type TYPE> void start_blocks(tensor y, tensor x, const extras &more)
 {
     int64_t n = tensor_count(x);
-    assert(!more.scale);
+    assert(!more.any());
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
         start("start an expansion", widen_blocks<TYPE, T>,
@@ -403,15 +412,21 @@ void widen(tensor y, const stored *s, const extras &more)
 
 void device_widen(tensor y, const stored *s) { widen(y, s, {}); }
 
-bool device_widens_scaled(const linear_weight *l)
+bool device_widens_scaled(const linear_weight *l, tensor gate)
 {
-    return !l->scale.data || l->step.data || l->w.dim[1] % 16 == 0;
+    bool bytes = !l->step.data && type_block(l->w.type) == 1;
+    return bytes ? l->w.dim[1] % 16 == 0 : l->step.data || !gate.data;
 }
 
-void device_widen_scaled(tensor y, tensor narrow, const linear_weight *l)
+void device_widen_scaled(tensor y, tensor b, const linear_weight *l, tensor gate)
 {
     stored s = linear_stored(l);
-    extras more = {(const float *)l->scale.data, (const float *)l->b.data, narrow.data,
-                   l->b.data ? (int)l->w.dim[0] : 0, (uint32_t)l->w.dim[1]};
+    extras more = {(const float *)l->scale.data,
+                   (const float *)gate.data,
+                   (const float *)l->b.data,
+                   b.data,
+                   b.type == F32 ? (float *)b.data : nullptr,
+                   l->b.data ? (int)l->w.dim[0] : 0,
+                   (uint32_t)l->w.dim[1]};
     widen(y, &s, more);
 }
