@@ -99,17 +99,20 @@ END_TEST
 START_TEST(many_rows)
 {
     enum { N = 1100, IN = 512, OUT = 40 };
-    for (int i = 0; i < CODE_TYPES * 2; i++) {
-        tensor_type type = CODES[i / 2], A = operand_type(i % 2 ? BF16 : F16);
+    for (int i = 0; i < (CODE_TYPES + 1) * 2; i++) { /* the last: floats */
+        tensor_type A = operand_type(i % 2 ? BF16 : F16);
+        tensor_type type = i / 2 < CODE_TYPES ? CODES[i / 2] : A;
         tally t = {.name = type_name(type)};
         size_t mark = scratch_mark();
-        tensor codes = random_codes(type, OUT, IN, 0.01f), scale = random_host(1, OUT, 0.01f, F32);
+        tensor codes =
+            type == A ? random_host(OUT, IN, 0.05f, A) : random_codes(type, OUT, IN, 0.01f);
+        tensor scale = random_host(1, OUT, 0.01f, F32);
         for (int64_t o = 0; o < OUT; o++)
             ((float *)scale.data)[o] = fabsf(((float *)scale.data)[o]) + 1e-4f;
         tensor b = random_host(1, OUT, 1, F32), x = random_host(N, IN, 1, A);
         bool scaled = scaled_beside(type);
-        linear_weight l = uploaded(1, &codes, scaled ? &scale : NULL, &b, F16);
-        tensor w = values_of(codes, A), y = placed(new_host(F32, N, OUT), A, 8);
+        linear_weight l = uploaded(1, &codes, scaled ? &scale : NULL, &b, A);
+        tensor w = type == A ? codes : values_of(codes, A), y = placed(new_host(F32, N, OUT), A, 8);
         tensor before = random_host(N, OUT, 4, F32), gate = random_host(1, OUT, 2, F32);
         tensor sums = placed(before, F32, 8), on_device = placed(x, A, 16);
         linear(y, on_device, &l);
