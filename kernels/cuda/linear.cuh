@@ -33,10 +33,9 @@ typedef struct {
 
 /* y of x's type or F32; x and w F16 or BF16. */
 void linear_hopper(tensor y, tensor x, tensor w, const product_ends &e);
-/* The same with mma.sync, also of I8. */
-void linear_mma(tensor y, tensor x, tensor w, const product_ends &e);
-/* x and w I8. */
+/* x and w I8; the second before Hopper (linear_int8_mma.cu). */
 void linear_int8(tensor y, tensor x, tensor w, const product_ends &e);
+void linear_int8_mma(tensor y, tensor x, tensor w, const product_ends &e);
 /* x and w F8_E4M3; step: scales of squares of 128 x 128 of w, or absent. */
 void linear_e4m3(tensor y, tensor x, tensor w, tensor step, const product_ends &e);
 

@@ -1,7 +1,7 @@
 /*
 ** linear_codes.cu: products of 8-bit codes by 8-bit codes, which tensor cores make at least twice as
 ** fast as those of 16 bits: on Hopper of I8 (linear_hopper.cu) and e4m3 (linear_e4m3.cu), on older
-** cards of I8 (linear_mma.cu), with the same bits.
+** cards of I8 (linear_int8_mma.cu), with the same bits.
 */
 #include "linear.cuh"
 
@@ -28,7 +28,7 @@ void product(const char *op, tensor y, tensor codes, tensor scale, const linear_
     product_ends e = {(const float *)l->scale.data, (const float *)l->b.data, gate, gelu, add,
                       (const float *)scale.data};
     if (device_capability != 90)
-        linear_mma(y, codes, l->w, e);
+        linear_int8_mma(y, codes, l->w, e);
     else if (codes.type == I8)
         linear_int8(y, codes, l->w, e);
     else

@@ -1,14 +1,15 @@
 /*
-** linear_mma.cu: y = gelu(x w^T * scale + b), or y += gate * (x w^T * scale + b), on the tensor
-** cores of cards before Hopper (mma.sync), in one pass: what linear_hopper.cu does there, of 16-bit
-** operands or I8 codes, with the same sums of codes and the same ends.
+** linear_int8_mma.cu: y = gelu(x w^T * x_scale * scale + b), or y += gate * (x w^T * x_scale * scale + b), of
+** I8 codes on the tensor cores of cards before Hopper (mma.sync), in one pass: the same bits as
+** linear_hopper.cu's.
 **
 ** A block of 8 warps stays on its multiprocessor and makes one tile of 128 rows x 256 columns after
 ** the other, a warp 64 x 64 of it. Parts of x and w, 64 bytes of each row, arrive four under way
-** (cp.async), those of the next tile while this one's sums go out. Neighbouring tiles, which run
-** together, share rows of x. Shared memory: 4 x 24 KB and the vectors of a tile, so that cards with
-** 99 KB a block have room. Registers: 128 sums a thread, and operands of two steps. Bound: 2 N in
-** out at the rate of mma.sync. Measured: PERFORMANCE.md.
+** (cp.async), those of the next tile while this one's sums go out; operands of the next 32 bytes are
+** loaded among the products of these. Neighbouring tiles, which run together, share rows of x. Sums
+** are I32, exact, and meet scales at the end. Shared memory: 4 x 24 KB and the vectors of a tile, so
+** that cards with 99 KB a block have room. Registers: 128 sums a thread. Bound: 2 N in out at the rate
+** of mma.sync, and 1 byte from the second cache for 171 operations. Measured: PERFORMANCE.md.
 */
 #include "linear.cuh"
 #include "mma.cuh"
@@ -23,10 +24,10 @@ constexpr size_t SHARED_BYTES = STAGES * STAGE_BYTES + 2 * WIDTH * 4;
 
 struct job {
     product_ends ends;
-    int rows, out, in; /* in: bytes of a row */
+    int rows, out, in;
     const uint8_t *x, *w;
     void *y;
-    int64_t x_stride, w_stride, y_stride; /* of x and w in bytes */
+    int64_t x_stride, w_stride, y_stride;
 };
 
 /* Address of chunk c of row r of a part: of the eight rows that ldmatrix reads at once, each is in a
@@ -35,9 +36,6 @@ __device__ __forceinline__ uint32_t place(uint32_t part, int r, int c)
 {
     return part + (uint32_t)(r * PART + ((c ^ (r >> 1 & 3)) << 4));
 }
-
-/* What products of T are summed in. */
-template <class T> using sum_of = std::conditional_t<std::is_same_v<T, int8_t>, int, float>;
 
 /* A thread's part in fetching: chunk c of every 64th row. */
 struct mover {
@@ -84,8 +82,7 @@ struct operands {
 };
 
 /* sum [64, 64] += x w^T of `now`, while the next operands are loaded. */
-template <class T, class S>
-__device__ __forceinline__ void multiply(S (&sum)[4][8][4], const operands &now, operands &next,
+__device__ __forceinline__ void multiply(int (&sum)[4][8][4], const operands &now, operands &next,
                                          uint32_t x_at, uint32_t w_at)
 {
 #pragma unroll
@@ -93,15 +90,11 @@ __device__ __forceinline__ void multiply(S (&sum)[4][8][4], const operands &now,
         next.load(m, x_at, w_at);
 #pragma unroll
         for (int n = 0; n < 8; n++)
-            mma<T>(sum[m][n], now.x[m], now.w[n / 2][n % 2 * 2], now.w[n / 2][n % 2 * 2 + 1]);
+            mma<int8_t>(sum[m][n], now.x[m], now.w[n / 2][n % 2 * 2], now.w[n / 2][n % 2 * 2 + 1]);
     }
 }
 
 /* ---- out ---- */
-
-/* A product's value, but for its columns' scale: of a row of codes that has the scale s. */
-__device__ __forceinline__ float value(float sum, float) { return sum; }
-__device__ __forceinline__ float value(int sum, float s) { return (float)sum * s; }
 
 /* r [4] of lanes 4i .. 4i + 3 as a matrix, transposed: each has what all had for it. */
 __device__ __forceinline__ void transpose(uint32_t (&r)[4], int lane)
@@ -173,16 +166,16 @@ struct factors {
 };
 
 /* A warp's 64 x 64 sums; row, column: its first ones; at: the latter within the tile. */
-template <class Y, class T, bool GELU>
-__device__ __forceinline__ void finish(const sum_of<T> (&sum)[4][8][4], const job &j,
-                                       const factors &f, int row, int column, int at, int lane)
+template <class Y, bool GELU>
+__device__ __forceinline__ void finish(const int (&sum)[4][8][4], const job &j, const factors &f,
+                                       int row, int column, int at, int lane)
 {
 #pragma unroll
     for (int m = 0; m < 4; m++)
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             int to = row + m * 16 + half * 8 + lane / 4;
-            float s = sizeof(T) == 1 && to < j.rows ? j.ends.x_scale[to] : 1;
+            float s = to < j.rows ? j.ends.x_scale[to] : 1;
 #pragma unroll
             for (int part = 0; part < 2; part++) {
                 float2 v[4];
@@ -190,9 +183,9 @@ __device__ __forceinline__ void finish(const sum_of<T> (&sum)[4][8][4], const jo
                 for (int n = 0; n < 4; n++) {
                     int c = at + (part * 4 + n) * 8 + lane % 4 * 2;
                     float2 scale = *(const float2 *)(f.scale + c), b = *(const float2 *)(f.b + c);
-                    const sum_of<T> *two = &sum[m][part * 4 + n][half * 2];
-                    v[n].x = value(two[0], s) * scale.x + b.x;
-                    v[n].y = value(two[1], s) * scale.y + b.y;
+                    const int *two = &sum[m][part * 4 + n][half * 2];
+                    v[n].x = (float)two[0] * s * scale.x + b.x;
+                    v[n].y = (float)two[1] * s * scale.y + b.y;
                     if (GELU)
                         v[n] = make_float2(gelu_tanh(v[n].x), gelu_tanh(v[n].y));
                 }
@@ -201,7 +194,7 @@ __device__ __forceinline__ void finish(const sum_of<T> (&sum)[4][8][4], const jo
         }
 }
 
-template <class Y, class T> __global__ void __launch_bounds__(THREADS, 1) linear_mma_kernel(job j)
+template <class Y> __global__ void __launch_bounds__(THREADS, 1) linear_mma_kernel(job j)
 {
     extern __shared__ __align__(128) uint8_t shared[];
     uint32_t base = shared_address(shared);
@@ -239,60 +232,49 @@ template <class Y, class T> __global__ void __launch_bounds__(THREADS, 1) linear
         o[0].load(i, x_at, w_at);
     uint32_t at = 0;
     for (int t = blockIdx.x; t < tiles; t += gridDim.x) {
-        sum_of<T> sum[4][8][4] = {};
+        int sum[4][8][4] = {};
         int row = t / across * ROWS, column = t % across * WIDTH;
         for (int k = 0; k < steps; k++) {
             fetch_next(); /* to where all have read since the barrier before */
-            multiply<T>(sum, o[0], o[1], (x_at ^ 32) + at, (w_at ^ 32) + at);
+            multiply(sum, o[0], o[1], (x_at ^ 32) + at, (w_at ^ 32) + at);
             copies_wait<STAGES - 2>();
             __syncthreads(); /* the next part is there, which may be of the next tile */
             if (k == 0)
                 f.load(j, column);
             at = at + STAGE_BYTES == STAGES * STAGE_BYTES ? 0 : at + STAGE_BYTES;
-            multiply<T>(sum, o[1], o[0], x_at + at, w_at + at);
+            multiply(sum, o[1], o[0], x_at + at, w_at + at);
         }
         if (steps == 1)
             __syncthreads(); /* the factors are there */
         if (j.ends.gelu)
-            finish<Y, T, true>(sum, j, f, row + warp_row, column + warp_column, warp_column, lane);
+            finish<Y, true>(sum, j, f, row + warp_row, column + warp_column, warp_column, lane);
         else
-            finish<Y, T, false>(sum, j, f, row + warp_row, column + warp_column, warp_column, lane);
+            finish<Y, false>(sum, j, f, row + warp_row, column + warp_column, warp_column, lane);
     }
 }
 
-template <class Y, class T> void launch(const job &j)
+template <class Y> void launch(const job &j)
 {
-    ALLOW_SHARED((linear_mma_kernel<Y, T>), SHARED_BYTES);
+    ALLOW_SHARED(linear_mma_kernel<Y>, SHARED_BYTES);
     int64_t tiles = ceil_div(j.rows, ROWS) * ceil_div(j.out, WIDTH);
-    start("start a product", linear_mma_kernel<Y, T>,
+    start("start a product", linear_mma_kernel<Y>,
           (unsigned)(tiles < device_sms ? tiles : device_sms), THREADS, SHARED_BYTES, 1, j);
 }
 
 } // namespace
 
-void linear_mma(tensor y, tensor x, tensor w, const product_ends &e)
+void linear_int8_mma(tensor y, tensor x, tensor w, const product_ends &e)
 {
-    int64_t size = (int64_t)type_size(x.type);
     job j = {e,
              (int)tensor_rows(x),
              (int)w.dim[0],
-             (int)(w.dim[1] * size),
+             (int)w.dim[1],
              (const uint8_t *)x.data,
              (const uint8_t *)w.data,
              y.data,
-             x.stride * size,
-             w.stride * size,
+             x.stride,
+             w.stride,
              y.stride};
-    assert(x.type == w.type && (!e.add || y.type == F32));
-    dispatch(y.type, [&](auto *t) {
-        using Y = ELEMENT(t);
-        if (x.type == I8)
-            launch<Y, int8_t>(j);
-        else if (x.type == F16 && !std::is_same_v<Y, bf16_t>)
-            launch<std::conditional_t<std::is_same_v<Y, bf16_t>, float, Y>, half_t>(j);
-        else if (x.type == BF16 && !std::is_same_v<Y, half_t>)
-            launch<std::conditional_t<std::is_same_v<Y, half_t>, float, Y>, bf16_t>(j);
-        else
-            check_pair(false, "linear", y, x);
-    });
+    assert(x.type == I8 && w.type == I8 && (!e.add || y.type == F32));
+    dispatch(y.type, [&](auto *t) { launch<ELEMENT(t)>(j); });
 }
