@@ -55,7 +55,7 @@ void dit_open(dit *m, weights *w, const char *path, tensor_type dtype, dit_share
 /* Onto the device: all parameters on every rank. */
 void dit_load(dit *m, weights *w);
 
-/* dit-memory.c: before dit_load(): no more memory of the device than so many MB, if that will do. */
+/* dit-memory.c: before dit_load(): no more device memory than so many MB, if that will do. */
 struct dit_memory *dit_memory_open(int64_t megabytes, int layers);
 /* What was loaded of block i, since the mark, may leave. */
 void dit_memory_park(struct dit_memory *y, int i, size_t mark);
