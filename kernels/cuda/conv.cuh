@@ -23,7 +23,8 @@ struct conv_args {
     int c_in, c, c_out;
     int kt, ky, kx;
     int k;              /* kt ky kx c: the length of the sum */
-    int up;             /* 1: the picture read is half as high and wide */
+    int up, down;       /* 1: the picture read is half, twice as high and wide as y */
+    int top, left;      /* lines above y's pixel, columns left of it, that the kernel reads */
     const void *phases; /* for that: weights [4, C_out, 2, 2, C], or NULL (conv.cu) */
 };
 
@@ -70,7 +71,7 @@ __device__ __forceinline__ int conv_start(const conv_args &a, int t)
 template <class T> __device__ __forceinline__ const T *conv_frame(const conv_args &a, int t, int dt)
 {
     int f = t + dt - (a.kt - 1);
-    int64_t size = (int64_t)(a.height >> a.up) * (a.width >> a.up) * a.c_in;
+    int64_t size = (int64_t)(a.height << a.down >> a.up) * (a.width << a.down >> a.up) * a.c_in;
     return f >= 0 ? (const T *)a.x + f * size : (const T *)a.past[a.past_frames + f];
 }
 
