@@ -14,7 +14,7 @@
 #include "../../common/recipe.h"
 #include "../load.h"
 #include "../ranks.h"
-#include "vae.h"
+#include "decoder.h"
 #include "wan-vae-decode.h"
 
 static const char *model, *dtype = "fp32";
@@ -96,13 +96,13 @@ static void keep_raw(tensor video, int64_t first, tensor pictures)
             to[c * all + i] = from[3 * i + c];
 }
 
-static void decode(vae *v, weights *checkpoint, const reader *r, tensor latents, writer *w)
+static void decode(vae_decoder *v, weights *checkpoint, const reader *r, tensor latents, writer *w)
 {
     size_t mark = scratch_mark();
     int64_t T = latents.dim[1], N = v->time * (T - 1) + 1, H = v->space * latents.dim[2],
             W = v->space * latents.dim[3], done = 0, made = 0;
     stats_phase("decode");
-    vae_start(v, latents.dim[2], latents.dim[3]);
+    decoder_start(v, latents.dim[2], latents.dim[3]);
     write_header(w, &r->d, checkpoint, (int64_t[]){N, H, W});
     tensor whole = tensor_of(NULL, F32, 3, N, H, W), video = scratch(F32, v->time, H, W, 3);
     tensor host = tensor_of(NULL, raw ? F32 : U8, v->time, H, W, 3);
@@ -110,7 +110,7 @@ static void decode(vae *v, weights *checkpoint, const reader *r, tensor latents,
     if (raw)
         whole.data = new_bytes(tensor_bytes(whole));
     for (int64_t t = 0; t <= T; t++) {
-        int64_t next = t < T ? vae_decode(v, video, latents, t) : 0;
+        int64_t next = t < T ? decoder_frame(v, video, latents, t) : 0;
         if (t > 0) { /* while the device does that */
             download_finish();
             if (bad_values)
@@ -139,13 +139,13 @@ static void decode(vae *v, weights *checkpoint, const reader *r, tensor latents,
     scratch_reset(mark);
 }
 
-static void load_model(vae *v, weights *checkpoint, tensor_type type, band ours)
+static void load_model(vae_decoder *v, weights *checkpoint, tensor_type type, band ours)
 {
     stats_phase("load");
     device_advice(type == F32 ? "--dtype fp16 or smaller pictures (wan-denoise --size) need less"
                               : "smaller pictures (wan-denoise --size) need less");
     device_open();
-    vae_load(v, checkpoint, type, ours);
+    decoder_load(v, checkpoint, type, ours);
     stats_add("weight_loads", 1);
 }
 
@@ -179,7 +179,7 @@ int main(int argc, char **argv)
     writer_open(&out, stdout, "standard output");
     if (program_waits())
         reader_wait(&in);
-    static vae v;
+    static vae_decoder v;
     for (; stats_phase("read"), reader_next(&in);) {
         if (dry) {
             write_recipe(&in, checkpoint, &out);

@@ -280,11 +280,6 @@ const renaming companions[] = {
     {NULL, NULL},
 };
 
-/* Official names that no program here needs. */
-const char *const beside[PARTS][4] = {
-    [PART_VAE] = {"encoder.*", "conv1.*"},
-};
-
 /* The name that says which part it is. */
 const char *const landmarks[PARTS] = {"patch_embedding.weight", "token_embedding.weight",
                                       "decoder.conv1.weight",
