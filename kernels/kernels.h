@@ -196,6 +196,8 @@ void add(tensor x, tensor y);
 void add_gated(tensor x, tensor y, tensor gate);
 /* y = gelu(gate) * up, all A [N, D]; gelu in its tanh form */
 void mul_gelu(tensor y, tensor gate, tensor up);
+/* y = max(x + h, 0), all A [N, D]; h may be absent */
+void add_relu(tensor y, tensor x, tensor h);
 /* y = gelu(x), in its tanh form */
 void gelu(tensor y, tensor x);
 /* y = x / (1 + exp(-x)) */

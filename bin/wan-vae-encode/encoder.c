@@ -109,9 +109,11 @@ void encoder_start(vae_encoder *v, int64_t H, int64_t W)
 static bool downsample(vae_encoder *v, downsample_block *b, tensor *x)
 {
     int64_t C = tensor_count(b->conv.b);
-    tensor from = picture_like(*x, v->in.A, x->dim[3]);
-    tensor half = scratch(F32, 1, x->dim[1] / 2, x->dim[2] / 2, C);
-    copy(from, *x);
+    tensor from = *x, half = scratch(F32, 1, x->dim[1] / 2, x->dim[2] / 2, C);
+    if (v->in.A != F32) {
+        from = picture_like(*x, v->in.A, x->dim[3]);
+        copy(from, *x);
+    }
     conv_halve(half, from, &b->conv);
     *x = half;
     if (!b->halves)

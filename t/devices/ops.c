@@ -230,6 +230,8 @@ static void run_elements(void)
     keep("quick_gelu", y);
     mul_gelu(y, x, up);
     keep("mul_gelu", y);
+    add_relu(y, x, up);
+    keep("add_relu", y);
     hadamard(y, x);
     keep("hadamard", y);
     add(stream, x);
