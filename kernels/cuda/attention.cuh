@@ -44,8 +44,11 @@ __device__ __forceinline__ int keys_seen(const attention_args &a, int end)
 }
 
 /* One function a file; each returns once the kernel is on the stream. */
-template <class T> void attention_mma(const attention_args &a);    /* d = 64 and 128, sm_80 */
-template <class T> void attention_wide(const attention_args &a);   /* d = 8..512, sm_80 */
+template <class T> void attention_mma(const attention_args &a);  /* d = 64 and 128, sm_80 */
+template <class T> void attention_wide(const attention_args &a); /* d = 8..512, sm_80 */
+/* One head of d > 128, sm_90a; without a bias, the mask and last */
+bool attention_strips_takes(const attention_args &a);
+template <class T> void attention_strips(const attention_args &a);
 template <class T> void attention_hopper(const attention_args &a); /* d = 128, sm_90a */
 constexpr int MOST_FEW_KEYS = 128;
 template <class T> void attention_few(const attention_args &a); /* as many keys, d = 128, sm_90a */
