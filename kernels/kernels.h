@@ -245,6 +245,9 @@ void conv3d(tensor y, tensor x, int before, const tensor past[], const conv_weig
 /* y F32 += what conv3d makes */
 void conv3d_add(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
                 bool upsample);
+/* y A = silu(rms_norm(what conv3d makes)), of each pixel; gamma F32 [C_out] */
+void conv3d_norm_silu(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+                      tensor gamma, float eps);
 /* y A or F32 [T, Y/2, X/2, C_out] = of every second line and column of x A [T, Y, X, C_in], Y and X
  * even, a convolution within each frame (kt = 1) whose kernel begins at that pixel: zeros follow
  * the last line and column. */

@@ -53,6 +53,31 @@ static void compare_conv(tally *total, const conv_case *c, tensor y, tensor_type
     free(got.data);
 }
 
+/* silu(rms_norm()) of the convolution's own F32 sums, of which `sums` has one rounding more. */
+static void compare_normed(tally *total, const conv_case *c, tensor sums, tensor y, tensor in,
+                           const tensor before[], const conv_weight *l)
+{
+    if (c->upsample || c->C_out % 8)
+        return;
+    tensor_type A = operand_type(l->w.type);
+    tensor gamma = random_host(1, c->C_out, 1, F32);
+    conv3d_norm_silu(y, in, c->past, before, l, upload(reshape(gamma, c->C_out), F32), 1e-6f);
+    tensor got = fetched(y);
+    for (int64_t p = 0; p < tensor_rows(y); p++) {
+        double squares = 0;
+        for (int64_t o = 0; o < c->C_out; o++)
+            squares += (double)at(sums, p, o) * (double)at(sums, p, o);
+        double scale = 1 / sqrt(squares / (double)c->C_out + 1e-6);
+        for (int64_t o = 0; o < c->C_out; o++) {
+            double v = (double)at(sums, p, o) * scale * (double)at(gamma, 0, o);
+            double again = A == F32 ? 0 : half_unit(A) * 0x1p22; /* elsewhere than on Hopper */
+            double size = (fabs(v) + 0.1) * (2 + fabs(v)) * (1 + again);
+            compare(total, at(got, p, o), v / (1 + exp(-v)), size, (double)c->C_in, y.type);
+        }
+    }
+    free(got.data);
+}
+
 static void run_conv(tally *t, const conv_case *c, tensor_type kept)
 {
     size_t mark = scratch_mark();
@@ -84,6 +109,7 @@ static void run_conv(tally *t, const conv_case *c, tensor_type kept)
     conv3d(wide, in, c->past, before, &l, c->upsample);
     compare_conv(t, c, wide, A, x, past, w, b);
     tensor once = fetched(wide);
+    compare_normed(t, c, once, y, in, before, &l);
     conv3d_add(wide, in, c->past, before, &l, c->upsample);
     tensor twice = fetched(wide);
     for (int64_t i = 0; i < tensor_count(once); i++) {

@@ -166,6 +166,13 @@ void conv3d_add(tensor y, tensor x, int before, const tensor past[], const conv_
     convolve("conv3d_add", y, x, before, past, w, upsample ? 2 : 1, 1, true);
 }
 
+void conv3d_norm_silu(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+                      tensor gamma, float eps)
+{
+    convolve("conv3d_norm_silu", y, x, before, past, w, 1, 1, false);
+    rms_norm_silu(y, y, gamma, eps);
+}
+
 void conv_halve(tensor y, tensor x, const conv_weight *w)
 {
     check_one(w->kt == 1, "conv_halve", w->w, "of one frame");

@@ -24,6 +24,8 @@ struct conv_args {
     int kt, ky, kx;
     int k;              /* kt ky kx c: the length of the sum */
     int up, down;       /* 1: the picture read is half, twice as high and wide as y */
+    const float *gamma; /* y = silu(rms_norm(sum)), of each pixel; or NULL */
+    float eps;
     int top, left;      /* lines above y's pixel, columns left of it, that the kernel reads */
     const void *phases; /* for that: weights [4, C_out, 2, 2, C], or NULL (conv.cu) */
 };
@@ -34,6 +36,9 @@ static inline bool conv_phases_follow(const conv_weight *w, int64_t c_in)
     return device_capability == 90 && w->w.type != F32 && w->kt == 1 && w->ky == 3 && w->kx == 3 &&
            c_in % 8 == 0;
 }
+
+/* The widest pixel whose norm conv_hopper makes. */
+constexpr int MOST_NORMED = 192;
 
 /* A place in K: tap (dt, dy, dx), channel. */
 struct conv_place {

@@ -322,6 +322,12 @@ static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t 
     char added[64];
     snprintf(added, sizeof added, "conv3d_add%s", name + strlen("conv3d"));
     keep(added, sum);
+    if (upsample || out % 8)
+        return;
+    tensor gamma = upload(reshape(random_host(1, out, 1, F32), out), F32);
+    conv3d_norm_silu(y, x, past, before, &c, gamma, 1e-6f);
+    snprintf(added, sizeof added, "conv3d_norm_silu%s", name + strlen("conv3d"));
+    keep(added, y);
 }
 
 static void run_pictures(void)
