@@ -125,6 +125,7 @@ static tensor *room_for(vae_place *v, int64_t Y, int64_t X, int64_t C)
         if (r->dim[1] == Y && r->dim[2] == X && r->dim[3] == C)
             return r;
     assert(v->rooms < (int)(sizeof v->room / sizeof *v->room));
+    v->spare[v->rooms] = (tensor){0};
     v->room[v->rooms] = scratch(v->A, 1, Y, X, C);
     return v->room + v->rooms++;
 }
@@ -141,6 +142,9 @@ void residual_start(vae_place *v, residual_block *b, int64_t Y, int64_t X)
 {
     causal_start(v, &b->conv1, Y, X);
     causal_start(v, &b->conv2, Y, X);
+    tensor *spare = v->spare + (b->conv2.room - v->room);
+    if (!spare->data)
+        *spare = scratch(v->A, 1, Y, X, b->conv2.in);
 }
 
 /* ---- the equations ---- */
@@ -173,16 +177,24 @@ void convolve(tensor y, causal_conv *c, bool to_sum)
     remember(c);
 }
 
+/* silu(norm(w * (the two frames before x, x))) for the next convolution. */
+static void convolve_for(vae_place *v, causal_conv *next, causal_conv *c, tensor gamma)
+{
+    tensor *spare = v->spare + (next->room - v->room), made = *spare;
+    conv3d_norm_silu(made, *c->room, c->seen, c->past, &c->w, gamma, vae_norm_eps);
+    remember(c);
+    *spare = *next->room;
+    *next->room = made;
+}
+
 tensor residual(vae_place *v, residual_block *b, tensor x)
 {
     int64_t out = b->conv1.out;
     bool same = !b->shortcut.w.data;
     tensor y = same ? x : picture_like(x, F32, out);
     size_t mark = scratch_mark();
-    tensor h = picture_like(x, v->A, out);
     rms_norm_silu(*b->conv1.room, x, b->gamma1, vae_norm_eps);
-    convolve(h, &b->conv1, false);
-    rms_norm_silu(*b->conv2.room, h, b->gamma2, vae_norm_eps);
+    convolve_for(v, &b->conv2, &b->conv1, b->gamma2);
     if (!same)
         linear(y, x, &b->shortcut);
     convolve(y, &b->conv2, true);

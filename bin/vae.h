@@ -44,9 +44,10 @@ typedef struct {
 
 /* What all blocks of a model work in. */
 typedef struct {
-    tensor_type A;   /* of what enters products */
-    band band;       /* the rows that this rank makes */
-    tensor room[16]; /* for the next frame, one of each size */
+    tensor_type A;    /* of what enters products */
+    band band;        /* the rows that this rank makes */
+    tensor room[16];  /* for the next frame, one of each size */
+    tensor spare[16]; /* and for what is made of that, where that becomes the next frame */
     int rooms;
 } vae_place;
 

@@ -21,7 +21,7 @@
 
 static const char *model, *dtype = "fp32";
 static bool raw, dry;
-enum { NUMERICS = 1 };
+enum { NUMERICS = 2 }; /* 2: on Hopper attention in strips, and norms of sums not yet rounded */
 static int64_t gpus = 1;
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
