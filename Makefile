@@ -52,7 +52,7 @@ COMMONLIBS = $(call libs,jansson zlib libxxhash) -pthread -lm
 
 PROGRAMS := $(patsubst bin/%/,%,$(wildcard bin/*/))
 # Programs that run a model link the kernels; the others are the same on every device.
-MODELS   := $(filter wan-encode-text wan-denoise wan-sensitivity wan-vae-decode clipscore,$(PROGRAMS))
+MODELS   := $(filter wan-encode-text wan-denoise wan-sensitivity wan-vae-decode wan-vae-encode clipscore,$(PROGRAMS))
 
 all: $(PROGRAMS:%=$(O)/%)
 

@@ -9,6 +9,7 @@
 **   F16, BF16, d = 128, sm_90  attention_hopper.cu, or of few keys attention_few.cu, unless there is a
 **                              bias or the causal mask
 **   F16, BF16, d = 64, 128     attention_mma.cu
+**   F16, BF16, one d > 128     attention_strips.cu, of 1024 keys and more on sm_90
 **   F16, BF16, d <= 512        attention_wide.cu
 */
 #include "attention.cuh"
@@ -22,7 +23,7 @@ template <class T> static void choose(const attention_args &a)
     else if (a.d == 64 || a.d == 128)
         attention_mma<T>(a);
     else
-        attention_wide<T>(a);
+        attention_strips_takes(a) ? attention_strips<T>(a) : attention_wide<T>(a);
 }
 
 static void choose_8bit(const attention_args &a, tensor y, bool fp8)

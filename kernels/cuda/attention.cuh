@@ -54,7 +54,10 @@ struct attention_scales {
 template <class T> void attention_mma(const attention_args &a); /* d = 64 and 128, sm_80 */
 /* q and k being int8 codes of heads 128 wide */
 template <class T> void attention_mma_int8(const attention_args &a, const attention_scales &c);
-template <class T> void attention_wide(const attention_args &a);   /* d = 8..512, sm_80 */
+template <class T> void attention_wide(const attention_args &a); /* d = 8..512, sm_80 */
+/* One head of d > 128, sm_90a; without a bias, the mask and last */
+bool attention_strips_takes(const attention_args &a);
+template <class T> void attention_strips(const attention_args &a);
 template <class T> void attention_hopper(const attention_args &a); /* d = 128, sm_90a */
 constexpr int MOST_FEW_KEYS = 128;
 template <class T> void attention_few(const attention_args &a); /* as many keys, d = 128, sm_90a */
