@@ -52,7 +52,7 @@ COMMONLIBS = $(call libs,jansson zlib libxxhash) -pthread -lm
 
 PROGRAMS := $(patsubst bin/%/,%,$(wildcard bin/*/))
 # Programs that run a model link the kernels; the others are the same on every device.
-MODELS   := $(filter wan-encode-text wan-denoise wan-sensitivity wan-vae-decode clipscore,$(PROGRAMS))
+MODELS   := $(filter wan-encode-text wan-denoise wan-sensitivity wan-vae-decode wan-vae-encode clipscore,$(PROGRAMS))
 
 all: $(PROGRAMS:%=$(O)/%)
 
@@ -71,7 +71,10 @@ KERNELS    := $(patsubst %.cu,$(O)/%.o,$(filter-out $(if $(NCCL),%/ranks_alone.c
               $(wildcard kernels/cuda/*.cu)))
 KERNELLIBS  = -L$(CUDA)/lib64 -lcudart -lcublasLt -lstdc++ -ldl
 APART      := $(filter-out %/scratch.o,$(KERNELS)) $(O)/t/sanitizer/scratch.o
-SMS        ?= 80 86 89 90a
+# Compute capabilities that kernels are built for; others run what the driver makes of PTX for 8.0.
+ifndef SMS
+SMS        := 80 86 89 90a $(filter 100 120,$(patsubst sm_%,%,$(shell $(NVCC) --list-gpu-code)))
+endif
 NVFLAGS    ?= -O3 -lineinfo -std=c++17 --threads 2 -gencode arch=compute_80,code=compute_80 \
               $(foreach s,$(SMS),-gencode arch=compute_$(s),code=sm_$(s))
 $(O)/kernels/cuda/ranks.o: NVFLAGS += $(if $(NCCL),-I$(NCCL)/include)

@@ -248,7 +248,9 @@ void dit_load(dit *m, weights *w)
     m->time_projection = load_kept(w, "time_projection.1", 6 * D, D);
     m->block = new_bytes(sizeof *m->block * (unsigned long)m->layers);
     for (int i = 0; i < m->layers; i++) {
+        size_t mark = scratch_mark();
         load_block(m, i, w, dtype);
+        dit_memory_park(m->memory, i, mark);
         progress("load", i + 1, m->layers);
     }
     m->head_modulation = reshape(load_vector(w, "head.modulation", 2 * D), 2, D);

@@ -69,9 +69,10 @@ dit_text dit_read_text(const dit *m, int passes, const tensor context[])
     layer(c, h, &m->text_2);
     inspect_see("text_embedding", c);
     for (int i = 0; i < m->layers; i++) {
+        const dit_block *b = dit_block_here(m, i);
         tensor k = columns(text.kv[i], 0, D);
-        layer(text.kv[i], c, &m->block[i].text_kv);
-        rms_norm(k, k, m->block[i].text_norm_k, m->eps);
+        layer(text.kv[i], c, &b->text_kv);
+        rms_norm(k, k, b->text_norm_k, m->eps);
     }
     scratch_reset(mark);
     return text;
@@ -197,10 +198,9 @@ static void repeat(tensor x, int passes)
 
 /* h = attention(norm_q(Wq in), k, v), each pass with the keys and values of its own text; `in` has
  * the rows of `distinct` passes, which the others share, and may lie in h */
-static void cross_attention(const dit *m, int i, int passes, int distinct, tensor h, layer_input in,
-                            const dit_text *text)
+static void cross_attention(const dit *m, const dit_block *b, int passes, int distinct, tensor h,
+                            layer_input in, tensor kv, float alike)
 {
-    const dit_block *b = &m->block[i];
     int64_t D = m->dim, n = tensor_rows(h) / passes * distinct;
     size_t mark = scratch_mark();
     tensor q = scratch(m->A, tensor_rows(h), D), some = rows(q, 0, n);
@@ -208,11 +208,11 @@ static void cross_attention(const dit *m, int i, int passes, int distinct, tenso
     rms_norm(some, some, b->text_norm_q, m->eps);
     if (distinct < passes)
         repeat(q, passes);
-    attention(h, q, columns(text->kv[i], 0, D), columns(text->kv[i], D, D),
+    attention(h, q, columns(kv, 0, D), columns(kv, D, D),
               &(attention_spec){.batch = passes,
                                 .heads = m->heads,
                                 .scale = 1 / sqrtf((float)(D / m->heads)),
-                                .last_key_count = text->alike});
+                                .last_key_count = alike});
     scratch_reset(mark);
 }
 
@@ -253,7 +253,7 @@ static void show(int i, const char *name, tensor y)
 static void block(const dit *m, int i, int passes, tensor x, tensor e6, const dit_text *text,
                   tensor rope)
 {
-    const dit_block *b = &m->block[i];
+    const dit_block *b = dit_block_here(m, i);
     int64_t N = tensor_rows(x), L = N / passes;
     size_t mark = scratch_mark();
     tensor e = scratch(F32, 6, m->dim), h = scratch(m->A, N, m->dim), absent = {0}, y;
@@ -271,7 +271,7 @@ static void block(const dit *m, int i, int passes, tensor x, tensor e6, const di
     in = layer_normed(h1, x1, b->norm3_gamma, b->norm3_beta, m->eps, &b->text_q);
     if (distinct < passes)
         repeat(x, passes);
-    cross_attention(m, i, passes, distinct, h, in, text);
+    cross_attention(m, b, passes, distinct, h, in, text->kv[i], text->alike);
     statistics_rows(1);
     y = looked_at(m, i, "cross_attn", N);
     layer_add(x, h, &b->text_o, absent, y);
@@ -385,5 +385,6 @@ void dit_forward(const dit *m, int passes, const tensor v[], tensor latents, dou
     else
         blocks(m, here, x, e6, text, rope, how ? how->omitted : NULL);
     head(m, here, v, x, e, all);
+    dit_memory_settle(m);
     scratch_reset(mark);
 }

@@ -38,6 +38,7 @@ typedef struct {
     dit_layer patch_embedding, text_0, text_2, time_0, time_2, time_projection, head;
     tensor head_modulation; /* F32 [2, D] */
     dit_block *block;
+    struct dit_memory *memory; /* of blocks that come and go, or NULL: all stay */
 } dit;
 
 /* What cross-attention needs of the texts of the passes made here, stacked: keys, normed, beside
@@ -53,6 +54,15 @@ weights *dit_find(const char *path);
 void dit_open(dit *m, weights *w, const char *path, tensor_type dtype, dit_share share);
 /* Onto the device: all parameters on every rank. */
 void dit_load(dit *m, weights *w);
+
+/* dit-memory.c: before dit_load(): no more device memory than so many MB, if that will do. */
+struct dit_memory *dit_memory_open(int64_t megabytes, int layers);
+/* What was loaded of block i, since the mark, may leave. */
+void dit_memory_park(struct dit_memory *y, int i, size_t mark);
+/* Block i with its parameters on the device, until the next but one is asked for. */
+const dit_block *dit_block_here(const dit *m, int i);
+/* A pass is done: what it took is known, and blocks that there is room for stay. */
+void dit_memory_settle(const dit *m);
 
 /* How many rows of a text of n tokens differ: those and, unless it is as long as the model takes,
  * one of padding. */

@@ -282,13 +282,13 @@ typedef struct {
     tensor t, b, weight, bias;
 } channels;
 
-static channels channels_of(weights *w, const char *name, tensor t)
+static channels channels_of(weights *w, const char *name, tensor t, bool biased)
 {
     char full[256];
     snprintf(full, sizeof full, "%s.bias", name);
-    tensor b = read_bias(w, full, t.dim[0]);
+    tensor b = biased ? read_bias(w, full, t.dim[0]) : (tensor){0};
     int64_t N = t.dim[0] < 8 ? t.dim[0] : load_channels(t.dim[0]), M = load_channels(t.dim[1]);
-    return (channels){t, b, with_zeros(t, N, M), with_zeros(b, N, 1)};
+    return (channels){t, b, with_zeros(t, N, M), biased ? with_zeros(b, N, 1) : b};
 }
 
 /* Gives back what with_zeros() made of t, unless the device uses it where it is (the CPU does). */
@@ -302,14 +302,16 @@ static void done_with(tensor made, tensor t, tensor on_device)
 static void channels_done(const channels *c, const char *name, tensor weight, tensor bias)
 {
     char full[256];
-    snprintf(full, sizeof full, "%s.bias", name);
-    ask_finite(full, bias);
+    if (bias.data) {
+        snprintf(full, sizeof full, "%s.bias", name);
+        ask_finite(full, bias);
+        count_bytes(bias);
+        done_with(c->bias, c->b, bias);
+    }
     snprintf(full, sizeof full, "%s.weight", name);
     ask_finite(full, weight);
     count_bytes(weight);
-    count_bytes(bias);
     done_with(c->weight, c->t, weight);
-    done_with(c->bias, c->b, bias);
     if (c->t.data != weight.data)
         weights_done(c->t);
 }
@@ -325,17 +327,48 @@ static tensor as_floats(weights *w, const char *name)
     return y;
 }
 
-conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
+/* NAME.weight [out, in, ...] of rank 4 or 5. */
+static tensor kernel_named(weights *w, const char *name, int64_t out, int64_t in)
 {
     tensor t = as_floats(w, name);
     if ((t.rank != 4 && t.rank != 5) || (out >= 0 && t.dim[0] != out) ||
         (in >= 0 && t.dim[1] != in))
         die("%s.weight is %s in %s, but [%lld, %lld, ...] of rank 4 or 5 is needed", name,
             tensor_text(t), weights_path(w), (long long)out, (long long)in);
-    channels c = channels_of(w, name, t);
+    return t;
+}
+
+static conv_weight conv_onto(weights *w, const char *name, tensor t, bool biased, tensor_type type)
+{
+    channels c = channels_of(w, name, t, biased);
     conv_weight conv = conv_upload(c.weight, c.bias, type);
     channels_done(&c, name, conv.w, conv.b);
     return conv;
+}
+
+conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
+{
+    return conv_onto(w, name, kernel_named(w, name, out, in), true, type);
+}
+
+conv_weight load_bare_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
+{
+    return conv_onto(w, name, kernel_named(w, name, out, in), false, type);
+}
+
+conv_weight load_pair_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
+{
+    tensor t = kernel_named(w, name, out, 2 * in);
+    int64_t ky = t.dim[2], kx = t.dim[3];
+    size_t size = (size_t)(ky * kx) * type_size(t.type);
+    tensor y = tensor_of(new_bytes(tensor_bytes(t)), t.type, t.dim[0], in, 2, ky, kx);
+    for (int64_t o = 0; o < t.dim[0]; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int before = 0; before < 2; before++)
+                memcpy((char *)y.data + (size_t)((o * in + i) * 2 + 1 - before) * size,
+                       (char *)t.data + (size_t)(o * 2 * in + before * in + i) * size, size);
+    weights_keep(w, y.data);
+    return conv_onto(w, name, y, true, type);
 }
 
 linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t in,
@@ -344,7 +377,7 @@ linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t 
     tensor t = as_matrix(w, name, out, in).w;
     if (is_codes(t.type))
         t = reshape(as_floats(w, name), t.dim[0], t.dim[1]);
-    channels c = channels_of(w, name, t);
+    channels c = channels_of(w, name, t, true);
     linear_weight l = linear_upload(1, &(stored){.w = c.weight}, &c.bias, type);
     channels_done(&c, name, l.w, l.b);
     return l;

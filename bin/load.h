@@ -39,6 +39,11 @@ int64_t load_channels(int64_t n);
 /* NAME.weight [out, in, kt, ky, kx] or [out, in, ky, kx], NAME.bias [out]; fewer than eight
 ** channels out stay as they are. */
 conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
+/* The same without a bias. */
+conv_weight load_bare_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
+/* A kernel [out, 2 in, ky, kx] that sees the channels of a frame and then those of the frame
+ * before, as one of two frames. */
+conv_weight load_pair_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
 /* The same of a kernel of one pixel, as a product. */
 linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t in,
                              tensor_type type);

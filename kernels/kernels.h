@@ -81,6 +81,20 @@ void zero(tensor y);
 void layer_begin(int i);
 void layer_end(void);
 
+/* A layer between its turns: on the host, page-locked, where the bus reads by itself. */
+typedef struct {
+    void *was, *host; /* where its first byte was on the device; where it is */
+    size_t bytes;     /* 0: it is where it was */
+} layer_away;
+/* All that was taken of the stack since the mark leaves, and the stack is reset to it. On the CPU
+** nothing happens, and the mark is not used. */
+layer_away layer_park(size_t mark);
+/* Between layer_begin() and layer_end(): it comes to their place. Returns the distance from where
+** it was, in bytes, for all pointers into it. */
+ptrdiff_t layer_bring(const layer_away *a);
+/* The same for good, in memory of its own; its place on the host is free. */
+ptrdiff_t layer_settle(const layer_away *a);
+
 /* ---- several devices: ranks, processes that run the same program, each with its own ---- */
 
 enum { MOST_RANKS = 64 };
@@ -196,6 +210,8 @@ void add(tensor x, tensor y);
 void add_gated(tensor x, tensor y, tensor gate);
 /* y = gelu(gate) * up, all A [N, D]; gelu in its tanh form */
 void mul_gelu(tensor y, tensor gate, tensor up);
+/* y = max(x + h, 0), all A [N, D]; h may be absent */
+void add_relu(tensor y, tensor x, tensor h);
 /* y = gelu(x), in its tanh form */
 void gelu(tensor y, tensor x);
 /* y = x / (1 + exp(-x)) */
@@ -243,10 +259,20 @@ void conv3d(tensor y, tensor x, int before, const tensor past[], const conv_weig
 /* y F32 += what conv3d makes */
 void conv3d_add(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
                 bool upsample);
+/* y A = silu(rms_norm(what conv3d makes)), of each pixel; gamma F32 [C_out] */
+void conv3d_norm_silu(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+                      tensor gamma, float eps);
+/* y A or F32 [T, Y/2, X/2, C_out] = of every second line and column of x A [T, Y, X, C_in], Y and X
+ * even, a convolution within each frame (kt = 1) whose kernel begins at that pixel: zeros follow
+ * the last line and column. */
+void conv_halve(tensor y, tensor x, const conv_weight *w);
 /* y [2T, Y, X, C] of x [T, Y, X, 2C]: frame t's first channels are frame 2t, the others 2t + 1. */
 void split_frames(tensor y, tensor x);
 /* y U8 = trunc((clamp(x, -1, 1) + 1) / 2 * 255) */
 void quantize_frames(tensor y, tensor x);
+/* y A or F32 [N, C], C >= 3, of pixels x [N, 3]: levels U8 become (x / 255 - 0.5) / 0.5, values F32
+ * clamp(x, -1, 1); channels from the fourth on are zeros. */
+void spread_frames(tensor y, tensor x);
 
 #ifdef __cplusplus
 }

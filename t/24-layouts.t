@@ -25,6 +25,8 @@ decode() { wan-vae-decode -m "$1" <latents; }
 forward official >cond
 encode words >context
 decode "$model" >frames
+tensor-pick "$GOLDEN:vae.frames[0:5]=frames" >video
+wan-vae-encode -m "$model" <video >encoded
 
 same() { # NAME KIND MODEL: what KIND makes of it is what the official layout gives, and no word is said
     case $2 in
@@ -73,6 +75,9 @@ for part in pipe pipe/text_encoder pipe/text_encoder/model.safetensors; do
 done
 for part in pipe pipe/vae pipe/vae/diffusion_pytorch_model.safetensors; do
     same "$part, VAE" frames $part
+    wan-vae-encode -m $part <video >out 2>err
+    is "$(cat err)" "" "$part, its encoder: no word"
+    close_to "$part, its encoder" --same 1 out:latents encoded:latents
 done
 echo 'a lovely cat' | wan-encode-text -m pipe -n bad >out
 close_to "the pipeline's own tokenizer" --same 1 out:context context:context

@@ -151,6 +151,12 @@ number conv2.bias F32 48 192 >more
 xargs tensor-pick more <names >bad.safetensors
 fails 1 "wan-vae-decode: bad.safetensors is a VAE of latents of 48 channels, not 16: Wan 2.2's" \
     "another VAE" sh -c "tensor-pick '$GOLDEN:vae.z[0:16]=latents' | wan-vae-decode -m bad.safetensors"
+tensor-info --names "$vae" | grep -v '^conv1' | sed "s|^|$vae:|" >names
+number conv1.bias F32 96 384 >more
+xargs tensor-pick more <names >bad.safetensors
+tensor-pick "$GOLDEN:vae.frames=frames" >frames
+fails 1 "wan-vae-encode: bad.safetensors is a VAE of latents of 48 channels, not 16: Wan 2.2's" \
+    "another VAE's encoder" sh -c "wan-vae-encode -m bad.safetensors <frames"
 text=$ROOT/fixtures/random/models_t5_umt5-xxl-enc-bf16.pth
 tensor-info --names "$text" | grep -v 'blocks.[1-9].pos_emb' | sed "s|^|$text:|" | xargs tensor-pick >bad.safetensors
 fails 1 "*bad.safetensors is the encoder of T5, whose layers share one table of positions, not umT5's" \

@@ -33,7 +33,7 @@ ops() { # TYPE BOUND
     ok $? "ops run, $1"
     for name in $(tensor-info --names "$TMP/ops"); do
         case $name in
-        upload* | download* | copy* | zero | *nonfinite* | *patchify | split_frames | quantize_frames)
+        upload* | download* | copy* | zero | *nonfinite* | *patchify | split_frames | quantize_frames | spread_frames)
             close_to "$name, $1" --same 1 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
         # e4m3's sums have about 14 bits; a weight between two codes may become either
         attention.fp8*) close_to "$name, $1" --rel 5e-3 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
@@ -61,6 +61,15 @@ denoise "$cuda" <"$TMP/text" | decode "$cuda" >"$TMP/mixed"
 close_to "both on the GPU" --rel 1e-4 "$TMP/mixed:video" "$TMP/video:video"
 tensor-info "$TMP/mixed" | grep -c 'device: "cuda: ' >"$TMP/count"
 is "$(cat "$TMP/count")" 2 "whose metadata name it twice"
+put() { "$1/wan-vae-encode" -m "$model" --raw --dtype "${2-fp32}" <"$TMP/video"; }
+put "$cpu" >"$TMP/put"
+put "$cuda" >"$TMP/mixed"
+close_to "encoded on the GPU" --rel 1e-4 "$TMP/mixed:latents" "$TMP/put:latents"
+for type in fp16 bf16; do
+    put "$cuda" $type >"$TMP/mixed"
+    close_to "encoded on the GPU, $type" --rel "$(bound $type 1e-4 vae.encode)" \
+        "$TMP/mixed:latents" "$TMP/put:latents"
+done
 # The reference's own error after 8 steps is more than any after 4.
 for type in fp16 bf16; do
     denoise "$cuda" $type <"$TMP/text" >"$TMP/mixed"

@@ -10,10 +10,12 @@ contexts="$GOLDEN:t5.prompt.context=context $GOLDEN:t5.negative.context=context_
 tensor-pick $contexts "$GOLDEN:noise" > text
 tensor-pick "$GOLDEN:vae.z=latents" > latents
 tensor-pick -k prompt=cat "$ROOT/fixtures/clip/golden.safetensors:frames" > frames
+tensor-pick "$GOLDEN:vae.frames=frames" > pictures
 "$ROOT/fixtures/clip/unpack.sh" clip
 encode() { echo "3 4 1" | wan-encode-text -m "$model" --token-ids -n "5 1" "$@"; }
 denoise() { wan-denoise -m "$model" -s 2 "$@" < text; }
 decode() { wan-vae-decode -m "$model" "$@" < latents; }
+put() { wan-vae-encode -m "$model" "$@" < pictures; }
 score() { clipscore -m clip "$@" < frames; }
 # with FAULT COMMAND...
 with() (
@@ -31,13 +33,13 @@ faulty() {
 
 # ---- no need of a GPU ----
 if ! nvidia-smi -L >/dev/null 2>&1; then
-    for command in encode denoise decode score; do
+    for command in encode denoise decode put score; do
         fails 1 "*: there is no gpu that can be used (*); the programs in build/cpu need none" \
             "no GPU: $command says so" $command
         is "$(wc -c < .out)" 0 "and writes nothing"
     done
 fi
-for command in encode denoise decode score; do
+for command in encode denoise decode put score; do
     faulty driver "the gpu's driver is for CUDA 11.8, but this program needs one for *" \
         "an old driver: $command" $command
     faulty old "NVIDIA Turing has compute capability 7.5, but 8.0 is needed; the programs in build/cpu need no gpu" \
@@ -74,7 +76,7 @@ faulty pinned "out of memory: cannot pin * MB of the host's for the way to the g
 
 # ---- libraries and kernels ----
 faulty cublas=3 "cannot multiply on the gpu: *" "cuBLAS fails" denoise --dtype fp32
-for command in encode denoise decode score; do
+for command in encode denoise decode put score; do
     for n in 1 30; do
         faulty kernel=$n "the gpu failed: an illegal memory access was encountered; it was found out when it was to *" \
             "kernels fault from $n on: $command" $command

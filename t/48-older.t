@@ -7,7 +7,7 @@ model=$ROOT/fixtures/random
 cd "$ROOT" || exit 1
 export WAN_CAPABILITY=80
 
-for test in attention kernels pictures rows threads; do
+for test in attention attention8 kernels formats inputs activations pictures rows threads; do
     "$BUILD/t/$test" >"$TMP/out" 2>&1
     ok $? "$test"
     comment "$(grep -e '^not ok' -e 'of the tolerance' "$TMP/out")"

@@ -20,6 +20,9 @@ for n in 1 2 3; do
     ok $? "with $n threads"
     wan-vae-decode -m "$model" --raw --dtype fp16 --stats stats <latents1 >raw-fp16-$n
     ok $? "with $n threads, fp16"
+    wan-vae-encode -m "$model" <frames >encoded$n
+    wan-vae-encode -m "$model" --dtype fp16 <frames >encoded-fp16-$n
+    ok $? "encodes frames with $n threads"
     clipscore -q -m clip --embeds -p 'a red fox' <frames >clip$n
     flowmag --flow <frames >flow$n
     tensor-pick "$GOLDEN:vae.frames[0:8]=frames" | framediff --per-frame later - >diff$n
@@ -27,7 +30,7 @@ for n in 1 2 3; do
     ! command -v ffmpeg >/dev/null || frames2mp4 "mp4$n" <frames
 done
 for n in 2 3; do
-    for result in context latents latents-bf16- raw raw-fp16- $others; do
+    for result in context latents latents-bf16- raw raw-fp16- encoded encoded-fp16- $others; do
         [ -s "$result$n" ] && cmp "${result}1" "$result$n"
         ok $? "${result%-} with $n threads and with one"
     done

@@ -79,6 +79,7 @@ run() {
     wan-sensitivity) "$@" wan-sensitivity -q -m "$model" -s 1 --size 64x64 --frames 5 --by all "$model" <texts ;;
     wan-recipe) "$@" wan-recipe measured --table 'aside/%j.motion.tsv' -a 'e/eval/a/%j.json' --record record --pairs --names names <motion ;;
     wan-vae-decode) "$@" wan-vae-decode -m "$model" <latents ;;
+    wan-vae-encode) "$@" wan-vae-encode -m "$model" <one ;;
     *) return 77 ;;
     esac
 }

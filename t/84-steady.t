@@ -31,6 +31,7 @@ run() {
     wan-encode-text) prompts "$_n" | wan-encode-text -q -m "$model" -n bad "$@" ;;
     wan-recipe) repeat frames "$_n" | wan-recipe headers --headers made/headers "$@" ;;
     wan-vae-decode) repeat small "$_n" | wan-vae-decode -m "$model" "$@" ;;
+    wan-vae-encode) repeat frames "$_n" | wan-vae-encode -q -m "$model" "$@" ;;
     *) return 77 ;;
     esac
 }

@@ -86,6 +86,8 @@ START_TEST(attention_is_softmax)
         {.batch = 3, .heads = 2, .d = 64, .Lq = 65, .Lk = 130, .size = 1, .bias = true},
         {.batch = 3, .heads = 2, .d = 64, .Lq = 66, .Lk = 66, .size = 1, .causal = true},
         {.batch = 2, .heads = 2, .d = 384, .Lq = 70, .Lk = 191, .size = 1},
+        {.batch = 1, .heads = 1, .d = 384, .Lq = 70, .Lk = 1531, .size = 2},
+        {.batch = 1, .heads = 1, .d = 200, .Lq = 130, .Lk = 1024, .size = 2, .rising = true},
         {.batch = 1, .heads = 3, .d = 40, .Lq = 65, .Lk = 129, .size = 1},
         {.batch = 1, .heads = 1, .d = 512, .Lq = 9, .Lk = 70, .size = 1},
         {.batch = 2,

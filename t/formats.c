@@ -94,6 +94,57 @@ START_TEST(products_of_codes)
 }
 END_TEST
 
+/* Of many rows a device may round values with their scales, and the bias, to the operand's type: random
+** errors, of which a sum has a part that lessens with its length. */
+START_TEST(many_rows)
+{
+    enum { N = 1100, IN = 512, OUT = 40 };
+    for (int i = 0; i < (CODE_TYPES + 1) * 2; i++) { /* the last: floats */
+        tensor_type A = operand_type(i % 2 ? BF16 : F16);
+        tensor_type type = i / 2 < CODE_TYPES ? CODES[i / 2] : A;
+        tally t = {.name = type_name(type)};
+        size_t mark = scratch_mark();
+        tensor codes =
+            type == A ? random_host(OUT, IN, 0.05f, A) : random_codes(type, OUT, IN, 0.01f);
+        tensor scale = random_host(1, OUT, 0.01f, F32);
+        for (int64_t o = 0; o < OUT; o++)
+            ((float *)scale.data)[o] = fabsf(((float *)scale.data)[o]) + 1e-4f;
+        tensor b = random_host(1, OUT, 1, F32), x = random_host(N, IN, 1, A);
+        bool scaled = scaled_beside(type);
+        linear_weight l = uploaded(1, &codes, scaled ? &scale : NULL, &b, A);
+        tensor w = type == A ? codes : values_of(codes, A), y = placed(new_host(F32, N, OUT), A, 8);
+        tensor before = random_host(N, OUT, 4, F32), gate = random_host(1, OUT, 2, F32);
+        tensor sums = placed(before, F32, 8), on_device = placed(x, A, 16);
+        linear(y, on_device, &l);
+        linear_add(sums, on_device, &l, reshape(upload(gate, F32), OUT));
+        margins_untouched(y, 8, "linear");
+        margins_untouched(sums, 8, "linear_add");
+        tensor got = fetched(y), added = fetched(sums);
+        double unit = half_unit(A) * 0x1p24 / (sqrt(IN) + 8);
+        for (int64_t r = 0; r < N; r += 17)
+            for (int64_t o = 0; o < OUT; o++) {
+                double sum = 0, size = 0, s = scaled ? (double)at(scale, 0, o) : 1;
+                double add = (double)at(b, 0, o);
+                for (int64_t k = 0; k < IN; k++) {
+                    double term = (double)at(x, r, k) * (double)at(w, o, k) * s;
+                    sum += term;
+                    size += fabs(term);
+                }
+                size += fabs(add) + unit * (0.2 * size + fabs(add));
+                compare(&t, at(got, r, o), sum + add, size, IN, y.type);
+                double g = (double)at(gate, 0, o), was = (double)at(before, r, o);
+                size += unit * fabs(sum + add);
+                compare(&t, at(added, r, o), was + g * (sum + add), size * fabs(g) + fabs(was), IN,
+                        F32);
+            }
+        free(got.data);
+        free(added.data);
+        scratch_reset(mark);
+        report(&t);
+    }
+}
+END_TEST
+
 /* q and k in one format, v in another, as Q4_K_M has them. */
 START_TEST(rows_below)
 {
@@ -166,6 +217,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, values_are_the_blocks);
     tcase_add_test(cases, products_of_codes);
+    tcase_add_test(cases, many_rows);
     tcase_add_test(cases, rows_below);
     tcase_add_test(cases, what_is_not_finite);
     suite_add_tcase(suite, cases);

@@ -9,16 +9,19 @@ typedef struct {
     int64_t T, Y, X, C_in, C_out; /* of y */
     int kt, ky, kx, past;
     bool upsample, bias;
+    bool
+        halve; /* Y and X are of y; x is twice as high and wide, and kernels begin at their pixel */
 } conv_case;
 
 /* Input channel i of pixel (y, x) of frame t as a convolution sees it: past, zeros, upsampling. */
 static double pixel(const conv_case *c, tensor x, tensor past, int64_t t, int64_t y, int64_t column,
                     int64_t i)
 {
-    int s = c->upsample ? 2 : 1;
-    if (y < 0 || y >= c->Y || column < 0 || column >= c->X || t < -c->past)
+    int s = c->upsample ? 2 : 1, d = c->halve ? 2 : 1;
+    if (y < 0 || y >= c->Y * d || column < 0 || column >= c->X * d || t < -c->past)
         return 0;
-    int64_t row = ((t < 0 ? t + c->past : t) * (c->Y / s) + y / s) * (c->X / s) + column / s;
+    int64_t row =
+        ((t < 0 ? t + c->past : t) * (c->Y * d / s) + y / s) * (c->X * d / s) + column / s;
     return (double)at(t < 0 ? past : x, row, i);
 }
 
@@ -30,14 +33,14 @@ static void compare_conv(tally *total, const conv_case *c, tensor y, tensor_type
         int64_t o = n % c->C_out, p = n / c->C_out;
         int64_t t = p / c->X / c->Y, line = p / c->X % c->Y, column = p % c->X;
         double want = b.data ? (double)at(b, 0, o) : 0, size = fabs(want);
-        int64_t k = 0;
+        int64_t k = 0, top = c->halve ? -line : c->ky / 2, left = c->halve ? -column : c->kx / 2;
         for (int64_t i = 0; i < c->C_in; i++)
             for (int dt = 0; dt < c->kt; dt++)
                 for (int dy = 0; dy < c->ky; dy++)
                     for (int dx = 0; dx < c->kx; dx++, k++) {
-                        double term = (double)at(w, o, k) * pixel(c, x, past, t + dt - (c->kt - 1),
-                                                                  line + dy - c->ky / 2,
-                                                                  column + dx - c->kx / 2, i);
+                        double term =
+                            (double)at(w, o, k) * pixel(c, x, past, t + dt - (c->kt - 1),
+                                                        line + dy - top, column + dx - left, i);
                         want += term;
                         size += fabs(term);
                     }
@@ -50,12 +53,37 @@ static void compare_conv(tally *total, const conv_case *c, tensor y, tensor_type
     free(got.data);
 }
 
+/* silu(rms_norm()) of the convolution's own F32 sums, of which `sums` has one rounding more. */
+static void compare_normed(tally *total, const conv_case *c, tensor sums, tensor y, tensor in,
+                           const tensor before[], const conv_weight *l)
+{
+    if (c->upsample || c->C_out % 8)
+        return;
+    tensor_type A = operand_type(l->w.type);
+    tensor gamma = random_host(1, c->C_out, 1, F32);
+    conv3d_norm_silu(y, in, c->past, before, l, upload(reshape(gamma, c->C_out), F32), 1e-6f);
+    tensor got = fetched(y);
+    for (int64_t p = 0; p < tensor_rows(y); p++) {
+        double squares = 0;
+        for (int64_t o = 0; o < c->C_out; o++)
+            squares += (double)at(sums, p, o) * (double)at(sums, p, o);
+        double scale = 1 / sqrt(squares / (double)c->C_out + 1e-6);
+        for (int64_t o = 0; o < c->C_out; o++) {
+            double v = (double)at(sums, p, o) * scale * (double)at(gamma, 0, o);
+            double again = A == F32 ? 0 : half_unit(A) * 0x1p22; /* elsewhere than on Hopper */
+            double size = (fabs(v) + 0.1) * (2 + fabs(v)) * (1 + again);
+            compare(total, at(got, p, o), v / (1 + exp(-v)), size, (double)c->C_in, y.type);
+        }
+    }
+    free(got.data);
+}
+
 static void run_conv(tally *t, const conv_case *c, tensor_type kept)
 {
     size_t mark = scratch_mark();
     tensor_type A = operand_type(kept);
-    int s = c->upsample ? 2 : 1, taps = c->kt * c->ky * c->kx;
-    int64_t Y = c->Y / s, X = c->X / s;
+    int s = c->upsample ? 2 : 1, d = c->halve ? 2 : 1, taps = c->kt * c->ky * c->kx;
+    int64_t Y = c->Y * d / s, X = c->X * d / s;
     tensor x = random_host(c->T * Y * X, c->C_in, 1, A);
     tensor past = c->past ? random_host(c->past * Y * X, c->C_in, 1, A) : (tensor){0};
     tensor w = random_host(c->C_out, c->C_in * taps, 1, kept);
@@ -67,12 +95,21 @@ static void run_conv(tally *t, const conv_case *c, tensor_type kept)
     tensor in = reshape(placed(x, A, 0), c->T, Y, X, c->C_in), before[2];
     for (int i = 0; i < c->past; i++) /* each somewhere else */
         before[i] = placed(rows(past, i * Y * X, Y * X), A, 0);
+    tensor wide = scratch(F32, c->T, c->Y, c->X, c->C_out);
+    if (c->halve) {
+        conv_halve(y, in, &l);
+        compare_conv(t, c, y, A, x, past, w, b);
+        conv_halve(wide, in, &l);
+        compare_conv(t, c, wide, A, x, past, w, b);
+        scratch_reset(mark);
+        return;
+    }
     conv3d(y, in, c->past, before, &l, c->upsample);
     compare_conv(t, c, y, A, x, past, w, b);
-    tensor wide = scratch(F32, c->T, c->Y, c->X, c->C_out);
     conv3d(wide, in, c->past, before, &l, c->upsample);
     compare_conv(t, c, wide, A, x, past, w, b);
     tensor once = fetched(wide);
+    compare_normed(t, c, once, y, in, before, &l);
     conv3d_add(wide, in, c->past, before, &l, c->upsample);
     tensor twice = fetched(wide);
     for (int64_t i = 0; i < tensor_count(once); i++) {
@@ -162,6 +199,31 @@ START_TEST(convolutions)
          .kx = 5,
          .past = 2,
          .upsample = true},
+        /* more patches than a card works on at a time, and sums of two lengths */
+        {.T = 2,
+         .Y = 130,
+         .X = 150,
+         .C_in = 8,
+         .C_out = 16,
+         .kt = 3,
+         .ky = 1,
+         .kx = 3,
+         .past = 1,
+         .bias = true},
+        {.T = 1, .Y = 200, .X = 205, .C_in = 8, .C_out = 3, .kt = 1, .ky = 3, .kx = 3},
+        {.T = 1, .Y = 4, .X = 5, .C_in = 8, .C_out = 8, .kt = 1, .ky = 3, .kx = 3, .halve = true},
+        {.T = 2,
+         .Y = 19,
+         .X = 33,
+         .C_in = 48,
+         .C_out = 104,
+         .kt = 1,
+         .ky = 3,
+         .kx = 3,
+         .bias = true,
+         .halve = true},
+        {.T = 1, .Y = 3, .X = 2, .C_in = 5, .C_out = 3, .kt = 1, .ky = 3, .kx = 3, .halve = true},
+        {.T = 1, .Y = 3, .X = 2, .C_in = 16, .C_out = 8, .kt = 1, .ky = 1, .kx = 1, .halve = true},
     };
     for (int type = 0; type < 3; type++) {
         tally t = {.name = type_name(FLOATS[type])};
@@ -265,6 +327,43 @@ START_TEST(levels_of_frames)
 }
 END_TEST
 
+/* Each level as the reference's arithmetic in F32 has it; values are cut; other channels zeros. */
+START_TEST(frames_of_levels)
+{
+    enum { N = 256 };
+    for (int type = 0; type < 3; type++)
+        for (int C = 3; C <= 8; C += 5) {
+            size_t mark = scratch_mark();
+            tensor_type A = operand_type(FLOATS[type]);
+            tensor levels = new_host(U8, N, 3), values = new_host(F32, N, 3), y = scratch(A, N, C);
+            tensor level = scratch(U8, N, 3), value = scratch(F32, N, 3);
+            for (int i = 0; i < 3 * N; i++) {
+                ((uint8_t *)levels.data)[i] = (uint8_t)(i / 3 + i % 3);
+                ((float *)values.data)[i] = (float)(i - 384) / 256;
+            }
+            upload_into(level, levels);
+            upload_into(value, values);
+            for (int from = 0; from < 2; from++) {
+                spread_frames(y, from ? value : level);
+                tensor got = fetched(y);
+                for (int i = 0; i < N * C; i++) {
+                    int k = i / C * 3 + i % C;
+                    float v = ((float *)values.data)[k], want = v < -1 ? -1 : v > 1 ? 1 : v;
+                    if (!from)
+                        want = ((float)((uint8_t *)levels.data)[k] / 255.0f - 0.5f) / 0.5f;
+                    want = i % C < 3 ? want : 0;
+                    double room = A == F32 ? 0 : half_unit(A) * fabs((double)want);
+                    if (fabs((double)at(got, i / C, i % C) - (double)want) > room)
+                        ck_abort_msg("pixel %d, channel %d: %g instead of %g", i / C, i % C,
+                                     (double)at(got, i / C, i % C), (double)want);
+                }
+                free(got.data);
+            }
+            scratch_reset(mark);
+        }
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -277,6 +376,7 @@ int main(int argc, char **argv)
     tcase_add_test(cases, patches);
     tcase_add_test(cases, frames_out_of_channels);
     tcase_add_test(cases, levels_of_frames);
+    tcase_add_test(cases, frames_of_levels);
     suite_add_tcase(suite, cases);
     return run_tests(suite);
 }

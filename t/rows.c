@@ -253,6 +253,18 @@ START_TEST(gates)
             else
                 compare(&g, at(got, 0, i), v > 0 ? want : 0, fabs(v > 0 ? want : 1e-6), 1, A);
         }
+        for (int alone = 0; alone < 2; alone++) {
+            tally r = {.name = alone ? "add_relu of one" : "add_relu"};
+            add_relu(y, placed(x, A, 16), alone ? (tensor){0} : placed(up, A, 8));
+            margins_untouched(y, 8, "add_relu");
+            got = fetched(y);
+            for (int64_t i = 0; i < 70 * 264; i++) {
+                double want = (double)at(x, 0, i) + (alone ? 0 : (double)at(up, 0, i));
+                compare(&r, at(got, 0, i), want > 0 ? want : 0, fabs(want), 1, A);
+            }
+            free(got.data);
+            report(&r);
+        }
         report(&s);
         report(&q);
         report(&g);

@@ -21,6 +21,7 @@ tensor-pick $contexts "$GOLDEN:dit.x=latents" >"$TMP/forward"
 tensor-pick $contexts "$GOLDEN:noise" >"$TMP/text"
 tensor-pick "$GOLDEN:vae.z=latents" >"$TMP/latents"
 tensor-pick -k prompt='a cat' "$ROOT/fixtures/clip/golden.safetensors:frames" >"$TMP/frames"
+tensor-pick "$GOLDEN:vae.frames=frames" >"$TMP/pictures"
 wan-quantize -q -t w8a16 -m "$model" >"$TMP/w8a16.safetensors"
 "$ROOT/fixtures/clip/unpack.sh" "$TMP/clip"
 echo "5 17 99 4 1" >"$TMP/ids"
@@ -57,6 +58,7 @@ sixteen() { # TOOL: what has products of 16 bits
     echo "$1 forward-w8a16 nothing $TMP/forward - $run/wan-denoise -m $TMP/w8a16.safetensors --forward 500"
     echo "$1 forward-sm80 nothing $TMP/forward WAN_CAPABILITY=80 $run/wan-denoise -m $model --forward 500"
     echo "$1 decode-sm80 nothing $TMP/latents WAN_CAPABILITY=80 $run/wan-vae-decode -m $model --dtype fp16"
+    echo "$1 vae-encode-sm80 nothing $TMP/pictures WAN_CAPABILITY=80 $run/wan-vae-encode -q -m $model --dtype fp16"
     lines $1 fp16
     lines $1 bf16
 }
@@ -64,6 +66,7 @@ lines() { # TOOL TYPE
     echo "$1 forward-$2 nothing $TMP/forward - $run/wan-denoise -m $model --forward 500 --dtype $2"
     echo "$1 denoise-$2 nothing $TMP/text - $run/wan-denoise -m $model -s 2 --dtype $2"
     echo "$1 decode-$2 nothing $TMP/latents - $run/wan-vae-decode -m $model --dtype $2"
+    echo "$1 vae-encode-$2 nothing $TMP/pictures - $run/wan-vae-encode -q -m $model --dtype $2"
     echo "$1 score-$2 nothing $TMP/frames - $run/clipscore -m $TMP/clip --dtype $2"
 }
 

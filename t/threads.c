@@ -65,6 +65,8 @@ static void run_rows(results *r, tensor_type A)
     keep(r, "modulated_norm", y);
     mul_gelu(y, a, y);
     keep(r, "mul_gelu", y);
+    add_relu(y, a, y);
+    keep(r, "add_relu", y);
     add_gated(x, a, g);
     keep(r, "add_gated", x);
     linear_combination(x, 2, (tensor[]){x, x}, (double[]){0.3, 0.7});

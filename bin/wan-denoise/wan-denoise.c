@@ -30,7 +30,7 @@
 /* NULL and -1: as it is by default, or, where a sampling goes on, as that has it (settle.c). */
 static const char *model_path, *seeds, *size, *solver_name, *levels, *timesteps, *sigmas;
 static const char *dtype = "fp16", *rng, *until, *from, *skip, *guided, *omitted;
-static int64_t steps = -1, frames = INT64_MIN, gpus = 1, bins = 1, still = -1;
+static int64_t steps = -1, frames = INT64_MIN, gpus = 1, bins = 1, still = -1, memory;
 static double guidance = 5, shift, forward = -1;
 static const char *act;
 static bool strict;
@@ -72,6 +72,7 @@ static const option options[] = {
     {0, "stat", OPTION_TEXT, &all.stat, 0, 0, true},
     {0, "bins", OPTION_INT, &bins, 1, 1000, true},
     {0, "recipe", OPTION_FLAG, &all.dry, 0, 0, true},
+    {0, "memory", OPTION_INT, &memory, 1, 1 << 30, true}, /* decides no bytes */
     OPTIONS_END,
 };
 
@@ -211,6 +212,7 @@ static void load_model(void)
     stats_phase("load");
     device_advice("fewer --frames, a smaller --size or w8a16 weights (wan-quantize) need less");
     device_open();
+    all.model.memory = memory ? dit_memory_open(memory, all.model.layers) : NULL;
     dit_load(&all.model, all.checkpoint);
     stats_add("weight_loads", 1);
 }

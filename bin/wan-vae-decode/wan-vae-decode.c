@@ -5,7 +5,8 @@
 ** channels come first and the frames second, so the whole video is kept until it is complete.
 ** While the device makes the pictures of a latent frame, those of the one before are written. A
 ** latent frame whose pictures have a NaN or an infinity ends the run: it is never written. With
-** several gpus every rank gets whole pictures, and rank 0 writes them.
+** several gpus every rank gets whole pictures, and rank 0 writes them. A tiny autoencoder, for
+** previews, is told by its tensors' names (tiny.h).
 */
 #include <stdlib.h>
 
@@ -14,12 +15,13 @@
 #include "../../common/recipe.h"
 #include "../load.h"
 #include "../ranks.h"
-#include "vae.h"
+#include "decoder.h"
+#include "tiny.h"
 #include "wan-vae-decode.h"
 
 static const char *model, *dtype = "fp32";
 static bool raw, dry;
-enum { NUMERICS = 1 };
+enum { NUMERICS = 2 }; /* 2: on Hopper attention in strips, and norms of sums not yet rounded */
 static int64_t gpus = 1;
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
@@ -29,6 +31,14 @@ static const option options[] = {
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
+
+/* The VAE's decoder, or a tiny one. */
+typedef struct {
+    bool tiny;
+    int64_t space, time; /* as theirs */
+    vae_decoder whole;
+    tiny_decoder small;
+} decoder;
 
 /* The latents of the document just read, all in memory. */
 static tensor read_latents(reader *r)
@@ -96,13 +106,22 @@ static void keep_raw(tensor video, int64_t first, tensor pictures)
             to[c * all + i] = from[3 * i + c];
 }
 
-static void decode(vae *v, weights *checkpoint, const reader *r, tensor latents, writer *w)
+static int64_t pictures_of(decoder *v, tensor video, tensor latents, int64_t t)
+{
+    return v->tiny ? tiny_frame(&v->small, video, latents, t)
+                   : decoder_frame(&v->whole, video, latents, t);
+}
+
+static void decode(decoder *v, weights *checkpoint, const reader *r, tensor latents, writer *w)
 {
     size_t mark = scratch_mark();
     int64_t T = latents.dim[1], N = v->time * (T - 1) + 1, H = v->space * latents.dim[2],
             W = v->space * latents.dim[3], done = 0, made = 0;
     stats_phase("decode");
-    vae_start(v, latents.dim[2], latents.dim[3]);
+    if (v->tiny)
+        tiny_start(&v->small, latents.dim[2], latents.dim[3]);
+    else
+        decoder_start(&v->whole, latents.dim[2], latents.dim[3]);
     write_header(w, &r->d, checkpoint, (int64_t[]){N, H, W});
     tensor whole = tensor_of(NULL, F32, 3, N, H, W), video = scratch(F32, v->time, H, W, 3);
     tensor host = tensor_of(NULL, raw ? F32 : U8, v->time, H, W, 3);
@@ -110,7 +129,7 @@ static void decode(vae *v, weights *checkpoint, const reader *r, tensor latents,
     if (raw)
         whole.data = new_bytes(tensor_bytes(whole));
     for (int64_t t = 0; t <= T; t++) {
-        int64_t next = t < T ? vae_decode(v, video, latents, t) : 0;
+        int64_t next = t < T ? pictures_of(v, video, latents, t) : 0;
         if (t > 0) { /* while the device does that */
             download_finish();
             if (bad_values)
@@ -139,13 +158,18 @@ static void decode(vae *v, weights *checkpoint, const reader *r, tensor latents,
     scratch_reset(mark);
 }
 
-static void load_model(vae *v, weights *checkpoint, tensor_type type, band ours)
+static void load_model(decoder *v, weights *checkpoint, tensor_type type, band ours)
 {
     stats_phase("load");
     device_advice(type == F32 ? "--dtype fp16 or smaller pictures (wan-denoise --size) need less"
                               : "smaller pictures (wan-denoise --size) need less");
     device_open();
-    vae_load(v, checkpoint, type, ours);
+    if (v->tiny)
+        tiny_load(&v->small, checkpoint, type);
+    else
+        decoder_load(&v->whole, checkpoint, type, ours);
+    v->space = v->tiny ? v->small.space : v->whole.space;
+    v->time = v->tiny ? v->small.time : v->whole.time;
     stats_add("weight_loads", 1);
 }
 
@@ -179,14 +203,17 @@ int main(int argc, char **argv)
     writer_open(&out, stdout, "standard output");
     if (program_waits())
         reader_wait(&in);
-    static vae v;
+    static decoder v;
+    v.tiny = is_tiny(checkpoint);
+    if (v.tiny && ours.count > 1)
+        die("a tiny VAE is for one gpu: -G %d is too many", ours.count);
     for (; stats_phase("read"), reader_next(&in);) {
         if (dry) {
             write_recipe(&in, checkpoint, &out);
             continue;
         }
         tensor latents = read_latents(&in); /* all are here before the device is claimed */
-        if (!v.layer)
+        if (!v.space)
             load_model(&v, checkpoint, type, ours);
         decode(&v, checkpoint, &in, latents, &out);
     }

@@ -304,14 +304,6 @@ static void transpose(const weights *w, item *t)
     t->shape = tensor_of(NULL, t->shape.type, t->shape.dim[1], t->shape.dim[0]);
 }
 
-static bool is_beside(model_part part, const char *name)
-{
-    for (int i = 0; i < 4 && beside[part][i]; i++)
-        if (fnmatch(beside[part][i], name, 0) == 0)
-            return true;
-    return false;
-}
-
 static void rename_item(weights *w, int i, const layout *l, long per_stage)
 {
     char room[LONGEST + 64];
@@ -340,7 +332,6 @@ static void rename_item(weights *w, int i, const layout *l, long per_stage)
     ours += *ours == '^' || spare;
     t->renamed = !spare;
     t->name = weights_keep(w, written(ours, strlen(ours), &m, per_stage));
-    t->used |= is_beside(l->part, t->name);
 }
 
 /* The renaming that makes item i a spare, or NULL. */

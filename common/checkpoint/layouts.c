@@ -170,6 +170,13 @@ static const renaming vae_diffusers_names[] = {
     {NULL, NULL},
 };
 
+/* A tiny autoencoder of the same latents: a list of layers each way (madebyollin's TAEHV). */
+static const renaming vae_tiny_names[] = {
+    {"encoder.#.*", NULL},
+    {"decoder.#.*", NULL},
+    {NULL, NULL},
+};
+
 /* ---- CLIP; its official names here are Hugging Face's ---- */
 
 static const renaming clip_names[] = {
@@ -245,6 +252,7 @@ const layout layouts[] = {
     {PART_TEXT, "umT5's encoder with llama.cpp's names", umt5_gguf_names},
     {PART_VAE, "Wan's video VAE", vae_names},
     {PART_VAE, "Wan's video VAE with diffusers' names", vae_diffusers_names},
+    {PART_VAE, "a tiny video VAE", vae_tiny_names},
     {PART_CLIP, "CLIP with Hugging Face's names", clip_names},
     {PART_CLIP, "CLIP with OpenAI's names", clip_openai_names},
     {PARTS, NULL, NULL},
@@ -278,11 +286,6 @@ const renaming companions[] = {
     {".scale_input", ""}, /* of activations, which are not quantized here */
     {".input_scale", ""},
     {NULL, NULL},
-};
-
-/* Official names that no program here needs. */
-const char *const beside[PARTS][4] = {
-    [PART_VAE] = {"encoder.*", "conv1.*"},
 };
 
 /* The name that says which part it is. */

@@ -24,7 +24,7 @@ typedef struct {
 extern const layout layouts[]; /* the last has part PARTS */
 extern const char *const wrappers[], *const part_wrappers[PARTS][6];
 extern const renaming companions[], wan_diffusers_names[];
-extern const char *const beside[PARTS][4], *const landmarks[PARTS], *const places[PARTS][32];
+extern const char *const landmarks[PARTS], *const places[PARTS][32];
 extern const stranger strangers[], others[];
 extern const char *const archs[], *const halves[][2];
 

@@ -3,6 +3,7 @@
 */
 #include "weights.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -145,6 +146,12 @@ void weights_take_extras(weights *w) { w->extras = true; }
 void weights_done(tensor t) { filemap_drop(t.data, tensor_bytes(t)); }
 
 /* ---- what nobody asked for ---- */
+
+void weights_pass_over(weights *w, const char *pattern)
+{
+    for (int i = 0; i < w->items; i++)
+        w->item[i].used |= fnmatch(pattern, w->item[i].name, 0) == 0;
+}
 
 /* The tensor that t stands beside: its name is that of a tensor in use, or of its module, and
  * something behind. */

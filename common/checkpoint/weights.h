@@ -60,6 +60,8 @@ const json_t *weights_quantization(const weights *w, const char *key);
 /* As it stands there, ours or not, in whichever shard has it; NULL if none does. Dies if two do and
  * do not agree. */
 const char *weights_quantization_text(const weights *w);
+/* Tensors whose names match are another program's half of the model: nobody will ask for them. */
+void weights_pass_over(weights *w, const char *pattern);
 /* Once: a warning that counts and names the tensors that nobody asked for. */
 void weights_report_unused(weights *w);
 

@@ -24,7 +24,9 @@ typedef struct {
     const float *w, *b; /* [C_out, kt, ky, kx, C_in] and [C_out], F32 */
     int kt, ky, kx;
     bool upsample, add;
+    int step, top, left;          /* output pixel (y, x) begins at input pixel (step y - top, ..) */
     int64_t T, Y, X, C_in, C_out; /* of y */
+    int64_t H, W;                 /* lines and columns that are read: of x, upsampled */
 } convolution;
 
 /* Frame t of the input, those of the past being -before .. -1; NULL: zeros. */
@@ -35,19 +37,21 @@ static const float *frame(const convolution *c, int64_t t)
     return t >= -c->before ? c->past[t + c->before].data : NULL;
 }
 
-/* The inputs of output pixel (y, x) in line y + dy of the frame: kx * C_in floats. */
-static void gather_pixel(float *to, const convolution *c, const float *in, int64_t line, int64_t x)
+/* The inputs of an output pixel in one line of the frame, from column `first` on: kx * C_in floats.
+ */
+static void gather_pixel(float *to, const convolution *c, const float *in, int64_t line,
+                         int64_t first)
 {
-    int64_t C = c->C_in, first = x - c->kx / 2;
-    if (line < 0 || line >= c->Y) {
+    int64_t C = c->C_in;
+    if (line < 0 || line >= c->H) {
         memset(to, 0, (size_t)(c->kx * C) * sizeof *to);
-    } else if (!c->upsample && first >= 0 && first + c->kx <= c->X) {
-        memcpy(to, in + (line * c->X + first) * C, (size_t)(c->kx * C) * sizeof *to);
+    } else if (!c->upsample && first >= 0 && first + c->kx <= c->W) {
+        memcpy(to, in + (line * c->W + first) * C, (size_t)(c->kx * C) * sizeof *to);
     } else {
         int shift = c->upsample ? 1 : 0;
-        const float *from = in + (line >> shift) * (c->X >> shift) * C;
+        const float *from = in + (line >> shift) * (c->W >> shift) * C;
         for (int64_t k = first; k < first + c->kx; k++, to += C)
-            if (k < 0 || k >= c->X)
+            if (k < 0 || k >= c->W)
                 memset(to, 0, (size_t)C * sizeof *to);
             else
                 memcpy(to, from + (k >> shift) * C, (size_t)C * sizeof *to);
@@ -68,12 +72,12 @@ static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, float *
         const float *in = frame(c, t - (c->kt - 1) + i);
         for (int j = 0; in && j < c->ky; j++) {
             const float *a = patches;
-            if (c->ky == 1 && c->kx == 1 && !c->upsample)
+            if (c->ky == 1 && c->kx == 1 && !c->upsample && c->step == 1)
                 a = in + p * c->C_in;
             else
                 for (int64_t n = 0; n < m; n++)
-                    gather_pixel(patches + n * depth, c, in, (p + n) / c->X + j - c->ky / 2,
-                                 (p + n) % c->X);
+                    gather_pixel(patches + n * depth, c, in, (p + n) / c->X * c->step + j - c->top,
+                                 (p + n) % c->X * c->step - c->left);
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)c->C_out, (int)depth,
                         1.0f, a, (int)depth, c->w + (i * c->ky + j) * depth, (int)ld, 1.0f, y,
                         (int)c->C_out);
@@ -82,12 +86,11 @@ static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, float *
 }
 
 static void check(const char *op, tensor y, tensor x, int before, const tensor past[], tensor w,
-                  tensor b, bool upsample)
+                  tensor b, int up, int down)
 {
-    int s = upsample ? 2 : 1;
     check_one(x.type == F32 && x.rank == 4 && tensor_contiguous(x), op, x, "F32 [T, Y, X, C]");
     check_pair(y.type == F32 && y.rank == 4 && tensor_contiguous(y) && y.dim[0] == x.dim[0] &&
-                   y.dim[1] == s * x.dim[1] && y.dim[2] == s * x.dim[2],
+                   y.dim[1] * down == up * x.dim[1] && y.dim[2] * down == up * x.dim[2],
                op, y, x);
     check_pair(w.dim[4] == x.dim[3], op, w, x);
     check_pair(w.dim[0] == y.dim[3], op, w, y);
@@ -111,10 +114,11 @@ static const float *weight_f32(tensor w)
     return y.data;
 }
 
+/* up and down: 2 if pictures are doubled or halved, else 1. */
 static void convolve(const char *op, tensor y, tensor x, int before, const tensor past[],
-                     const conv_weight *w, bool upsample, bool add)
+                     const conv_weight *w, int up, int down, bool add)
 {
-    check(op, y, x, before, past, w->w, w->b, upsample);
+    check(op, y, x, before, past, w->w, w->b, up, down);
     size_t mark = scratch_mark();
     convolution c = {.y = y,
                      .x = x,
@@ -125,13 +129,18 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
                      .kt = w->kt,
                      .ky = w->ky,
                      .kx = w->kx,
-                     .upsample = upsample,
+                     .upsample = up == 2,
                      .add = add,
+                     .step = down,
+                     .top = down == 2 ? 0 : w->ky / 2,
+                     .left = down == 2 ? 0 : w->kx / 2,
                      .T = y.dim[0],
                      .Y = y.dim[1],
                      .X = y.dim[2],
                      .C_in = x.dim[3],
-                     .C_out = y.dim[3]};
+                     .C_out = y.dim[3],
+                     .H = y.dim[1] * down,
+                     .W = y.dim[2] * down};
     int64_t depth = c.kx * c.C_in, fits = GATHERED / depth;
     int64_t pixels = c.Y * c.X, step = fits < LEAST ? LEAST : fits > MOST ? MOST : fits;
     int64_t strips = pieces(pixels, step);
@@ -148,13 +157,26 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
 void conv3d(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
             bool upsample)
 {
-    convolve("conv3d", y, x, before, past, w, upsample, false);
+    convolve("conv3d", y, x, before, past, w, upsample ? 2 : 1, 1, false);
 }
 
 void conv3d_add(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
                 bool upsample)
 {
-    convolve("conv3d_add", y, x, before, past, w, upsample, true);
+    convolve("conv3d_add", y, x, before, past, w, upsample ? 2 : 1, 1, true);
+}
+
+void conv3d_norm_silu(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+                      tensor gamma, float eps)
+{
+    convolve("conv3d_norm_silu", y, x, before, past, w, 1, 1, false);
+    rms_norm_silu(y, y, gamma, eps);
+}
+
+void conv_halve(tensor y, tensor x, const conv_weight *w)
+{
+    check_one(w->kt == 1, "conv_halve", w->w, "of one frame");
+    convolve("conv_halve", y, x, 0, NULL, w, 1, 2, false);
 }
 
 conv_weight conv_upload(tensor w, tensor b, tensor_type type)

@@ -58,6 +58,23 @@ void mul_gelu(tensor y, tensor gate, tensor up)
     FOR_ROWS(y, mul_gelu_row(f32_row(y, row), f32_row(gate, row), f32_row(up, row), n));
 }
 
+VECTORISED static void add_relu_row(float *y, const float *x, const float *h, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float v = h ? x[i] + h[i] : x[i];
+        y[i] = v < 0.0f ? 0.0f : v; /* NaN stays */
+    }
+}
+
+void add_relu(tensor y, tensor x, tensor h)
+{
+    check_same("add_relu", y, x);
+    if (h.data)
+        check_same("add_relu", y, h);
+    FOR_ROWS(y, add_relu_row(f32_row(y, row), f32_row(x, row), h.data ? f32_row(h, row) : NULL, n));
+}
+
 VECTORISED static void gelu_row(float *y, const float *x, int64_t n)
 {
 #pragma omp simd

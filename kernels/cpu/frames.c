@@ -1,5 +1,5 @@
 /*
-** frames.c: frames out of channels, and levels out of numbers.
+** frames.c: frames out of channels, levels out of numbers, and numbers out of levels.
 */
 #include "cpu.h"
 
@@ -46,4 +46,24 @@ void quantize_frames(tensor y, tensor x)
     }
     for (int64_t i = 0; i < N; i++)
         quantize_row((uint8_t *)y.data + i * D, f32_row(x, i), D);
+}
+
+void spread_frames(tensor y, tensor x)
+{
+    check_one((x.type == U8 || x.type == F32) && tensor_width(x) == 3 && tensor_contiguous(x),
+              "spread_frames", x, "U8 or F32 [N, 3]");
+    check_pair(y.type == F32 && tensor_rows(y) == tensor_rows(x) && tensor_width(y) >= 3 &&
+                   tensor_contiguous(y),
+               "spread_frames", y, x);
+    int64_t N = tensor_rows(x), C = tensor_width(y);
+#pragma omp parallel for if (N * C >= PARALLEL_FROM)
+    for (int64_t i = 0; i < N; i++) {
+        float *to = (float *)y.data + i * C;
+        for (int c = 0; c < 3; c++)
+            if (x.type == U8)
+                to[c] = ((float)((const uint8_t *)x.data)[3 * i + c] / 255.0f - 0.5f) / 0.5f;
+            else
+                to[c] = fminf(fmaxf(((const float *)x.data)[3 * i + c], -1.0f), 1.0f);
+        memset(to + 3, 0, (size_t)(C - 3) * sizeof *to);
+    }
 }

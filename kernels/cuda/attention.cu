@@ -2,12 +2,14 @@
 ** attention.cu: checks the shapes and chooses the kernel, by the type, the width of a head and
 ** the card.
 **
-**   in 8 bits, d = 128, sm_90  attention_codes.cu, then attention_int8.cu or attention_fp8.cu
+**   int8, fp8, d = 128, sm_90  attention_codes.cu, then attention_int8.cu or attention_fp8.cu
+**   int8, d = 128, sm_80       attention_codes.cu, then attention_mma.cu
 **   in 8 bits                  attention_rounded.cu, attention_plain.cu
 **   F32                        attention_plain.cu
 **   F16, BF16, d = 128, sm_90  attention_hopper.cu, or of few keys attention_few.cu, unless there is a
 **                              bias or the causal mask
 **   F16, BF16, d = 64, 128     attention_mma.cu
+**   F16, BF16, one d > 128     attention_strips.cu, of 1024 keys and more on sm_90
 **   F16, BF16, d <= 512        attention_wide.cu
 */
 #include "attention.cuh"
@@ -21,7 +23,7 @@ template <class T> static void choose(const attention_args &a)
     else if (a.d == 64 || a.d == 128)
         attention_mma<T>(a);
     else
-        attention_wide<T>(a);
+        attention_strips_takes(a) ? attention_strips<T>(a) : attention_wide<T>(a);
 }
 
 static void choose_8bit(const attention_args &a, tensor y, bool fp8)
@@ -29,7 +31,7 @@ static void choose_8bit(const attention_args &a, tensor y, bool fp8)
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
         if constexpr (!std::is_same_v<T, float>)
-            if (a.d == 128 && device_capability == 90)
+            if (a.d == 128 && (device_capability == 90 || !fp8))
                 return attention_8bit<T>(a, fp8);
         attention_rounded<T>(a, y, fp8);
     });

@@ -43,13 +43,25 @@ __device__ __forceinline__ int keys_seen(const attention_args &a, int end)
     return a.causal ? min(a.lk, end) : a.lk;
 }
 
+/* Scales of the codes of q [B, H, Lq] and of k [B, H, tiles, 8]: of a tile the first four are those
+** of the keys which one lane of four has (attention_codes.cu). */
+struct attention_scales {
+    const float *q, *k;
+    int64_t tiles;
+};
+
 /* One function a file; each returns once the kernel is on the stream. */
-template <class T> void attention_mma(const attention_args &a);    /* d = 64 and 128, sm_80 */
-template <class T> void attention_wide(const attention_args &a);   /* d = 8..512, sm_80 */
+template <class T> void attention_mma(const attention_args &a); /* d = 64 and 128, sm_80 */
+/* q and k being int8 codes of heads 128 wide */
+template <class T> void attention_mma_int8(const attention_args &a, const attention_scales &c);
+template <class T> void attention_wide(const attention_args &a); /* d = 8..512, sm_80 */
+/* One head of d > 128, sm_90a; without a bias, the mask and last */
+bool attention_strips_takes(const attention_args &a);
+template <class T> void attention_strips(const attention_args &a);
 template <class T> void attention_hopper(const attention_args &a); /* d = 128, sm_90a */
 constexpr int MOST_FEW_KEYS = 128;
 template <class T> void attention_few(const attention_args &a); /* as many keys, d = 128, sm_90a */
-/* In 8 bits: q and k, and if fp8 the weights and v too; d = 128, sm_90a */
+/* In 8 bits: q and k, sm_80, and if fp8 the weights and v too, sm_90a; d = 128 */
 template <class T> void attention_8bit(const attention_args &a, bool fp8);
 /* The same values anywhere, slowly. */
 template <class T> void attention_rounded(const attention_args &a, tensor y, bool fp8);

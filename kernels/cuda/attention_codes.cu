@@ -1,6 +1,6 @@
 /*
-** attention_codes.cu: what 8-bit attention on Hopper reads: the codes of q, k and v, which
-** kernels/cpu/attention_codes.c specifies, in the layouts of its tiles.
+** attention_codes.cu: what 8-bit attention reads: the codes of q, k and v, which
+** kernels/cpu/attention_codes.c specifies, in the layouts of its tiles; v's on Hopper alone.
 **
 ** Three kernels: the mean of 1024 keys (and values) of each head; the codes of q and k, four lanes
 ** a token and head, which rotate 128 values by the butterflies of Hadamard's matrix, five in a lane
@@ -318,8 +318,14 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
         start("start codes of v", turn_values<T>, dim3(padded / FP8_KEYS, a.heads, a.batch), 256, 0,
               1, of_v);
         attention_fp8<T>(a, c);
-    } else
+    } else if (device_capability == 90)
         attention_int8<T>(a, c);
+    else {
+        attention_args b = a;
+        b.q = q.data, b.k = k.data;
+        b.q_stride = b.k_stride = (int64_t)a.heads * D / 2; /* pairs of codes */
+        attention_mma_int8<T>(b, {c.q_scale, c.scales, padded / keys});
+    }
     scratch_reset(mark);
 }
 

@@ -1,23 +1,52 @@
 /*
 ** attention_mma.cu: attention for heads 64 and 128 wide on tensor cores, for every card from
-** sm_80 on.
+** sm_80 on. After FlashAttention-2 (Dao, arXiv:2307.08691).
 **
-** A block of 4 warps takes 128 queries of one head, a warp 32 of them, and walks over the keys 64
-** at a time with a running maximum and sum for each row (online softmax). Q, K and V tiles live in
-** shared memory (64 KB at d = 128); logits, weights and the output in registers: the accumulator
-** of q k^T is, element for element, the operand that the product with v wants, so weights never
-** leave the thread that made them.
-** K and V are single tiles that are fetched in turn: V arrives while q k^T is computed, the next K
-** while the weights meet V. Two blocks on a multiprocessor fill each other's gaps.
-** Bound: the rate of mma.sync, on Hopper about six tenths of wgmma's (attention_hopper.cu).
+** A warp takes 32 queries of one head and walks over the keys, a tile at a time. Q, K and V tiles
+** live in shared memory; logits, weights and the output in registers: the accumulator of q k^T is,
+** element for element, the operand that the product with v wants, so weights never leave the thread
+** that made them. Weights are made for one half of a tile before it meets V, and for the other
+** while the first does, so that exponentials run beside products in the same warp.
+**
+** Weights are relative to the greatest logit of the query's first tile, as in attention_hopper.cu:
+** no maximum is looked for later, and nothing is faded, unless a thread's weights of half a tile are
+** more than 2^14 together. With a bias or the causal mask, which is another instance of the kernel
+** (their tests would cost registers in the loop), the maximum is looked for in every tile.
+**
+** A block of 4 warps takes 128 queries; two of them fill each other's gaps on a multiprocessor. By the
+** shared memory that both find there are two tiles of 64 keys and of values, the next under way while
+** these are used (96 KB a block: Hopper), one of each in turn (64 KB: sm_80), or of 32 keys (48 KB:
+** sm_86, sm_89, sm_120).
+**
+** Logits may be products of int8 codes (attention_codes.cu), with half as many mma's; the rest is the
+** same. Bound: the rate of mma.sync, on Hopper six tenths of wgmma's, and of shared memory, of which a
+** warp reads 40 KB for 64 keys. Measured: PERFORMANCE.md.
 */
+#include "../attention.h"
 #include "attention.cuh"
 #include "mma.cuh"
 
 namespace
 {
 
-constexpr int QUERIES = 128, KEYS = 64, THREADS = 128;
+/* Of a thread's weights in half a tile: none may become infinite as F16, 2^16. */
+constexpr float MOST = 1 << 14;
+
+/* How logits are made: of 16 bits; the same with a bias or the causal mask; of int8 codes. */
+enum kind { PLAIN, GENERAL, CODES };
+
+/* D: of a head. STAGES 1: one tile of K and one of V, fetched in turn; 2: two of each. */
+template <int D_, kind KIND_, int WARPS_, int KEYS_, int STAGES_> struct shape {
+    static constexpr int D = D_, WARPS = WARPS_, KEYS = KEYS_, STAGES = STAGES_;
+    static constexpr kind KIND = KIND_;
+    static constexpr int THREADS = WARPS * 32, QUERIES = WARPS * 32;
+    static constexpr int QK = KIND == CODES ? D / 2 : D; /* a row of q or k, in 16 bits */
+    static constexpr int QK_ROW = QK * 2, V_ROW = D * 2; /* in bytes */
+    static constexpr int Q_TILE = QUERIES * V_ROW;       /* the output leaves through it */
+    static constexpr int K_TILE = KEYS * QK_ROW, V_TILE = KEYS * V_ROW;
+    static constexpr size_t BYTES = Q_TILE + STAGES * (K_TILE + V_TILE);
+    static constexpr int BLOCKS = KEYS / 8, STEPS = KEYS / 16; /* of a tile */
+};
 
 /* Address of chunk c of row r in a tile of D-wide rows. */
 template <int D> __device__ __forceinline__ uint32_t place(uint32_t tile, int r, int c)
@@ -25,128 +54,198 @@ template <int D> __device__ __forceinline__ uint32_t place(uint32_t tile, int r,
     return tile + (uint32_t)(r * D * 2 + ((c ^ (r & 7)) << 4));
 }
 
-/* Starts copying `rows` rows of x (its first is `first`) into the tile; zeros from `end` on. */
-template <int D>
-__device__ __forceinline__ void fetch(uint32_t tile, const uint16_t *x, int64_t stride, int first,
-                                      int rows, int end)
+/* That of chunk c + 2 n, c being 0 or 1: tiles begin at multiples of 128 bytes. */
+__device__ __forceinline__ uint32_t along(uint32_t at, int n)
 {
-    constexpr int CHUNKS = D / 8, STEP = THREADS / CHUNKS;
-    int c = threadIdx.x % CHUNKS;
-    for (int r = threadIdx.x / CHUNKS; r < rows; r += STEP) {
-        bool there = first + r < end;
-        copy_chunk(place<D>(tile, r, c), x + (there ? first + r : 0) * stride + c * 8, there);
-    }
+    return (at ^ (uint32_t)(n % 4 << 5)) + (uint32_t)(n / 4 << 7);
 }
 
-/* s [32, KEYS] = q k^T for this warp's rows */
-template <class T, int D>
-__device__ __forceinline__ void logits(float s[2][KEYS / 8][4], uint32_t q, uint32_t k, int row,
-                                       int lane)
+/* One thread's part in copying tiles of rows of D: chunk c of every STEP-th. What is the same for all
+** threads is not among what it holds. */
+template <int D, int THREADS> struct mover {
+    static constexpr int CHUNKS = D / 8, STEP = THREADS / CHUNKS;
+    static_assert(STEP % 8 == 0, "rows of one thread have one pattern of chunks");
+    uint32_t from, to; /* bytes from the tile's beginning */
+    int row;
+
+    __device__ __forceinline__ explicit mover(int64_t stride)
+    {
+        row = (int)threadIdx.x / CHUNKS;
+        from = (uint32_t)(row * stride + threadIdx.x % CHUNKS * 8) * 2;
+        to = place<D>(0, row, threadIdx.x % CHUNKS);
+    }
+    /* Starts copying ROWS rows of x into the tile, of which so many are there; zeros instead of
+     * others. */
+    template <int ROWS>
+    __device__ __forceinline__ void fetch(uint32_t tile, const uint16_t *x, int64_t stride,
+                                          int there) const
+    {
+        const uint8_t *at = (const uint8_t *)x + from;
+        if (there >= ROWS) {
+#pragma unroll
+            for (int i = 0; i < ROWS / STEP; i++)
+                copy_chunk(tile + to + i * STEP * D * 2, at + i * STEP * stride * 2);
+        } else {
+#pragma unroll
+            for (int i = 0; i < ROWS / STEP; i++) {
+                bool is = row + i * STEP < there;
+                copy_chunk(tile + to + i * STEP * D * 2,
+                           is ? at + i * STEP * stride * 2 : (const uint8_t *)x, is);
+            }
+        }
+    }
+};
+
+/* What a warp holds of its 32 queries, 2 x 16 rows, of which a thread has two each. Weights are
+** 2^(slope s - top), slope being scale * log2(e) or, of codes, that times the scales of both. */
+template <class S> struct rows_state {
+    float o[2][S::D / 8][4] = {}, top[2][2], sum[2][2] = {};
+    float factor[2][2]; /* of codes */
+    float low, high;    /* of codes: the scales of keys before step `change`, and from it on */
+    int change;
+
+    __device__ __forceinline__ float slope(int m, int row, int step) const
+    {
+        return S::KIND == CODES ? factor[m][row] * (step < change ? low : high) : factor[0][0];
+    }
+};
+
+/* 1.5 * 2^23: an s32 sum that starts with its bits is, read as F32, that much more than the sum, exactly,
+** since a sum is less than 2^22. */
+constexpr float ORIGIN = 12582912.0f;
+
+/* s += a b, of 16 bits or of codes */
+template <class T, class S>
+__device__ __forceinline__ void step_product(float (&s)[4], const uint32_t (&a)[4], uint32_t b0,
+                                             uint32_t b1)
 {
+    if constexpr (S::KIND == CODES)
+        mma<int8_t>((int *)s, a, b0, b1);
+    else
+        mma<T>(s, a, b0, b1);
+}
+
+/* s [32, KEYS] = q k^T; q, k: where this lane reads. The blocks of k are loaded one ahead. Sums of
+** codes begin at ORIGIN. */
+template <class T, class S>
+__device__ __forceinline__ void logits(float (&s)[2][S::BLOCKS][4], uint32_t q, uint32_t k)
+{
+    constexpr int N = S::KEYS / 16, STEPS = S::QK / 16, ROW = S::QK_ROW;
+    uint32_t a[2][2][4], b[2][4];
 #pragma unroll
     for (int m = 0; m < 2; m++)
 #pragma unroll
-        for (int n = 0; n < KEYS / 8; n++)
+        for (int n = 0; n < S::BLOCKS; n++)
 #pragma unroll
             for (int e = 0; e < 4; e++)
-                s[m][n][e] = 0;
+                s[m][n][e] = S::KIND == CODES ? ORIGIN : 0;
+    load_blocks(a[0][0], q);
+    load_blocks(a[0][1], q + 16 * ROW);
+    load_blocks(b[0], k);
 #pragma unroll
-    for (int step = 0; step < D / 16; step++) {
-        uint32_t a[2][4];
+    for (int i = 0; i < N * STEPS; i++) {
+        int step = i / N, n = i % N, next = i + 1;
+        if (next < N * STEPS)
+            load_blocks(b[next & 1], along(k, next / N) + next % N * 16 * ROW);
+        if (n < 2 && step + 1 < STEPS)
+            load_blocks(a[(step + 1) & 1][n], along(q, step + 1) + n * 16 * ROW);
 #pragma unroll
-        for (int m = 0; m < 2; m++)
-            load_blocks(a[m], place<D>(q, row + m * 16 + (lane & 15), step * 2 + (lane >> 4)));
-#pragma unroll
-        for (int n = 0; n < KEYS / 16; n++) {
-            uint32_t b[4];
-            load_blocks(
-                b, place<D>(k, n * 16 + (lane & 7) + (lane >> 4) * 8, step * 2 + (lane >> 3 & 1)));
-#pragma unroll
-            for (int m = 0; m < 2; m++) {
-                mma<T>(s[m][2 * n], a[m], b[0], b[1]);
-                mma<T>(s[m][2 * n + 1], a[m], b[2], b[3]);
-            }
+        for (int m = 0; m < 2; m++) {
+            step_product<T, S>(s[m][2 * n], a[step & 1][m], b[i & 1][0], b[i & 1][1]);
+            step_product<T, S>(s[m][2 * n + 1], a[step & 1][m], b[i & 1][2], b[i & 1][3]);
         }
     }
 }
 
-/* o [32, D] += p v */
-template <class T, int D>
-__device__ __forceinline__ void weighted_sum(float o[2][D / 8][4], const float p[2][KEYS / 8][4],
-                                             uint32_t v, int lane)
-{
-#pragma unroll
-    for (int step = 0; step < KEYS / 16; step++) {
-        uint32_t a[2][4];
-#pragma unroll
-        for (int m = 0; m < 2; m++)
-#pragma unroll
-            for (int e = 0; e < 4; e++) {
-                const float *pair = &p[m][2 * step + e / 2][e % 2 * 2];
-                a[m][e] = pack2<T>(pair[0], pair[1]);
-            }
-#pragma unroll
-        for (int n = 0; n < D / 16; n++) {
-            uint32_t b[4];
-            load_blocks_transposed(b, place<D>(v, step * 16 + (lane & 15), n * 2 + (lane >> 4)));
-#pragma unroll
-            for (int m = 0; m < 2; m++) {
-                mma<T>(o[m][2 * n], a[m], b[0], b[1]);
-                mma<T>(o[m][2 * n + 1], a[m], b[2], b[3]);
-            }
-        }
-    }
-}
+/* Weights of half a tile, as operands: of each 16 keys the registers of mma's a. */
+template <class S> struct half_weights {
+    static constexpr int PAIRS = S::KEYS / 4;
+    uint32_t p[S::STEPS / 2][2][4];
+    float some[2][2] = {}; /* their sums */
 
-/* s becomes exp(scale (s - its row's maximum so far)); o and sum are brought to the new maximum. */
-template <int D>
-__device__ __forceinline__ void softmax_step(float s[2][KEYS / 8][4], float o[2][D / 8][4],
-                                             float top[2][2], float sum[2][2], float c)
+    /* Makes pair i: columns 2 (lane mod 4) and the next of a row. */
+    template <class T>
+    __device__ __forceinline__ void make(const float (&s)[2][S::BLOCKS][4], int half, int i,
+                                         const rows_state<S> &r)
+    {
+        int step = i / 8, m = i / 4 % 2, e = i % 4, row = e % 2;
+        const float *two = &s[m][half * S::STEPS + 2 * step + e / 2][2 * row];
+        float slope = r.slope(m, row, half * S::STEPS / 2 + step), base = -r.top[m][row];
+        if (S::KIND == CODES)
+            base = __fmaf_rn(-ORIGIN, slope, base);
+        float x = exp2_fast(__fmaf_rn(two[0], slope, base));
+        float y = exp2_fast(__fmaf_rn(two[1], slope, base));
+        some[m][row] += x;
+        some[m][row] += y;
+        p[step][m][e] = pack2<T>(x, y);
+    }
+};
+
+/* The tops become the greatest logits so far, those of blocks [from, to) of the tile included. */
+template <class S>
+__device__ __forceinline__ void raise_tops(rows_state<S> &r, const float (&s)[2][S::BLOCKS][4],
+                                           int from, int to)
 {
 #pragma unroll
     for (int m = 0; m < 2; m++)
 #pragma unroll
-        for (int half = 0; half < 2; half++) {
-            float t = top[m][half];
+        for (int row = 0; row < 2; row++) {
+            float t = r.top[m][row];
 #pragma unroll
-            for (int n = 0; n < KEYS / 8; n++)
-                t = fmaxf(t, fmaxf(s[m][n][2 * half], s[m][n][2 * half + 1]));
-            t = fmaxf(t, __shfl_xor_sync(~0u, t, 1));
-            t = fmaxf(t, __shfl_xor_sync(~0u, t, 2));
-            float fade = exp2_fast((top[m][half] - t) * c), base = t * c, total = 0;
-            top[m][half] = t;
+            for (int n = from; n < to; n += 2) {
+                float most = fmaxf(fmaxf(s[m][n][2 * row], s[m][n][2 * row + 1]),
+                                   fmaxf(s[m][n + 1][2 * row], s[m][n + 1][2 * row + 1]));
+                t = fmaxf(t, (S::KIND == CODES ? most - ORIGIN : most) * r.slope(m, row, n / 2));
+            }
+            t = lane_max(t, 4);
+            float fade = exp2_fast(r.top[m][row] - t);
+            r.top[m][row] = t;
+            r.sum[m][row] *= fade;
 #pragma unroll
-            for (int n = 0; n < KEYS / 8; n++)
-#pragma unroll
-                for (int e = 2 * half; e < 2 * half + 2; e++)
-                    total += s[m][n][e] = exp2_fast(s[m][n][e] * c - base);
-            sum[m][half] = sum[m][half] * fade + total;
-#pragma unroll
-            for (int n = 0; n < D / 8; n++) {
-                o[m][n][2 * half] *= fade;
-                o[m][n][2 * half + 1] *= fade;
+            for (int n = 0; n < S::D / 8; n++) {
+                r.o[m][n][2 * row] *= fade;
+                r.o[m][n][2 * row + 1] *= fade;
             }
         }
+}
+
+/* o [32, D] += p v for half a tile; `beside` is done in parts between the products. */
+template <class T, class S, class F>
+__device__ __forceinline__ void weighted_sum(rows_state<S> &r, const half_weights<S> &w, uint32_t v,
+                                             F beside)
+{
+    constexpr int N = S::D / 16, STEPS = S::STEPS / 2;
+    uint32_t b[2][4];
+    load_blocks_transposed(b[0], v);
+#pragma unroll
+    for (int i = 0; i < N * STEPS; i++) {
+        int step = i / N, n = i % N, next = i + 1;
+        if (next < N * STEPS)
+            load_blocks_transposed(b[next & 1], along(v, next % N) + next / N * 16 * S::V_ROW);
+#pragma unroll
+        for (int m = 0; m < 2; m++) {
+            mma<T>(r.o[m][2 * n], w.p[step][m], b[i & 1][0], b[i & 1][1]);
+            mma<T>(r.o[m][2 * n + 1], w.p[step][m], b[i & 1][2], b[i & 1][3]);
+        }
+        beside(i);
+    }
 }
 
 /* Divides by the sums and writes the warp's 32 rows through its own rows of the q tile. */
-template <class T, int D>
-__device__ __forceinline__ void write_rows(const attention_args &a, T *y, float o[2][D / 8][4],
-                                           const float sum[2][2], uint32_t q, int query, int row,
-                                           int lane)
+template <class T, class S>
+__device__ __forceinline__ void write_rows(const attention_args &a, T *y, const rows_state<S> &r,
+                                           uint32_t q, int query, int row, int lane)
 {
+    constexpr int D = S::D, CHUNKS = D / 8, STEP = 32 / CHUNKS;
 #pragma unroll
     for (int m = 0; m < 2; m++)
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            float total = sum[m][half];
-            total += __shfl_xor_sync(~0u, total, 1);
-            total += __shfl_xor_sync(~0u, total, 2);
-            float inverse = 1.0f / total;
+            float inverse = 1.0f / lane_sum(r.sum[m][half], 4);
 #pragma unroll
             for (int n = 0; n < D / 8; n++) {
                 uint32_t pair =
-                    pack2<T>(o[m][n][2 * half] * inverse, o[m][n][2 * half + 1] * inverse);
+                    pack2<T>(r.o[m][n][2 * half] * inverse, r.o[m][n][2 * half + 1] * inverse);
                 asm volatile("st.shared.u32 [%0], %1;" ::"r"(
                                  place<D>(q, row + m * 16 + half * 8 + lane / 4, n) + lane % 4 * 4),
                              "r"(pair)
@@ -154,79 +253,201 @@ __device__ __forceinline__ void write_rows(const attention_args &a, T *y, float 
             }
         }
     __syncwarp();
-    constexpr int CHUNKS = D / 8, STEP = 32 / CHUNKS;
     int c = lane % CHUNKS;
-    for (int r = lane / CHUNKS; r < 32; r += STEP) {
+    for (int i = lane / CHUNKS; i < 32; i += STEP) {
         uint4 u;
         asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
                      : "=r"(u.x), "=r"(u.y), "=r"(u.z), "=r"(u.w)
-                     : "r"(place<D>(q, row + r, c))
+                     : "r"(place<D>(q, row + i, c))
                      : "memory");
-        if (query + row + r < a.lq)
-            *(uint4 *)(y + (query + row + r) * a.y_stride + c * 8) = u;
+        if (query + row + i < a.lq)
+            *(uint4 *)(y + (query + row + i) * a.y_stride + c * 8) = u;
     }
 }
 
-template <class T, int D>
-__global__ void __launch_bounds__(THREADS) attention_mma_kernel(attention_args a)
+/* What is added to logits, and keys that do not exist. row, key: the warp's first. */
+template <class S>
+__device__ __forceinline__ void adjust(const attention_args &a, float (&s)[2][S::BLOCKS][4],
+                                       int head, int row, int key, int lane)
 {
-    extern __shared__ uint4 shared[];
-    uint32_t q = shared_address(shared), k = q + QUERIES * D * 2, v = k + KEYS * D * 2;
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+#pragma unroll
+        for (int n = 0; n < S::BLOCKS; n++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+                int i = row + m * 16 + e / 2 * 8 + lane / 4;
+                int j = key + n * 8 + lane % 4 * 2 + e % 2;
+                float &x = s[m][n][e];
+                if (S::KIND == GENERAL)
+                    x = adjusted(a, x, head, i, j);
+                else
+                    x = j >= a.lk ? -INFINITY : j == a.lk - 1 ? x + a.last : x;
+            }
+}
+
+/* Half of a tile's weights are made: if they are too large, those of higher tops are made. */
+template <class T, class S>
+__device__ __forceinline__ void settle(rows_state<S> &r, half_weights<S> &w,
+                                       const float (&s)[2][S::BLOCKS][4], int half)
+{
+    float most = fmaxf(fmaxf(w.some[0][0], w.some[0][1]), fmaxf(w.some[1][0], w.some[1][1]));
+    if (__any_sync(~0u, most > MOST)) {
+        raise_tops<S>(r, s, half * S::BLOCKS / 2, (half + 1) * S::BLOCKS / 2);
+        w.some[0][0] = w.some[0][1] = w.some[1][0] = w.some[1][1] = 0;
+#pragma unroll
+        for (int i = 0; i < half_weights<S>::PAIRS; i++)
+            w.template make<T>(s, half, i, r);
+    }
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+#pragma unroll
+        for (int row = 0; row < 2; row++)
+            r.sum[m][row] += w.some[m][row];
+}
+
+template <class T, class S>
+__global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
+    attention_mma_kernel(attention_args a, attention_scales c)
+{
+    extern __shared__ __align__(128) uint4 shared[];
+    constexpr int KEYS = S::KEYS, D = S::D, QK = S::QK;
+    uint32_t q = shared_address(shared), k = q + S::Q_TILE, v = k + S::STAGES * S::K_TILE;
     int lane = threadIdx.x % 32, row = threadIdx.x / 32 * 32;
-    int query = blockIdx.x * QUERIES, head = blockIdx.y, batch = blockIdx.z;
-    const uint16_t *xq = (const uint16_t *)a.q + batch * a.lq * a.q_stride + head * D;
-    const uint16_t *xk = (const uint16_t *)a.k + batch * a.lk * a.k_stride + head * D;
+    int query = blockIdx.x * S::QUERIES, head = blockIdx.y, batch = blockIdx.z;
+    const uint16_t *xq = (const uint16_t *)a.q + batch * a.lq * a.q_stride + head * QK;
+    const uint16_t *xk = (const uint16_t *)a.k + batch * a.lk * a.k_stride + head * QK;
     const uint16_t *xv = (const uint16_t *)a.v + batch * a.lk * a.v_stride + head * D;
-    int end = keys_seen(a, query + QUERIES);
+    int end = S::KIND == GENERAL ? keys_seen(a, query + S::QUERIES) : a.lk;
+    uint32_t q_at = place<QK>(q, row + (lane & 15), lane >> 4);
+    uint32_t k_at = place<QK>(k, (lane & 7) + (lane >> 4) * 8, lane >> 3 & 1);
+    uint32_t v_at = place<D>(v, lane & 15, lane >> 4);
+    mover<QK, S::THREADS> of_k(a.k_stride);
+    mover<D, S::THREADS> of_v(a.v_stride);
+    auto fetch_k = [&](uint32_t tile, int key) {
+        of_k.template fetch<KEYS>(tile, xk + key * a.k_stride, a.k_stride, a.lk - key);
+    };
+    auto fetch_v = [&](uint32_t tile, int key) {
+        of_v.template fetch<KEYS>(tile, xv + key * a.v_stride, a.v_stride, a.lk - key);
+    };
 
     kernel_begin();
-    float o[2][D / 8][4] = {}, s[2][KEYS / 8][4], sum[2][2] = {};
-    float top[2][2] = {{-INFINITY, -INFINITY}, {-INFINITY, -INFINITY}};
-    fetch<D>(q, xq, a.q_stride, query, QUERIES, a.lq);
-    fetch<D>(k, xk, a.k_stride, 0, KEYS, a.lk);
+    rows_state<S> r;
+    r.factor[0][0] = a.scale_log2e;
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            r.top[m][i] = -INFINITY;
+            int at = min(query + row + m * 16 + i * 8 + lane / 4, a.lq - 1);
+            if (S::KIND == CODES)
+                r.factor[m][i] = c.q[(int64_t)(batch * a.heads + head) * a.lq + at] * a.scale_log2e;
+        }
+    mover<QK, S::THREADS>(a.q_stride).template fetch<S::QUERIES>(q, xq + query * a.q_stride,
+                                                                 a.q_stride, a.lq - query);
+    fetch_k(k, 0);
+    if (S::STAGES == 2)
+        fetch_v(v, 0);
     copies_commit();
+    uint32_t stage = 0;
     for (int key = 0; key < end; key += KEYS) {
+        float s[2][S::BLOCKS][4];
+        half_weights<S> w[2];
+        if (S::KIND == CODES) {
+            constexpr int WIDE = ATTENTION_INT8_KEYS;
+            int tile = key / WIDE, last = (int)c.tiles - 1;
+            const float *scales = c.k + (int64_t)(batch * a.heads + head) * c.tiles * 8 + lane % 4;
+            r.low = scales[tile * 8];
+            r.high = scales[min(tile + 1, last) * 8];
+            r.change = ((tile + 1) * WIDE - key) / 16;
+        }
         copies_wait<0>();
         __syncthreads(); /* k is there, and all are done with the v before */
-        fetch<D>(v, xv, a.v_stride, key, KEYS, a.lk);
-        copies_commit();
-        logits<T, D>(s, q, k, row, lane);
-        copies_wait<0>();
-        __syncthreads(); /* v is there, and all are done with k */
-        if (key + KEYS < end)
-            fetch<D>(k, xk, a.k_stride, key + KEYS, KEYS, a.lk);
-        copies_commit();
-        if (adjusts(a, query + row, key, KEYS))
+        if (S::STAGES == 1) {
+            fetch_v(v, key);
+            copies_commit();
+        } else if (key + KEYS < end) {
+            fetch_k(k + (stage ^ 1) * S::K_TILE, key + KEYS);
+            fetch_v(v + (stage ^ 1) * S::V_TILE, key + KEYS);
+            copies_commit();
+        }
+        logits<T, S>(s, q_at, k_at + stage * S::K_TILE);
+        if (S::STAGES == 1) {
+            copies_wait<0>();
+            __syncthreads(); /* v is there, and all are done with k */
+            if (key + KEYS < end) {
+                fetch_k(k, key + KEYS);
+                copies_commit();
+            }
+        }
+        if (S::KIND == GENERAL ? adjusts(a, query + row, key, KEYS) : key + KEYS >= end)
+            adjust<S>(a, s, head, query + row, key, lane);
+        if (S::KIND == GENERAL || key == 0)
+            raise_tops<S>(r, s, 0, S::BLOCKS);
 #pragma unroll
-            for (int m = 0; m < 2; m++)
+        for (int i = 0; i < half_weights<S>::PAIRS; i++)
+            w[0].template make<T>(s, 0, i, r);
+        settle<T, S>(r, w[0], s, 0);
+        weighted_sum<T, S>(r, w[0], v_at + stage * S::V_TILE, [&](int i) {
+            constexpr int EACH = 128 / D;
 #pragma unroll
-                for (int n = 0; n < KEYS / 8; n++)
-#pragma unroll
-                    for (int e = 0; e < 4; e++)
-                        s[m][n][e] = adjusted(a, s[m][n][e], head,
-                                              query + row + m * 16 + e / 2 * 8 + lane / 4,
-                                              key + n * 8 + lane % 4 * 2 + e % 2);
-        softmax_step<D>(s, o, top, sum, a.scale_log2e);
-        weighted_sum<T, D>(o, s, v, lane);
+            for (int j = 0; j < EACH; j++)
+                w[1].template make<T>(s, 1, i * EACH + j, r);
+        });
+        settle<T, S>(r, w[1], s, 1);
+        weighted_sum<T, S>(r, w[1], v_at + stage * S::V_TILE + S::V_TILE / 2, [](int) {});
+        if (S::STAGES == 2)
+            stage ^= 1;
     }
-    write_rows<T, D>(a, (T *)a.y + batch * a.lq * a.y_stride + head * D, o, sum, q, query, row,
-                     lane);
+    write_rows<T, S>(a, (T *)a.y + batch * a.lq * a.y_stride + head * D, r, q, query, row, lane);
 }
 
-template <class T, int D> void launch(const attention_args &a)
+template <class T, class S> void launch(const attention_args &a, const attention_scales &c)
 {
-    constexpr size_t bytes = (QUERIES + 2 * KEYS) * D * 2;
-    ALLOW_SHARED((attention_mma_kernel<T, D>), bytes);
-    dim3 grid((unsigned)ceil_div(a.lq, QUERIES), (unsigned)a.heads, (unsigned)a.batch);
-    start("start attention", attention_mma_kernel<T, D>, grid, THREADS, bytes, 1, a);
+    ALLOW_SHARED((attention_mma_kernel<T, S>), S::BYTES);
+    dim3 grid((unsigned)ceil_div(a.lq, S::QUERIES), (unsigned)a.heads, (unsigned)a.batch);
+    start("start attention", attention_mma_kernel<T, S>, grid, S::THREADS, S::BYTES, 1, a, c);
+}
+
+/* Do two blocks fit on a multiprocessor, each with 1 KB that is the driver's? */
+template <class S> bool two_fit() { return 2 * (S::BYTES + 1024) <= device_shared_bytes + 1024; }
+
+/* More tiles under way, or larger ones, where there is room for them. */
+template <class T, int D, kind KIND>
+void launch_best(const attention_args &a, const attention_scales &c)
+{
+    using most = shape<D, KIND, 4, 64, 2>;
+    using fewer = shape<D, KIND, 4, 64, 1>;
+    if (two_fit<most>())
+        launch<T, most>(a, c);
+    else if (two_fit<fewer>())
+        launch<T, fewer>(a, c);
+    else
+        launch<T, shape<D, KIND, 4, 32, 1>>(a, c);
+}
+
+template <class T, int D> void choose(const attention_args &a)
+{
+    if (a.bias || a.causal) /* a tile of 64 keys would not leave registers for these */
+        launch<T, shape<D, GENERAL, 4, 32, 1>>(a, {});
+    else
+        launch_best<T, D, PLAIN>(a, {});
 }
 
 } // namespace
 
 template <class T> void attention_mma(const attention_args &a)
 {
-    a.d == 64 ? launch<T, 64>(a) : launch<T, 128>(a);
+    a.d == 64 ? choose<T, 64>(a) : choose<T, 128>(a);
+}
+
+/* a.q and a.k are codes, strides of theirs in pairs. */
+template <class T> void attention_mma_int8(const attention_args &a, const attention_scales &c)
+{
+    launch_best<T, 128, CODES>(a, c);
 }
 
 template void attention_mma<half_t>(const attention_args &a);
 template void attention_mma<bf16_t>(const attention_args &a);
+template void attention_mma_int8<half_t>(const attention_args &a, const attention_scales &c);
+template void attention_mma_int8<bf16_t>(const attention_args &a, const attention_scales &c);

@@ -61,6 +61,8 @@ void *device_pin(size_t bytes);
 /* Which of the stacks (scratch.cu) is used from here on; those of layers are emptied. */
 enum { MAIN_STACK, LAYER_STACKS, STACKS = LAYER_STACKS + 2 };
 void scratch_use(int which);
+/* Where what was taken after the mark begins. */
+void *scratch_at(size_t mark);
 
 /* The macros of tensor.h and kernels.h take the address of a compound literal, which C++ has
 ** not. */

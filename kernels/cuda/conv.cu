@@ -15,17 +15,17 @@ static bool whole_chunks(const conv_args &a)
 static bool hopper_takes(const conv_args &a)
 {
     return device_capability == 90 && whole_chunks(a) && a.ky <= 3 && a.kx <= 3 &&
-           (!a.up || a.phases);
+           (!a.up || a.phases) && !a.down;
 }
 
 static void check(const char *op, tensor y, tensor x, int before, const tensor past[],
-                  const conv_weight *c, bool upsample)
+                  const conv_weight *c, int up, int down)
 {
-    int s = upsample ? 2 : 1;
     tensor w = c->w;
     check_one(x.rank == 4 && tensor_contiguous(x), op, x, "[T, Y, X, C]");
     check_pair((y.type == x.type || y.type == F32) && y.rank == 4 && tensor_contiguous(y) &&
-                   y.dim[0] == x.dim[0] && y.dim[1] == s * x.dim[1] && y.dim[2] == s * x.dim[2],
+                   y.dim[0] == x.dim[0] && y.dim[1] << down == x.dim[1] << up &&
+                   y.dim[2] << down == x.dim[2] << up,
                op, y, x);
     check_pair(w.type == x.type && w.dim[4] == ceil_div(x.dim[3], 8) * 8, op, w, x);
     check_pair(w.dim[0] == y.dim[3], op, w, y);
@@ -42,11 +42,13 @@ static void check(const char *op, tensor y, tensor x, int before, const tensor p
 }
 
 /* On Hopper 16-bit operands go straight to y F32, or to a sum with it; elsewhere by way of a y of
-** their own type. */
+** their own type. up and down are 1 where pictures are doubled and halved; gamma may be absent. */
 static void convolve(const char *op, tensor y, tensor x, int before, const tensor past[],
-                     const conv_weight *w, bool upsample, bool add_to)
+                     const conv_weight *w, int up, int down, bool add_to, tensor gamma, float eps)
 {
-    check(op, y, x, before, past, w, upsample);
+    check(op, y, x, before, past, w, up, down);
+    if (gamma.data)
+        check_pair(gamma.type == F32 && tensor_count(gamma) == y.dim[3], op, gamma, y);
     if (tensor_count(y) == 0)
         return;
     conv_args a = {};
@@ -60,13 +62,19 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
     a.c_in = (int)x.dim[3], a.c = (int)w->w.dim[4], a.c_out = (int)y.dim[3];
     a.kt = w->kt, a.ky = w->ky, a.kx = w->kx;
     a.k = a.kt * a.ky * a.kx * a.c;
-    a.up = upsample ? 1 : 0;
+    a.up = up, a.down = down;
+    a.top = down ? 0 : a.ky / 2, a.left = down ? 0 : a.kx / 2;
     if (conv_phases_follow(w, a.c_in))
         a.phases = (const char *)a.w + tensor_bytes(w->w);
-    if (x.type == F16 && hopper_takes(a))
-        return conv_hopper<half_t>(a);
-    if (x.type == BF16 && hopper_takes(a))
-        return conv_hopper<bf16_t>(a);
+    bool hopper = x.type != F32 && hopper_takes(a), normed = hopper && a.c_out <= MOST_NORMED;
+    if (normed)
+        a.gamma = (const float *)gamma.data, a.eps = eps;
+    if (hopper) {
+        x.type == F16 ? conv_hopper<half_t>(a) : conv_hopper<bf16_t>(a);
+        if (gamma.data && !normed)
+            rms_norm_silu(y, y, gamma, eps);
+        return;
+    }
 
     size_t mark = scratch_mark();
     tensor own = add_to || y.type != x.type ? scratch_tensor(x.type, y.rank, y.dim) : y;
@@ -83,18 +91,33 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
         add(y, own);
     else if (own.data != y.data)
         copy(y, own);
+    if (gamma.data)
+        rms_norm_silu(y, y, gamma, eps);
     scratch_reset(mark);
 }
 
 void conv3d(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
             bool upsample)
 {
-    convolve("conv3d", y, x, before, past, w, upsample, false);
+    convolve("conv3d", y, x, before, past, w, upsample, 0, false, {}, 0);
 }
 
 void conv3d_add(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
                 bool upsample)
 {
     check_one(y.type == F32, "conv3d_add", y, "F32");
-    convolve("conv3d_add", y, x, before, past, w, upsample, true);
+    convolve("conv3d_add", y, x, before, past, w, upsample, 0, true, {}, 0);
+}
+
+void conv3d_norm_silu(tensor y, tensor x, int before, const tensor past[], const conv_weight *w,
+                      tensor gamma, float eps)
+{
+    check_pair(y.type == x.type, "conv3d_norm_silu", y, x);
+    convolve("conv3d_norm_silu", y, x, before, past, w, 0, 0, false, gamma, eps);
+}
+
+void conv_halve(tensor y, tensor x, const conv_weight *w)
+{
+    check_one(w->kt == 1, "conv_halve", w->w, "of one frame");
+    convolve("conv_halve", y, x, 0, nullptr, w, 0, 1, false, {}, 0);
 }

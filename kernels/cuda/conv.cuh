@@ -23,7 +23,10 @@ struct conv_args {
     int c_in, c, c_out;
     int kt, ky, kx;
     int k;              /* kt ky kx c: the length of the sum */
-    int up;             /* 1: the picture read is half as high and wide */
+    int up, down;       /* 1: the picture read is half, twice as high and wide as y */
+    const float *gamma; /* y = silu(rms_norm(sum)), of each pixel; or NULL */
+    float eps;
+    int top, left;      /* lines above y's pixel, columns left of it, that the kernel reads */
     const void *phases; /* for that: weights [4, C_out, 2, 2, C], or NULL (conv.cu) */
 };
 
@@ -33,6 +36,9 @@ static inline bool conv_phases_follow(const conv_weight *w, int64_t c_in)
     return device_capability == 90 && w->w.type != F32 && w->kt == 1 && w->ky == 3 && w->kx == 3 &&
            c_in % 8 == 0;
 }
+
+/* The widest pixel whose norm conv_hopper makes. */
+constexpr int MOST_NORMED = 192;
 
 /* A place in K: tap (dt, dy, dx), channel. */
 struct conv_place {
@@ -70,7 +76,7 @@ __device__ __forceinline__ int conv_start(const conv_args &a, int t)
 template <class T> __device__ __forceinline__ const T *conv_frame(const conv_args &a, int t, int dt)
 {
     int f = t + dt - (a.kt - 1);
-    int64_t size = (int64_t)(a.height >> a.up) * (a.width >> a.up) * a.c_in;
+    int64_t size = (int64_t)(a.height << a.down >> a.up) * (a.width << a.down >> a.up) * a.c_in;
     return f >= 0 ? (const T *)a.x + f * size : (const T *)a.past[a.past_frames + f];
 }
 

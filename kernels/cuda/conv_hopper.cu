@@ -9,8 +9,10 @@
 ** patch apart, and for another tap it begins at another row. So a pixel is read from memory 1.3
 ** times, not 9. Zeros around the picture come from the copy engine, which fills with zeros what
 ** lies outside; frames before the past are left out of the sum. One thread copies, two groups of
-** 128 threads multiply: 8 lines of 16 pixels each, two operands of 64 pixels. Shared memory: two
-** patches of 42 or 62 KB, and a ring of single taps' weights.
+** 128 threads multiply. Up to 96 channels they take turns at patches, four operands of 64 pixels
+** each: while one multiplies, the other writes what it has, and the tensor cores wait for neither.
+** Of more channels a thread cannot hold so many sums: the groups share a patch, 8 lines of 16 pixels
+** each, two operands. Shared memory: two patches of 42 or 62 KB, and a ring of single taps' weights.
 **
 ** Upsampling by 2 is a convolution of 2 x 2 taps for each of the four output pixels of an input
 ** pixel, with weights that are sums of the nine: 16 products for 36 (conv.cu makes them).
@@ -49,12 +51,18 @@ struct work {
     int c, c_out, kt, ky, kx;
     int phases; /* 4 when upsampling, else 1 */
     int across, patches, n_tiles, tiles;
-    const float *b;
+    const float *b, *gamma;
+    float eps;
     void *y;
     bool wide, add; /* y is F32; it is added to */
 };
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+/* Of N channels: do groups take turns, a group's operands of 64 pixels, warps that use a stage. */
+template <int N> constexpr bool TURNS = N <= 96;
+template <int N> constexpr int PARTS = TURNS<N> ? 4 : 2;
+template <int N> constexpr int USERS = TURNS<N> ? 4 : 8;
 
 /* One patch: tile number i of the work. Channels run fastest, then phases: they share the patch. */
 struct patch {
@@ -83,6 +91,12 @@ template <int STAGES> struct ring {
             stage = 0;
             phase ^= 1;
         }
+    }
+    __device__ __forceinline__ void skip(int n)
+    {
+        n += stage;
+        stage = n % STAGES;
+        phase ^= n / STAGES & 1;
     }
 };
 
@@ -141,23 +155,24 @@ __device__ __forceinline__ void produce(const layout<N, C> &at, const maps &m, c
     }
 }
 
-/* acc [2 x 64 pixels, N] += the pixels from row `first` of the patch on times one tap's weights */
-template <class T, int N, int C>
-__device__ __forceinline__ void add_tap(float (&acc)[2][N / 2], uint32_t pixels, int first,
+/* acc [M x 64 pixels, N] += the pixels from row `first` of the patch on times one tap's weights;
+** part m: columns 8 (m mod 2).., lines 8 (m / 2).. */
+template <class T, int N, int C, int M>
+__device__ __forceinline__ void add_tap(float (&acc)[M][N / 2], uint32_t pixels, int first,
                                         int pitch, uint32_t weights)
 {
     products_begin();
 #pragma unroll
-    for (int m = 0; m < 2; m++) {
-        uint32_t a = pixels + (first + m * 8) * 128;
+    for (int m = 0; m < M; m++) {
+        uint32_t a = pixels + (first + m % 2 * 8 + m / 2 * 8 * pitch) * 128;
 #pragma unroll
         for (int step = 0; step < 4; step++)
             product_add<T>(acc[m], operand(a + step * 32, pitch * 128),
                            operand(weights + step * 32, 1024));
     }
 #pragma unroll
-    for (int m = 0; m < (C == 96 ? 2 : 0); m++) {
-        uint32_t a = pixels + sizes<N, C>::ROWS_64 + (first + m * 8) * 64;
+    for (int m = 0; m < (C == 96 ? M : 0); m++) {
+        uint32_t a = pixels + sizes<N, C>::ROWS_64 + (first + m % 2 * 8 + m / 2 * 8 * pitch) * 64;
 #pragma unroll
         for (int step = 0; step < 2; step++)
             product_add<T>(acc[m], operand<64>(a + step * 32, pitch * 64),
@@ -193,18 +208,46 @@ __device__ __forceinline__ void add_pair(float *to, float v0, float v1, bool bot
         asm volatile("red.global.add.f32 [%0], %1;" ::"l"(to), "f"(v0) : "memory");
 }
 
+/* acc = silu(rms_norm(acc + b)) of each pixel, whose channels are all in four lanes side by side. */
+template <int N, int M>
+__device__ __forceinline__ void normalise(const work &w, float (&acc)[M][N / 2])
+{
+    int c0 = threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int m = 0; m < M; m++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            float sum = 0;
+#pragma unroll
+            for (int i = 0; i < N / 4; i++) {
+                int c = c0 + i / 2 * 8 + i % 2;
+                float &v = acc[m][i / 2 * 4 + half * 2 + i % 2];
+                if (w.b && c < w.c_out)
+                    v += w.b[c];
+                sum += v * v; /* channels beyond are zeros */
+            }
+            float scale = rsqrtf(lane_sum(sum, 4) / w.c_out + w.eps);
+#pragma unroll
+            for (int i = 0; i < N / 4; i++) {
+                int c = c0 + i / 2 * 8 + i % 2;
+                float &v = acc[m][i / 2 * 4 + half * 2 + i % 2];
+                v = silu_of(v * scale * (c < w.c_out ? w.gamma[c] : 0.0f));
+            }
+        }
+}
+
 /* Row r of an operand is pixel r mod 8 of its line r / 8. write(place, v0, v1, both) takes a
 ** pair of channels, and the last one alone where they are odd in number. */
-template <class Y, int N, class F>
-__device__ __forceinline__ void write_patch(const work &w, const patch &o, int group,
-                                            const float (&acc)[2][N / 2], F write)
+template <class Y, int N, int M, class F>
+__device__ __forceinline__ void write_patch(const work &w, const patch &o, int line0,
+                                            const float (&acc)[M][N / 2], F write)
 {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, scale = w.phases == 4 ? 2 : 1;
 #pragma unroll
-    for (int m = 0; m < 2; m++)
+    for (int m = 0; m < M; m++)
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            int yy = o.y0 + group * 8 + warp * 2 + half, xx = o.x0 + m * 8 + lane / 4;
+            int yy = o.y0 + line0 + m / 2 * 8 + warp * 2 + half, xx = o.x0 + m % 2 * 8 + lane / 4;
             if (yy >= w.height || xx >= w.width)
                 continue;
             int64_t line = (int64_t)o.t * w.height * scale + yy * scale + o.dy;
@@ -214,9 +257,9 @@ __device__ __forceinline__ void write_patch(const work &w, const patch &o, int g
                 int c = o.n0 + n * 8 + lane % 4 * 2;
                 float v0 = acc[m][n * 4 + half * 2], v1 = acc[m][n * 4 + half * 2 + 1];
                 bool one = c < w.c_out, two = c + 1 < w.c_out;
-                if (w.b && one)
+                if (w.b && !w.gamma && one)
                     v0 += w.b[c];
-                if (w.b && two)
+                if (w.b && !w.gamma && two)
                     v1 += w.b[c + 1];
                 if (w.c_out % 2 == 0 && one)
                     write(to + c, v0, v1, true);
@@ -229,58 +272,91 @@ __device__ __forceinline__ void write_patch(const work &w, const patch &o, int g
         }
 }
 
+constexpr int TURN = 4; /* named barriers 4 and 5: whose turn it is to multiply */
+
+/* acc = the sums of patch o; then all that it was made of is free. Arrives at the named barrier
+** pass_on, unless it is negative, when it is the other group's turn. */
+template <class T, int N, int C, int M>
+__device__ __forceinline__ void multiply(float (&acc)[M][N / 2], const layout<N, C> &at,
+                                         const work &w, const patch &o, int line0, ring<PATCHES> &p,
+                                         ring<layout<N, C>::TAPS> &q, int pass_on)
+{
+    int lane = threadIdx.x % 32, pitch = SIDE + w.kx - 1;
+    int old_tap = -1, old_patch = -1; /* stages whose products may still be under way */
+#pragma unroll
+    for (int m = 0; m < M; m++)
+#pragma unroll
+        for (int e = 0; e < N / 2; e++)
+            acc[m][e] = 0;
+    for (int dt = o.first_frame(w); dt < w.kt; dt++)
+        for (int c = 0; c < w.c; c += C) {
+            barrier_wait(at.patch_full(p.stage), p.phase);
+            for (int dy = 0; dy < w.ky; dy++)
+                for (int dx = 0; dx < w.kx; dx++) {
+                    barrier_wait(at.tap_full(q.stage), q.phase);
+                    add_tap<T, N, C, M>(acc, at.patch_at(p.stage), (line0 + dy) * pitch + dx, pitch,
+                                        at.tap_at(q.stage));
+                    products_wait<1>();
+                    if (lane == 0 && old_tap >= 0)
+                        barrier_arrive(at.tap_free(old_tap));
+                    if (lane == 0 && old_patch >= 0)
+                        barrier_arrive(at.patch_free(old_patch));
+                    old_tap = q.stage;
+                    old_patch = -1;
+                    q.next();
+                }
+            old_patch = p.stage;
+            p.next();
+        }
+    if (pass_on >= 0) /* the other's products queue behind the last of these */
+        group_arrive(pass_on, 256);
+    products_wait<0>();
+#pragma unroll
+    for (int m = 0; m < M; m++)
+        pin(acc[m]);
+    if (lane == 0) {
+        barrier_arrive(at.tap_free(old_tap));
+        barrier_arrive(at.patch_free(old_patch));
+    }
+}
+
 template <class T, int N, int C>
 __device__ __forceinline__ void consume(const layout<N, C> &at, const work &w, int group)
 {
+    constexpr int M = PARTS<N>;
     ring<PATCHES> p;
     ring<layout<N, C>::TAPS> q;
-    int lane = threadIdx.x % 32, pitch = SIDE + w.kx - 1;
-    float acc[2][N / 2];
-    for (int i = blockIdx.x; i < w.tiles; i += gridDim.x) {
+    int line0 = TURNS<N> ? 0 : group * 8, turn = 0;
+    float acc[M][N / 2];
+    if (TURNS<N> && group == 1)
+        group_arrive(TURN, 256); /* the first turn is the other's */
+    for (int i = blockIdx.x; i < w.tiles; i += gridDim.x, turn ^= 1) {
         patch o(w, i, N);
-#pragma unroll
-        for (int e = 0; e < N; e++)
-            acc[e / (N / 2)][e % (N / 2)] = 0;
-        int old_tap = -1, old_patch = -1; /* stages whose products may still be under way */
-        for (int dt = o.first_frame(w); dt < w.kt; dt++)
-            for (int c = 0; c < w.c; c += C) {
-                barrier_wait(at.patch_full(p.stage), p.phase);
-                for (int dy = 0; dy < w.ky; dy++)
-                    for (int dx = 0; dx < w.kx; dx++) {
-                        barrier_wait(at.tap_full(q.stage), q.phase);
-                        add_tap<T, N, C>(acc, at.patch_at(p.stage), (group * 8 + dy) * pitch + dx,
-                                         pitch, at.tap_at(q.stage));
-                        products_wait<1>();
-                        if (lane == 0 && old_tap >= 0)
-                            barrier_arrive(at.tap_free(old_tap));
-                        if (lane == 0 && old_patch >= 0)
-                            barrier_arrive(at.patch_free(old_patch));
-                        old_tap = q.stage;
-                        old_patch = -1;
-                        q.next();
-                    }
-                old_patch = p.stage;
-                p.next();
-            }
-        products_wait<0>();
-        pin(acc[0]);
-        pin(acc[1]);
-        if (lane == 0) {
-            barrier_arrive(at.tap_free(old_tap));
-            barrier_arrive(at.patch_free(old_patch));
+        if (TURNS<N> && turn != group) {
+            int brought = (w.kt - o.first_frame(w)) * ((w.c + C - 1) / C);
+            p.skip(brought);
+            q.skip(brought * w.ky * w.kx);
+            continue;
         }
+        /* A barrier tells the last phase from this one only: nobody may wait before his turn. */
+        if (TURNS<N>)
+            group_sync(TURN + group, 256);
+        bool more = TURNS<N> && i + (int)gridDim.x < w.tiles;
+        multiply<T, N, C, M>(acc, at, w, o, line0, p, q, more ? TURN + 1 - group : -1);
+        if (w.gamma)
+            normalise<N, M>(w, acc);
         if (!w.wide)
-            write_patch<T, N>(w, o, group, acc, [](T *to, float v0, float v1, bool both) {
+            write_patch<T, N, M>(w, o, line0, acc, [](T *to, float v0, float v1, bool both) {
                 write_pair<T>(to, v0, v1, both);
             });
         else if (!w.add)
-            write_patch<float, N>(w, o, group, acc, [](float *to, float v0, float v1, bool both) {
-                write_pair(to, v0, v1, both);
-            });
+            write_patch<float, N, M>(
+                w, o, line0, acc,
+                [](float *to, float v0, float v1, bool both) { write_pair(to, v0, v1, both); });
         else
-            write_patch<float, N>(w, o, group, acc, [](float *to, float v0, float v1, bool both) {
-                add_pair(to, v0, v1, both);
-            });
+            write_patch<float, N, M>(
+                w, o, line0, acc,
+                [](float *to, float v0, float v1, bool both) { add_pair(to, v0, v1, both); });
     }
 }
 
@@ -296,7 +372,7 @@ __global__ void __launch_bounds__(THREADS, 1)
     if (threadIdx.x == 0) {
         for (int i = 0; i < PATCHES + at.TAPS; i++) {
             barrier_init(at.bars + i * 16, 1);
-            barrier_init(at.bars + i * 16 + 8, 8); /* warps */
+            barrier_init(at.bars + i * 16 + 8, USERS<N>);
         }
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
@@ -372,13 +448,15 @@ template <class T> void conv_hopper(const conv_args &a)
     w.phases = a.up ? 4 : 1;
     w.across = (int)ceil_div(w.width, SIDE);
     w.patches = (int)ceil_div(w.height, SIDE) * w.across;
-    w.b = a.b, w.y = a.y, w.wide = a.wide, w.add = a.add;
+    w.b = a.b, w.gamma = a.gamma, w.eps = a.eps, w.y = a.y, w.wide = a.wide, w.add = a.add;
     /* The factors are what each was measured to reach where all is well spent. A single tap reads a
      * patch for a product only N wide, and waits for it. */
     double by_96 = (w.ky * w.kx == 1 ? 0.8 : 0.95) * spent_well(w, 96, 96);
     double by_128 = 0.97 * spent_well(w, 128, 64);
     double by_192 = spent_well(w, 192, 64);
-    if (a.c_out <= 8)
+    if (a.gamma && a.c_out > 8) /* one tile has all of a pixel */
+        a.c_out <= 96 ? launch<T, 96, 96>(a, w) : launch<T, 192, 64>(a, w);
+    else if (a.c_out <= 8)
         launch<T, 8, 96>(a, w);
     else if (by_192 >= by_128 && by_192 >= by_96)
         launch<T, 192, 64>(a, w);

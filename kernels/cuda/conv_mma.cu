@@ -33,12 +33,14 @@ __device__ __forceinline__ void fetch(const conv_args &a, conv_place &p, uint32_
     int chunk = threadIdx.x % 4, row = threadIdx.x / 4;
     bool inside = p.k < a.k;
     const T *frame = inside ? conv_frame<T>(a, t, p.dt) : (const T *)a.x;
-    int xx = x0 + row % SIDE + p.dx - a.kx / 2, yy = y0 + row / SIDE + p.dy - a.ky / 2;
-    bool there = inside && (unsigned)xx < (unsigned)a.width;
+    int height = a.height << a.down, width = a.width << a.down;
+    int xx = ((x0 + row % SIDE) << a.down) + p.dx - a.left;
+    int yy = ((y0 + row / SIDE) << a.down) + p.dy - a.top;
+    bool there = inside && (unsigned)xx < (unsigned)width;
 #pragma unroll
-    for (int i = 0; i < PIXELS / 64; i++, yy += 64 / SIDE) {
-        bool ok = there && (unsigned)yy < (unsigned)a.height;
-        int64_t pixel = (int64_t)(yy >> a.up) * (a.width >> a.up) + (xx >> a.up);
+    for (int i = 0; i < PIXELS / 64; i++, yy += 64 / SIDE << a.down) {
+        bool ok = there && (unsigned)yy < (unsigned)height;
+        int64_t pixel = (int64_t)(yy >> a.up) * (width >> a.up) + (xx >> a.up);
         copy_chunk_cached(place(stage, row + i * 64, chunk),
                           ok ? frame + pixel * a.c_in + p.channel : (const T *)a.x, ok);
     }

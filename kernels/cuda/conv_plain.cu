@@ -20,7 +20,7 @@ template <class T> __global__ void __launch_bounds__(THREADS) conv_plain_kernel(
     int pixel0 = blockIdx.x / tiles * PIXELS, pixels = a.height * a.width;
     int column = threadIdx.x % STEP, row = threadIdx.x / STEP; /* what it copies: 4 rows */
     int m = threadIdx.x / 16 * 4, n = threadIdx.x % 16 * 4;    /* what it sums */
-    int start = conv_start(a, t);
+    int start = conv_start(a, t), height = a.height << a.down, width = a.width << a.down;
     conv_place p(a, start + column);
     float acc[4][4] = {};
     for (int k = start; k < a.k; k += STEP, p.advance(a, STEP)) {
@@ -30,10 +30,11 @@ template <class T> __global__ void __launch_bounds__(THREADS) conv_plain_kernel(
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             int r = row + i * 16, pixel = pixel0 + r;
-            int yy = pixel / a.width + p.dy - a.ky / 2, xx = pixel % a.width + p.dx - a.kx / 2;
-            bool there = inside && pixel < pixels && (unsigned)yy < (unsigned)a.height &&
-                         (unsigned)xx < (unsigned)a.width && p.channel < a.c_in;
-            int64_t from = (int64_t)(yy >> a.up) * (a.width >> a.up) + (xx >> a.up);
+            int yy = (pixel / a.width << a.down) + p.dy - a.top;
+            int xx = (pixel % a.width << a.down) + p.dx - a.left;
+            bool there = inside && pixel < pixels && (unsigned)yy < (unsigned)height &&
+                         (unsigned)xx < (unsigned)width && p.channel < a.c_in;
+            int64_t from = (int64_t)(yy >> a.up) * (width >> a.up) + (xx >> a.up);
             xs[column][r] = there ? to_f32(frame[from * a.c_in + p.channel]) : 0;
             ws[column][r] = inside && n0 + r < a.c_out
                                 ? to_f32(((const T *)a.w)[(int64_t)(n0 + r) * a.k + p.k])

@@ -99,13 +99,17 @@ static void built_paths(void)
         device_capability = 89;
 }
 
-/* WAN_CAPABILITY=80 takes the paths of a card that old: how a newer one tests them. */
+/* WAN_CAPABILITY=80 takes the paths of a card that old, and no more shared memory than that has: how
+** a newer one tests them. */
 static void older_paths(void)
 {
     const char *text = getenv("WAN_CAPABILITY");
     int asked = text ? atoi(text) : 0;
-    if (asked > 0 && asked < device_capability)
-        device_capability = asked;
+    size_t shared = asked == 86 || asked == 89 ? 99 << 10 : 163 << 10;
+    if (asked <= 0 || asked >= device_capability)
+        return;
+    device_capability = asked;
+    device_shared_bytes = shared < device_shared_bytes ? shared : device_shared_bytes;
 }
 
 /* How many there are. Dies with what is missing: the driver, a driver that is new enough, a card. */
@@ -135,9 +139,9 @@ void device_find(void)
     cuda_check(cudaGetDeviceProperties(&card, device_number), "ask for its properties");
     snprintf(device_title, sizeof device_title, "cuda: %s", card.name);
     device_capability = card.major * 10 + card.minor;
-    older_paths();
     device_sms = card.multiProcessorCount;
     device_shared_bytes = card.sharedMemPerBlockOptin;
+    older_paths();
     if (device_capability < OLDEST)
         die("%s has compute capability %d.%d, but %d.%d is needed; the programs in build/cpu need "
             "no gpu",

@@ -106,7 +106,7 @@ void add_gated(tensor x, tensor y, tensor gate)
     add_any("add_gated", x, y, (const float *)gate.data);
 }
 
-/* ---- gelu(gate) * up; gelu, silu, quick_gelu ---- */
+/* ---- gelu(gate) * up; max(x + h, 0); gelu, silu, quick_gelu ---- */
 
 template <class T>
 __global__ void mul_gelu_rows(T *y, const T *gate, const T *up, uint32_t row_chunks, uint32_t n,
@@ -141,6 +141,46 @@ void mul_gelu(tensor y, tensor gate, tensor up)
         start("start a gated gelu", mul_gelu_rows<T>, BLOCKS(n), (T *)y.data, (const T *)gate.data,
               (const T *)up.data, (uint32_t)(tensor_width(y) / 8), n, y.stride, gate.stride,
               up.stride);
+    });
+}
+
+template <class T>
+__global__ void add_relu_rows(T *y, const T *x, const T *h, uint32_t row_chunks, uint32_t n,
+                              int64_t y_stride, int64_t x_stride, int64_t h_stride)
+{
+    place at;
+    kernel_begin();
+    if (!locate(&at, row_chunks, n))
+        return;
+    float v[8], more[8] = {};
+    load8(v, x + at.row * x_stride + at.column);
+    if (h)
+        load8(more, h + at.row * h_stride + at.column);
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        v[i] += more[i];
+        v[i] = v[i] < 0.0f ? 0.0f : v[i]; /* NaN stays */
+    }
+    store8(y + at.row * y_stride + at.column, v);
+}
+
+void add_relu(tensor y, tensor x, tensor h)
+{
+    check_pair(y.type == x.type && tensor_rows(y) == tensor_rows(x) &&
+                   tensor_width(y) == tensor_width(x) && chunks(y) && chunks(x),
+               "add_relu", y, x);
+    if (h.data)
+        check_pair(y.type == h.type && tensor_rows(y) == tensor_rows(h) &&
+                       tensor_width(y) == tensor_width(h) && chunks(h),
+                   "add_relu", y, h);
+    uint32_t n = chunk_count("add_relu", y);
+    if (n == 0)
+        return;
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        start("start a sum cut at zero", add_relu_rows<T>, BLOCKS(n), (T *)y.data,
+              (const T *)x.data, (const T *)h.data, (uint32_t)(tensor_width(y) / 8), n, y.stride,
+              x.stride, h.stride);
     });
 }
 

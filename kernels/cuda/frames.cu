@@ -1,6 +1,6 @@
 /*
-** frames.cu: what the VAE does with whole frames: channels into time, and values into bytes. Bound
-** by memory.
+** frames.cu: what the VAE does with whole frames: channels into time, values into bytes and
+** bytes into values. Bound by memory.
 */
 #include "common.cuh"
 
@@ -73,4 +73,35 @@ void quantize_frames(tensor y, tensor x)
                                                                              (const T *)x.data, n);
     });
     LAUNCHED("quantize_frames");
+}
+
+__device__ __forceinline__ float pixel_value(uint8_t x) { return (x / 255.0f - 0.5f) / 0.5f; }
+__device__ __forceinline__ float pixel_value(float x) { return fminf(fmaxf(x, -1.0f), 1.0f); }
+
+template <class Y, class X> __global__ void spread(Y *y, const X *x, int c, int64_t n)
+{
+    int64_t i = blockIdx.x * (int64_t)THREADS + threadIdx.x;
+    if (i < n)
+        y[i] = from_f32<Y>(i % c < 3 ? pixel_value(x[i / c * 3 + i % c]) : 0.0f);
+}
+
+void spread_frames(tensor y, tensor x)
+{
+    check_one((x.type == U8 || x.type == F32) && tensor_width(x) == 3 && tensor_contiguous(x),
+              "spread_frames", x, "U8 or F32 [N, 3]");
+    check_pair(tensor_rows(y) == tensor_rows(x) && tensor_width(y) >= 3 && tensor_contiguous(y),
+               "spread_frames", y, x);
+    int64_t n = tensor_count(y);
+    if (n == 0)
+        return;
+    dispatch(y.type, [&](auto *t) {
+        using Y = ELEMENT(t);
+        unsigned blocks = (unsigned)ceil_div(n, THREADS);
+        int c = (int)tensor_width(y);
+        if (x.type == U8)
+            spread<<<blocks, THREADS, 0, stream>>>((Y *)y.data, (const uint8_t *)x.data, c, n);
+        else
+            spread<<<blocks, THREADS, 0, stream>>>((Y *)y.data, (const float *)x.data, c, n);
+    });
+    LAUNCHED("spread_frames");
 }

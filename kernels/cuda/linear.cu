@@ -9,8 +9,10 @@
 ** long sums) the bias is rounded as y is.
 **
 ** Codes are expanded to the operand's type, one layer at a time (widen.cu): bytes are exact in it,
-** values of blocks and groups are rounded to it. Scales of rows, and the bias, meet the F32 sum
-** alone: before Hopper a block of rows at a time.
+** values of blocks and groups are rounded to it. Scales of rows, and the bias, meet the F32 sum. The
+** library has no such epilogue: before Hopper F32 sums are finished by a pass of their own, a block
+** of rows at a time, if the rows are few; many rows do not bear that (1.7 times a product of F16
+** weights), and values with their scales are rounded to 16 bits, as all weights of that type are.
 ** Floor: 2 N in out over the rate of the tensor cores. Measured: PERFORMANCE.md.
 */
 #include <array>
@@ -118,8 +120,9 @@ static const plan &plan_for(tensor y, tensor x, tensor w, cublasLtEpilogue_t epi
     return at->second;
 }
 
-/* y = x w^T, + b (of y's type, or NULL), gelu of that; x and w of one type. */
-static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu)
+/* y = by x w^T, + b (of y's type, or NULL), gelu of that; with `add` y += that; x and w of one type. */
+static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu, float by = 1,
+                     bool add = false)
 {
     static void *workspace;
     if (!workspace)
@@ -130,8 +133,8 @@ static void multiply(tensor y, tensor x, tensor w, const void *b, bool gelu)
     const plan &p = plan_for(y, x, w, epilogue);
     if (b)
         describe(p.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, b);
-    float one = 1.0f, none = 0.0f;
-    blas(cublasLtMatmul(library(), p.product, &one, w.data, p.w, x.data, p.x, &none, y.data, p.y,
+    float old = add;
+    blas(cublasLtMatmul(library(), p.product, &by, w.data, p.w, x.data, p.x, &old, y.data, p.y,
                         y.data, p.y, &p.algorithm, workspace, WORKSPACE, stream),
          "multiply");
 }
@@ -181,11 +184,21 @@ static void finish(tensor y, tensor sum, const linear_weight *l, bool gelu)
 ** meets its scale. */
 enum : int64_t { SUM_BYTES = 24 << 20 };
 
+/* From so many rows on, before Hopper. */
+enum { MANY_ROWS = 1024 };
+
 static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu)
 {
     int64_t n = tensor_rows(x), out = l->w.dim[0], block = SUM_BYTES / (out * 4) / 128 * 128;
     tensor w = scratch(x.type, out, l->w.dim[1]);
     stored s = linear_stored(l);
+    if (n >= MANY_ROWS && x.type != F32 && y.type == x.type && !linear_hopper_fits(y, x, w) &&
+        device_widens_scaled(l, {})) {
+        tensor narrow = scratch(x.type, out);
+        device_widen_scaled(w, narrow, l, {});
+        multiply(y, x, w, l->b.data ? narrow.data : nullptr, gelu);
+        return;
+    }
     device_widen(w, &s);
     if (!l->scale.data && linear_small_fits(y, x, w)) {
         linear_small(y, x, w, (const float *)l->b.data, gelu);
@@ -278,7 +291,28 @@ void linear_gelu(tensor y, tensor x, const linear_weight *l)
     each_part("linear_gelu", y, x, l, true);
 }
 
-/* In one pass where linear_hopper() can, else by way of the product. */
+/* Can the library add to y itself? A gate must be in the values that codes become; and long sums are
+** so much slower with F32 results that a pass of its own is not. */
+static bool adds_directly(tensor x, tensor_type operand, const linear_weight *l, tensor gate)
+{
+    enum { LONG_SUM = 4096 };
+    return x.type == operand && operand != F32 && tensor_rows(x) >= MANY_ROWS &&
+           l->w.dim[1] <= LONG_SUM &&
+           (is_codes(l->w.type) ? device_widens_scaled(l, gate) : !gate.data);
+}
+
+static void add_directly(tensor y, tensor x, const linear_weight *l, tensor gate)
+{
+    tensor w = l->w, b = l->b;
+    if (is_codes(w.type)) {
+        w = scratch(x.type, w.dim[0], w.dim[1]);
+        b = scratch(F32, w.dim[0]);
+        device_widen_scaled(w, b, l, gate);
+    }
+    multiply(y, x, w, l->b.data ? b.data : nullptr, false, gate.data ? 1 / GATE_POWER : 1, true);
+}
+
+/* In one pass where linear_hopper() or the library can, else by way of the product. */
 static void add_part(tensor y, tensor x, const linear_weight *l, tensor gate)
 {
     const char *op = "linear_add";
@@ -299,6 +333,9 @@ static void add_part(tensor y, tensor x, const linear_weight *l, tensor gate)
         linear_hopper(y, x, wide,
                       {(const float *)l->scale.data, (const float *)l->b.data,
                        (const float *)gate.data, false, true});
+    } else if (adds_directly(x, operand, l, gate)) {
+        scratch_reset(mark);
+        add_directly(y, x, l, gate);
     } else {
         scratch_reset(mark);
         tensor part = scratch(operand, tensor_rows(y), tensor_width(y));

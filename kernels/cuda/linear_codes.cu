@@ -1,7 +1,7 @@
 /*
-** linear_codes.cu: products of 8-bit codes by 8-bit codes: on Hopper, whose tensor cores make them
-** twice as fast as those of 16 bits (linear_hopper.cu: I8; linear_e4m3.cu). Older cards have I8's, too,
-** but no kernel here.
+** linear_codes.cu: products of 8-bit codes by 8-bit codes, which tensor cores make at least twice as
+** fast as those of 16 bits: on Hopper of I8 (linear_hopper.cu) and e4m3 (linear_e4m3.cu), on older
+** cards of I8 (linear_int8_mma.cu), with the same bits.
 */
 #include "linear.cuh"
 
@@ -27,7 +27,9 @@ void product(const char *op, tensor y, tensor codes, tensor scale, const linear_
         return;
     product_ends e = {(const float *)l->scale.data, (const float *)l->b.data, gate, gelu, add,
                       (const float *)scale.data};
-    if (codes.type == I8)
+    if (device_capability != 90)
+        linear_int8_mma(y, codes, l->w, e);
+    else if (codes.type == I8)
         linear_int8(y, codes, l->w, e);
     else
         linear_e4m3(y, codes, l->w, l->step, e);
@@ -51,7 +53,7 @@ void each_part(const char *op, tensor y, tensor codes, tensor scale, const linea
 bool linear_takes_codes(const linear_weight *l, tensor_type codes)
 {
     for (; l; l = l->below)
-        if (device_capability != 90 || !codes_meet(l, codes) || !sixteens(l->w) ||
+        if ((device_capability != 90 && codes != I8) || !codes_meet(l, codes) || !sixteens(l->w) ||
             l->w.dim[0] % 8 != 0)
             return false;
     return true;

@@ -32,21 +32,30 @@ __device__ __forceinline__ void mma(float c[4], const uint32_t a[4], uint32_t b0
                      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/* The same over 32 values: codes, whose sums are exact. */
+template <class T>
+__device__ __forceinline__ void mma(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+{
+    static_assert(std::is_same_v<T, int8_t>);
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 /* Four 8 x 8 blocks; lane l gives the address of row l mod 8 of block l / 8. */
 __device__ __forceinline__ void load_blocks(uint32_t r[4], uint32_t address)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"(address)
-                 : "memory");
+                 : "r"(address));
 }
 
 __device__ __forceinline__ void load_blocks_transposed(uint32_t r[4], uint32_t address)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"(address)
-                 : "memory");
+                 : "r"(address));
 }
 
 /* 16 bytes from device to shared memory behind the program's back; zeros instead if not `there`
@@ -56,6 +65,20 @@ __device__ __forceinline__ void copy_chunk(uint32_t shared, const void *global, 
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global),
                  "r"(there ? 16 : 0)
                  : "memory");
+}
+
+/* So many of them, and zeros. */
+__device__ __forceinline__ void copy_bytes(uint32_t shared, const void *global, int bytes)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global),
+                 "r"(bytes)
+                 : "memory");
+}
+
+/* All of them. */
+__device__ __forceinline__ void copy_chunk(uint32_t shared, const void *global)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(global) : "memory");
 }
 
 /* The same through the first-level cache: for what the same block reads again soon. */

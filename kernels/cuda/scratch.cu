@@ -118,6 +118,8 @@ void scratch_use(int which)
 
 size_t scratch_mark(void) { return now->top; }
 
+void *scratch_at(size_t mark) { return (char *)now->base + mark; }
+
 void scratch_reset(size_t mark)
 {
     assert(mark <= now->top);

@@ -7,6 +7,8 @@
 ** twos. Values are what common/formats.c and blocks.c make of them: each product and sum is rounded
 ** by itself (__fmul_rn), since contracted ones would differ in the last bit; then they are rounded
 ** to 16 bits.
+** Before Hopper, where the library multiplies many rows, the scales of rows are in the values and
+** the bias is narrowed here too (device_widen_scaled).
 ** Floor: bytes of the codes and of the result over the copy rate.
 */
 #include "linear.cuh"
@@ -35,18 +37,49 @@ template <tensor_type TYPE> __device__ __forceinline__ float byte_value(uint8_t 
     return __half2float(__ushort_as_half((unsigned short)(v << 8))); /* E5M2: an F16's upper half */
 }
 
-template <tensor_type TYPE, class T> __global__ void widen_bytes(T *y, const uint8_t *x, int64_t n)
+/* What the values get that is not in the codes, for a product that the library makes: scales of rows
+** and a gate times GATE_POWER, or NULL; and the bias F32 [count], by the threads behind those of the
+** values, as `narrow` of the values' type, or `wide` F32 times the gate. */
+struct extras {
+    const float *scale, *gate, *b;
+    void *narrow;
+    float *wide;
+    int count;
+    uint32_t width;
+
+    bool any() const { return scale || gate; }
+    __device__ __forceinline__ float of_row(uint32_t row) const
+    {
+        return (scale ? scale[row] : 1.0f) * (gate ? gate[row] * GATE_POWER : 1.0f);
+    }
+    template <class T> __device__ __forceinline__ void bias(int64_t i) const
+    {
+        if (i < count && wide)
+            wide[i] = gate ? b[i] * gate[i] : b[i];
+        else if (i < count)
+            ((T *)narrow)[i] = from_f32<T>(b[i]);
+    }
+};
+
+template <tensor_type TYPE, bool SCALED, class T>
+__global__ void widen_bytes(T *y, const uint8_t *x, int64_t n, extras more)
 {
     int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * 16;
     kernel_begin();
     if (i >= n)
-        return;
+        return more.bias<T>((i - n) / 16);
     uint4 u = *(const uint4 *)(x + i);
     const uint8_t *c = (const uint8_t *)&u;
     float v[16];
 #pragma unroll
     for (int k = 0; k < 16; k++)
         v[k] = byte_value<TYPE>(c[k]);
+    if (SCALED) { /* rows are whole sixteens */
+        float s = more.of_row((uint32_t)(i / 16) / (more.width / 16));
+#pragma unroll
+        for (int k = 0; k < 16; k++)
+            v[k] *= s;
+    }
     store8(y + i, v);
     store8(y + i + 8, v + 8);
 }
@@ -210,12 +243,13 @@ template <> struct block<Q6_K> {
 };
 
 template <tensor_type TYPE, class T>
-__global__ void widen_blocks(T *y, const uint8_t *x, int64_t n, int elements, int bytes)
+__global__ void widen_blocks(T *y, const uint8_t *x, int64_t n, int elements, int bytes,
+                             extras more)
 {
     int64_t i = (blockIdx.x * (int64_t)THREADS + threadIdx.x) * 8;
     kernel_begin();
     if (i >= n)
-        return;
+        return more.bias<T>((i - n) / 8);
     float v[8];
     block<TYPE>::eight(v, x + i / elements * bytes, (int)(i % elements));
     store8(y + i, v);
@@ -267,12 +301,12 @@ typedef struct {
 } groups;
 
 template <tensor_type TYPE, tensor_type STEP, class T>
-__global__ void widen_groups(T *y, const uint8_t *x, groups g, uint32_t n)
+__global__ void widen_groups(T *y, const uint8_t *x, groups g, uint32_t n, extras more)
 {
     uint32_t i = blockIdx.x * (uint32_t)THREADS + threadIdx.x;
     kernel_begin();
     if (i >= n)
-        return;
+        return more.bias<T>(i - n);
     uint32_t row = i / (g.width / 8), group = i % (g.width / 8) * 8 / g.wide;
     float v[8], zero = TYPE == U4 ? 8.0f : 0.0f;
     float step = step_value<STEP>(g.steps, (int64_t)(row / g.high) * g.steps_wide + group);
@@ -282,14 +316,20 @@ __global__ void widen_groups(T *y, const uint8_t *x, groups g, uint32_t n)
 #pragma unroll
     for (int k = 0; k < 8; k++)
         v[k] = __fmul_rn(v[k] - zero, step);
+    if (more.scale || more.gate) {
+        float s = more.of_row(row);
+#pragma unroll
+        for (int k = 0; k < 8; k++)
+            v[k] = __fmul_rn(v[k], s);
+    }
     store8(y + (int64_t)i * 8, v);
 }
 
-template <tensor_type TYPE, tensor_type STEP> void start_groups(tensor y, const stored *s)
+template <tensor_type TYPE, tensor_type STEP>
+void start_groups(tensor y, const stored *s, const extras &more)
 {
     int64_t n = tensor_count(s->w) / 8;
-    check_one(s->w.dim[1] % 8 == 0 && n <= UINT32_MAX - THREADS, "linear", s->w,
-              "a multiple of eight wide");
+    check_one(s->w.dim[1] % 8 == 0 && n <= INT32_MAX, "linear", s->w, "a multiple of eight wide");
     groups g = {s->step.data,
                 (const uint8_t *)s->zero.data,
                 (uint32_t)s->w.dim[1],
@@ -299,19 +339,20 @@ template <tensor_type TYPE, tensor_type STEP> void start_groups(tensor y, const 
                 (int)step_high(s)};
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
-        start("start an expansion", widen_groups<TYPE, STEP, T>, (unsigned)ceil_div(n, THREADS),
-              THREADS, 0, 1, (T *)y.data, (const uint8_t *)s->w.data, g, (uint32_t)n);
+        start("start an expansion", widen_groups<TYPE, STEP, T>,
+              (unsigned)ceil_div(n + more.count, THREADS), THREADS, 0, 1, (T *)y.data,
+              (const uint8_t *)s->w.data, g, (uint32_t)n, more);
     });
 }
 
-void widen_grouped(tensor y, const stored *s)
+void widen_grouped(tensor y, const stored *s, const extras &more)
 {
     switch (s->w.type * TENSOR_TYPES + s->step.type) {
-    case U4 *TENSOR_TYPES + F16: return start_groups<U4, F16>(y, s);
-    case F4 *TENSOR_TYPES + F8_E8M0: return start_groups<F4, F8_E8M0>(y, s);
-    case F4 *TENSOR_TYPES + F8_E4M3: return start_groups<F4, F8_E4M3>(y, s);
-    case F8_E4M3 *TENSOR_TYPES + F8_E8M0: return start_groups<F8_E4M3, F8_E8M0>(y, s);
-    case F8_E4M3 *TENSOR_TYPES + F32: return start_groups<F8_E4M3, F32>(y, s);
+    case U4 *TENSOR_TYPES + F16: return start_groups<U4, F16>(y, s, more);
+    case F4 *TENSOR_TYPES + F8_E8M0: return start_groups<F4, F8_E8M0>(y, s, more);
+    case F4 *TENSOR_TYPES + F8_E4M3: return start_groups<F4, F8_E4M3>(y, s, more);
+    case F8_E4M3 *TENSOR_TYPES + F8_E8M0: return start_groups<F8_E4M3, F8_E8M0>(y, s, more);
+    case F8_E4M3 *TENSOR_TYPES + F32: return start_groups<F8_E4M3, F32>(y, s, more);
     default:
         die("no weights of type %s with steps of %s on the gpu", type_name(s->w.type),
             type_name(s->step.type));
@@ -320,48 +361,72 @@ void widen_grouped(tensor y, const stored *s)
 
 /* ---- all ---- */
 
-template <tensor_type TYPE> void start_bytes(tensor y, tensor x)
+template <tensor_type TYPE> void start_bytes(tensor y, tensor x, const extras &more)
 {
     int64_t n = tensor_count(x);
     check_one(n % 16 == 0, "linear", x, "a multiple of 16 codes");
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
-        start("start an expansion", widen_bytes<TYPE, T>, (unsigned)ceil_div(n, 16 * THREADS),
-              THREADS, 0, 1, (T *)y.data, (const uint8_t *)x.data, n);
+        start("start an expansion",
+              more.any() ? widen_bytes<TYPE, true, T> : widen_bytes<TYPE, false, T>,
+              (unsigned)ceil_div(n / 16 + more.count, THREADS), THREADS, 0, 1, (T *)y.data,
+              (const uint8_t *)x.data, n, more);
     });
 }
 
-template <tensor_type TYPE> void start_blocks(tensor y, tensor x)
+template <tensor_type TYPE> void start_blocks(tensor y, tensor x, const extras &more)
 {
     int64_t n = tensor_count(x);
+    assert(!more.any());
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
-        start("start an expansion", widen_blocks<TYPE, T>, (unsigned)ceil_div(n, 8 * THREADS),
-              THREADS, 0, 1, (T *)y.data, (const uint8_t *)x.data, n, (int)type_block(TYPE),
-              (int)type_size(TYPE));
+        start("start an expansion", widen_blocks<TYPE, T>,
+              (unsigned)ceil_div(n / 8 + more.count, THREADS), THREADS, 0, 1, (T *)y.data,
+              (const uint8_t *)x.data, n, (int)type_block(TYPE), (int)type_size(TYPE), more);
     });
+}
+
+void widen(tensor y, const stored *s, const extras &more)
+{
+    tensor x = s->w;
+    if (s->step.data)
+        return widen_grouped(y, s, more);
+    assert(tensor_contiguous(y) && tensor_contiguous(x) && tensor_count(y) == tensor_count(x));
+    switch (x.type) {
+    case I8: return start_bytes<I8>(y, x, more);
+    case F8_E4M3: return start_bytes<F8_E4M3>(y, x, more);
+    case F8_E5M2: return start_bytes<F8_E5M2>(y, x, more);
+    case Q8_0: return start_blocks<Q8_0>(y, x, more);
+    case Q4_0: return start_blocks<Q4_0>(y, x, more);
+    case Q4_1: return start_blocks<Q4_1>(y, x, more);
+    case Q5_0: return start_blocks<Q5_0>(y, x, more);
+    case Q5_1: return start_blocks<Q5_1>(y, x, more);
+    case Q4_K: return start_blocks<Q4_K>(y, x, more);
+    case Q5_K: return start_blocks<Q5_K>(y, x, more);
+    case Q6_K: return start_blocks<Q6_K>(y, x, more);
+    default: die("no weights of type %s on the gpu", type_name(x.type));
+    }
 }
 
 } // namespace
 
-void device_widen(tensor y, const stored *s)
+void device_widen(tensor y, const stored *s) { widen(y, s, {}); }
+
+bool device_widens_scaled(const linear_weight *l, tensor gate)
 {
-    tensor x = s->w;
-    if (s->step.data)
-        return widen_grouped(y, s);
-    assert(tensor_contiguous(y) && tensor_contiguous(x) && tensor_count(y) == tensor_count(x));
-    switch (x.type) {
-    case I8: return start_bytes<I8>(y, x);
-    case F8_E4M3: return start_bytes<F8_E4M3>(y, x);
-    case F8_E5M2: return start_bytes<F8_E5M2>(y, x);
-    case Q8_0: return start_blocks<Q8_0>(y, x);
-    case Q4_0: return start_blocks<Q4_0>(y, x);
-    case Q4_1: return start_blocks<Q4_1>(y, x);
-    case Q5_0: return start_blocks<Q5_0>(y, x);
-    case Q5_1: return start_blocks<Q5_1>(y, x);
-    case Q4_K: return start_blocks<Q4_K>(y, x);
-    case Q5_K: return start_blocks<Q5_K>(y, x);
-    case Q6_K: return start_blocks<Q6_K>(y, x);
-    default: die("no weights of type %s on the gpu", type_name(x.type));
-    }
+    bool bytes = !l->step.data && type_block(l->w.type) == 1;
+    return bytes ? l->w.dim[1] % 16 == 0 : l->step.data || !gate.data;
+}
+
+void device_widen_scaled(tensor y, tensor b, const linear_weight *l, tensor gate)
+{
+    stored s = linear_stored(l);
+    extras more = {(const float *)l->scale.data,
+                   (const float *)gate.data,
+                   (const float *)l->b.data,
+                   b.data,
+                   b.type == F32 ? (float *)b.data : nullptr,
+                   l->b.data ? (int)l->w.dim[0] : 0,
+                   (uint32_t)l->w.dim[1]};
+    widen(y, &s, more);
 }

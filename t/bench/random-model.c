@@ -140,6 +140,48 @@ static void residual(const char *block, int i, int64_t in, int64_t out)
         conv(out, in, 1, 1, in_block(block, i, "shortcut"));
 }
 
+static void square_picture(int64_t out, int64_t in, const char *name)
+{
+    shaped(SHAPE(out, in, 1, 1), "%s.weight", name);
+    vector(out, "%s.bias", name);
+}
+
+static void middle(const char *block, int64_t wide)
+{
+    char name[64];
+    residual(block, 0, wide, wide);
+    shaped(SHAPE(wide, 1, 1), "%s.1.norm.gamma", block);
+    snprintf(name, sizeof name, "%s.1.to_qkv", block);
+    square_picture(3 * wide, wide, name);
+    snprintf(name, sizeof name, "%s.1.proj", block);
+    square_picture(wide, wide, name);
+    residual(block, 2, wide, wide);
+}
+
+static void encoder(int64_t wide)
+{
+    static const int64_t stage_in[] = {96, 96, 192, 384}, stage_out[] = {96, 192, 384, 384};
+    conv(32, 32, 1, 1, "conv1");
+    conv(96, 3, 3, 3, "encoder.conv1");
+    for (int stage = 0, i = 0; stage < 4; stage++) {
+        int64_t in = stage_in[stage], out = stage_out[stage];
+        for (int r = 0; r < 2; r++, i++)
+            residual("encoder.downsamples", i, r ? out : in, out);
+        if (stage == 3)
+            break;
+        shaped(SHAPE(out, out, 3, 3), "encoder.downsamples.%d.resample.1.weight", i);
+        vector(out, "encoder.downsamples.%d.resample.1.bias", i);
+        if (stage > 0) {
+            shaped(SHAPE(out, out, 3, 1, 1), "encoder.downsamples.%d.time_conv.weight", i);
+            vector(out, "encoder.downsamples.%d.time_conv.bias", i);
+        }
+        i++;
+    }
+    middle("encoder.middle", wide);
+    shaped(SHAPE(wide, 1, 1, 1), "encoder.head.0.gamma");
+    conv(32, wide, 3, 3, "encoder.head.2");
+}
+
 static void vae(void)
 {
     enum { WIDE = 384 };
@@ -147,13 +189,7 @@ static void vae(void)
     store = F32;
     conv(16, 16, 1, 1, "conv2");
     conv(WIDE, 16, 3, 3, "decoder.conv1");
-    residual("decoder.middle", 0, WIDE, WIDE);
-    shaped(SHAPE(WIDE, 1, 1), "decoder.middle.1.norm.gamma");
-    shaped(SHAPE(3 * WIDE, WIDE, 1, 1), "decoder.middle.1.to_qkv.weight");
-    vector(3 * WIDE, "decoder.middle.1.to_qkv.bias");
-    shaped(SHAPE(WIDE, WIDE, 1, 1), "decoder.middle.1.proj.weight");
-    vector(WIDE, "decoder.middle.1.proj.bias");
-    residual("decoder.middle", 2, WIDE, WIDE);
+    middle("decoder.middle", WIDE);
     for (int stage = 0, i = 0; stage < 4; stage++) {
         int64_t in = stage_in[stage], out = stage_out[stage];
         for (int r = 0; r < 3; r++, i++)
@@ -170,6 +206,7 @@ static void vae(void)
     }
     shaped(SHAPE(96, 1, 1, 1), "decoder.head.0.gamma");
     conv(3, 96, 3, 3, "decoder.head.2");
+    encoder(WIDE);
 }
 
 /* ---- writing ---- */

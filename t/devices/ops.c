@@ -230,6 +230,8 @@ static void run_elements(void)
     keep("quick_gelu", y);
     mul_gelu(y, x, up);
     keep("mul_gelu", y);
+    add_relu(y, x, up);
+    keep("add_relu", y);
     hadamard(y, x);
     keep("hadamard", y);
     add(stream, x);
@@ -320,6 +322,12 @@ static void convolve(const char *name, int64_t T, int64_t Y, int64_t X, int64_t 
     char added[64];
     snprintf(added, sizeof added, "conv3d_add%s", name + strlen("conv3d"));
     keep(added, sum);
+    if (upsample || out % 8)
+        return;
+    tensor gamma = upload(reshape(random_host(1, out, 1, F32), out), F32);
+    conv3d_norm_silu(y, x, past, before, &c, gamma, 1e-6f);
+    snprintf(added, sizeof added, "conv3d_norm_silu%s", name + strlen("conv3d"));
+    keep(added, y);
 }
 
 static void run_pictures(void)
@@ -336,6 +344,12 @@ static void run_pictures(void)
     convolve("conv3d.upsample", 1, 9, 11, 96, 48, 1, 3, 0, true);
     convolve("conv3d.time", 1, 9, 11, 64, 128, 3, 1, 2, false);
     convolve("conv3d.head", 1, 17, 33, 96, 3, 3, 3, 1, false);
+    tensor half = reshape(random_host(96, 64 * 9, 0.05f, kept), 96, 64, 3, 3);
+    conv_weight halve = conv_upload(half, random_host(1, 96, 1, F32), kept);
+    tensor whole = placed(random_host(18 * 34, 64, 1, kept), A, 0),
+           halved = scratch(A, 1, 9, 17, 96);
+    conv_halve(halved, reshape(whole, 1, 18, 34, 64), &halve);
+    keep("conv_halve", halved);
     tensor x = placed(random_host(3 * 5 * 7, 64, 1, kept), A, 0), y = scratch(A, 6, 5, 7, 32);
     split_frames(y, reshape(x, 3, 5, 7, 64));
     keep("split_frames", y);
@@ -343,6 +357,9 @@ static void run_pictures(void)
     tensor levels = scratch(U8, 1, 5, 7, 3);
     quantize_frames(levels, picture);
     keep("quantize_frames", levels);
+    tensor spread = scratch(A, 35, 8);
+    spread_frames(spread, reshape(levels, 35, 3));
+    keep("spread_frames", spread);
 }
 
 int main(int argc, char **argv)

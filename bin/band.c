@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-#include "../../common/die.h"
+#include "../common/die.h"
 
 /* Rows [from, to) of a picture. */
 typedef struct {

@@ -11,7 +11,7 @@
 #ifndef BAND_H
 #define BAND_H
 
-#include "../../kernels/kernels.h"
+#include "../kernels/kernels.h"
 
 enum { MOST_LEVELS = 8 };
 
