@@ -77,7 +77,7 @@ NVFLAGS    ?= -O3 -lineinfo -std=c++17 --threads 2 -gencode arch=compute_80,code
 $(O)/kernels/cuda/ranks.o: NVFLAGS += $(if $(NCCL),-I$(NCCL)/include)
 else
 KERNELS    := $(patsubst %.c,$(O)/%.o,$(wildcard kernels/cpu/*.c))
-KERNELLIBS  = $(call libs,openblas) -fopenmp
+KERNELLIBS  = -fopenmp
 endif
 
 $(O)/common/%.o: common/%.c
@@ -93,7 +93,7 @@ $(LOAD): $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
 
 $(O)/kernels/cpu/%.o: kernels/cpu/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(FAST) $(call flags,openblas) -c -o $@ $<
+	$(COMPILE) $(FAST) -c -o $@ $<
 
 $(O)/kernels/cuda/%.o: kernels/cuda/%.cu
 	@mkdir -p $(@D)

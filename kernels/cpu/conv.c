@@ -1,30 +1,30 @@
 /*
 ** conv.c: causal convolution in time, zero padded in space, channels last, as matrix products.
 **
-** A strip of output pixels of one frame is a matrix [pixels, C_out]. For each (kt, ky) the
-** kx * C_in inputs of every pixel are gathered, which lie side by side because channels are last,
-** and the BLAS adds patches [pixels, kx*C_in] times weights [C_out, kx*C_in]^T to the strip. So
-** what is gathered at a time is kt * ky times smaller than the patch matrix of the books and stays
-** in the cache. Kernels of width and height 1 need no gathering. Frames before the first are zeros
-** and add nothing.
+** A strip of output pixels of one frame is a matrix [pixels, C_out]: for each kt the ky*kx*C_in
+** inputs of every pixel times weights [C_out, ky*kx*C_in]^T. No patch matrix is made: product.c
+** asks for a few pixels' inputs at a time, and in a line of the kernel these lie side by side,
+** because channels are last. Weights are packed once, for all strips. Frames before the first are
+** zeros and add nothing.
 */
-#include <cblas.h>
 #include <omp.h>
 
-#include "cpu.h"
+#include "product.h"
 
-/* Pixels of a strip: gathered patches are at most GATHERED floats (1 MB), for a strip of at least
- * LEAST and at most MOST pixels. */
-enum { GATHERED = 1 << 18, LEAST = 128, MOST = 512 };
+/* The most pixels and channels of a strip. */
+enum { MOST_PIXELS = 504, MOST_CHANNELS = 512 };
 
 typedef struct {
     tensor y, x;
     int before;
-    const tensor *past; /* frames, the oldest first */
-    const float *w, *b; /* [C_out, kt, ky, kx, C_in] and [C_out], F32 */
+    const tensor *past;  /* frames, the oldest first */
+    const float *packed; /* for each kt, blocks of `depth` of ky*kx*C_in: PANELS of C_out */
+    const float *b;      /* [C_out] */
     int kt, ky, kx;
     bool upsample, add;
     int64_t T, Y, X, C_in, C_out; /* of y */
+    int64_t inner, depth,
+        across; /* ky*kx*C_in, of which so many at a time; C_out in whole panels */
 } convolution;
 
 /* Frame t of the input, those of the past being -before .. -1; NULL: zeros. */
@@ -35,50 +35,71 @@ static const float *frame(const convolution *c, int64_t t)
     return t >= -c->before ? c->past[t + c->before].data : NULL;
 }
 
-/* The inputs of output pixel (y, x) in line y + dy of the frame: kx * C_in floats. */
-static void gather_pixel(float *to, const convolution *c, const float *in, int64_t line, int64_t x)
+/* A frame, whose pixels' inputs are rows of a matrix. */
+typedef struct {
+    const convolution *c;
+    const float *in;
+} patches;
+
+/* Of the inputs of output pixel x in `line`, kx * C_in floats, those from `k` on, n of them. */
+static void gather_run(float *to, const patches *of, int64_t line, int64_t x, int64_t k, int64_t n)
 {
+    const convolution *c = of->c;
     int64_t C = c->C_in, first = x - c->kx / 2;
+    int shift = c->upsample ? 1 : 0;
     if (line < 0 || line >= c->Y) {
-        memset(to, 0, (size_t)(c->kx * C) * sizeof *to);
-    } else if (!c->upsample && first >= 0 && first + c->kx <= c->X) {
-        memcpy(to, in + (line * c->X + first) * C, (size_t)(c->kx * C) * sizeof *to);
-    } else {
-        int shift = c->upsample ? 1 : 0;
-        const float *from = in + (line >> shift) * (c->X >> shift) * C;
-        for (int64_t k = first; k < first + c->kx; k++, to += C)
-            if (k < 0 || k >= c->X)
-                memset(to, 0, (size_t)C * sizeof *to);
-            else
-                memcpy(to, from + (k >> shift) * C, (size_t)C * sizeof *to);
+        memset(to, 0, (size_t)n * sizeof *to);
+        return;
+    }
+    if (!shift && first >= 0 && first + c->kx <= c->X) {
+        memcpy(to, of->in + (line * c->X + first) * C + k, (size_t)n * sizeof *to);
+        return;
+    }
+    const float *from = of->in + (line >> shift) * (c->X >> shift) * C;
+    for (int64_t end = k + n, count; k < end; k += count, to += count) {
+        int64_t column = first + k / C;
+        count = min_i64(end, (k / C + 1) * C) - k;
+        if (column < 0 || column >= c->X)
+            memset(to, 0, (size_t)count * sizeof *to);
+        else
+            memcpy(to, from + (column >> shift) * C + k % C, (size_t)count * sizeof *to);
     }
 }
 
-/* Pixels [p, p + m) of frame t. patches: m * kx * C_in floats. */
-static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, float *patches)
+static void gather_pixels(float *to, const void *a, int64_t row, int64_t n, int64_t k,
+                          int64_t depth)
 {
-    int64_t depth = c->kx * c->C_in, ld = c->kt * c->ky * depth;
-    float *y = (float *)c->y.data + (t * c->Y * c->X + p) * c->C_out;
-    if (!c->add)
-        memset(y, 0, (size_t)(m * c->C_out) * sizeof *y);
-    for (int64_t i = 0; c->b && i < m; i++)
-        for (int64_t o = 0; o < c->C_out; o++)
-            y[i * c->C_out + o] += c->b[o];
-    for (int i = 0; i < c->kt; i++) {
-        const float *in = frame(c, t - (c->kt - 1) + i);
-        for (int j = 0; in && j < c->ky; j++) {
-            const float *a = patches;
-            if (c->ky == 1 && c->kx == 1 && !c->upsample)
-                a = in + p * c->C_in;
-            else
-                for (int64_t n = 0; n < m; n++)
-                    gather_pixel(patches + n * depth, c, in, (p + n) / c->X + j - c->ky / 2,
-                                 (p + n) % c->X);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)c->C_out, (int)depth,
-                        1.0f, a, (int)depth, c->w + (i * c->ky + j) * depth, (int)ld, 1.0f, y,
-                        (int)c->C_out);
+    const patches *of = a;
+    const convolution *c = of->c;
+    int64_t line = c->kx * c->C_in;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t y = (row + i) / c->X, x = (row + i) % c->X;
+        float *at = to + i * GATHER_STRIDE;
+        for (int64_t from = k, count; from < k + depth; from += count, at += count) {
+            count = min_i64(k + depth, (from / line + 1) * line) - from;
+            gather_run(at, of, y + from / line - c->ky / 2, x, from % line, count);
         }
     }
+}
+
+/* Pixels [p, p + m) of frame t, channels [o, o + n). */
+static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, int64_t o, int64_t n,
+                  float *gathered)
+{
+    float *y = (float *)c->y.data + (t * c->Y * c->X + p) * c->C_out + o;
+    bool add = c->add;
+    for (int i = 0; i < c->kt; i++) {
+        patches of = {c, frame(c, t - (c->kt - 1) + i)};
+        for (int64_t k = 0; of.in && k < c->inner; k += c->depth, add = true) {
+            int64_t depth = min_i64(c->depth, c->inner - k);
+            const float *packed = c->packed + (i * c->inner + k) * c->across + o * depth;
+            product_block(y, c->C_out, m, n, k, depth, 1.0f, add, gather_pixels, &of, p, packed,
+                          gathered);
+        }
+    }
+    for (int64_t i = 0; c->b && i < m; i++)
+        for (int64_t k = 0; k < n; k++)
+            y[i * c->C_out + k] += c->b[o + k];
 }
 
 static void check(const char *op, tensor y, tensor x, int before, const tensor past[], tensor w,
@@ -101,14 +122,20 @@ static void check(const char *op, tensor y, tensor x, int before, const tensor p
         check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
 }
 
-/* The whole weight as F32: a call's frames are many, its weight small (16 MB at 384 channels). */
-static const float *weight_f32(tensor w)
+/* The whole weight, packed: a call's pixels are many, its weight small (16 MB at 384 channels). */
+static const float *pack_weight(const convolution *c, tensor w)
 {
-    if (w.type == F32)
-        return w.data;
-    tensor y = scratch_tensor(F32, w.rank, w.dim);
-    copy(y, w);
-    return y.data;
+    stored s = {.w = reshape(w, c->C_out, c->kt * c->inner)};
+    float *packed = scratch(F32, c->kt * c->inner, c->across).data;
+    int64_t blocks = pieces(c->inner, c->depth), panels = pieces(c->C_out, PRODUCT_WIDE);
+#pragma omp parallel for if (tensor_count(w) >= PARALLEL_FROM)
+    for (int64_t i = 0; i < c->kt * blocks * panels; i++) {
+        int64_t o = i % panels * PRODUCT_WIDE, k = i / panels % blocks * c->depth;
+        int64_t depth = min_i64(c->depth, c->inner - k), at = i / panels / blocks * c->inner + k;
+        pack_stored(packed + at * c->across + o * depth, &s, o, min_i64(PRODUCT_WIDE, c->C_out - o),
+                    at, depth);
+    }
+    return packed;
 }
 
 static void convolve(const char *op, tensor y, tensor x, int before, const tensor past[],
@@ -120,7 +147,6 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
                      .x = x,
                      .before = before,
                      .past = past,
-                     .w = weight_f32(w->w),
                      .b = w->b.data,
                      .kt = w->kt,
                      .ky = w->ky,
@@ -132,15 +158,19 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
                      .X = y.dim[2],
                      .C_in = x.dim[3],
                      .C_out = y.dim[3]};
-    int64_t depth = c.kx * c.C_in, fits = GATHERED / depth;
-    int64_t pixels = c.Y * c.X, step = fits < LEAST ? LEAST : fits > MOST ? MOST : fits;
-    int64_t strips = pieces(pixels, step);
-    float *buffers = thread_buffers(step * depth);
-#pragma omp parallel for schedule(dynamic) if (pixels * c.C_out * depth >= PARALLEL_FROM_PRODUCTS)
-    for (int64_t i = 0; i < c.T * strips; i++) {
-        int64_t t = i / strips, p = i % strips * step;
-        strip(&c, t, p, min_i64(step, pixels - p),
-              buffers + omp_get_thread_num() * thread_stride(step * depth));
+    c.inner = c.ky * c.kx * c.C_in;
+    c.depth = pieces(pieces(c.inner, pieces(c.inner, PRODUCT_DEPTH)), 8) * 8;
+    c.across = pieces(c.C_out, PRODUCT_WIDE) * PRODUCT_WIDE;
+    c.packed = pack_weight(&c, w->w);
+    int64_t pixels = c.Y * c.X, high = MOST_PIXELS, wide = MOST_CHANNELS;
+    product_tiles(&high, &wide, pixels, c.C_out, c.T);
+    int64_t strips = pieces(pixels, high), parts = pieces(c.C_out, wide);
+    float *buffers = thread_buffers(GATHER_FLOATS);
+#pragma omp parallel for schedule(dynamic) if (pixels * c.C_out * c.inner >= PARALLEL_FROM_PRODUCTS)
+    for (int64_t i = 0; i < c.T * strips * parts; i++) {
+        int64_t o = i % parts * wide, p = i / parts % strips * high, t = i / parts / strips;
+        strip(&c, t, p, min_i64(high, pixels - p), o, min_i64(wide, c.C_out - o),
+              buffers + omp_get_thread_num() * thread_stride(GATHER_FLOATS));
     }
     scratch_reset(mark);
 }

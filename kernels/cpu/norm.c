@@ -10,20 +10,26 @@
 
 VECTORISED static float sum_of_squares(const float *x, float mean, int64_t n)
 {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++)
-        sum += (x[i] - mean) * (x[i] - mean);
-    return sum;
+    lanes sum = {0};
+    int64_t i = 0;
+    for (; i + LANE_COUNT <= n; i += LANE_COUNT) {
+        lanes v = *(const lanes *)(x + i) - mean;
+        sum += v * v;
+    }
+    for (int64_t j = 0; i + j < n; j++)
+        sum[j] += (x[i + j] - mean) * (x[i + j] - mean);
+    return sum_of_lanes(&sum);
 }
 
 VECTORISED static float sum_of(const float *x, int64_t n)
 {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i];
-    return sum;
+    lanes sum = {0};
+    int64_t i = 0;
+    for (; i + LANE_COUNT <= n; i += LANE_COUNT)
+        sum += *(const lanes *)(x + i);
+    for (int64_t j = 0; i + j < n; j++)
+        sum[j] += x[i + j];
+    return sum_of_lanes(&sum);
 }
 
 /* y = (x - mean) * a * gamma + beta, with gamma or beta absent as 1 or 0, and gamma_plus added to
