@@ -87,6 +87,9 @@ $(O)/common/%.o: common/%.c
 $(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c common/checkpoint/*.c))
 	rm -f $@ && ar rcs $@ $^
 
+# Whose loops run over all weights.
+$(O)/common/blocks.o $(O)/common/formats.o: CFLAGS += -O3
+
 # What programs that run a model share.
 $(LOAD): $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
 	rm -f $@ && ar rcs $@ $^
@@ -179,8 +182,8 @@ include t/checks.mk t/fuzz/fuzz.mk
 bench: all $(O)/t/bench/random-model $(if $(filter cuda,$(DEVICE)),$(O)/t/bench/ops)
 	BUILD=$(CURDIR)/$(O) t/bench/$(if $(filter cuda,$(DEVICE)),cuda,stages).sh
 
-# The operations alone: on the CPU beside the BLAS's own rate, on CUDA beside their floors.
-bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)
+# The operations alone: on the CPU beside the rate of its cores, on CUDA beside their floors.
+bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,rates)
 	$<
 
 # Where a step goes, kernel by kernel, after `make bench`, whose models it takes.
@@ -211,7 +214,7 @@ skipping: all
 # ---- installation ----
 
 APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libxxhash-dev libsentencepiece-dev \
-      libpcre2-dev libutf8proc-dev libopenblas-dev check locales
+      libpcre2-dev libutf8proc-dev check locales
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 deps:

@@ -5,35 +5,14 @@
 ** inputs of every pixel times weights [C_out, ky*kx*C_in]^T. No patch matrix is made: product.c
 ** asks for a few pixels' inputs at a time, and in a line of the kernel these lie side by side,
 ** because channels are last. Weights are packed once, for all strips. Frames before the first are
-** zeros and add nothing.
+** zeros and add nothing. Of 3 x 3 kernels with many channels conv_winograd.c makes fewer products.
 */
 #include <omp.h>
 
-#include "product.h"
+#include "conv.h"
 
 /* The most pixels and channels of a strip. */
 enum { MOST_PIXELS = 504, MOST_CHANNELS = 512 };
-
-typedef struct {
-    tensor y, x;
-    int before;
-    const tensor *past;  /* frames, the oldest first */
-    const float *packed; /* for each kt, blocks of `depth` of ky*kx*C_in: PANELS of C_out */
-    const float *b;      /* [C_out] */
-    int kt, ky, kx;
-    bool upsample, add;
-    int64_t T, Y, X, C_in, C_out; /* of y */
-    int64_t inner, depth,
-        across; /* ky*kx*C_in, of which so many at a time; C_out in whole panels */
-} convolution;
-
-/* Frame t of the input, those of the past being -before .. -1; NULL: zeros. */
-static const float *frame(const convolution *c, int64_t t)
-{
-    if (t >= 0)
-        return (const float *)c->x.data + t * c->x.dim[1] * c->x.dim[2] * c->C_in;
-    return t >= -c->before ? c->past[t + c->before].data : NULL;
-}
 
 /* A frame, whose pixels' inputs are rows of a matrix. */
 typedef struct {
@@ -89,7 +68,7 @@ static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, int64_t
     float *y = (float *)c->y.data + (t * c->Y * c->X + p) * c->C_out + o;
     bool add = c->add;
     for (int i = 0; i < c->kt; i++) {
-        patches of = {c, frame(c, t - (c->kt - 1) + i)};
+        patches of = {c, conv_frame(c, t - (c->kt - 1) + i)};
         for (int64_t k = 0; of.in && k < c->inner; k += c->depth, add = true) {
             int64_t depth = min_i64(c->depth, c->inner - k);
             const float *packed = c->packed + (i * c->inner + k) * c->across + o * depth;
@@ -158,6 +137,11 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
                      .X = y.dim[2],
                      .C_in = x.dim[3],
                      .C_out = y.dim[3]};
+    if (conv_winograd_pays(&c)) {
+        conv_winograd(&c, w->w);
+        scratch_reset(mark);
+        return;
+    }
     c.inner = c.ky * c.kx * c.C_in;
     c.depth = pieces(pieces(c.inner, pieces(c.inner, PRODUCT_DEPTH)), 8) * 8;
     c.across = pieces(c.C_out, PRODUCT_WIDE) * PRODUCT_WIDE;

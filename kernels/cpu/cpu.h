@@ -11,22 +11,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "../../common/vectorised.h"
 #include "../check.h"
 #include "../kernels.h"
-
-/* A function of one row, compiled for AVX-512, for AVX2 and for any x86-64; the loader chooses, so
-** binaries stay portable. (By feature: a clone for arch=haswell runs on that maker's alone.) All
-** give the same bits: products and sums are not contracted, and sums are of 16 lanes, below. Not
-** under a sanitizer: the choice is made before its memory is set up. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define VECTORISED __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VECTORISED
-#endif
-
-/* For what such loops call: a clone does not vectorise over a call. */
-#define INLINE static inline __attribute__((always_inline))
 
 /* 16 floats, wherever they lie: of a sum each lane has every sixteenth term, however many the
  * processor adds at a time. */

@@ -6,14 +6,23 @@
 */
 #include <omp.h>
 
-#include "cpu.h"
+#include <stdio.h>
+
+#include "product.h"
 
 void device_find(void) {}
 
 void device_open(void) {}
 
 const char *device_name(void) { return "cpu"; }
-const char *device_kind(void) { return "cpu"; }
+const char *device_kind(void) { return product_fused() ? "cpu-fma" : "cpu-plain"; }
+
+const char *device_details(void)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "cpu: %s", product_instructions());
+    return text;
+}
 
 void device_wait(void) {}
 
