@@ -10,6 +10,7 @@
 #include "product.h"
 
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,8 +112,11 @@ static const instructions *choose(void)
     for (int i = 0; i < SET_COUNT; i++)
         if (processor_has(SETS[i].name) && (!wanted || strcmp(wanted, SETS[i].name) == 0))
             return &SETS[i];
-    die("WAN_INSTRUCTIONS=%s: this processor has no such instructions that products are made for",
-        wanted);
+    char all[64] = "";
+    for (int i = 0; i < SET_COUNT; i++)
+        if (processor_has(SETS[i].name))
+            snprintf(all + strlen(all), sizeof all - strlen(all), " %s", SETS[i].name);
+    die("WAN_INSTRUCTIONS=%s is none of this processor's:%s", wanted, all);
 }
 
 static const instructions *set(void)
