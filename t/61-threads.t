@@ -46,6 +46,12 @@ backend() { tensor-info --metadata "$1" | grep -o 'backend[^,]*cpu-[a-z]*' | sed
 if [ "$DEVICE" = cpu ]; then
     fails 1 "wan-denoise: WAN_INSTRUCTIONS=mmx is none of this processor's: *" "a set that is not there" \
         sh -c "WAN_INSTRUCTIONS=mmx wan-denoise -m '$model' <text"
+    # Loops for other processors must round as ours do: products and sums are fused in product.c alone.
+    if command -v objdump >/dev/null && grep -qw avx2 /proc/cpuinfo && [ -z "${SANITIZE:-}" ]; then
+        is "$(objdump -d --no-show-raw-insn "$BUILD/wan-denoise" | awk '/^[0-9a-f]+ </ { f = $2 }
+            /vfn?m(add|sub)/ { print f }' | sort -u | tr '\n' ' ')" "<rows_avx2>: <rows_avx512>: " \
+            "what is fused"
+    fi
     for set in avx512 avx2 sse2; do
         flag=$([ $set = avx512 ] && echo avx512f || echo $set)
         if ! grep -qw $flag /proc/cpuinfo; then

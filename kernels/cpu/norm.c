@@ -58,13 +58,14 @@ VECTORISED static void silu_row(float *y, int64_t n)
         y[i] = silu_f32(y[i]);
 }
 
-/* (a, b) becomes (a cos - b sin, a sin + b cos). */
+/* (a, b) becomes (a cos - b sin, a sin + b cos). Written as two sums: of a difference beside a sum GCC
+ * makes one fused instruction where there is one, which rounds once less. */
 VECTORISED static void rotate_row(float *y, const float *rope, int64_t pairs)
 {
 #pragma omp simd
     for (int64_t i = 0; i < pairs; i++) {
         float a = y[2 * i], b = y[2 * i + 1], c = rope[2 * i], s = rope[2 * i + 1];
-        y[2 * i] = a * c - b * s;
+        y[2 * i] = a * c + b * -s;
         y[2 * i + 1] = a * s + b * c;
     }
 }
