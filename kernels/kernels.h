@@ -36,8 +36,8 @@ void device_open(void);
 void device_advice(const char *text);
 /* "cpu", "cuda: NVIDIA H200" */
 const char *device_name(void);
-/* "cpu-fma", "cpu-plain", "cuda": without looking for it. On processors of one kind results have the
-** same bits. */
+/* "cpu-fma", "cpu-plain", "cuda": without looking for it. Processors of one kind make the same
+** bits. */
 const char *device_kind(void);
 /* "cpu: avx512", "cuda: NVIDIA H200": what --stats says. */
 const char *device_details(void);

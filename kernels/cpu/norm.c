@@ -58,8 +58,8 @@ VECTORISED static void silu_row(float *y, int64_t n)
         y[i] = silu_f32(y[i]);
 }
 
-/* (a, b) becomes (a cos - b sin, a sin + b cos). Written as two sums: of a difference beside a sum GCC
- * makes one fused instruction where there is one, which rounds once less. */
+/* (a, b) becomes (a cos - b sin, a sin + b cos). Written as two sums: of a difference beside a sum
+ * GCC makes one fused instruction where there is one, which rounds once less. */
 VECTORISED static void rotate_row(float *y, const float *rope, int64_t pairs)
 {
 #pragma omp simd
