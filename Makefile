@@ -41,7 +41,7 @@ endif
 WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-pass-failed \
             -Werror=implicit-function-declaration
 CPPFLAGS += -D_GNU_SOURCE -DDATADIR='"$(PREFIX)/share/wan"'
-FAST      = -O3 -fno-math-errno -fno-trapping-math -fopenmp
+FAST      = -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fopenmp
 COMPILE   = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP
 
 # Asked when used, not when this file is read: `make deps check` installs them in between.

@@ -15,6 +15,13 @@
 #define VECTORISED
 #endif
 
+/* Before a loop of a known, small number of turns, whose arrays are to be registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 /* For what such loops call: a clone does not vectorise over a call. */
 #define INLINE static inline __attribute__((always_inline))
 

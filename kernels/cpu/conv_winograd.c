@@ -19,7 +19,7 @@
 
 enum { POINTS = 16, MOST_TILES = 112, MOST_CHANNELS = 384 };
 
-/* Fewer inputs make products too short for the transforms; smaller pictures not worth the kernel's. */
+/* Of fewer inputs products are too short for the transforms, of small pictures for the kernel's. */
 bool conv_winograd_pays(const convolution *c)
 {
     return c->ky == 3 && c->kx == 3 && c->C_in >= 32 && c->Y * c->X >= 64;

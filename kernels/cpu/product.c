@@ -138,22 +138,22 @@ bool product_fused(void) { return set()->fused; }
 __attribute__((target("avx2"))) static void turn_8(float *y, const float *x, int64_t stride)
 {
     __m256 r[8], t[8];
-#pragma GCC unroll 8
+    UNROLL
     for (int i = 0; i < 8; i++)
         r[i] = _mm256_loadu_ps(x + i * stride);
-#pragma GCC unroll 4
+    UNROLL
     for (int i = 0; i < 8; i += 2) {
         t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     }
-#pragma GCC unroll 2
+    UNROLL
     for (int i = 0; i < 8; i += 4) {
         r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
         r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
         r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
         r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
     }
-#pragma GCC unroll 4
+    UNROLL
     for (int i = 0; i < 4; i++) {
         _mm256_storeu_ps(y + i * PRODUCT_WIDE, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
         _mm256_storeu_ps(y + (i + 4) * PRODUCT_WIDE, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));

@@ -16,31 +16,32 @@ TARGET INLINE void NAME(micro)(const int rows, const int panels, float *c, int64
     enum { EACH = PRODUCT_WIDE / LANES, MOST = PANELS * EACH };
     V sum[ROWS][MOST], w[MOST];
     const int wide = panels * EACH;
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
         for (int v = 0; v < wide; v++)
             sum[r][v] = SPREAD(0.0f);
+    }
     const float *b1 = b + depth * PRODUCT_WIDE;
     for (int64_t k = 0; k < depth; k++) {
-#pragma GCC unroll 8
+        UNROLL
         for (int v = 0; v < wide; v++)
             w[v] = LOAD((v < EACH ? b : b1) + k * PRODUCT_WIDE + v % EACH * LANES);
-#pragma GCC unroll 16
+        UNROLL
         for (int r = 0; r < rows; r++) {
             V x = SPREAD(a[r * GATHER_STRIDE + k]);
-#pragma GCC unroll 8
+            UNROLL
             for (int v = 0; v < wide; v++)
                 sum[r][v] = FMA(x, w[v], sum[r][v]);
         }
     }
     V scale = SPREAD(alpha);
-#pragma GCC unroll 16
+    UNROLL
     for (int r = 0; r < rows; r++) {
         if (r >= m)
             return;
         float *y = c + r * ldc;
-#pragma GCC unroll 8
+        UNROLL
         for (int v = 0; v < wide; v++) {
             V t = MUL(sum[r][v], scale);
             if (add)

@@ -44,10 +44,11 @@ VECTORISED static void corner_of(double *corner, const double *a, const double *
                                  int64_t stride)
 {
     eight sum[DOWN] = {0};
-    for (int64_t r = 0; r < m; r++, a += stride, b += stride)
-#pragma GCC unroll 4
+    for (int64_t r = 0; r < m; r++, a += stride, b += stride) {
+        UNROLL
         for (int i = 0; i < DOWN; i++)
             sum[i] += a[i] * *(const eight *)b;
+    }
     for (int i = 0; i < DOWN; i++)
         *(eight *)(corner + i * ACROSS) = sum[i];
 }

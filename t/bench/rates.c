@@ -53,7 +53,7 @@ typedef void call(const work *s);
 enum { CHAINS = 12, WIDE = 16, TURNS = 20000 };
 typedef float many __attribute__((vector_size(4 * WIDE)));
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(__clang__)
 __attribute__((target_clones("avx512f", "fma", "default"), optimize("fp-contract=fast", "O3")))
 #endif
 static float
