@@ -90,11 +90,11 @@ def timed(call):
 
 def step(build, model, text, size):
     took = []
-    for n in ("1", "2"):
+    for n in ("1", "4"):
         _, seconds = ours(build, "wan-denoise", text, "-m", model, "-s", n, "--frames", "5", "--size",
                           f"{8 * size[1]}x{8 * size[0]}", "--dtype", "fp16")
         took.append(seconds["steps"])
-    return took[1] - took[0]
+    return (took[1] - took[0]) / 3
 
 
 def transformer():
