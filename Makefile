@@ -41,7 +41,7 @@ endif
 WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-pass-failed \
             -Werror=implicit-function-declaration
 CPPFLAGS += -D_GNU_SOURCE -DDATADIR='"$(PREFIX)/share/wan"'
-FAST      = -O3 -fno-math-errno -fno-trapping-math -fopenmp
+FAST      = -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fopenmp
 COMPILE   = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP
 
 # Asked when used, not when this file is read: `make deps check` installs them in between.
@@ -80,7 +80,7 @@ NVFLAGS    ?= -O3 -lineinfo -std=c++17 --threads 2 -gencode arch=compute_80,code
 $(O)/kernels/cuda/ranks.o: NVFLAGS += $(if $(NCCL),-I$(NCCL)/include)
 else
 KERNELS    := $(patsubst %.c,$(O)/%.o,$(wildcard kernels/cpu/*.c))
-KERNELLIBS  = $(call libs,openblas) -fopenmp
+KERNELLIBS  = -fopenmp
 endif
 
 $(O)/common/%.o: common/%.c
@@ -90,13 +90,16 @@ $(O)/common/%.o: common/%.c
 $(COMMON): $(patsubst %.c,$(O)/%.o,$(wildcard common/*.c common/checkpoint/*.c))
 	rm -f $@ && ar rcs $@ $^
 
+# Whose loops run over all weights.
+$(O)/common/blocks.o $(O)/common/formats.o: CFLAGS += -O3
+
 # What programs that run a model share.
 $(LOAD): $(patsubst %.c,$(O)/%.o,$(wildcard bin/*.c))
 	rm -f $@ && ar rcs $@ $^
 
 $(O)/kernels/cpu/%.o: kernels/cpu/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(FAST) $(call flags,openblas) -c -o $@ $<
+	$(COMPILE) $(FAST) -c -o $@ $<
 
 $(O)/kernels/cuda/%.o: kernels/cuda/%.cu
 	@mkdir -p $(@D)
@@ -182,8 +185,8 @@ include t/checks.mk t/fuzz/fuzz.mk
 bench: all $(O)/t/bench/random-model $(if $(filter cuda,$(DEVICE)),$(O)/t/bench/ops)
 	BUILD=$(CURDIR)/$(O) t/bench/$(if $(filter cuda,$(DEVICE)),cuda,stages).sh
 
-# The operations alone: on the CPU beside the BLAS's own rate, on CUDA beside their floors.
-bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,blas)
+# The operations alone: on the CPU beside the rate of its cores, on CUDA beside their floors.
+bench-ops: $(O)/t/bench/$(if $(filter cuda,$(DEVICE)),ops,rates)
 	$<
 
 # Where a step goes, kernel by kernel, after `make bench`, whose models it takes.
@@ -214,7 +217,7 @@ skipping: all
 # ---- installation ----
 
 APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libxxhash-dev libsentencepiece-dev \
-      libpcre2-dev libutf8proc-dev libopenblas-dev check locales
+      libpcre2-dev libutf8proc-dev check locales
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 deps:

@@ -416,8 +416,10 @@ tensor_type dtype_named(const char *dtype)
 json_t *load_provenance(weights *w, bool dry)
 {
     json_t *all = json_object();
-    if (!dry)
+    if (!dry) {
         json_object_set_new(all, "device", json_string(device_name()));
+        stats_set_device(device_details());
+    }
     json_object_set_new(all, "backend", json_string(device_kind()));
     if (w)
         json_object_set_new(all, "weights", json_string(weights_digest(w)));

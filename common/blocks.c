@@ -10,18 +10,18 @@
 */
 #include "die.h"
 #include "tensor.h"
+#include "vectorised.h"
 
-static float f16_at(const uint8_t *p) { return f32_of_f16((uint16_t)(p[0] | p[1] << 8)); }
+INLINE float f16_at(const uint8_t *p) { return f32_of_f16((uint16_t)(p[0] | p[1] << 8)); }
 
 /* ---- eight bits ---- */
 
 /* Sign, four bits of exponent (bias 7), three of mantissa; no infinity, one NaN (OCP "FN"). */
-static float f32_of_e4m3(uint8_t v)
+INLINE float f32_of_e4m3(uint8_t v)
 {
     uint32_t sign = (uint32_t)(v & 0x80) << 24, rest = (uint32_t)(v & 0x7f) << 20;
-    if ((v & 0x7f) == 0x7f)
-        return f32_of_bits(sign | 0x7fc00000u);
-    return f32_of_bits(sign | bits_of_f32(f32_of_bits(rest) * 0x1p120f)); /* 7 to 127 */
+    uint32_t value = bits_of_f32(f32_of_bits(rest) * 0x1p120f); /* 7 to 127 */
+    return f32_of_bits(sign | ((v & 0x7f) == 0x7f ? 0x7fc00000u : value));
 }
 
 /* 2^(v - 127); 255 is NaN (OCP Microscaling 1.0). */
@@ -32,14 +32,14 @@ static float f32_of_e8m0(uint8_t v)
 
 /* ---- four bits, two a byte, the low half first ---- */
 
-static void u4(float *y, const uint8_t *b)
+INLINE void u4(float *y, const uint8_t *b)
 {
     y[0] = (float)(*b & 15);
     y[1] = (float)(*b >> 4);
 }
 
 /* Sign, two bits of exponent (bias 1), one of mantissa. */
-static void e2m1(float *y, const uint8_t *b)
+INLINE void e2m1(float *y, const uint8_t *b)
 {
     static const float values[16] = {0,     0.5f,  1,  1.5f,  2,  3,  4,  6,
                                      -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
@@ -50,7 +50,7 @@ static void e2m1(float *y, const uint8_t *b)
 /* ---- 32 elements, and an F16 scale d before them ---- */
 
 /* d q */
-static void q8_0(float *y, const uint8_t *b)
+INLINE void q8_0(float *y, const uint8_t *b)
 {
     float d = f16_at(b);
     for (int i = 0; i < 32; i++)
@@ -58,48 +58,59 @@ static void q8_0(float *y, const uint8_t *b)
 }
 
 /* q: four bits, the low halves of 16 bytes first, then the high ones */
-static int low_high(const uint8_t *q, int i) { return i < 16 ? q[i] & 15 : q[i - 16] >> 4; }
 
 /* d (q - 8) */
-static void q4_0(float *y, const uint8_t *b)
+INLINE void q4_0(float *y, const uint8_t *b)
 {
     float d = f16_at(b);
-    for (int i = 0; i < 32; i++)
-        y[i] = d * (float)(low_high(b + 2, i) - 8);
+    for (int i = 0; i < 16; i++) {
+        y[i] = d * (float)((b[2 + i] & 15) - 8);
+        y[i + 16] = d * (float)((b[2 + i] >> 4) - 8);
+    }
 }
 
 /* d q + m */
-static void q4_1(float *y, const uint8_t *b)
+INLINE void q4_1(float *y, const uint8_t *b)
 {
     float d = f16_at(b), m = f16_at(b + 2);
-    for (int i = 0; i < 32; i++)
-        y[i] = d * (float)low_high(b + 4, i) + m;
+    for (int i = 0; i < 16; i++) {
+        y[i] = d * (float)(b[4 + i] & 15) + m;
+        y[i + 16] = d * (float)(b[4 + i] >> 4) + m;
+    }
 }
 
 /* The fifth bits stand together before the others. */
-static int fifth(const uint8_t *h, int i) { return (h[i / 8] >> i % 8 & 1) << 4; }
+INLINE int fifth(const uint8_t *h, int i)
+{
+    uint32_t all = h[0] | h[1] << 8 | h[2] << 16 | (uint32_t)h[3] << 24;
+    return (int)(all >> i & 1) << 4;
+}
 
 /* d (q - 16) */
-static void q5_0(float *y, const uint8_t *b)
+INLINE void q5_0(float *y, const uint8_t *b)
 {
     float d = f16_at(b);
-    for (int i = 0; i < 32; i++)
-        y[i] = d * (float)((low_high(b + 6, i) | fifth(b + 2, i)) - 16);
+    for (int i = 0; i < 16; i++) {
+        y[i] = d * (float)(((b[6 + i] & 15) | fifth(b + 2, i)) - 16);
+        y[i + 16] = d * (float)((b[6 + i] >> 4 | fifth(b + 2, i + 16)) - 16);
+    }
 }
 
 /* d q + m */
-static void q5_1(float *y, const uint8_t *b)
+INLINE void q5_1(float *y, const uint8_t *b)
 {
     float d = f16_at(b), m = f16_at(b + 2);
-    for (int i = 0; i < 32; i++)
-        y[i] = d * (float)(low_high(b + 8, i) | fifth(b + 4, i)) + m;
+    for (int i = 0; i < 16; i++) {
+        y[i] = d * (float)((b[8 + i] & 15) | fifth(b + 4, i)) + m;
+        y[i + 16] = d * (float)(b[8 + i] >> 4 | fifth(b + 4, i + 16)) + m;
+    }
 }
 
 /* ---- 256 elements ---- */
 
 /* Scale and minimum of group j < 8: six bits each, of 12 bytes. The upper two bits of the last four
  * of both lie above the first four. */
-static void group_scale(const uint8_t *s, int j, float *scale, float *least)
+INLINE void group_scale(const uint8_t *s, int j, float *scale, float *least)
 {
     int a, b;
     if (j < 4) {
@@ -114,7 +125,7 @@ static void group_scale(const uint8_t *s, int j, float *scale, float *least)
 }
 
 /* (d scale) q - (dmin least), q of four bits, or five with the fifth in `high`: bit j of byte i. */
-static void q45_k(float *y, const uint8_t *b, const uint8_t *high, const uint8_t *q)
+INLINE void q45_k(float *y, const uint8_t *b, const uint8_t *high, const uint8_t *q)
 {
     float d = f16_at(b), dmin = f16_at(b + 2);
     for (int j = 0; j < 8; j++) {
@@ -131,35 +142,63 @@ static void q45_k(float *y, const uint8_t *b, const uint8_t *high, const uint8_t
     }
 }
 
-static void q4_k(float *y, const uint8_t *b) { q45_k(y, b, NULL, b + 16); }
+INLINE void q4_k(float *y, const uint8_t *b) { q45_k(y, b, NULL, b + 16); }
 
-static void q5_k(float *y, const uint8_t *b) { q45_k(y, b, b + 16, b + 48); }
+INLINE void q5_k(float *y, const uint8_t *b) { q45_k(y, b, b + 16, b + 48); }
 
 /* (d scale) (q - 32): 128 bytes of low halves, 64 of upper pairs of bits, 16 signed scales, d */
-static void q6_k(float *y, const uint8_t *b)
+INLINE void q6_k(float *y, const uint8_t *b)
 {
     const uint8_t *low = b, *high = b + 128;
     const int8_t *scales = (const int8_t *)b + 192;
     float d = f16_at(b + 208);
-    for (int i = 0; i < 256; i++) {
-        int half = i / 128, quarter = i / 32 % 4, k = i % 32;
-        int code = low[64 * half + 32 * (quarter % 2) + k] >> 4 * (quarter / 2) & 15;
-        code |= (high[32 * half + k] >> 2 * quarter & 3) << 4;
-        y[i] = d * (float)scales[i / 16] * (float)(code - 32);
+    for (int group = 0; group < 16; group++) { /* of 16, with one scale */
+        int half = group / 8, quarter = group / 2 % 4, from = group % 2 * 16;
+        const uint8_t *l = low + 64 * half + 32 * (quarter % 2) + from,
+                      *h = high + 32 * half + from;
+        float scale = d * (float)scales[group];
+        for (int i = 0; i < 16; i++) {
+            int code = (l[i] >> 4 * (quarter / 2) & 15) | (h[i] >> 2 * quarter & 3) << 4;
+            y[16 * group + i] = scale * (float)(code - 32);
+        }
     }
 }
 
 /* ---- all ---- */
 
+/* Blocks of one type, for each processor. */
+#define BLOCKS(name, size, elements)                                                               \
+    VECTORISED static void name##_blocks(float *y, const uint8_t *x, int64_t n)                    \
+    {                                                                                              \
+        for (int64_t i = 0; i < n; i += elements, x += size)                                       \
+            name(y + i, x);                                                                        \
+    }
+BLOCKS(u4, 1, 2)
+BLOCKS(e2m1, 1, 2)
+BLOCKS(q8_0, 34, 32)
+BLOCKS(q4_0, 18, 32)
+BLOCKS(q4_1, 20, 32)
+BLOCKS(q5_0, 22, 32)
+BLOCKS(q5_1, 24, 32)
+BLOCKS(q4_k, 144, 256)
+BLOCKS(q5_k, 176, 256)
+BLOCKS(q6_k, 210, 256)
+#undef BLOCKS
+
 static void widen_blocks(float *y, const uint8_t *x, tensor_type type, int64_t n)
 {
-    static void (*const one[TENSOR_TYPES])(float *, const uint8_t *) = {
-        [Q8_0] = q8_0, [Q4_0] = q4_0, [Q4_1] = q4_1, [Q5_0] = q5_0, [Q5_1] = q5_1,
-        [Q4_K] = q4_k, [Q5_K] = q5_k, [Q6_K] = q6_k, [F4] = e2m1,   [U4] = u4,
+    static void (*const all[TENSOR_TYPES])(float *, const uint8_t *, int64_t) = {
+        [Q8_0] = q8_0_blocks, [Q4_0] = q4_0_blocks, [Q4_1] = q4_1_blocks, [Q5_0] = q5_0_blocks,
+        [Q5_1] = q5_1_blocks, [Q4_K] = q4_k_blocks, [Q5_K] = q5_k_blocks, [Q6_K] = q6_k_blocks,
+        [F4] = e2m1_blocks,   [U4] = u4_blocks,
     };
-    size_t size = type_size(type);
-    for (int64_t i = 0, block = type_block(type); i < n; i += block, x += size)
-        one[type](y + i, x);
+    all[type](y, x, n);
+}
+
+VECTORISED static void e4m3_values(float *y, const uint8_t *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = f32_of_e4m3(x[i]);
 }
 
 void host_widen(float *y, const void *x, tensor_type type, int64_t n)
@@ -175,7 +214,7 @@ void host_widen(float *y, const void *x, tensor_type type, int64_t n)
     case F32: memcpy(y, x, (size_t)n * 4); return;
     case F16: LOOP(uint16_t, f32_of_f16(v));
     case BF16: LOOP(uint16_t, f32_of_bf16(v));
-    case F8_E4M3: LOOP(uint8_t, f32_of_e4m3(v));
+    case F8_E4M3: e4m3_values(y, x, n); return;
     case F8_E5M2: LOOP(uint8_t, f32_of_f16((uint16_t)(v << 8)));
     case F8_E8M0: LOOP(uint8_t, f32_of_e8m0(v));
     case I64: LOOP(int64_t, (float)v);

@@ -23,6 +23,7 @@
 
 static bool show_progress, wait_for_input;
 static const char *stats_file;
+static char stats_device[80];
 
 enum { MAX_OPTIONS = 40, HELP = 1000, VERSION, QUIET, PROGRESS, STATS, WAIT, OWN };
 
@@ -192,6 +193,8 @@ void stats_add(const char *name, double amount)
 
 void stats_set(const char *name, double amount) { counts[stat_named(counts, name)].value = amount; }
 
+void stats_set_device(const char *text) { snprintf(stats_device, sizeof stats_device, "%s", text); }
+
 static json_t *stats_json(const stat_line *list)
 {
     json_t *o = json_object();
@@ -212,6 +215,8 @@ static void stats_write(void)
     json_t *all =
         json_pack("{s:s, s:s, s:o, s:o}", "program", program_name(), "version", PROGRAM_VERSION,
                   "seconds", stats_json(seconds), "counts", stats_json(counts));
+    if (*stats_device)
+        json_object_set_new(all, "device", json_string(stats_device));
     json_object_set_new(json_object_get(all, "seconds"), "total", json_real(now() - program_since));
     char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     FILE *f = fopen(stats_file, "w");

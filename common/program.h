@@ -56,6 +56,8 @@ void stats_phase(const char *name);
 /* Counts: "documents", "weight_loads", "weight_bytes.F16"; figures: "peak_device_bytes". */
 void stats_add(const char *name, double amount);
 void stats_set(const char *name, double amount);
+/* What the work was done on. */
+void stats_set_device(const char *text);
 
 /* ---- --progress: a bar on a terminal, lines elsewhere, on stderr ---- */
 

@@ -36,8 +36,11 @@ void device_open(void);
 void device_advice(const char *text);
 /* "cpu", "cuda: NVIDIA H200" */
 const char *device_name(void);
-/* "cpu", "cuda": without looking for it. */
+/* "cpu-fma", "cpu-plain", "cuda": without looking for it. Processors of one kind make the same
+** bits. */
 const char *device_kind(void);
+/* "cpu: avx512", "cuda: NVIDIA H200": what --stats says. */
+const char *device_details(void);
 /* The most that was held at one time, weights and scratch. Mapped files do not count. */
 size_t device_peak_bytes(void);
 /* Waits until all that was asked for is done: before stopping a clock. */

@@ -144,7 +144,7 @@ close_to "no standard error" --rel 1e-5 quiet:latents one:latents
 is "$(cat status) $(cat err)" "1 wan-denoise: cannot write standard output: Broken pipe" "a closed pipe"
 [ "$DEVICE" != cpu ] || [ "${SANITIZE:-}" ] ||
     fails 1 "wan-denoise: out of memory: *" "too large for all: one says it" \
-    sh -c "ulimit -v 400000; OPENBLAS_NUM_THREADS=1 wan-denoise -m '$model' --size 4096x4096 -G 2 < text"
+    sh -c "ulimit -v 400000; wan-denoise -m '$model' --size 4096x4096 -G 2 < text"
 
 # ---- one that is killed, or fails alone, in the midst of it ----
 ranks_of() { # PID: its children that live
@@ -153,7 +153,7 @@ ranks_of() { # PID: its children that live
     done | awk -v p="$1" '$2 != "Z" && $3 == p { print $1 }' | sort -n
 }
 begin() { # OPTIONS...: in the background, as $pid; $ranks when they run
-    OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=4 \
+    OMP_NUM_THREADS=4 \
         wan-denoise -m "$model" -s 1000 --size 160x128 --frames 33 "$@" < fifo > out 2> err &
     pid=$!
     exec 3> fifo
@@ -200,7 +200,7 @@ if [ "$DEVICE" = cpu ] && [ -z "${SANITIZE:-}" ] && command -v prlimit > /dev/nu
         begin -G 4 --size 1280x1280
         this=$(echo "$ranks" | sed -n $((r + 1))p)
         now=$(sed -n 's/^VmSize: *\([0-9]*\) kB/\1/p' /proc/$this/status)
-        prlimit --pid $this --as=$(((now + 250000) * 1024)) # the BLAS fits, the activations do not
+        prlimit --pid $this --as=$(((now + 250000) * 1024)) # the program fits, the activations do not
         cat text >&3
         [ $r -eq 0 ] && said='' || said='rank 2 of 4: '
         ended "${said}out of memory: *" "rank $r out of memory"

@@ -4,7 +4,9 @@
 ** For a tile of queries the keys come in tiles too. Each row keeps its greatest logit m so far, the
 ** sum l of e^(logit - m) and the sum o of e^(logit - m) v; when a tile brings a greater m, l and o
 ** are multiplied by e^(old - new) ("online softmax", Milakov and Gimelshein, arXiv:1805.02867).
-** Both products of a tile are the BLAS's. Heads may be of any width. No keys at all give zeros.
+** Keys and values of a tile are packed; then a few queries at a time have their logits, weights and
+** sums, which stay in the first level of the cache. Heads may be of any width. No keys at all give
+** zeros.
 **
 ** In 8 bits q, k and v are first rounded (attention_codes.c). Weights in e4m3 are
 ** 2^8 e^(logit - m), e^m being the power of two next above e^(the greatest logit): 256 at most. So
@@ -12,21 +14,22 @@
 ** rounded.
 */
 #include <assert.h>
-#include <cblas.h>
 #include <math.h>
 #include <omp.h>
 
 #include "../attention.h"
 #include "attention.h"
+#include "product.h"
 
-/* A tile of logits is 256 kB: it stays in the second level of the cache. */
-enum { QUERIES = 256, KEYS = 256 };
+/* Keys of a tile, and the most queries that share it once it is packed. */
+enum { KEYS = PRODUCT_DEPTH, MOST_QUERIES = 504 };
 
 /* What a thread works in. */
 typedef struct {
-    float *logit; /* [QUERIES, KEYS] */
-    float *o;     /* [QUERIES, d] */
-    float *m, *l; /* [QUERIES] */
+    float *gathered;  /* GATHER_FLOATS: a few queries, then their weights */
+    float *logit;     /* [GATHER_MOST, KEYS] */
+    float *k, *v;     /* packed: blocks of [KEYS, d]^T, [KEYS, d] */
+    float *o, *m, *l; /* [queries, d], [queries], [queries] */
 } workspace;
 
 VECTORISED static float greatest(const float *x, int64_t n)
@@ -38,28 +41,31 @@ VECTORISED static float greatest(const float *x, int64_t n)
     return m;
 }
 
-/* x = e^(x - m); returns the sum. */
-VECTORISED static float exp_row(float *x, float m, int64_t n)
+VECTORISED static float sum_of(const float *x, int64_t n)
 {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = exp_f32(x[i] - m);
-        sum += x[i];
-    }
-    return sum;
+    lanes sum = {0};
+    int64_t i = 0;
+    for (; i + LANE_COUNT <= n; i += LANE_COUNT)
+        sum += *(const lanes *)(x + i);
+    for (int64_t j = 0; i + j < n; j++)
+        sum[j] += x[i + j];
+    return sum_of_lanes(&sum);
 }
 
-/* x = e^(x - m) 2^8 in e4m3; returns the sum. */
-VECTORISED static float exp_row_e4m3(float *x, float m, int64_t n)
+/* y = e^(x - m) */
+VECTORISED static void exp_row(float *y, const float *x, float m, int64_t n)
 {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = e4m3_of(exp_f32(x[i] - m) * (1 << ATTENTION_SHIFT));
-        sum += x[i];
-    }
-    return sum;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = exp_f32(x[i] - m);
+}
+
+/* y = e^(x - m) 2^8 in e4m3 */
+VECTORISED static void exp_row_e4m3(float *y, const float *x, float m, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = e4m3_of(exp_f32(x[i] - m) * (1 << ATTENTION_SHIFT));
 }
 
 /* The natural logarithm of the power of two next above e^x. */
@@ -88,58 +94,81 @@ typedef struct {
     const float *bias; /* bias[j - i] is added to logit (i, j); NULL: none */
 } head;
 
-/* Logits of queries [i0, i0 + m) and keys [j0, j0 + n). */
-static void logits(float *s, const head *h, const attention_spec *spec, int64_t i0, int64_t m,
-                   int64_t j0, int64_t n)
+/* Logits of queries [i, i + m) and keys [j0, j0 + n). */
+static void logits(const workspace *w, const head *h, const attention_spec *spec, int64_t i,
+                   int64_t m, int64_t j0, int64_t n)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)h->d, spec->scale,
-                h->q + i0 * h->ldq, (int)h->ldq, h->k + j0 * h->ldk, (int)h->ldk, 0.0f, s, KEYS);
+    matrix_f32 q = {h->q, h->ldq};
+    for (int64_t c = 0; c < h->d; c += PRODUCT_DEPTH) {
+        int64_t depth = min_i64(PRODUCT_DEPTH, h->d - c);
+        gather_matrix(w->gathered, &q, i, m, c, depth);
+        product_gathered(w->logit, KEYS, m, n, depth, spec->scale, c > 0, w->gathered,
+                         w->k + c * KEYS);
+    }
     if (h->bias)
-        for (int64_t i = 0; i < m; i++)
-            add_row(s + i * KEYS, h->bias + j0 - i0 - i, n);
+        for (int64_t r = 0; r < m; r++)
+            add_row(w->logit + r * KEYS, h->bias + j0 - i - r, n);
     if (spec->last_key_count > 1 && j0 + n == h->Lk)
-        for (int64_t i = 0; i < m; i++)
-            s[i * KEYS + n - 1] += logf(spec->last_key_count);
+        for (int64_t r = 0; r < m; r++)
+            w->logit[r * KEYS + n - 1] += logf(spec->last_key_count);
 }
 
-/* One tile of keys joins the sums of m queries. visible: keys of the tile that query i0 sees; each
- * query after it sees one more (causal), up to n. */
-static void add_keys(workspace *w, const head *h, int64_t m, int64_t j0, int64_t n, int64_t visible)
+/* The weights of m queries for n keys, to where product_gathered() wants them; their sums so far
+ * fade. at: the first query in the tile's; visible: keys that it sees; each query after it sees one
+ * more (causal), up to n. */
+static void weigh(const workspace *w, const head *h, int64_t at, int64_t m, int64_t n,
+                  int64_t visible)
 {
-    for (int64_t i = 0; i < m; i++) {
-        float *p = w->logit + i * KEYS;
-        int64_t seen = min_i64(n, visible + i);
+    for (int64_t r = 0; r < m; r++) {
+        float *p = w->gathered + r * GATHER_STRIDE, *x = w->logit + r * KEYS;
+        float *most = w->m + at + r, *l = w->l + at + r, *o = w->o + (at + r) * h->d;
+        int64_t seen = min_i64(n, visible + r);
         if (seen <= 0) {
             memset(p, 0, (size_t)n * sizeof *p);
             continue;
         }
-        float top = greatest(p, seen);
+        float top = greatest(x, seen);
         top = h->v_mean ? whole_power(top) : top;
-        float m_new = top > w->m[i] ? top : w->m[i];
-        float shrink = exp_f32(w->m[i] - m_new);
-        float sum = h->v_mean ? exp_row_e4m3(p, m_new, seen) : exp_row(p, m_new, seen);
-        w->l[i] = w->l[i] * shrink + sum;
-        w->m[i] = m_new;
+        float m_new = top > *most ? top : *most;
+        float shrink = exp_f32(*most - m_new);
+        if (h->v_mean)
+            exp_row_e4m3(p, x, m_new, seen);
+        else
+            exp_row(p, x, m_new, seen);
         memset(p + seen, 0, (size_t)(n - seen) * sizeof *p);
-        if (j0 && shrink != 1.0f)
-            scale_row(w->o + i * h->d, w->o + i * h->d, shrink, h->d);
+        if (*l > 0 && shrink != 1.0f)
+            scale_row(o, o, shrink, h->d);
+        *l = *l * shrink + sum_of(p, seen);
+        *most = m_new;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)h->d, (int)n, 1.0f,
-                w->logit, KEYS, h->v + j0 * h->ldv, (int)h->ldv, j0 ? 1.0f : 0.0f, w->o, (int)h->d);
+}
+
+/* One tile of keys joins the sums of queries [i0, i0 + m). */
+static void add_keys(const workspace *w, const head *h, const attention_spec *spec, int64_t i0,
+                     int64_t m, int64_t j0, int64_t n)
+{
+    int64_t few = product_rows();
+    for (int64_t c = 0; c < h->d; c += PRODUCT_DEPTH)
+        pack_rows(w->k + c * KEYS, h->k + j0 * h->ldk + c, h->ldk, n,
+                  min_i64(PRODUCT_DEPTH, h->d - c));
+    pack_matrix(w->v, h->v + j0 * h->ldv, h->ldv, h->d, n);
+    for (int64_t at = 0; at < m; at += few) {
+        int64_t count = min_i64(few, m - at), i = i0 + at;
+        logits(w, h, spec, i, count, j0, n);
+        weigh(w, h, at, count, n, spec->causal ? i - j0 + 1 : n);
+        product_gathered(w->o + at * h->d, h->d, count, h->d, n, 1.0f, j0 > 0, w->gathered, w->v);
+    }
 }
 
 /* Queries [i0, i0 + m) of one head to y. */
 static void query_tile(float *y, int64_t ldy, const head *h, const attention_spec *spec, int64_t i0,
-                       int64_t m, workspace *w)
+                       int64_t m, const workspace *w)
 {
     for (int64_t i = 0; i < m; i++)
         w->m[i] = -INFINITY, w->l[i] = 0;
     int64_t end = spec->causal ? min_i64(h->Lk, i0 + m) : h->Lk;
-    for (int64_t j0 = 0; j0 < end; j0 += KEYS) {
-        int64_t n = min_i64(KEYS, h->Lk - j0);
-        logits(w->logit, h, spec, i0, m, j0, n);
-        add_keys(w, h, m, j0, n, spec->causal ? i0 - j0 + 1 : n);
-    }
+    for (int64_t j0 = 0; j0 < end; j0 += KEYS)
+        add_keys(w, h, spec, i0, m, j0, min_i64(KEYS, h->Lk - j0));
     for (int64_t i = 0; i < m; i++)
         if (h->Lk) {
             scale_row(y + (i0 + i) * ldy, w->o + i * h->d, 1.0f / w->l[i], h->d);
@@ -173,7 +202,10 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
     check(y, q, k, v, spec);
     int64_t H = spec->heads, B = spec->batch, d = tensor_width(q) / H;
     int64_t Lq = tensor_rows(q) / B, Lk = tensor_rows(k) / B;
-    int64_t tiles = pieces(Lq, QUERIES), floats = QUERIES * (KEYS + d + 2);
+    int64_t queries = MOST_QUERIES, one_column = 1;
+    product_tiles(&queries, &one_column, Lq, 1, B * H);
+    int64_t tiles = pieces(Lq, queries), packed = KEYS * pieces(d, PRODUCT_WIDE) * PRODUCT_WIDE;
+    int64_t floats = GATHER_FLOATS + GATHER_MOST * KEYS + 2 * packed + queries * (d + 2);
     size_t mark = scratch_mark();
     rounded_heads x = {.q = q, .k = k, .v = v};
     if (spec->in != ATTENTION_16)
@@ -181,12 +213,14 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
     float *buffers = thread_buffers(floats);
 #pragma omp parallel for schedule(dynamic) if (B * H * Lq * Lk * d >= PARALLEL_FROM_PRODUCTS)
     for (int64_t unit = 0; unit < B * H * tiles; unit++) {
-        int64_t b = unit / (H * tiles), h = unit / tiles % H, i0 = unit % tiles * QUERIES;
+        int64_t b = unit / (H * tiles), h = unit / tiles % H, i0 = unit % tiles * queries;
         float *mine = buffers + omp_get_thread_num() * thread_stride(floats);
-        workspace w = {.logit = mine,
-                       .o = mine + QUERIES * KEYS,
-                       .m = mine + QUERIES * (KEYS + d),
-                       .l = mine + QUERIES * (KEYS + d + 1)};
+        workspace w = {.gathered = mine, .logit = mine + GATHER_FLOATS};
+        w.k = w.logit + GATHER_MOST * KEYS;
+        w.v = w.k + packed;
+        w.o = w.v + packed;
+        w.m = w.o + queries * d;
+        w.l = w.m + queries;
         head one = {.q = f32_row(x.q, b * Lq) + h * d,
                     .k = f32_row(x.k, b * Lk) + h * d,
                     .v = f32_row(x.v, b * Lk) + h * d,
@@ -198,7 +232,7 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
                     .d = d,
                     .v_mean = x.v_mean.data ? f32_row(x.v_mean, b) + h * d : NULL,
                     .bias = spec->bias.data ? f32_row(spec->bias, h) + Lq - 1 : NULL};
-        query_tile(f32_row(y, b * Lq) + h * d, y.stride, &one, spec, i0, min_i64(QUERIES, Lq - i0),
+        query_tile(f32_row(y, b * Lq) + h * d, y.stride, &one, spec, i0, min_i64(queries, Lq - i0),
                    &w);
     }
     scratch_reset(mark);

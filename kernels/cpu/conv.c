@@ -1,88 +1,86 @@
 /*
 ** conv.c: causal convolution in time, zero padded in space, channels last, as matrix products.
 **
-** A strip of output pixels of one frame is a matrix [pixels, C_out]. For each (kt, ky) the
-** kx * C_in inputs of every pixel are gathered, which lie side by side because channels are last,
-** and the BLAS adds patches [pixels, kx*C_in] times weights [C_out, kx*C_in]^T to the strip. So
-** what is gathered at a time is kt * ky times smaller than the patch matrix of the books and stays
-** in the cache. Kernels of width and height 1 need no gathering. Frames before the first are zeros
-** and add nothing.
+** A strip of output pixels of one frame is a matrix [pixels, C_out]: for each kt the ky*kx*C_in
+** inputs of every pixel times weights [C_out, ky*kx*C_in]^T. No patch matrix is made: product.c
+** asks for a few pixels' inputs at a time, and in a line of the kernel these lie side by side,
+** because channels are last. Weights are packed once, for all strips. Frames before the first are
+** zeros and add nothing. Of 3 x 3 kernels with many channels conv_winograd.c makes fewer products.
 */
-#include <cblas.h>
 #include <omp.h>
 
-#include "cpu.h"
+#include "conv.h"
 
-/* Pixels of a strip: gathered patches are at most GATHERED floats (1 MB), for a strip of at least
- * LEAST and at most MOST pixels. */
-enum { GATHERED = 1 << 18, LEAST = 128, MOST = 512 };
+/* The most pixels and channels of a strip. */
+enum { MOST_PIXELS = 504, MOST_CHANNELS = 512 };
 
+/* A frame, whose pixels' inputs are rows of a matrix. */
 typedef struct {
-    tensor y, x;
-    int before;
-    const tensor *past; /* frames, the oldest first */
-    const float *w, *b; /* [C_out, kt, ky, kx, C_in] and [C_out], F32 */
-    int kt, ky, kx;
-    bool upsample, add;
-    int step, top, left;          /* output pixel (y, x) begins at input pixel (step y - top, ..) */
-    int64_t T, Y, X, C_in, C_out; /* of y */
-    int64_t H, W;                 /* lines and columns that are read: of x, upsampled */
-} convolution;
+    const convolution *c;
+    const float *in;
+} patches;
 
-/* Frame t of the input, those of the past being -before .. -1; NULL: zeros. */
-static const float *frame(const convolution *c, int64_t t)
+/* Of the inputs of an output pixel in `line`, kx * C_in floats from column `first` on, n of them
+** from the `k`-th. */
+static void gather_run(float *to, const patches *of, int64_t line, int64_t first, int64_t k,
+                       int64_t n)
 {
-    if (t >= 0)
-        return (const float *)c->x.data + t * c->x.dim[1] * c->x.dim[2] * c->C_in;
-    return t >= -c->before ? c->past[t + c->before].data : NULL;
-}
-
-/* The inputs of an output pixel in one line of the frame, from column `first` on: kx * C_in floats.
- */
-static void gather_pixel(float *to, const convolution *c, const float *in, int64_t line,
-                         int64_t first)
-{
+    const convolution *c = of->c;
     int64_t C = c->C_in;
+    int shift = c->upsample ? 1 : 0;
     if (line < 0 || line >= c->H) {
-        memset(to, 0, (size_t)(c->kx * C) * sizeof *to);
-    } else if (!c->upsample && first >= 0 && first + c->kx <= c->W) {
-        memcpy(to, in + (line * c->W + first) * C, (size_t)(c->kx * C) * sizeof *to);
-    } else {
-        int shift = c->upsample ? 1 : 0;
-        const float *from = in + (line >> shift) * (c->W >> shift) * C;
-        for (int64_t k = first; k < first + c->kx; k++, to += C)
-            if (k < 0 || k >= c->W)
-                memset(to, 0, (size_t)C * sizeof *to);
-            else
-                memcpy(to, from + (k >> shift) * C, (size_t)C * sizeof *to);
+        memset(to, 0, (size_t)n * sizeof *to);
+        return;
+    }
+    if (!shift && first >= 0 && first + c->kx <= c->W) {
+        memcpy(to, of->in + (line * c->W + first) * C + k, (size_t)n * sizeof *to);
+        return;
+    }
+    const float *from = of->in + (line >> shift) * (c->W >> shift) * C;
+    for (int64_t end = k + n, count; k < end; k += count, to += count) {
+        int64_t column = first + k / C;
+        count = min_i64(end, (k / C + 1) * C) - k;
+        if (column < 0 || column >= c->W)
+            memset(to, 0, (size_t)count * sizeof *to);
+        else
+            memcpy(to, from + (column >> shift) * C + k % C, (size_t)count * sizeof *to);
     }
 }
 
-/* Pixels [p, p + m) of frame t. patches: m * kx * C_in floats. */
-static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, float *patches)
+static void gather_pixels(float *to, const void *a, int64_t row, int64_t n, int64_t k,
+                          int64_t depth)
 {
-    int64_t depth = c->kx * c->C_in, ld = c->kt * c->ky * depth;
-    float *y = (float *)c->y.data + (t * c->Y * c->X + p) * c->C_out;
-    if (!c->add)
-        memset(y, 0, (size_t)(m * c->C_out) * sizeof *y);
-    for (int64_t i = 0; c->b && i < m; i++)
-        for (int64_t o = 0; o < c->C_out; o++)
-            y[i * c->C_out + o] += c->b[o];
-    for (int i = 0; i < c->kt; i++) {
-        const float *in = frame(c, t - (c->kt - 1) + i);
-        for (int j = 0; in && j < c->ky; j++) {
-            const float *a = patches;
-            if (c->ky == 1 && c->kx == 1 && !c->upsample && c->step == 1)
-                a = in + p * c->C_in;
-            else
-                for (int64_t n = 0; n < m; n++)
-                    gather_pixel(patches + n * depth, c, in, (p + n) / c->X * c->step + j - c->top,
-                                 (p + n) % c->X * c->step - c->left);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)c->C_out, (int)depth,
-                        1.0f, a, (int)depth, c->w + (i * c->ky + j) * depth, (int)ld, 1.0f, y,
-                        (int)c->C_out);
+    const patches *of = a;
+    const convolution *c = of->c;
+    int64_t line = c->kx * c->C_in;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t y = (row + i) / c->X * c->step - c->top, x = (row + i) % c->X * c->step - c->left;
+        float *at = to + i * GATHER_STRIDE;
+        for (int64_t from = k, count; from < k + depth; from += count, at += count) {
+            count = min_i64(k + depth, (from / line + 1) * line) - from;
+            gather_run(at, of, y + from / line, x, from % line, count);
         }
     }
+}
+
+/* Pixels [p, p + m) of frame t, channels [o, o + n). */
+static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, int64_t o, int64_t n,
+                  float *gathered)
+{
+    float *y = (float *)c->y.data + (t * c->Y * c->X + p) * c->C_out + o;
+    bool add = c->add;
+    for (int i = 0; i < c->kt; i++) {
+        patches of = {c, conv_frame(c, t - (c->kt - 1) + i)};
+        for (int64_t k = 0; of.in && k < c->inner; k += c->depth, add = true) {
+            int64_t depth = min_i64(c->depth, c->inner - k);
+            const float *packed = c->packed + (i * c->inner + k) * c->across + o * depth;
+            product_block(y, c->C_out, m, n, k, depth, 1.0f, add, gather_pixels, &of, p, packed,
+                          gathered);
+        }
+    }
+    for (int64_t i = 0; c->b && i < m; i++)
+        for (int64_t k = 0; k < n; k++)
+            y[i * c->C_out + k] += c->b[o + k];
 }
 
 static void check(const char *op, tensor y, tensor x, int before, const tensor past[], tensor w,
@@ -104,14 +102,20 @@ static void check(const char *op, tensor y, tensor x, int before, const tensor p
         check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
 }
 
-/* The whole weight as F32: a call's frames are many, its weight small (16 MB at 384 channels). */
-static const float *weight_f32(tensor w)
+/* The whole weight, packed: a call's pixels are many, its weight small (16 MB at 384 channels). */
+static const float *pack_weight(const convolution *c, tensor w)
 {
-    if (w.type == F32)
-        return w.data;
-    tensor y = scratch_tensor(F32, w.rank, w.dim);
-    copy(y, w);
-    return y.data;
+    stored s = {.w = reshape(w, c->C_out, c->kt * c->inner)};
+    float *packed = scratch(F32, c->kt * c->inner, c->across).data;
+    int64_t blocks = pieces(c->inner, c->depth), panels = pieces(c->C_out, PRODUCT_WIDE);
+#pragma omp parallel for if (tensor_count(w) >= PARALLEL_FROM)
+    for (int64_t i = 0; i < c->kt * blocks * panels; i++) {
+        int64_t o = i % panels * PRODUCT_WIDE, k = i / panels % blocks * c->depth;
+        int64_t depth = min_i64(c->depth, c->inner - k), at = i / panels / blocks * c->inner + k;
+        pack_stored(packed + at * c->across + o * depth, &s, o, min_i64(PRODUCT_WIDE, c->C_out - o),
+                    at, depth);
+    }
+    return packed;
 }
 
 /* up and down: 2 if pictures are doubled or halved, else 1. */
@@ -124,7 +128,6 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
                      .x = x,
                      .before = before,
                      .past = past,
-                     .w = weight_f32(w->w),
                      .b = w->b.data,
                      .kt = w->kt,
                      .ky = w->ky,
@@ -141,15 +144,24 @@ static void convolve(const char *op, tensor y, tensor x, int before, const tenso
                      .C_out = y.dim[3],
                      .H = y.dim[1] * down,
                      .W = y.dim[2] * down};
-    int64_t depth = c.kx * c.C_in, fits = GATHERED / depth;
-    int64_t pixels = c.Y * c.X, step = fits < LEAST ? LEAST : fits > MOST ? MOST : fits;
-    int64_t strips = pieces(pixels, step);
-    float *buffers = thread_buffers(step * depth);
-#pragma omp parallel for schedule(dynamic) if (pixels * c.C_out * depth >= PARALLEL_FROM_PRODUCTS)
-    for (int64_t i = 0; i < c.T * strips; i++) {
-        int64_t t = i / strips, p = i % strips * step;
-        strip(&c, t, p, min_i64(step, pixels - p),
-              buffers + omp_get_thread_num() * thread_stride(step * depth));
+    if (conv_winograd_pays(&c)) {
+        conv_winograd(&c, w->w);
+        scratch_reset(mark);
+        return;
+    }
+    c.inner = c.ky * c.kx * c.C_in;
+    c.depth = pieces(pieces(c.inner, pieces(c.inner, PRODUCT_DEPTH)), 8) * 8;
+    c.across = pieces(c.C_out, PRODUCT_WIDE) * PRODUCT_WIDE;
+    c.packed = pack_weight(&c, w->w);
+    int64_t pixels = c.Y * c.X, high = MOST_PIXELS, wide = MOST_CHANNELS;
+    product_tiles(&high, &wide, pixels, c.C_out, c.T);
+    int64_t strips = pieces(pixels, high), parts = pieces(c.C_out, wide);
+    float *buffers = thread_buffers(GATHER_FLOATS);
+#pragma omp parallel for schedule(dynamic) if (pixels * c.C_out * c.inner >= PARALLEL_FROM_PRODUCTS)
+    for (int64_t i = 0; i < c.T * strips * parts; i++) {
+        int64_t o = i % parts * wide, p = i / parts % strips * high, t = i / parts / strips;
+        strip(&c, t, p, min_i64(high, pixels - p), o, min_i64(wide, c.C_out - o),
+              buffers + omp_get_thread_num() * thread_stride(GATHER_FLOATS));
     }
     scratch_reset(mark);
 }

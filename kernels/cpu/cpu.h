@@ -9,23 +9,27 @@
 #define CPU_H
 
 #include <math.h>
+#include <string.h>
 
+#include "../../common/vectorised.h"
 #include "../check.h"
 #include "../kernels.h"
 
-/* A function of one row, compiled twice: for AVX2 and for any x86-64; the loader chooses, so
-** binaries stay portable. (By feature: a clone for arch=haswell runs on that maker's alone.) Sums
-** aside both give the same bits: products and sums are not contracted. Not under a sanitizer: the
-** choice is made before its memory is set up. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define VECTORISED __attribute__((target_clones("avx2", "default")))
-#else
-#define VECTORISED
-#endif
+/* 16 floats, wherever they lie: of a sum each lane has every sixteenth term, however many the
+ * processor adds at a time. */
+typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
+enum { LANE_COUNT = 16 };
 
-/* For what such loops call: a clone does not vectorise over a call. */
-#define INLINE static inline __attribute__((always_inline))
+/* The sum of all lanes: halves are added until one is left. */
+INLINE float sum_of_lanes(const lanes *sum)
+{
+    float s[LANE_COUNT];
+    memcpy(s, sum, sizeof s);
+    for (int half = LANE_COUNT / 2; half; half /= 2)
+        for (int i = 0; i < half; i++)
+            s[i] += s[i + half];
+    return s[0];
+}
 
 /* e^x for loops that vectorise. x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 is split in two so that
 ** n * (first part) is exact (Cody and Waite, Software Manual for the Elementary Functions, 1980);

@@ -1,51 +1,29 @@
 /*
-** device.c: the CPU as a device: nothing to open but the BLAS, and device memory is memory.
+** device.c: the CPU as a device: nothing to open, and device memory is memory.
 **
 ** Activations are always F32 here; weights keep the type they are stored in. An upload that changes
 ** nothing returns the host's own memory, so a mapped checkpoint is used where it lies.
 */
-#include <cblas.h>
 #include <omp.h>
-#include <sys/mman.h>
 
-#include "cpu.h"
+#include <stdio.h>
 
-void device_find(void) {}
+#include "product.h"
 
-/* Of OpenBLAS alone. */
-extern void *blas_memory_alloc(int) __attribute__((weak));
-extern void blas_memory_free(void *) __attribute__((weak));
+/* Whether the instructions that the user asks for are there. */
+void device_find(void) { product_instructions(); }
 
-/* OpenBLAS takes 128 MB of addresses for each thread that calls it, and for each of its own, and
- * where it gets none it asks again, for ever. So it takes them here, after a look whether they are
- * to be had; later calls use the same. */
-static void reserve_for_blas(void)
-{
-    enum { BYTES = 129 << 20, MOST = 64 };
-    void *taken[MOST];
-    int n = omp_get_max_threads() + openblas_get_num_threads() - 1;
-    n = n < MOST ? n : MOST;
-    for (int i = 0; i < n; i++) {
-        void *room = mmap(NULL, BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (room == MAP_FAILED)
-            die("out of memory: the BLAS needs %d MB of addresses for each of %d threads",
-                BYTES >> 20, n);
-        munmap(room, BYTES);
-        taken[i] = blas_memory_alloc ? blas_memory_alloc(0) : NULL;
-    }
-    for (int i = 0; i < n && blas_memory_free; i++)
-        blas_memory_free(taken[i]);
-}
-
-/* The BLAS runs in the thread that calls it: the loops around it are what is parallel. */
-void device_open(void)
-{
-    reserve_for_blas();
-    openblas_set_num_threads(1);
-}
+void device_open(void) { device_find(); }
 
 const char *device_name(void) { return "cpu"; }
-const char *device_kind(void) { return "cpu"; }
+const char *device_kind(void) { return product_fused() ? "cpu-fma" : "cpu-plain"; }
+
+const char *device_details(void)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "cpu: %s", product_instructions());
+    return text;
+}
 
 void device_wait(void) {}
 

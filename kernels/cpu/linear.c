@@ -2,21 +2,17 @@
 ** linear.c: y = x w^T, times the rows' scales, plus b; and its gelu.
 **
 ** Weights stay as they are stored. A tile of y is made by one thread: block by block along the
-** inner dimension, a panel of w becomes F32 in the thread's memory and the BLAS adds its product
-** to the tile; scale, bias and gelu follow while the tile is in the cache. F32 weights are used
-** where they lie. Codes are exact as F32, so their scales meet only the sum.
-**
-** The tiles' sizes follow from the shapes, never from the number of threads: the same bytes with
-** any number of them.
+** inner dimension, rows of w become packed F32 in the thread's memory, and product.c adds their
+** product to the tile; scale, bias and gelu follow while the tile is in the cache. Codes are exact
+** as F32, so their scales meet only the sum.
 */
-#include <cblas.h>
 #include <omp.h>
 
-#include "cpu.h"
+#include "product.h"
 
-/* A tile has at most 512 x 512 elements, and a panel 512 x 768: 1.5 MB, which the third level of
-** the cache keeps between its conversion and its product. */
-enum { TILE = 512, LEAST_TILE = 128, BLOCK_IN = 768, ENOUGH_TILES = 12 };
+/* The most rows and columns of a tile: a packed block is 512 kB, and stays in the second level of
+** the cache. */
+enum { MOST_ROWS = 504, MOST_COLUMNS = 512 };
 
 VECTORISED static void finish_row(float *y, const float *scale, const float *b, int64_t n)
 {
@@ -37,25 +33,18 @@ VECTORISED static void gelu_row(float *y, int64_t n)
         y[i] = gelu_f32(y[i]);
 }
 
-/* Rows [r, r + m), columns [o, o + n) of y. panel: TILE x BLOCK_IN floats. */
+/* Rows [r, r + m), columns [o, o + n) of y. buffer: a packed block and gathered rows. */
 static void tile(tensor y, tensor x, const linear_weight *l, bool gelu, int64_t r, int64_t m,
-                 int64_t o, int64_t n, float *panel)
+                 int64_t o, int64_t n, float *buffer)
 {
-    int64_t in = tensor_width(x);
     stored s = linear_stored(l);
-    for (int64_t k = 0; k < in; k += BLOCK_IN) {
-        int64_t depth = min_i64(BLOCK_IN, in - k), ld = depth;
-        const float *w = panel;
-        if (l->w.type == F32) {
-            w = f32_row(l->w, o) + k;
-            ld = l->w.stride;
-        } else {
-            for (int64_t i = 0; i < n; i++)
-                widen_row(panel + i * depth, &s, o + i, k, depth);
-        }
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)depth, 1.0f,
-                    f32_row(x, r) + k, (int)x.stride, w, (int)ld, k ? 1.0f : 0.0f,
-                    f32_row(y, r) + o, (int)y.stride);
+    matrix_f32 a = {x.data, x.stride};
+    float *packed = buffer + GATHER_FLOATS;
+    for (int64_t k = 0, in = tensor_width(x); k < in; k += PRODUCT_DEPTH) {
+        int64_t depth = min_i64(PRODUCT_DEPTH, in - k);
+        pack_stored(packed, &s, o, n, k, depth);
+        product_block(f32_row(y, r) + o, y.stride, m, n, k, depth, 1.0f, k > 0, gather_matrix, &a,
+                      r, packed, buffer);
     }
     const float *scale = l->scale.data ? (const float *)l->scale.data + o : NULL;
     const float *b = l->b.data ? (const float *)l->b.data + o : NULL;
@@ -82,30 +71,20 @@ static void check(const char *op, tensor y, tensor x, const linear_weight *l)
         check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
 }
 
-/* Large tiles keep the BLAS near its best rate; enough of them keep the cores busy. */
-static void choose_tile(int64_t *high, int64_t *wide, int64_t N, int64_t out)
-{
-    while (pieces(N, *high) * pieces(out, *wide) < ENOUGH_TILES) {
-        int64_t *longer = min_i64(*high, N) > min_i64(*wide, out) ? high : wide;
-        if (min_i64(*longer, longer == high ? N : out) <= LEAST_TILE)
-            return;
-        *longer /= 2;
-    }
-}
-
 static void product(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
 {
     check(op, y, x, l);
-    int64_t N = tensor_rows(y), out = tensor_width(y), high = TILE, wide = TILE;
-    choose_tile(&high, &wide, N, out);
+    int64_t N = tensor_rows(y), out = tensor_width(y), high = MOST_ROWS, wide = MOST_COLUMNS;
+    product_tiles(&high, &wide, N, out, 1);
     int64_t down = pieces(N, high), across = pieces(out, wide);
+    int64_t floats = GATHER_FLOATS + PACKED_FLOATS(wide);
     size_t mark = scratch_mark();
-    float *buffers = thread_buffers(wide * BLOCK_IN);
+    float *buffers = thread_buffers(floats);
 #pragma omp parallel for schedule(dynamic) if (N * out * tensor_width(x) >= PARALLEL_FROM_PRODUCTS)
     for (int64_t i = 0; i < down * across; i++) {
         int64_t r = i % down * high, o = i / down * wide;
         tile(y, x, l, gelu, r, min_i64(high, N - r), o, min_i64(wide, out - o),
-             buffers + omp_get_thread_num() * thread_stride(wide * BLOCK_IN));
+             buffers + omp_get_thread_num() * thread_stride(floats));
     }
     scratch_reset(mark);
 }

@@ -2,20 +2,21 @@
 ** linear_codes.c: products of 8-bit codes by 8-bit codes: y = (codes w^T) * scale * l->scale + b,
 ** its gelu, and y += gate * that.
 **
-** Sums of I8 are exact. The BLAS multiplies codes as F32, 768 at a time: 768 * 127 * 128 < 2^24, so
-** whatever order it adds in, each such sum is the whole number that it should be; they are added
-** in F64, where whole numbers are exact up to 2^53. With e4m3 the same is done, and a sum of 768 is
-** as good as F32 makes it; squares of 128 x 128 meet their scale before it, as values of w.
+** Sums of I8 are exact. Codes are multiplied as F32, 768 at a time: 768 * 127 * 128 < 2^24, so in
+** whatever order they are added, each such sum is the whole number that it should be; they are
+** added in F64, where whole numbers are exact up to 2^53. With e4m3 the same is done, and a sum of
+** 768 is as good as F32 makes it; squares of 128 x 128 meet their scale before it, as values of w.
 */
-#include <cblas.h>
 #include <omp.h>
 
-#include "cpu.h"
+#include "product.h"
 
-enum { TILE = 256, BLOCK_IN = 768 };
+enum { HIGH = 252, WIDE = 256, BLOCK_IN = 768 };
 
-/* Of a thread: rows of x, rows of w, their product, and the sums of products, two floats each. */
-enum { PANEL = TILE * BLOCK_IN, SQUARE = TILE * TILE, BUFFER = 2 * PANEL + 3 * SQUARE };
+/* Of a thread: rows of x, packed rows of w, their product, and the sums of products, two floats
+ * each. */
+enum { PACKED = WIDE * PRODUCT_DEPTH, SQUARE = HIGH * WIDE };
+enum { BUFFER = GATHER_FLOATS + PACKED + 3 * SQUARE };
 
 typedef struct {
     tensor y, codes, scale;
@@ -58,22 +59,30 @@ static const float *from(tensor vector, int64_t i)
     return vector.data ? (const float *)vector.data + i : NULL;
 }
 
+static void gather_codes(float *to, const void *codes, int64_t row, int64_t n, int64_t k,
+                         int64_t depth)
+{
+    for (int64_t i = 0; i < n; i++)
+        widen_row(to + i * GATHER_STRIDE, codes, row + i, k, depth);
+}
+
 /* Rows [r, r + m), columns [o, o + n) of y. */
 static void tile(const job *j, int64_t r, int64_t m, int64_t o, int64_t n, float *buffer)
 {
-    float *x = buffer, *w = x + PANEL, *part = w + PANEL;
+    float *packed = buffer + GATHER_FLOATS, *part = packed + PACKED;
     double *sum = (double *)(part + SQUARE);
-    stored sx = {.w = j->codes}, sw = linear_stored(j->l);
+    stored x = {.w = j->codes}, w = linear_stored(j->l);
     for (int64_t i = 0; i < m * n; i++)
         sum[i] = 0;
-    for (int64_t k = 0, in = tensor_width(j->codes); k < in; k += BLOCK_IN) {
-        int64_t depth = min_i64(BLOCK_IN, in - k);
-        for (int64_t i = 0; i < m; i++)
-            widen_row(x + i * depth, &sx, r + i, k, depth);
-        for (int64_t i = 0; i < n; i++)
-            widen_row(w + i * depth, &sw, o + i, k, depth);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)depth, 1.0f, x,
-                    (int)depth, w, (int)depth, 0.0f, part, (int)n);
+    for (int64_t k = 0, in = tensor_width(j->codes); k < in;) {
+        int64_t from = k, end = min_i64(in, k + BLOCK_IN);
+        for (; k < end; k += PRODUCT_DEPTH) {
+            int64_t depth = min_i64(PRODUCT_DEPTH, end - k);
+            pack_stored(packed, &w, o, n, k, depth);
+            product_block(part, n, m, n, k, depth, 1.0f, k > from, gather_codes, &x, r, packed,
+                          buffer);
+        }
+        k = end;
         for (int64_t i = 0; i < m; i++)
             add_row(sum + i * n, part + i * n, n);
     }
@@ -91,7 +100,7 @@ static void tile(const job *j, int64_t r, int64_t m, int64_t o, int64_t n, float
 static void product(const char *op, const job *j)
 {
     int64_t N = tensor_rows(j->y), out = tensor_width(j->y);
-    int64_t down = pieces(N, TILE), across = pieces(out, TILE);
+    int64_t down = pieces(N, HIGH), across = pieces(out, WIDE);
     check_one(j->y.type == F32, op, j->y, "F32");
     check_codes_product(op, j->y, j->codes, j->scale, j->l, j->gate);
     size_t mark = scratch_mark();
@@ -99,8 +108,8 @@ static void product(const char *op, const job *j)
 #pragma omp parallel for schedule(dynamic) if (N * out * tensor_width(j->codes) >=                 \
                                                PARALLEL_FROM_PRODUCTS)
     for (int64_t i = 0; i < down * across; i++) {
-        int64_t r = i % down * TILE, o = i / down * TILE;
-        tile(j, r, min_i64(TILE, N - r), o, min_i64(TILE, out - o),
+        int64_t r = i % down * HIGH, o = i / down * WIDE;
+        tile(j, r, min_i64(HIGH, N - r), o, min_i64(WIDE, out - o),
              buffers + omp_get_thread_num() * thread_stride(BUFFER));
     }
     scratch_reset(mark);

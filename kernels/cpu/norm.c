@@ -10,20 +10,26 @@
 
 VECTORISED static float sum_of_squares(const float *x, float mean, int64_t n)
 {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++)
-        sum += (x[i] - mean) * (x[i] - mean);
-    return sum;
+    lanes sum = {0};
+    int64_t i = 0;
+    for (; i + LANE_COUNT <= n; i += LANE_COUNT) {
+        lanes v = *(const lanes *)(x + i) - mean;
+        sum += v * v;
+    }
+    for (int64_t j = 0; i + j < n; j++)
+        sum[j] += (x[i + j] - mean) * (x[i + j] - mean);
+    return sum_of_lanes(&sum);
 }
 
 VECTORISED static float sum_of(const float *x, int64_t n)
 {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i];
-    return sum;
+    lanes sum = {0};
+    int64_t i = 0;
+    for (; i + LANE_COUNT <= n; i += LANE_COUNT)
+        sum += *(const lanes *)(x + i);
+    for (int64_t j = 0; i + j < n; j++)
+        sum[j] += x[i + j];
+    return sum_of_lanes(&sum);
 }
 
 /* y = (x - mean) * a * gamma + beta, with gamma or beta absent as 1 or 0, and gamma_plus added to
@@ -52,13 +58,14 @@ VECTORISED static void silu_row(float *y, int64_t n)
         y[i] = silu_f32(y[i]);
 }
 
-/* (a, b) becomes (a cos - b sin, a sin + b cos). */
+/* (a, b) becomes (a cos - b sin, a sin + b cos). Written as two sums: of a difference beside a sum
+ * GCC makes one fused instruction where there is one, which rounds once less. */
 VECTORISED static void rotate_row(float *y, const float *rope, int64_t pairs)
 {
 #pragma omp simd
     for (int64_t i = 0; i < pairs; i++) {
         float a = y[2 * i], b = y[2 * i + 1], c = rope[2 * i], s = rope[2 * i + 1];
-        y[2 * i] = a * c - b * s;
+        y[2 * i] = a * c + b * -s;
         y[2 * i + 1] = a * s + b * c;
     }
 }

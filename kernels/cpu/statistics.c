@@ -3,13 +3,16 @@
 **
 ** All is F64. Channels are shared out among threads, never rows, so no sum crosses a piece.
 */
-#include <cblas.h>
 #include <math.h>
 
 #include "cpu.h"
 
 /* Columns, or rows and columns of x^T x, that one thread makes; rows of x made F64 at a time. */
-enum { COLUMNS = 64, TILE = 256, ROWS = 256 };
+enum { COLUMNS = 64, TILE = 128, ROWS = 256 };
+
+/* Products are summed in registers for so many rows and columns of x^T x. */
+enum { DOWN = 4, ACROSS = 8 };
+typedef double eight __attribute__((vector_size(64), aligned(8), may_alias));
 
 VECTORISED static void add_row(float *most, double *sum, double *squares, const float *x,
                                double copies, int64_t n)
@@ -36,21 +39,48 @@ void add_moments(tensor absmax, tensor sum, tensor squares, tensor x, int copies
                     f32_row(x, i) + at, copies, min_i64(COLUMNS, n - at));
 }
 
-/* The upper triangle += copies * x^T x, of m <= ROWS rows of x. */
-static void add_products(double *gram, double *wide, tensor x, int copies)
+/* corner[DOWN, ACROSS] = a^T b, of m rows of so many columns. */
+VECTORISED static void corner_of(double *corner, const double *a, const double *b, int64_t m,
+                                 int64_t stride)
+{
+    eight sum[DOWN] = {0};
+    for (int64_t r = 0; r < m; r++, a += stride, b += stride) {
+        UNROLL
+        for (int i = 0; i < DOWN; i++)
+            sum[i] += a[i] * *(const eight *)b;
+    }
+    for (int i = 0; i < DOWN; i++)
+        *(eight *)(corner + i * ACROSS) = sum[i];
+}
+
+/* gram[n, n] += copies * the corner at (i, k). */
+static void add_corner(double *gram, int64_t n, const double *corner, int64_t i, int64_t k,
+                       double copies)
+{
+    for (int64_t r = 0; r < min_i64(DOWN, n - i); r++)
+        for (int64_t c = 0; c < min_i64(ACROSS, n - k); c++)
+            gram[(i + r) * n + k + c] += copies * corner[r * ACROSS + c];
+}
+
+/* The upper triangle += copies * x^T x, of m <= ROWS rows of x. wide: [ROWS, whole ACROSS]. */
+static void add_products(double *gram, tensor wide, tensor x, int copies)
 {
     int64_t m = tensor_rows(x), n = tensor_width(x), side = pieces(n, TILE);
+    int64_t stride = tensor_width(wide);
+    double *w = wide.data;
 #pragma omp parallel for if (m * n >= PARALLEL_FROM)
     for (int64_t i = 0; i < m; i++)
-        for (int64_t k = 0; k < n; k++)
-            wide[i * n + k] = (double)f32_row(x, i)[k];
+        for (int64_t k = 0; k < stride; k++)
+            w[i * stride + k] = k < n ? (double)f32_row(x, i)[k] : 0;
 #pragma omp parallel for schedule(dynamic) if (m * n * n >= PARALLEL_FROM_PRODUCTS)
     for (int64_t tile = 0; tile < side * side; tile++) {
-        int64_t i = tile / side * TILE, k = tile % side * TILE;
-        if (k >= i)
-            cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)min_i64(TILE, n - i),
-                        (int)min_i64(TILE, n - k), (int)m, copies, wide + i, (int)n, wide + k,
-                        (int)n, 1.0, gram + i * n + k, (int)n);
+        int64_t i0 = tile / side * TILE, k0 = tile % side * TILE;
+        double corner[DOWN * ACROSS];
+        for (int64_t i = i0; k0 >= i0 && i < min_i64(n, i0 + TILE); i += DOWN)
+            for (int64_t k = k0; k < min_i64(n, k0 + TILE); k += ACROSS) {
+                corner_of(corner, w + i, w + k, m, stride);
+                add_corner(gram, n, corner, i, k, copies);
+            }
     }
 }
 
@@ -62,7 +92,7 @@ void add_gram(tensor gram, tensor x, int copies)
     check_one(x.type == F32, op, x, "F32");
     check_gram(op, gram, x);
     size_t mark = scratch_mark();
-    double *wide = scratch(F64, min_i64(ROWS, N), n).data;
+    tensor wide = scratch(F64, min_i64(ROWS, N), pieces(n, ACROSS) * ACROSS);
     for (int64_t at = 0; at < N; at += ROWS)
         add_products(to, wide, rows(x, at, min_i64(ROWS, N - at)), copies);
 #pragma omp parallel for if (n * n >= PARALLEL_FROM)

@@ -167,6 +167,8 @@ const char *device_name(void)
     return device_title;
 }
 
+const char *device_details(void) { return device_name(); }
+
 tensor_type operand_type(tensor_type type) { return type == F16 || type == BF16 ? type : F32; }
 
 void device_wait(void) { cuda_check(cudaStreamSynchronize(stream), "finish the work"); }

@@ -41,7 +41,11 @@ row() { # STAGE SECONDS GFLOP STATS
 read -r text denoise decode < <(awk -v size="$SIZE" -v frames="$FRAMES" -v steps="$STEPS" \
     -v layers="$TEXT_LAYERS" -f "$here/flops.awk")
 
-echo "$SIZE, $FRAMES frames, $STEPS steps, umT5 of $TEXT_LAYERS layers"
+device=$(sed -n 's/.*"device": "\(.*\)".*/\1/p' denoise.json)
+echo "$device; $SIZE, $FRAMES frames, $STEPS steps, umT5 of $TEXT_LAYERS layers"
+case $device in *avx2* | *avx512* | *neon*) ;; *)
+    echo "warning: without AVX2 products take three times as long" >&2 ;;
+esac
 printf '%-24s %9s %9s %9s %9s %9s %9s %9s\n' stage 'total s' 'work s' GFLOP GFLOP/s 'weights GB' 'peak GB' 'rest GB'
 row "encode 20 + 127 tokens" "$(number text.json encode)" "$text" text.json
 row "denoise" "$(number denoise.json steps)" "$denoise" denoise.json
