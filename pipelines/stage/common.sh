@@ -1,11 +1,12 @@
-# common.sh: what the scripts of the stages share; each sources it, and runs in the checkout's root.
+# common.sh: what the scripts of the stages share; each sources it, and runs where make does.
 #
 # The variables of an experiment (MODEL, OUT, SIZE, ...) come from make, exported. A command such as
 # DENOISE is words as the shell reads them, so that it may be a program with options.
 # shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
 set -euo pipefail
 export LC_ALL=C
-here=pipelines
+here=${BASH_SOURCE[0]%/*}
+here=${here%/*}
 : "${BUILD:?}" "${OUT:?}" "${SEEDS:?}"
 # The prompts of the experiment, or of its plan.
 evaluated=${WAN_PLAN:-$OUT/text}/prompts
