@@ -115,6 +115,7 @@ $(O)/bin/%.o: bin/%.cc
 LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc++
 LIBS_clipscore       = $(call libs,libpcre2-8 libutf8proc)
 LIBS_evalreport      = $(call libs,libutf8proc)
+LIBS_mp42frames      = $(call libs,libutf8proc)
 # The programs without kernels whose loops run over a whole checkpoint, or all pixels.
 LIBS_wan-quantize    = -fopenmp
 LIBS_wan-merge       = -fopenmp
@@ -203,6 +204,10 @@ APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libxxhash-de
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 deps:
+	@command -v $(or $(firstword $(SUDO)),sh) >/dev/null || { echo 'deps: there is no $(firstword $(SUDO)):' \
+	    'as root, apt-get install --no-install-recommends $(APT)' >&2; exit 1; }
+	@command -v apt-get >/dev/null || { echo 'deps: there is no apt-get: these packages are needed,' \
+	    'as Debian calls them: $(APT)' >&2; exit 1; }
 	$(SUDO) apt-get update
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y --no-install-recommends $(APT)
 

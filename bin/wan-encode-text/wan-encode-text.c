@@ -104,7 +104,7 @@ static char *negative_line(size_t *n)
         s = new_format("%s", negative_text);
         *n = strlen(s);
         if (!is_utf8(s, *n))
-            die("-n is not UTF-8");
+            die("the negative prompt is not UTF-8");
     } else if (negative_file) {
         s = file_text(negative_file, n);
     } else {
