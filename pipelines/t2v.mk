@@ -270,6 +270,7 @@ $(foreach v,$(sort $(ASKED) $(filter $(KNOWN),$(basename $(basename $(MAKECMDGOA
 LISTS = $(foreach g,$(MADE),$(OUT)/$(g:%.latents=%)/todo$(if $(filter %.latents,$(g)),.latents).part)
 
 texts: $(MADE:%=plan.%)
+	@$(RULE)/stage/announce $(MADE)
 	+@$(RULE)/stage/deal text text 1 1000 text.encode $(LISTS) -- $(call below,LEVEL=task TASK=make)
 text: texts
 plan.text:
