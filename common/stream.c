@@ -255,6 +255,8 @@ void reader_wait(reader *r)
 
 void writer_open(writer *w, FILE *file, const char *name)
 {
+    if (isatty(fileno(file)))
+        die("%s is a terminal: > FILE keeps what is written, | tensor-info shows it", name);
     *w = (writer){.file = file, .name = name};
 }
 

@@ -8,7 +8,7 @@ experiment=(make -s -j2 DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" MODEL=fixtures/ti
     PROMPTS=pipelines/demo.txt SIZE=64x64 FRAMES=5 STEPS=10 SEEDS=1 experiment)
 
 # Times, sizes and places differ from run to run, and jobs beside each other in their order.
-alike() { sed -E "s|$TMP/[a-z]*|OUT|g; s/, [0-9.]+ (s|min|h) left//; s/[0-9.]+ (GB|MB|kB) (are free\|of disk)/N \2/g; s/how long .* step|about [0-9.]+ (s|min|h)/TIME/" | LC_ALL=C sort; }
+alike() { sed -E "s|$TMP/[a-z]*|OUT|g; s/, [0-9.]+ (s|min|h) left//; s/[0-9.]+ (GB|MB|kB) (are free|of disk)/N \2/g; s/how long .* step|about [0-9.]+ (s|min|h)/TIME/" | LC_ALL=C sort; }
 expected() { # FILE NAME: standard input is like the fixture
     alike >"$TMP/alike"
     [ ! "${UPDATE-}" ] || cp "$TMP/alike" "t/progress/$1"

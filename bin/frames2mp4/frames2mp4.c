@@ -70,6 +70,8 @@ static void describe(document *d, const document *in, double rate)
     fps = rate;
     json_t *stamp =
         json_pack("{s:s, s:s}", "ffmpeg", ffmpeg_version(), "encoder", ffmpeg_encoder());
+    if ((1 - quality / 10) * 51 < 1) /* before this was written, such videos were lossless */
+        json_object_set_new(stamp, "crf", json_integer(mp4_crf(quality)));
     recipe_input(stamp, in);
     provenance_add(d, options, NUMERICS, stamp);
     fps = asked;
