@@ -162,7 +162,13 @@ include $(call rules,many.mk)
 
 help:
 	@$(RULE)/help $(if $(filter pipelines,$(RULES)),,experiment)
-.PHONY: help
+
+# $(call given,NAME): NAME=VALUE for a command's environment.
+given = $(1)=$(call quote,$($(1)))
+check-model: | $(TOOLS)
+	@$(if $(MODEL),,echo 'check-model: MODEL is needed: a directory or a file' >&2; exit 1;) \
+	$(foreach v,BUILD MODEL CLIP OUT SIZE FRAMES,$(call given,$(v))) $(RULE)/check-model
+.PHONY: help check-model
 
 # What is asked is checked before anything is made.
 CALIBRATES := $(filter $(CALIBRATED),$(ASKED))
