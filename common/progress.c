@@ -2,10 +2,10 @@
 ** progress.c: how far a program is: one line on a terminal, a line at each tenth elsewhere.
 **
 ** An experiment says in the environment what only it knows: WAN_JOB, what the work is called, and
-** WAN_VIDEOS, a file with a line for each document, whose first field is the name of its video. Then
-** it is said which video of how many this is, tenths are those of the whole job, and so is the time
-** left, which follows from what is done. With WAN_DRAW, somebody else (pipelines/draw) shows the
-** lines of many programs, and gets each as "\rJOB\tTEXT\n".
+** WAN_VIDEOS, a file with a line for each document, whose first field is the name of its video.
+** Then it is said which video of how many this is, tenths are those of the whole job, and so is the
+** time left, which follows from what is done. With WAN_DRAW, somebody else (pipelines/draw) shows
+** the lines of many programs, and gets each as "\rJOB\tTEXT\n".
 */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-# from.mk: `make -C DIR` asked from elsewhere: relative paths of the command line are meant from there.
+# from.mk: `make -C DIR` asked from elsewhere: relative paths of the command line, and of a file EXPERIMENT, are
+# meant from there.
 #
 #   ~/films$ make -C ~/wan experiment MODEL=model PROMPTS=prompts.txt OUT=dataset
 #
@@ -15,9 +16,11 @@ endif
 endif
 
 ifneq ($(FROM),)
-# $(call there,VARIABLE): its value as an absolute path, if it is said on the command line and relative.
-there = $(if $(filter command,$(origin $(1))),$(if $(filter /%,$(firstword $($(1)))),,$(if $($(1)),$(call moved,$(1)))))
+# $(call there,VARIABLE): its value as an absolute path, if it is said, on the command line or in the file
+# EXPERIMENT, and relative.
+there = $(if $(filter command file,$(origin $(1))),$(if $(filter /%,$(firstword $($(1)))),,$(if $($(1)),$(call moved,$(1)))))
 moved = $(if $(shell if [ $(1) = OUT ] || [ -e $(call quote,$(FROM)/$($(1))) ] || [ ! -e $(call quote,$($(1))) ]; \
     then echo 1; fi),$(eval override $(1) := $$(FROM)/$($(1))))
-$(foreach v,EXPERIMENT MODEL PROMPTS NEGATIVE CALIBRATION CLIP BY_NAME OUT $(filter weights.%,$(.VARIABLES)),$(call there,$(v)))
+$(call there,EXPERIMENT)
+from_there = $(foreach v,MODEL PROMPTS NEGATIVE CALIBRATION CLIP BY_NAME OUT $(filter weights.%,$(.VARIABLES)),$(call there,$(v)))
 endif

@@ -79,6 +79,7 @@ EXPERIMENT_FILE := $(subst $(space),\ ,$(EXPERIMENT))
 $(if $(wildcard $(EXPERIMENT_FILE)),,$(error EXPERIMENT=$(EXPERIMENT): there is no such file))
 include $(EXPERIMENT_FILE)
 endif
+$(from_there)
 SAID := $(filter-out $(BEFORE) BEFORE EXPERIMENT_FILE,$(.VARIABLES))
 
 # Where the programs are, and as a word of the shell.

@@ -51,6 +51,11 @@ for directory in bin/*/; do
     ok $? "README.md names $p"
 done
 
+nothing "files that CONTRIBUTING.md names are there" "$(grep -oE '`[A-Za-z0-9./-]*[./][A-Za-z0-9./-]*`' CONTRIBUTING.md | tr -d '`' | sort -u |
+    while read -r f; do [ -e "$f" ] || [ -e "bin/wan-quantize/$f" ] || [ "$f" = make.py ] || echo "$f"; done)"
+nothing "files for users are there" "$(for f in LICENSE NOTICE CHANGELOG.md CONTRIBUTING.md CITATION.cff README.md pipelines/GUIDE.md; do [ -s $f ] || echo $f; done)"
+is "$(sed -n 's/^version: //p' CITATION.cff)" "$(sed -n 's/.*PROGRAM_VERSION "\(.*\)"/\1/p' common/program.h)" "CITATION.cff has the programs' version"
+
 if have shellcheck; then
     nothing "the pipelines' scripts have nothing that shellcheck warns of" "$(cd pipelines/.. &&
         shellcheck -x -S info -f gcc $(find pipelines -type f -perm -u+x) 2>&1)"

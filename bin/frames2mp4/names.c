@@ -100,8 +100,8 @@ static void forget_prompt(names *n)
     n->seeds = 0;
 }
 
-/* The number of the document's prompt, as an experiment counts them: one more than the last, unless it is the
- * same with another seed. */
+/* The number of the document's prompt, as an experiment counts them: one more than the last, unless
+ * it is the same with another seed. */
 static int prompt_number(names *n, const document *d)
 {
     const char *prompt = metadata_get(d, "prompt"), *seed = metadata_get(d, "seed");

@@ -1,10 +1,10 @@
 /*
-** wan-check: what is a checkpoint? Which file is which part, in whose names, of what size and type, and what
-** of it is missing.
+** wan-check: what is a checkpoint? Which file is which part, in whose names, of what size and type,
+** and what of it is missing.
 **
-** The library that opens models ends the program for what it cannot read, with a line that says why. So each
-** part is looked at in a process of its own, and that line is kept: a part that is missing is a result here.
-** Nothing is loaded: files are mapped, and headers read.
+** The library that opens models ends the program for what it cannot read, with a line that says
+** why. So each part is looked at in a process of its own, and that line is kept: a part that is
+** missing is a result here. Nothing is loaded: files are mapped, and headers read.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,8 +89,8 @@ static long long blocks(const weights *w)
     return most + 1;
 }
 
-/* A line: part, file, how many files, in whose names, blocks, width, width of its ffn, rows of the vocabulary, types
- * with their bytes; tabs between. */
+/* A line: part, file, how many files, in whose names, blocks, width, width of its ffn, elements,
+ * types with their bytes; tabs between. */
 static void print_part(const char *path, model_part part)
 {
     weights *w = model_find(path, part);
