@@ -91,7 +91,7 @@ prompt prompt_of(const prompt_rules *rules, char *s, size_t bytes, const char *w
 
 /* ---- lines ---- */
 
-/* Counts the line s: where lines are some of another list's, on to the next of that which is equal. */
+/* Counts the line s: where lines are some of another list's, on to the next that is equal. */
 static void count_line(prompt_list *list, const char *s, size_t n)
 {
     char *other = NULL;
