@@ -153,7 +153,10 @@ static bool look(const char *path, model_part part)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     const char *colon = strstr(said, ": ");
-    printf("%s\tmissing\t%s\n", names[part], colon ? colon + 2 : "it cannot be read");
+    /* The machine failed, not the checkpoint. */
+    if (WIFSIGNALED(status) || strstr(said, "memory") || !colon)
+        die("%s: %s", names[part], colon ? colon + 2 : "the process that looked at it was killed");
+    printf("%s\tmissing\t%s\n", names[part], colon + 2);
     return false;
 }
 
