@@ -181,12 +181,15 @@ $(foreach v,$(filter $(NO_VARIANTS),$(VARIANTS)),$(error a variant cannot be cal
 $(call refuse,$(if $(filter trace,$(MAKECMDGOALS)),$(if $(word 2,$(VARIANTS)),,one)),trace compares variants: \
     VARIANTS='$(VARIANTS)' has no other)
 $(call own,OUT)
-CHECKED := MEASURE FIT CLIP BY_NAME VARIANTS OUT $(if $(ASKED)$(filter text,$(MADE)),MODEL PROMPTS NEGATIVE SEEDS SIZE \
-           FRAMES STEPS GUIDANCE SHIFT FPS GPUS CHUNK CALIBRATION CALIBRATES BUILD ENCODE QUANTIZE DENOISE DECODE MP4 ASKED \
+# Programs that are not built yet are asked when they are.
+UNBUILT := $(filter-out $(wildcard $(TOOLS)),$(TOOLS))
+CHECKED := MEASURE FIT CLIP BY_NAME VARIANTS OUT MODEL BUILD MEASURES CLIPSCORE FLOWMAG FRAMEDIFF STATS REPORT JUDGE \
+           $(if $(ASKED)$(filter text,$(MADE)),PROMPTS NEGATIVE SEEDS SIZE \
+           FRAMES STEPS GUIDANCE SHIFT FPS GPUS CHUNK CALIBRATION CALIBRATES ENCODE QUANTIZE DENOISE DECODE MP4 ASKED \
            $(foreach v,$(ASKED),weights.$(v) quantize.$(v) options.$(v)))
+MEASURES := $(if $(ASKED),$(filter eval experiment report sweep,$(MAKECMDGOALS)))
 CHECK    = $(RULE)/check $(foreach v,$(CHECKED),$(call quote,$(v)=$($(v))))
-WRONG   := $(shell $(CHECK))
-UNBUILT := $(if $(wildcard $(subst $(space),\ ,$(BUILD))/wan-denoise),,1)
+WRONG   := $(shell $(CHECK) BUILT=$(if $(UNBUILT),,1))
 $(call refuse,$(WRONG),$(WRONG))
 endif
 endif
@@ -200,7 +203,7 @@ ifndef LEVEL
 
 $(EXPERIMENT_GOALS): held ;
 held: | $(TOOLS)
-	$(if $(UNBUILT),@$(CHECK) | { ! grep . >&2; })
+	$(if $(UNBUILT),@$(CHECK) BUILT=1 | { ! grep . >&2; })
 	+@VARIANTS=$(call quote,$(or $(ASKED),$(VARIANTS))) $(RULE)/hold $(call quote,$(MAKEFLAGS)) \
 	    $(call quote,$(strip $(EXPERIMENT_GOALS))) $(call below,LEVEL=held \
 	    DEVICE=$(DEVICE) $(EXPERIMENT_GOALS))

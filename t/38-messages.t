@@ -53,6 +53,9 @@ said "OUT='a b' has a space, which make cannot carry." "OUT with a space" OUT='a
 said "OUT=/proc/x cannot be made: nothing can be written in /proc." "OUT where nothing can be" OUT=/proc/x
 said "OUT=$TMP/p.txt is not a directory." "OUT that is a file" OUT="$TMP/p.txt"
 said "CLIP=/nowhere: there is no such directory." "CLIP that is not there" CLIP=/nowhere
+said "CLIP=fixtures/random: clipscore: cannot *" "CLIP that is none, before videos are made" experiment CLIP=fixtures/random
+said "JUDGE: there is no program 'nosuch'." "a judge that is not there" experiment JUDGE=nosuch
+said "BY_NAME=$TMP/p.txt: line 1 is not a name, a tab and a prompt." "BY_NAME that is no list" BY_NAME="$TMP/p.txt"
 said "nothing reads STEP: did you mean STEPS?." "a variable that nobody reads" STEP=3
 said "EXPERIMENT=/nowhere: there is no such file." "EXPERIMENT that is not there" EXPERIMENT=/nowhere
 
