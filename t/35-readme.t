@@ -32,16 +32,17 @@ chmod +x bin/*
 PATH=$TMP/bin:$TMP/installed/bin:$PATH
 
 # The makes of a user in the checkout: paths are meant from here, and videos are small.
+make=$(command -v make)
 cat >bin/make <<S
 #!/bin/bash
 set -- "\${@/#PREFIX=DIR/PREFIX=$TMP/installed}"
 case " \$* " in
-*' deps '*) exec /usr/bin/make -n -C '$ROOT' DEVICE=cpu deps >/dev/null ;;
-*' install '*) exec /usr/bin/make -s -C '$ROOT' DEVICE='$DEVICE' O='${BUILD#"$ROOT"/}' "\$@" ;;
+*' deps '*) exec '$make' -n -C '$ROOT' DEVICE=cpu deps >/dev/null ;;
+*' install '*) exec '$make' -s -C '$ROOT' DEVICE='$DEVICE' O='${BUILD#"$ROOT"/}' "\$@" ;;
 esac
 out=dataset
 for word; do case \$word in OUT=*) out=\${word#OUT=} ;; esac; done
-exec /usr/bin/make -s -C '$ROOT' DEVICE='$DEVICE' O='${BUILD#"$ROOT"/}' "\$@" OUT="\$out" PROMPTS=prompts.txt SIZE=64x64 FRAMES=5 STEPS=3
+exec '$make' -s -C '$ROOT' DEVICE='$DEVICE' O='${BUILD#"$ROOT"/}' "\$@" OUT="\$out" PROMPTS=prompts.txt SIZE=64x64 FRAMES=5 STEPS=3
 S
 chmod +x bin/make
 
