@@ -1,22 +1,7 @@
 # Text-to-video as small filters.
 #
-#   make [DEVICE=cpu|cuda]    programs in build/$(DEVICE); cuda where there are nvcc and a GPU
-#   make deps                 install what is needed (Debian 12 and 13, Ubuntu 24.04)
-#   make check                the tests (TAP, through prove; t/README.md); SANITIZE=1: under
-#                             AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer, in
-#                             build/cpu-sanitize
-#   make check-sanitizer      the GPU's kernels under compute-sanitizer
-#   make check-faults         programs and experiments killed, starved, cut off, at 20 moments
-#   make check-threads        the CPU's threads under ThreadSanitizer
-#   make check-slurm          experiments through a Slurm that the test starts (pipelines/many.mk)
-#   make fuzz                 new inputs for every parser, by libFuzzer (t/fuzz/fuzz.mk)
-#   make demo                 an experiment with the small checkpoint in fixtures/
-#   make study                eight quantisations of it beside each other (pipelines/study.mk)
-#   make skipping             steps answered without the model, by rule and threshold (pipelines/skipping)
-#   make bench                seconds, rates and memory of each stage at the real model's size
-#   make bench-ops            the rate of each operation
-#   make profile              where a step goes, kernel by kernel (DEVICE=cuda)
-#   make install PREFIX=DIR   programs and man pages
+#   make                 the programs, in build/DEVICE
+#   make help            all targets and variables, from the tables in pipelines/
 #
 # The rules that compose the programs into experiments are in pipelines/.
 
@@ -28,7 +13,7 @@ O      := build/$(DEVICE)
 
 # CC=clang CXX=clang++ needs clang and libomp-dev.
 CC   ?= cc
-CXX  ?= c++
+CXX  ?= g++
 NVCC ?= nvcc
 
 CFLAGS   ?= -O2 -g
@@ -40,7 +25,7 @@ endif
 # pass-failed: clang tells of loops for a greatest element, which it does not vectorise.
 WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-pass-failed \
             -Werror=implicit-function-declaration
-CPPFLAGS += -D_GNU_SOURCE -DDATADIR='"$(PREFIX)/share/wan"'
+CPPFLAGS += -D_GNU_SOURCE
 FAST      = -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fopenmp
 COMPILE   = $(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP
 
@@ -106,9 +91,9 @@ $(O)/kernels/cuda/%.o: kernels/cuda/%.cu
 	$(NVCC) $(NVFLAGS) -MMD -MP -c -o $@ $<
 
 # -h prints the SYNOPSIS of the man page: it is made from it.
-$(O)/usage/%.h: common/usage.awk
+$(O)/usage/%.h: common/tag.awk common/usage.awk
 	@mkdir -p $(@D)
-	awk -f common/usage.awk bin/$*/$*.1 > $@.part && mv $@.part $@
+	awk -f common/tag.awk -f common/usage.awk bin/$*/$*.1 > $@.part && mv $@.part $@
 
 # The report's style and script, as C strings.
 $(O)/usage/report.%.h: bin/evalreport/report.% common/quote.awk
@@ -133,6 +118,7 @@ $(O)/bin/%.o: bin/%.cc
 LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc++
 LIBS_clipscore       = $(call libs,libpcre2-8 libutf8proc)
 LIBS_evalreport      = $(call libs,libutf8proc)
+LIBS_mp42frames      = $(call libs,libutf8proc)
 # The programs without kernels whose loops run over a whole checkpoint, or all pixels.
 LIBS_wan-quantize    = -fopenmp
 LIBS_wan-merge       = -fopenmp
@@ -206,7 +192,11 @@ demo: all
 	$(MAKE) experiment $(DEMO) PROMPTS=pipelines/demo.txt SEEDS=1 SIZE=128x80 KEEP_FRAMES=1 \
 	    OUT=build/demo
 	pipelines/contact-sheet $(O)/tensor-view build/demo/sheet.png build/demo fp16 w8a16
-	@ls -l build/demo/*/*.mp4 build/demo/*.csv build/demo/report.* build/demo/sheet.png
+	@printf '%s\n' '' 'Four pairs of videos are in build/demo/fp16 and build/demo/w8a16, their tables in build/demo/*.csv. Open' \
+	    '    build/demo/report.html    all of it on one page, videos side by side' \
+	    '    build/demo/sheet.png      frames of all videos' '' \
+	    'This was a model of 10 MB. The 1.3B at 832x480 and 81 frames takes 49 s a video on an H100 or H200, about' \
+	    'two days on two CPU cores (13 frames: 4.4 s, five hours); README.md says where to get it.'
 
 study: all
 	$(MAKE) experiment EXPERIMENT=pipelines/study.mk
@@ -221,6 +211,10 @@ APT = make gcc g++ pkg-config perl ffmpeg zlib1g-dev libjansson-dev libxxhash-de
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 deps:
+	@command -v $(or $(firstword $(SUDO)),sh) >/dev/null || { echo 'deps: there is no $(firstword $(SUDO)):' \
+	    'as root, apt-get install --no-install-recommends $(APT)' >&2; exit 1; }
+	@command -v apt-get >/dev/null || { echo 'deps: there is no apt-get: these packages are needed,' \
+	    'as Debian calls them: $(APT)' >&2; exit 1; }
 	$(SUDO) apt-get update
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y --no-install-recommends $(APT)
 
@@ -228,17 +222,35 @@ ifneq ($(filter deps,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/wan
-	install $(PROGRAMS:%=$(O)/%) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(foreach p,$(PROGRAMS),bin/$(p)/$(p).1) $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 common/*.5 pipelines/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 pipelines/negative.txt $(DESTDIR)$(PREFIX)/share/wan
+PAGES = $(foreach p,$(PROGRAMS),bin/$(p)/$(p).1)
+WORDS = pipelines/targets pipelines/variables
+
+$(O)/completions/%: common/tag.awk common/completion.awk $(PAGES) $(WORDS)
+	@mkdir -p $(@D)
+	awk -v shell=$* -f common/tag.awk -f common/completion.awk $(PAGES) $(WORDS) > $@.part && mv $@.part $@
+
+# What is installed finds the rest beside itself, so all of it may be moved; names may have blanks.
+INSTALLED_RULES = $(filter-out %/study.mk,$(wildcard pipelines/*.mk)) $(WORDS) pipelines/defaults.awk \
+                  pipelines/negative.txt pipelines/prompts.txt
+
+install: all $(O)/completions/bash $(O)/completions/zsh
+	to=$(call quote,$(DESTDIR)$(PREFIX)) && share=$$to/share && \
+	install -d "$$to/bin" "$$share/man/man1" "$$share/man/man5" "$$share/wan/stage" \
+	    "$$share/bash-completion/completions" "$$share/zsh/site-functions" "$$share/doc/wan" && \
+	install $(PROGRAMS:%=$(O)/%) pipelines/wan-experiment "$$to/bin" && \
+	install -m 644 $(PAGES) pipelines/*.1 "$$share/man/man1" && \
+	install -m 644 common/*.5 pipelines/*.5 "$$share/man/man5" && \
+	install -m 644 README.md LICENSE NOTICE CHANGELOG.md "$$share/doc/wan" && \
+	install -m 644 $(INSTALLED_RULES) "$$share/wan" && \
+	install $$(find pipelines -maxdepth 1 -type f -perm -u+x ! -name wan-experiment) pipelines/submit "$$share/wan" && \
+	install $$(find pipelines/stage -type f) "$$share/wan/stage" && \
+	install -m 644 $(O)/completions/zsh "$$share/zsh/site-functions/_wan" && \
+	install -m 644 $(O)/completions/bash "$$share/bash-completion/completions/wan" && \
+	for p in $(PROGRAMS) wan-experiment; do ln -sf wan "$$share/bash-completion/completions/$$p" || exit; done
 
 clean:
 	rm -rf build
 
-.PHONY: all check check-sanitizer check-slurm bench bench-ops profile deps install demo study skipping clean
+.PHONY: $(filter $(shell sed -n '/^[a-z]/s/	.*//p' pipelines/targets),$(NO_VARIANTS))
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

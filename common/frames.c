@@ -8,13 +8,23 @@
 #include "csv.h"
 #include "die.h"
 
+const char *document_called(const reader *r)
+{
+    static char text[320];
+    const char *file = metadata_get(&r->d, "file");
+    int n = snprintf(text, sizeof text, "document %d", r->documents);
+    if (file)
+        snprintf(text + n, sizeof text - (size_t)n, " (%.255s)", file);
+    return text;
+}
+
 tensor frames_shape(const reader *r)
 {
     tensor t = document_tensor(&r->d, "frames", r->name, U8, 4, (int64_t[]){-1, -1, -1, 3});
     if (tensor_count(t) == 0)
-        die("the frames of document %d of %s are empty: %s", r->documents, r->name, tensor_text(t));
+        die("the frames of %s of %s are empty: %s", document_called(r), r->name, tensor_text(t));
     if (t.dim[1] > FRAMES_MOST_SIDE || t.dim[2] > FRAMES_MOST_SIDE)
-        die("the frames of document %d of %s are %lldx%lld: a side is at most %d", r->documents,
+        die("the frames of %s of %s are %lldx%lld: a side is at most %d", document_called(r),
             r->name, (long long)t.dim[2], (long long)t.dim[1], FRAMES_MOST_SIDE);
     return t;
 }

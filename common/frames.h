@@ -17,6 +17,9 @@ void frames_begin(reader *r);
 
 /* The variant of the model that made the document: its metadata `variant`, else what kind of
  * weights wan-denoise had ("w8a16"); NULL if there is neither. Valid until the next call. */
+/* "document 3", or "document 3 (cat.mp4)" where mp42frames says of which file it is; for messages.
+ * In a static buffer. */
+const char *document_called(const reader *r);
 const char *document_variant(const document *d);
 
 /* On standard output, text and a tab; NULL: an empty cell. Control characters, which would end the

@@ -21,7 +21,7 @@
 
 #include "die.h"
 
-static bool show_progress, wait_for_input;
+static bool wait_for_input;
 static const char *stats_file;
 static char stats_device[80];
 
@@ -121,7 +121,7 @@ int program_begin(int argc, char **argv, const option *table, const char *usage)
             exit(fflush(stdout) == 0 ? 0 : 1);
         case 'q':
         case QUIET: quiet_set(true); continue;
-        case PROGRESS: show_progress = true; continue;
+        case PROGRESS: progress_show(true); continue;
         case STATS: stats_file = optarg; continue;
         case WAIT: wait_for_input = true; continue;
         case ':': usage_error("%s needs a value", argv[optind - 1]);
@@ -144,7 +144,7 @@ bool program_waits(void) { return wait_for_input; }
 void program_mute(void)
 {
     quiet_set(true);
-    show_progress = false;
+    progress_show(false);
     stats_file = NULL;
 }
 
@@ -159,7 +159,7 @@ static stat_line seconds[MAX_STATS], counts[MAX_STATS];
 static double phase_since, program_since;
 static int phase = -1;
 
-static double now(void)
+double stats_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -175,9 +175,11 @@ static int stat_named(stat_line *list, const char *name)
     return i;
 }
 
+double stats_phase_began(void) { return phase >= 0 ? phase_since : stats_now(); }
+
 void stats_phase(const char *name)
 {
-    double t = now();
+    double t = stats_now();
     if (program_since == 0)
         program_since = t;
     if (phase >= 0)
@@ -217,7 +219,8 @@ static void stats_write(void)
                   "seconds", stats_json(seconds), "counts", stats_json(counts));
     if (*stats_device)
         json_object_set_new(all, "device", json_string(stats_device));
-    json_object_set_new(json_object_get(all, "seconds"), "total", json_real(now() - program_since));
+    json_object_set_new(json_object_get(all, "seconds"), "total",
+                        json_real(stats_now() - program_since));
     char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     FILE *f = fopen(stats_file, "w");
     if (!f || fprintf(f, "%s\n", text) < 0 || fclose(f) != 0)
@@ -233,31 +236,4 @@ int program_end(void)
     if (stats_file)
         stats_write();
     return 0;
-}
-
-/* ---- progress ---- */
-
-void progress(const char *what, int64_t done, int64_t total)
-{
-    enum { WIDTH = 30 };
-    static char last_what[48];
-    static int last_tenth;
-    if (!show_progress || total < 1)
-        return;
-    if (isatty(STDERR_FILENO)) {
-        char bar[WIDTH + 1];
-        for (int i = 0; i < WIDTH; i++)
-            bar[i] = i < done * WIDTH / total ? '#' : '.';
-        bar[WIDTH] = 0;
-        fprintf(stderr, "\r%s: %s [%s] %lld/%lld%s", program_name(), what, bar, (long long)done,
-                (long long)total, done == total ? "\n" : "");
-        fflush(stderr);
-        return;
-    }
-    int tenth = (int)(done * 10 / total); /* a log gets ten lines, not a thousand */
-    if (tenth == last_tenth && strcmp(what, last_what) == 0)
-        return;
-    snprintf(last_what, sizeof last_what, "%s", what);
-    last_tenth = tenth;
-    fprintf(stderr, "%s: %s %lld/%lld\n", program_name(), what, (long long)done, (long long)total);
 }

@@ -53,14 +53,21 @@ void program_mute(void);
 
 /* The time from here on belongs to the phase `name`; NULL: to none. */
 void stats_phase(const char *name);
+/* Seconds of a clock that only goes on: now, and when the phase began. */
+double stats_now(void);
+double stats_phase_began(void);
 /* Counts: "documents", "weight_loads", "weight_bytes.F16"; figures: "peak_device_bytes". */
 void stats_add(const char *name, double amount);
 void stats_set(const char *name, double amount);
 /* What the work was done on. */
 void stats_set_device(const char *text);
 
-/* ---- --progress: a bar on a terminal, lines elsewhere, on stderr ---- */
+/* ---- --progress: a bar on a terminal, lines elsewhere, on stderr (progress.c) ---- */
 
+/* So much of the document at work is done; with what is "load", of what must be done before. */
 void progress(const char *what, int64_t done, int64_t total);
+/* Which document is at work, from 1: streams say it. */
+void progress_document(int number);
+void progress_show(bool on);
 
 #endif

@@ -21,6 +21,7 @@
 
 #include "die.h"
 #include "filemap.h"
+#include "program.h"
 #include "seal.h"
 
 enum { ALIGNMENT = 64, LEAST_CHUNK = 1 << 20 };
@@ -190,7 +191,7 @@ bool reader_next(reader *r)
     char *json = read_header(r, n);
     document_parse(&r->d, json, (size_t)n, UINT64_MAX, where(r, r->documents + 1));
     free(json);
-    r->documents++;
+    progress_document(++r->documents);
     r->length = r->d.entries ? r->d.entry[r->d.entries - 1].end : 0;
     check_length(r);
     if (seal_of(&r->d))
@@ -254,6 +255,8 @@ void reader_wait(reader *r)
 
 void writer_open(writer *w, FILE *file, const char *name)
 {
+    if (isatty(fileno(file)))
+        die("%s is a terminal: > FILE keeps what is written, | tensor-info shows it", name);
     *w = (writer){.file = file, .name = name};
 }
 

@@ -105,6 +105,7 @@ typedef struct {
     off_t seal_at; /* where in the file its digits go; 0: nowhere */
 } writer;
 
+/* Dies if file is a terminal. */
 void writer_open(writer *w, FILE *file, const char *name);
 /* The document gets a digest of its own (seal.h), which is put into its header when it ends: for a
  * regular file. Before writer_header. */

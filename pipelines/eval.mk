@@ -28,12 +28,6 @@
 # videos as a stream and prints a table with a header line, tabs, and a line a document, whose first column
 # is `document`, its number from 1: each column of numbers becomes a metric (wan-experiment(5)).
 
-MEASURE   ?= mp4
-FIT       ?= crop
-CLIPSCORE ?= $(BUILD)/clipscore
-FLOWMAG   ?= $(BUILD)/flowmag
-FRAMEDIFF ?= $(BUILD)/framediff
-STATS     ?= $(BUILD)/pair-stats
 export MEASURE FIT CLIP BY_NAME JUDGE CLIPSCORE FLOWMAG FRAMEDIFF STATS
 
 ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report trace,$(MAKECMDGOALS))),)
@@ -50,40 +44,40 @@ eval: counted $(VARIANTS:%=%.look) $(PAIRS:%=%.check) $(if $(CLIP),$(VARIANTS:%=
       $(VARIANTS:%=%.motion) $(if $(JUDGE),$(VARIANTS:%=%.judge)) $(PAIRS:%=%.diff) tables
 
 counted: $(DESCRIBED:%=%.described)
-	@pipelines/stage/counted $(VARIANTS)
+	@$(RULE)/stage/counted $(VARIANTS)
 
 $(DESCRIBED:%=%.described): %.described: described
 	@$(foreach f,$(needs.$*),[ -e $(f) ] || { echo 'eval: $(f) is missing: make $*' >&2; exit 1; };) \
-	$(call as,$*) pipelines/stage/plan
+	$(call as,$*) $(RULE)/stage/plan
 described:
-	@pipelines/stage/prompts
+	@$(RULE)/stage/prompts
 
 no-clip:
 	@echo 'eval: without CLIP=DIR nothing is measured by CLIP; what was stays' >&2
 
 %.look:
-	@pipelines/stage/look $*
+	@$(RULE)/stage/look $*
 %.clip:
-	@$(call again,CLAIM=$(call quote,$(claim)) pipelines/stage/measure clip $*)
+	@$(call again,CLAIM=$(call quote,$(claim)) $(RULE)/stage/measure clip $*)
 %.motion:
-	@pipelines/stage/measure motion $*
+	@$(RULE)/stage/measure motion $*
 
 %.judge:
-	@$(call again,CLAIM=$(call quote,$(claim)) pipelines/stage/measure judge $*)
+	@$(call again,CLAIM=$(call quote,$(claim)) $(RULE)/stage/measure judge $*)
 
 # ---- a pair of variants: A_vs_B.check, A_vs_B.diff ----
 
 define compared
 $(2).check:
-	@pipelines/stage/pairs $(2) $(REFERENCE) $(1) '$(differs.$(1))'
+	@$(RULE)/stage/pairs $(2) $(REFERENCE) $(1) '$(differs.$(1))'
 $(2).diff:
-	@pipelines/stage/measure diff $(2) $(REFERENCE) $(1)
+	@$(RULE)/stage/measure diff $(2) $(REFERENCE) $(1)
 endef
 $(foreach v,$(OTHERS),$(eval $(call compared,$(v),$(REFERENCE)_vs_$(v))))
 
 # A table that says what it said before keeps its age.
 tables:
-	@pipelines/stage/tables $(VARIANTS)
+	@$(RULE)/stage/tables $(VARIANTS)
 
 .PHONY: eval experiment counted described no-clip tables
 
@@ -91,6 +85,6 @@ endif
 
 ifneq ($(if $(WAN_PLAN),,$(filter verify,$(MAKECMDGOALS))),)
 verify:
-	@pipelines/stage/verify
+	@$(RULE)/stage/verify
 .PHONY: verify
 endif

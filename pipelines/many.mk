@@ -15,10 +15,6 @@
 # `make sweep` plans, making needed weights first, and submits: text, an array for each variant, then
 # eval and report. SBATCH is what a task asks for. Made again after a failure, it submits what is missing.
 
-GPUS   ?=
-RUN    ?=
-SBATCH ?= --gpus=1
-CHUNK  ?= $(if $(RUN)$(filter sweep,$(MAKECMDGOALS)),16,1000)
 CARDS  := $(or $(words $(subst $(comma), ,$(GPUS))),1)
 export SBATCH CARDS RUN GPUS
 
@@ -29,7 +25,7 @@ again = $(1) $(if $(RUN),|| { echo '$@: what failed is made once more' >&2; $(1)
 dealt = $(OUT)/$(1)/$(TASK).parts/$*
 
 # What a process that takes a device runs behind.
-claim = $(strip $(RUN) $(if $(GPUS),pipelines/on-card $(GPUS)))
+claim = $(strip $(RUN) $(if $(GPUS),$(RULE)/on-card $(GPUS)))
 
 # ---- make sweep: the second make ----
 
@@ -37,10 +33,11 @@ ifneq ($(filter sweep,$(MAKECMDGOALS)),)
 ifeq ($(LEVEL)$(WAN_PLAN),held)
 
 sweep: $(ASKED:%=plan.%)
-	+@pipelines/stage/sweep $(CHUNK) $(call quote,$(ASKED)) BUILD=$(call quote,$(BUILD)) DEVICE=$(DEVICE)
+	+@$(RULE)/stage/sweep $(CHUNK) $(call quote,$(ASKED)) BUILD=$(call quote,$(BUILD)) DEVICE=$(DEVICE) \
+	    $(if $(FROM),FROM=$(call quote,$(FROM)))
 $(ASKED:%=plan.%): laid-out
 laid-out:
-	@pipelines/stage/prompts
+	@$(RULE)/stage/prompts
 
 .PHONY: sweep laid-out
 

@@ -8,7 +8,6 @@
 # The page holds its videos; REPORT='build/cpu/evalreport --link' has it name them instead. With
 # `make -k` a report is made of what could be measured, and says what was refused.
 
-REPORT ?= $(BUILD)/evalreport
 export REPORT
 
 ifneq ($(if $(WAN_PLAN),,$(filter report experiment,$(MAKECMDGOALS))),)
@@ -17,7 +16,7 @@ experiment: report
 report: eval pages
 
 pages: tables $(filter trace,$(MAKECMDGOALS))
-	@pipelines/stage/report $(VARIANTS)
+	@$(RULE)/stage/report $(VARIANTS)
 
 .PHONY: report pages
 

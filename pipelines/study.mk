@@ -9,7 +9,7 @@ MODEL    = fixtures/tiny
 CLIP     = fixtures/tiny/clip
 JUDGE    = $(BUILD)/tiny-look
 OUT      = build/study
-PROMPTS  = pipelines/study.txt
+PROMPTS  = $(RULES)/study.txt
 SEEDS    = 1
 SIZE     = 128x80
 FRAMES   = 13
@@ -17,7 +17,7 @@ STEPS    = 20
 VARIANTS = fp16 w8a16 int4 mixed gptq awq w8a8 w4a4 rotated
 
 # Not evaluated: other captions that the training did not see.
-CALIBRATION = pipelines/study-calibration.txt
+CALIBRATION = $(RULES)/study-calibration.txt
 
 quantize.int4    = -t int4-g128
 quantize.mixed   = -t int4-g128 --layer 'blocks.[03].*=int8' --layer 'blocks.*.ffn.2=int8'

@@ -39,7 +39,8 @@
 #
 # Each run leaves a record in $(OUT)/VARIANT/runs: the machine, seconds, exit status, --stats.
 #
-# A new variable: a line in `variables`, a default below, and its use in stage/common.sh.
+# A new variable: a line in the table `variables`, which has its default too, and its use in stage/common.sh.
+# A new target: a line in the table `targets`.
 
 # Stages that overlap share the cores: a thread that waits does not spin.
 export OMP_WAIT_POLICY ?= passive
@@ -51,33 +52,48 @@ SHELL       := /bin/bash
 
 # ---- the variables of an experiment ----
 
+# Where these rules and their scripts are: `wan-experiment` says it, wherever they were installed; and as a
+# word of the shell, whatever it has in it.
+RULES ?= pipelines
+RULE   = $(call quote,$(RULES))
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
+
+# $(call refuse,WHAT,MESSAGE): not if there is a WHAT.
+refuse = $(if $(strip $(1)),$(error $(2)))
+
+# $(call quote,TEXT): one word for the shell, whatever the text is.
+quote = '$(subst ','\'',$(1))'
+
+# $(call rules,FILE...): these files as `include` reads them.
+rules = $(foreach f,$(1),$(subst $(space),\ ,$(RULES))/$(f))
+
+include $(call rules,from.mk)
+
 # What is new in the file EXPERIMENT is looked at like what the command line says.
 BEFORE := $(.VARIABLES)
 ifneq ($(EXPERIMENT),)
-$(if $(wildcard $(EXPERIMENT)),,$(error EXPERIMENT=$(EXPERIMENT): there is no such file))
-include $(EXPERIMENT)
+EXPERIMENT_FILE := $(subst $(space),\ ,$(EXPERIMENT))
+$(if $(wildcard $(EXPERIMENT_FILE)),,$(error EXPERIMENT=$(EXPERIMENT): there is no such file))
+include $(EXPERIMENT_FILE)
 endif
-SAID := $(filter-out $(BEFORE) BEFORE,$(.VARIABLES))
+$(from_there)
+SAID := $(filter-out $(BEFORE) BEFORE EXPERIMENT_FILE,$(.VARIABLES))
 
-PROMPTS  ?= pipelines/prompts.txt
-NEGATIVE ?= pipelines/negative.txt
-SEEDS    ?= 123
+# Where the programs are, and as a word of the shell.
+BUILD   ?= $(or $(O),build/cpu)
+PROGRAM  = $(if $(findstring $(space),$(BUILD)),$(call quote,$(BUILD)),$(BUILD))
+
+# Runs elsewhere are of few videos: one that is lost costs little.
+ifneq ($(RUN)$(filter sweep,$(MAKECMDGOALS)),)
+CHUNK ?= 16
+endif
+
+# Defaults are those of the table. ~ stands for a blank, where make would part words.
+$(foreach d,$(shell LC_ALL=C awk -f $(RULE)/defaults.awk $(RULE)/variables),$(eval $(subst ~,$(space),$(d))))
 override SEEDS := $(strip $(SEEDS))
-SIZE     ?= 832x480
-FRAMES   ?= 81
-STEPS    ?= 50
-GUIDANCE ?= 5
-SHIFT    ?= 5
-FPS      ?= 16
-VARIANTS ?= fp16 w8a16
-OUT      ?= dataset
-BUILD    ?= $(or $(O),build/cpu)
-
-ENCODE   ?= $(BUILD)/wan-encode-text
-QUANTIZE ?= $(BUILD)/wan-quantize
-DENOISE  ?= $(BUILD)/wan-denoise
-DECODE   ?= $(BUILD)/wan-vae-decode
-MP4      ?= $(BUILD)/frames2mp4
 
 weights.fp16  = $(MODEL)
 options.fp16  = --dtype fp16
@@ -90,19 +106,8 @@ ifeq ($(origin weights.w8a16),undefined)
 quantize.w8a16 ?= -t w8a16
 endif
 
-# The linears of which a calibration keeps statistics, and whether with products of channels.
-STAT ?= blocks.*:gram
-
 export MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE SHIFT FPS VARIANTS OUT BUILD \
        KEEP_FRAMES ENCODE QUANTIZE DENOISE DECODE MP4 TASK CALIBRATION STAT
-
-comma := ,
-
-# $(call refuse,WHAT,MESSAGE): not if there is a WHAT.
-refuse = $(if $(strip $(1)),$(error $(2)))
-
-# $(call quote,TEXT): one word for the shell, whatever the text is.
-quote = '$(subst ','\'',$(1))'
 
 # $(call own,NAME): refuses a directory that make would read in its own way.
 strange = $(shell printf %s $(call quote,$($(1))) | LC_ALL=C tr -d 'A-Za-z0-9._/+,@\200-\377-')
@@ -113,14 +118,14 @@ own = $(call refuse,$(if $(strip $($(1))),,none),$(1) is empty: it is the direct
 # A variable that nothing reads is a slip: STEP=20 would make 50 steps. What is read is in the table
 # `variables`, or stands in brackets behind a dollar in one of the makefiles.
 PATTERNS  := weights. quantize. options. needs. differs.
-VARIABLES := $(filter-out %.NAME,$(shell LC_ALL=C sed -n '/^[A-Za-z]/s/	.*//p' pipelines/variables))
+VARIABLES := $(filter-out %.NAME,$(shell LC_ALL=C sed -n '/^[A-Za-z]/s/	.*//p' $(RULE)/variables))
 GIVEN     := $(sort $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $(v))),$(v))) $(SAID))
 UNKNOWN   := $(if $(LEVEL),,$(filter-out $(VARIABLES) $(PATTERNS:%=%%) MAKE%,$(GIVEN)))
 UNREAD    := $(if $(UNKNOWN),$(filter-out $(shell LC_ALL=C grep -ohE '[$$][(][A-Za-z_]+[):]|^if(n?)def [A-Z]+' Makefile \
-                 $(EXPERIMENT) pipelines/*.mk t/*.mk t/*/*.mk | sed 's/^if.* //' | tr -d '$$():'),$(UNKNOWN)))
+                 $(if $(EXPERIMENT),$(call quote,$(EXPERIMENT))) $(RULE)/*.mk t/*.mk t/*/*.mk 2>/dev/null | sed 's/^if.* //' | tr -d '$$():'),$(UNKNOWN)))
 $(if $(UNREAD),$(error nothing reads $(firstword $(UNREAD)): did you mean $(shell \
     printf '%s\n' $(VARIABLES) DEVICE PREFIX $(foreach p,$(PATTERNS),$(p)$(lastword $(subst ., ,$(firstword $(UNREAD))))) \
-    | pipelines/nearest $(call quote,$(firstword $(UNREAD))))?))
+    | $(RULE)/nearest $(call quote,$(firstword $(UNREAD))))?))
 
 # ---- what is asked for ----
 
@@ -149,11 +154,22 @@ $(foreach v,$(KNOWN),$(if $(findstring --act,$(options.$(v))),$(if $(findstring 
 ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment trace sweep \
               $(if $(filter $(KNOWN),$(MADE:%.latents=%)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
 # What make calls something else.
-NO_VARIANTS := text texts model calibration eval sweep videos experiment study plan verify report made held shown planned tables \
-               counted described no-clip trace traced always runs all bench check clean demo deps install pages profile
+TARGETS     := $(shell LC_ALL=C sed -n '/^[a-z]/s/	.*//p' $(RULE)/targets)
+NO_VARIANTS := $(TARGETS) texts model calibration made held shown planned tables counted described no-clip traced \
+               always runs pages laid-out
 EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report trace,$(MAKECMDGOALS))
 
-include pipelines/many.mk
+include $(call rules,many.mk)
+
+help:
+	@$(RULE)/help $(if $(filter pipelines,$(RULES)),,experiment)
+
+# $(call given,NAME): NAME=VALUE for a command's environment.
+given = $(1)=$(call quote,$($(1)))
+check-model: | $(TOOLS)
+	@$(if $(MODEL),,echo 'check-model: MODEL is needed: a directory or a file' >&2; exit 1;) \
+	$(foreach v,BUILD MODEL CLIP OUT SIZE FRAMES,$(call given,$(v))) $(RULE)/check-model
+.PHONY: help check-model
 
 # What is asked is checked before anything is made.
 CALIBRATES := $(filter $(CALIBRATED),$(ASKED))
@@ -165,22 +181,30 @@ $(foreach v,$(filter $(NO_VARIANTS),$(VARIANTS)),$(error a variant cannot be cal
 $(call refuse,$(if $(filter trace,$(MAKECMDGOALS)),$(if $(word 2,$(VARIANTS)),,one)),trace compares variants: \
     VARIANTS='$(VARIANTS)' has no other)
 $(call own,OUT)
-WRONG := $(shell pipelines/check $(foreach v,MEASURE FIT CLIP BY_NAME VARIANTS OUT $(if $(ASKED)$(filter \
-             text,$(MADE)),MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE SHIFT FPS GPUS \
-             CHUNK CALIBRATION CALIBRATES),$(call quote,$(v)=$($(v)))))
+# Programs that are not built yet are asked when they are.
+UNBUILT := $(filter-out $(wildcard $(TOOLS)),$(TOOLS))
+CHECKED := MEASURE FIT CLIP BY_NAME VARIANTS OUT MODEL BUILD MEASURES CLIPSCORE FLOWMAG FRAMEDIFF STATS REPORT JUDGE \
+           $(if $(ASKED)$(filter text,$(MADE)),PROMPTS NEGATIVE SEEDS SIZE \
+           FRAMES STEPS GUIDANCE SHIFT FPS GPUS CHUNK CALIBRATION CALIBRATES ENCODE QUANTIZE DENOISE DECODE MP4 ASKED \
+           $(foreach v,$(ASKED),weights.$(v) quantize.$(v) options.$(v)))
+MEASURES := $(if $(ASKED),$(filter eval experiment report sweep,$(MAKECMDGOALS)))
+CHECK    = $(RULE)/check $(foreach v,$(CHECKED),$(call quote,$(v)=$($(v))))
+WRONG   := $(shell $(CHECK) BUILT=$(if $(UNBUILT),,1))
 $(call refuse,$(WRONG),$(WRONG))
 endif
 endif
 
 # $(call below,GOALS): another make for GOALS.
-below = $(MAKE) --no-print-directory $(if $(RUN),-k) -f pipelines/t2v.mk BUILD=$(call quote,$(BUILD)) $(1)
+below = $(MAKE) --no-print-directory $(if $(RUN),-k) -f $(RULE)/t2v.mk RULES=$(RULE) \
+        $(if $(FROM),FROM=$(call quote,$(FROM))) BUILD=$(call quote,$(BUILD)) $(1)
 
 ifneq ($(EXPERIMENT_GOALS),)
 ifndef LEVEL
 
 $(EXPERIMENT_GOALS): held ;
 held: | $(TOOLS)
-	+@VARIANTS=$(call quote,$(or $(ASKED),$(VARIANTS))) pipelines/hold $(call quote,$(MAKEFLAGS)) \
+	$(if $(UNBUILT),@$(CHECK) BUILT=1 | { ! grep . >&2; })
+	+@VARIANTS=$(call quote,$(or $(ASKED),$(VARIANTS))) $(RULE)/hold $(call quote,$(MAKEFLAGS)) \
 	    $(call quote,$(strip $(EXPERIMENT_GOALS))) $(call below,LEVEL=held \
 	    DEVICE=$(DEVICE) $(EXPERIMENT_GOALS))
 
@@ -196,7 +220,7 @@ ifeq ($(LEVEL)$(WAN_PLAN),held)
 ifneq ($(ASKED)$(filter text,$(MADE)),)
 $(sort videos $(MADE)): made ;
 made:
-	@pipelines/stage/prompts
+	@$(RULE)/stage/prompts
 	+@$(call again,$(call below,LEVEL=below $(or $(filter-out videos,$(MADE)) $(if $(filter \
 	    videos experiment,$(MAKECMDGOALS)),$(VARIANTS)) $(if $(filter trace,$(MAKECMDGOALS)),$(VARIANTS:%=%.latents)),text)))
 .PHONY: made videos $(MADE)
@@ -204,7 +228,7 @@ endif
 endif
 
 ifeq ($(LEVEL),held)
-include pipelines/eval.mk pipelines/report.mk pipelines/trace.mk
+include $(call rules,eval.mk report.mk trace.mk)
 endif
 
 # ---- what would be made: the second make of a dry run ----
@@ -212,12 +236,12 @@ endif
 ifdef WAN_PLAN
 $(sort $(EXPERIMENT_GOALS)): shown ;
 shown: $(ASKED:%=show.%)
-	@$(if $(filter experiment eval report,$(MAKECMDGOALS)),pipelines/stage/unmeasured $(VARIANTS))
-	@pipelines/stage/shown
+	@$(if $(filter experiment eval report,$(MAKECMDGOALS)),$(RULE)/stage/unmeasured $(VARIANTS))
+	@$(RULE)/stage/shown
 show.%: planned
-	@$(call as,$*) $(if $(filter trace,$(EXPERIMENT_GOALS)),$(if $(filter-out trace plan,$(EXPERIMENT_GOALS)),,WAN_LATENTS=1)) pipelines/stage/show $(needs.$*)
+	@$(call as,$*) $(if $(filter trace,$(EXPERIMENT_GOALS)),$(if $(filter-out trace plan,$(EXPERIMENT_GOALS)),,WAN_LATENTS=1)) $(RULE)/stage/show $(needs.$*)
 planned:
-	@pipelines/stage/prompts $$WAN_PLAN/prompts
+	@$(RULE)/stage/prompts $$WAN_PLAN/prompts
 .PHONY: shown planned $(sort $(EXPERIMENT_GOALS))
 endif
 
@@ -229,21 +253,21 @@ as = VARIANT=$(1) WEIGHTS=$(call quote,$(weights.$(1))) OPTIONS=$(call quote,$(o
 
 define variant
 plan.$(1): $$(needs.$(1))
-	@$$(call as,$(1)) pipelines/stage/plan
+	@$$(call as,$(1)) $(RULE)/stage/plan
 plan.$(1).latents: $$(needs.$(1))
-	@$$(call as,$(1)) pipelines/stage/plan latents
+	@$$(call as,$(1)) $(RULE)/stage/plan latents
 
 $(1).latents: texts
-	+@pipelines/stage/deal $(1) latents $$(CARDS) $$(CHUNK) $(1).latents $$(OUT)/$(1)/todo.latents.part -- \
+	+@$(RULE)/stage/deal $(1) latents $$(CARDS) $$(CHUNK) $(1).latents $$(OUT)/$(1)/todo.latents.part -- \
 	    $$(call below,LEVEL=task TASK=make)
 $(1): texts | $(filter $(1).latents,$(MAKECMDGOALS))
-	+@pipelines/stage/deal $(1) film $$(CARDS) $$(CHUNK) $(1).film $$(OUT)/$(1)/todo.part -- \
+	+@$(RULE)/stage/deal $(1) film $$(CARDS) $$(CHUNK) $(1).film $$(OUT)/$(1)/todo.part -- \
 	    $$(call below,LEVEL=task TASK=make)
 
 $(1).latents.%:
-	@$$(call as,$(1)) CLAIM=$$(call quote,$$(claim)) pipelines/stage/latents $$(call dealt,$(1))
+	@$$(call as,$(1)) CLAIM=$$(call quote,$$(claim)) $(RULE)/stage/latents $$(call dealt,$(1))
 $(1).film.%: $(1).latents.%
-	@$$(call as,$(1)) CLAIM=$$(call quote,$$(claim)) pipelines/stage/film $$(call dealt,$(1))
+	@$$(call as,$(1)) CLAIM=$$(call quote,$$(claim)) $(RULE)/stage/film $$(call dealt,$(1))
 
 .PHONY: $(1) $(1).latents plan.$(1) plan.$(1).latents
 endef
@@ -256,19 +280,20 @@ $(foreach v,$(sort $(ASKED) $(filter $(KNOWN),$(basename $(basename $(MAKECMDGOA
 LISTS = $(foreach g,$(MADE),$(OUT)/$(g:%.latents=%)/todo$(if $(filter %.latents,$(g)),.latents).part)
 
 texts: $(MADE:%=plan.%)
-	+@pipelines/stage/deal text text 1 1000 text.encode $(LISTS) -- $(call below,LEVEL=task TASK=make)
+	@$(RULE)/stage/announce $(MADE)
+	+@$(RULE)/stage/deal text text 1 1000 text.encode $(LISTS) -- $(call below,LEVEL=task TASK=make)
 text: texts
 plan.text:
-	@pipelines/stage/texts
+	@$(RULE)/stage/texts
 text.encode.%:
-	@CLAIM=$(call quote,$(claim)) pipelines/stage/text $(call dealt,text)
+	@CLAIM=$(call quote,$(claim)) $(RULE)/stage/text $(call dealt,text)
 
 # Of what these are made is asked each time: their digests say whether they are.
 $(QUANTIZED:%=$(OUT)/model/%.safetensors): $(OUT)/model/%.safetensors: always
-	@$(call as,$*) pipelines/stage/weights $@
+	@$(call as,$*) $(RULE)/stage/weights $@
 $(CALIBRATED:%=$(OUT)/model/%.safetensors): $(OUT)/model/calibration.safetensors
 $(OUT)/model/calibration.safetensors: always
-	@$(call again,CLAIM=$(call quote,$(claim)) pipelines/stage/calibration $@)
+	@$(call again,CLAIM=$(call quote,$(claim)) $(RULE)/stage/calibration $@)
 always:
 
 .PHONY: text texts plan.text always

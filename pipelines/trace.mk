@@ -20,12 +20,12 @@ beside = OTHER=$(1) OTHER_WEIGHTS=$(call quote,$(weights.$(1))) OTHER_OPTIONS=$(
 
 define stepped
 $(2).trace:
-	@$$(call again,$$(call as,$(REFERENCE)) $$(call beside,$(1)) CLAIM=$$(call quote,$$(claim)) pipelines/stage/trace)
+	@$$(call again,$$(call as,$(REFERENCE)) $$(call beside,$(1)) CLAIM=$$(call quote,$$(claim)) $(RULE)/stage/trace)
 endef
 $(foreach v,$(OTHERS),$(eval $(call stepped,$(v),$(REFERENCE)_vs_$(v))))
 
 traced:
-	@pipelines/stage/traced $(VARIANTS)
+	@$(RULE)/stage/traced $(VARIANTS)
 
 .PHONY: trace traced
 

@@ -37,7 +37,7 @@ for directory in bin/*/; do
     page=$directory$p.1
     [ -s "$page" ]
     ok $? "$p has a man page"
-    is "$("$BUILD/$p" -h)" \
+    is "$("$BUILD/$p" -h | sed '/^options:/,$d')" \
         "$(sed -n '/^\.SH SYNOPSIS/,/^\.SH DESCRIPTION/p' "$page" |
             sed '/^\./d; s/\\f[A-Z]//g; s/\\-/-/g; s/\\e/\\/g; s/\\&//g')" \
         "$p -h is the SYNOPSIS of its man page"
@@ -51,25 +51,16 @@ for directory in bin/*/; do
     ok $? "README.md names $p"
 done
 
+nothing "files that CONTRIBUTING.md names are there" "$(grep -oE '`[A-Za-z0-9./-]*[./][A-Za-z0-9./-]*`' CONTRIBUTING.md | tr -d '`' | sort -u |
+    while read -r f; do [ -e "$f" ] || [ -e "bin/wan-quantize/$f" ] || [ "$f" = make.py ] || echo "$f"; done)"
+nothing "files for users are there" "$(for f in LICENSE NOTICE CHANGELOG.md CONTRIBUTING.md CITATION.cff README.md pipelines/GUIDE.md; do [ -s $f ] || echo $f; done)"
+is "$(sed -n 's/^version: //p' CITATION.cff)" "$(sed -n 's/.*PROGRAM_VERSION "\(.*\)"/\1/p' common/program.h)" "CITATION.cff has the programs' version"
+
 if have shellcheck; then
     nothing "the pipelines' scripts have nothing that shellcheck warns of" "$(cd pipelines/.. &&
-        shellcheck -x -S info -f gcc $(find pipelines -type f -perm -u+x) 2>&1)"
+        shellcheck -x -S info -f gcc $(find pipelines -type f -perm -u+x ! -name "*.py") 2>&1)"
 else
     skip "there is no shellcheck" "the pipelines' scripts under shellcheck"
 fi
-
-# ---- the variables of make: one table, read by make and said in wan-experiment(5) ----
-
-nothing "wan-experiment(5) has the variables of make, with defaults and meanings" "$(
-    sed -n '/^[^#]/p' pipelines/variables | while IFS="$(printf '\t')" read -r line; do
-        row=$(printf '%s' "$line" | sed 's/-/\\-/g' | awk -F '\t' '{ print $1 "|" $2 "|T{" }')
-        grep -qxF "$row" pipelines/wan-experiment.5 || echo "$row"
-    done)"
-nothing "and those that have a default have it in the rules" "$(
-    sed -n 's/^\([A-Z_]*\)	\([^	][^	]*\)	.*/\1 \2/p' pipelines/variables | while read -r name value; do
-        case $name in ENCODE | QUANTIZE | DENOISE | DECODE | MP4 | CLIPSCORE | FLOWMAG | FRAMEDIFF | STATS | REPORT) value="\$(BUILD)/$value" ;;
-        BY_NAME | CHUNK) continue ;; esac
-        grep -qE "^$name *\?= *$(printf '%s' "$value" | sed 's/[$().*]/\\&/g')$" pipelines/*.mk || echo "$name: $value"
-    done)"
 
 done_testing

@@ -308,6 +308,12 @@ like "$(tensor-view -q "$TMP/x" -p 16 2>&1 >"$TMP/x.png")$(pixels "$TMP/x.png")"
     "tensor-view: NaN is magenta, -q says nothing"
 tensor-view -q "$GOLDEN:unipc.latents" -t 6 -p 100 >"$TMP/latents.png"
 ok $? "tensor-view: latents, reduced"
+count() { ffprobe -v error -count_frames -show_entries stream=codec_name,width,nb_read_frames -of csv=p=0 "$1"; }
+is "$(tensor-pick "$GOLDEN:vae.frames" | tensor-view -q -a 8 -p 64 -o "$TMP/moves.png" && count "$TMP/moves.png")" \
+    "apng,40,9" "tensor-view: an animated PNG, a picture a frame"
+tensor-view -q -a 2 "$GOLDEN:unipc.latents" -p 200 -o "$TMP/latents.gif"
+like "$(count "$TMP/latents.gif")" "gif,*,[1-9]*" "tensor-view: latents as a GIF, their channels at each time"
+is "$(tensor-view -q -a 2 -t 2 "$GOLDEN:vae.frames" -p 64 -o "$TMP/two.gif" && count "$TMP/two.gif" | cut -d , -f 3)" 2 "tensor-view: two of its times"
 tensor-view -q "$GOLDEN:vae.raw" -o "$TMP/raw.png"
 ok $? "tensor-view: floats in colour"
 tensor-view -q "$CHECKPOINT/Wan2.1_VAE.pth:conv1.bias" -o "$TMP/vector.png"

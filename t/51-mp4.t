@@ -43,7 +43,7 @@ mp42frames "$mp4" >"$TMP/back"
 ok $? "mp42frames"
 like "$(tensor-info "$TMP/back")" '*frames*U8*\[16, 48, 64, 3\]*' "count and size"
 tensor-diff --metadata --rel 1 "$TMP/frames" "$TMP/back" | grep '^metadata' | cut -f1 | sort >"$TMP/differ"
-is "$(tr '\n' ' ' <"$TMP/differ")" "metadata frames2mp4 metadata mp42frames metadata recipe " \
+is "$(tr '\n' ' ' <"$TMP/differ")" "metadata file metadata frames2mp4 metadata mp42frames metadata recipe " \
     "all metadata are as they were, but for what the two programs add"
 is "$(key "$TMP/back" prompt)" 'a \"cat\"; 猫 = 🐈 # \\ no=1\nsecond line\ttab' "the prompt, to the letter"
 psnr() { tensor-diff "$1" "$2" | sed -n 's/.*psnr \([0-9.inf]*\).*/\1/p'; }

@@ -100,7 +100,7 @@ like "$(videos "$TMP/x" fp16 SEEDS='1 b' 2>&1; cat "$TMP/make.err")" "*are not n
 like "$(videos "$TMP/x" videos VARIANTS='fp16 fp17' 2>&1; cat "$TMP/make.err")" "*no variant*" "an unknown variant is refused"
 like "$(videos "$TMP/x" fp16 STEPS=0 2>&1; cat "$TMP/make.err")" "*STEPS=0 would make videos of noise*" "no steps are refused"
 like "$(make -s OUT='a b' videos 2>&1)" "*has a space*" "an output directory with a space is refused"
-like "$(make -s OUT="$TMP/x" PROMPTS=/nonexistent fp16 2>&1)" "*no prompts in*" "a missing prompt file is said"
+like "$(make -s OUT="$TMP/x" PROMPTS=/nonexistent fp16 2>&1)" "*PROMPTS=/nonexistent: there is no such file*" "a missing prompt file is said"
 cp -r $model "$TMP/with space"
 (model="$TMP/with space"; videos "$TMP/spaces" videos)
 ok $? "MODEL may have a space"

@@ -233,7 +233,7 @@ refused "CLIP=/nowhere: there is no such directory" "CLIP=/nowhere" experiment C
 refused "BY_NAME=/nowhere: there is no such file" "BY_NAME=/nowhere" eval BY_NAME=/nowhere
 refused "no variant fp17: weights.fp17=DIR makes one*" "a variant that there is not" videos VARIANTS='fp16 fp17'
 refused "wan-encode-text: cannot find models_t5*" "a MODEL without weights" fp16 MODEL="$TMP/empty$(mkdir -p "$TMP/empty")"
-refused "there are no prompts in '$TMP/none.txt': *" "a list without prompts" fp16 PROMPTS="$TMP/none.txt$(echo >"$TMP/none.txt")"
+refused "PROMPTS=$TMP/none.txt: it has no prompt*" "a list without prompts" fp16 PROMPTS="$TMP/none.txt$(echo >"$TMP/none.txt")"
 run '' fp16
 like "$?:$(cat "$TMP/err")" "2:*OUT is empty*" "OUT empty"
 echo >"$TMP/file"

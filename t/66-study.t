@@ -116,7 +116,7 @@ out=$TMP/refused
 gptq=quantize.gptq='-t int4-g128 --method gptq --stat calibration'
 refused "CALIBRATION is needed, a file of prompts: quantize.gptq has --stat calibration" "no CALIBRATION" gptq "$gptq"
 refused "CALIBRATION=/nowhere: there is no such file" "CALIBRATION=/nowhere" gptq "$gptq" CALIBRATION=/nowhere
-refused "there are no prompts in CALIBRATION=$TMP/empty: *" "a CALIBRATION without prompts" gptq "$gptq" CALIBRATION="$TMP/empty$(>"$TMP/empty")"
+refused "CALIBRATION=$TMP/empty: it has no prompt*" "a CALIBRATION without prompts" gptq "$gptq" CALIBRATION="$TMP/empty$(>"$TMP/empty")"
 refused "wan-denoise: --stat: there is no linear 'blokcs.\*' in the model" "a STAT that fits nothing" gptq "$gptq" CALIBRATION="$TMP/others.txt" STAT='blokcs.*'
 refused "calibration: DENOISE is not our wan-denoise*" "another's sampler" gptq "$gptq" CALIBRATION="$TMP/others.txt" DENOISE=cat
 refused "wan-quantize: -t is *, not 'int5'" "quantize.x='-t int5'" x quantize.x='-t int5'

@@ -303,4 +303,5 @@ else
     ok 0 "in a browser # SKIP there is no chromium"
 fi
 
+is "$(grep -c '<td class="t"><bdi>n is too small' "$page")" "$(grep -c '<bdi>n is too small' "$page")" "notes are in columns that are wide enough to be read on a telephone"
 done_testing

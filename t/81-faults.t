@@ -71,6 +71,7 @@ run() {
     tensor-pick) "$@" tensor-pick - <one ;;
     tensor-split) "$@" tensor-split --pass files/1 files/2 <frames ;;
     tensor-view) "$@" tensor-view -q -o files/view.png <one ;;
+    wan-check) "$@" wan-check -m "$model" <nothing ;;
     wan-denoise) "$@" wan-denoise -q -m "$model" -s 1 --size 64x64 --frames 5 <texts ;;
     wan-encode-text) "$@" wan-encode-text -q -m "$model" -n bad <prompts ;;
     wan-merge) "$@" wan-merge -q -m wan.safetensors -l lora-kohya.safetensors:0.75 <nothing ;;

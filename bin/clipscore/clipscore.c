@@ -59,17 +59,17 @@ static tensor text_of(session *s, const reader *r)
     int32_t ids[BPE_MOST];
     int cut;
     if (!text) {
-        warn("document %d has no prompt, and there is no -p: its clip is left empty", r->documents);
+        warn("%s has no prompt, and there is no -p: its clip is left empty", document_called(r));
         return (tensor){0};
     }
     if (s->last_prompt && strcmp(text, s->last_prompt) == 0)
         return s->text;
     if (!is_utf8(text, strlen(text)))
-        die("the prompt of document %d is not UTF-8", r->documents);
+        die("the prompt of %s is not UTF-8", document_called(r));
     int most = s->model.positions < BPE_MOST ? (int)s->model.positions : BPE_MOST;
     int n = bpe_encode(s->tokenizer, ids, most, text, strlen(text), &cut);
     if (cut)
-        warn("the prompt of document %d has more than %d tokens: cut", r->documents, most);
+        warn("the prompt of %s has more than %d tokens: cut", document_called(r), most);
     if (!s->text.data)
         s->text = host_f32(1, s->model.projection);
     free(s->last_prompt);

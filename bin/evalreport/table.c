@@ -49,13 +49,26 @@ int table_rows(const table *t)
     return t->cells / t->columns;
 }
 
+/* Letters of the longest text in a column. */
+static size_t longest(const table *t, int column)
+{
+    size_t most = t->number[column] ? 0 : letters(t->head[column]);
+    for (int i = column; i < t->cells; i += t->columns)
+        most = letters(t->cell[i]) > most ? letters(t->cell[i]) : most;
+    return most;
+}
+
 /* ---- HTML ---- */
 
 static void html_cell(FILE *f, const table *t, int column, const char *text)
 {
     const char *tag = column == 0 ? "th" : "td";
-    fprintf(f, "<%s%s%s>", tag, column == 0 ? " scope=\"row\"" : "",
-            t->number[column] ? " class=\"n\"" : "");
+    const char *kind = "";
+    if (t->number[column])
+        kind = " class=\"n\"";
+    else if (column > 0 && longest(t, column) > 3 * LONG_TEXT) /* wide enough to be read */
+        kind = " class=\"t\"";
+    fprintf(f, "<%s%s%s>", tag, column == 0 ? " scope=\"row\"" : "", kind);
     fputs("<bdi>", f);
     put_text(f, HTML, text);
     fprintf(f, "</bdi></%s>", tag);
@@ -86,15 +99,6 @@ static void write_html(FILE *f, const table *t)
 }
 
 /* ---- LaTeX ---- */
-
-/* Letters of the longest text in a column. */
-static size_t longest(const table *t, int column)
-{
-    size_t most = t->number[column] ? 0 : letters(t->head[column]);
-    for (int i = column; i < t->cells; i += t->columns)
-        most = letters(t->cell[i]) > most ? letters(t->cell[i]) : most;
-    return most;
-}
 
 /* Where a table is wider than a line, its columns of long texts break theirs and share what the
 ** others leave. */

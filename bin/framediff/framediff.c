@@ -43,7 +43,7 @@ static bool next_pair(reader *a, reader *b)
 {
     bool first = reader_next(a), second = reader_next(b);
     if (first != second)
-        die("document %d of %s has no partner: %s has %d", first ? a->documents : b->documents,
+        die("%s of %s has no partner: %s has %d", document_called(first ? a : b),
             first ? a->name : b->name, first ? b->name : a->name,
             first ? b->documents : a->documents);
     if (!first && a->documents == 0)
@@ -56,11 +56,11 @@ static tensor shared_shape(const reader *a, const reader *b)
 {
     tensor x = frames_shape(a), y = frames_shape(b);
     if (x.dim[1] != y.dim[1] || x.dim[2] != y.dim[2])
-        die("document %d is %" PRId64 "x%" PRId64 " in %s and %" PRId64 "x%" PRId64 " in %s",
-            a->documents, x.dim[2], x.dim[1], a->name, y.dim[2], y.dim[1], b->name);
+        die("%s is %" PRId64 "x%" PRId64 " in %s and %" PRId64 "x%" PRId64 " in %s",
+            document_called(a), x.dim[2], x.dim[1], a->name, y.dim[2], y.dim[1], b->name);
     if (x.dim[0] != y.dim[0])
-        die("document %d has %" PRId64 " frames in %s and %" PRId64 " in %s", a->documents,
-            x.dim[0], a->name, y.dim[0], b->name);
+        die("%s has %" PRId64 " frames in %s and %" PRId64 " in %s", document_called(a), x.dim[0],
+            a->name, y.dim[0], b->name);
     return x;
 }
 
@@ -97,8 +97,8 @@ static void compare(reader *a, reader *b)
     level_error all = {0};
     double similarities = 0;
     if (!structure)
-        warn("document %d is %" PRId64 "x%" PRId64 ": SSIM needs %d pixels a side", a->documents, W,
-             H, SSIM_WINDOW);
+        warn("%s is %" PRId64 "x%" PRId64 ": SSIM needs %d pixels a side", document_called(a), W, H,
+             SSIM_WINDOW);
     frames_begin(a);
     frames_begin(b);
     for (int64_t i = 0; i < N; i++) {

@@ -9,6 +9,7 @@
 
 #include "../../common/die.h"
 #include "../../common/ffmpeg.h"
+#include "../../common/frames.h"
 #include "../../common/recipe.h"
 #include "frames2mp4.h"
 #include "mp4.h"
@@ -34,12 +35,12 @@ static tensor frames_of(const reader *r)
     tensor t = document_tensor(&r->d, "frames", r->name, U8, 4, (int64_t[]){-1, -1, -1, 3});
     int64_t N = t.dim[0], H = t.dim[1], W = t.dim[2];
     if (N < 1 || H < 1 || W < 1)
-        die("the frames of document %d are empty: %s", r->documents, tensor_text(t));
+        die("the frames of %s are empty: %s", document_called(r), tensor_text(t));
     if (H % 2 || W % 2)
-        die("the frames of document %d are %lldx%lld: an mp4 needs even sides", r->documents,
+        die("the frames of %s are %lldx%lld: an mp4 needs even sides", document_called(r),
             (long long)W, (long long)H);
     if (H > MOST || W > MOST)
-        die("the frames of document %d are %lldx%lld: a side is at most %d", r->documents,
+        die("the frames of %s are %lldx%lld: a side is at most %d", document_called(r),
             (long long)W, (long long)H, MOST);
     return t;
 }
@@ -53,7 +54,7 @@ static double rate_of(const reader *r)
     char *end;
     double rate = strtod(text, &end);
     if (end == text || *end || !isfinite(rate) || rate < 0.01 || rate > 1000)
-        die("fps of document %d is '%s', not a number from 0.01 to 1000", r->documents, text);
+        die("fps of %s is '%s', not a number from 0.01 to 1000", document_called(r), text);
     return rate;
 }
 
@@ -69,6 +70,8 @@ static void describe(document *d, const document *in, double rate)
     fps = rate;
     json_t *stamp =
         json_pack("{s:s, s:s}", "ffmpeg", ffmpeg_version(), "encoder", ffmpeg_encoder());
+    if ((1 - quality / 10) * 51 < 1) /* before this was written, such videos were lossless */
+        json_object_set_new(stamp, "crf", json_integer(mp4_crf(quality)));
     recipe_input(stamp, in);
     provenance_add(d, options, NUMERICS, stamp);
     fps = asked;

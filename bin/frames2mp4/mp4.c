@@ -2,7 +2,7 @@
 ** mp4.c: raw frames to H.264 in mp4, through the ffmpeg program.
 **
 ** The settings are imageio's, with which the reference writes its videos: libx264, yuv420p, and a
-** quality of 0 to 10 that becomes a constant rate factor of 51 to 0. Beyond that: the conversion to
+** quality of 0 to 10 that becomes a constant rate factor of 51 to 1. Beyond that: the conversion to
 ** YUV is named (BT.601) and written into the stream, where players would guess from the size, and
 ** the number of threads and all flags are fixed, so that equal frames give equal bytes.
 **
@@ -77,6 +77,12 @@ static void create_part(mp4 *m)
     at_death(remove_part, m->part);
 }
 
+int mp4_crf(double quality)
+{
+    int crf = (int)((1 - quality / 10) * 51);
+    return crf > 1 ? crf : 1;
+}
+
 void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double quality,
               const document *d)
 {
@@ -87,7 +93,7 @@ void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double
     char *output = new_format("file:%s", m->part); /* whatever the name looks like */
     snprintf(size, sizeof size, "%lldx%lld", (long long)W, (long long)H);
     snprintf(rate, sizeof rate, "%.9g", fps);
-    snprintf(crf, sizeof crf, "%d", (int)((1 - quality / 10) * 51));
+    snprintf(crf, sizeof crf, "%d", mp4_crf(quality));
     snprintf(about, sizeof about, "file:/dev/fd/%d", tags);
     const char *argv[] = {
         "ffmpeg", "-y", "-nostdin", "-v", "error",

@@ -27,4 +27,8 @@ void mp4_write(mp4 *m, const void *pixels, size_t n);
 /* d's metadata and the digest of the file are put at its end (box.h). */
 void mp4_close(mp4 *m, const document *d);
 
+/* H.264's constant rate factor for a quality from 0 to 10: imageio's rule, but at least 1, as 0 is
+ * lossless, of a profile that most players lack. */
+int mp4_crf(double quality);
+
 #endif

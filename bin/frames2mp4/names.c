@@ -89,17 +89,54 @@ static char *from_pattern(const char *pattern, int number, const document *d)
     return name;
 }
 
+static void forget_prompt(names *n)
+{
+    for (int i = 0; i < n->seeds; i++)
+        free(n->seed[i]);
+    free(n->seed);
+    free(n->text);
+    n->seed = NULL;
+    n->text = NULL;
+    n->seeds = 0;
+}
+
+/* The number of the document's prompt, as an experiment counts them: one more than the last, unless
+ * it is the same with another seed. */
+static int prompt_number(names *n, const document *d)
+{
+    const char *prompt = metadata_get(d, "prompt"), *seed = metadata_get(d, "seed");
+    bool same = prompt && seed && n->text && strcmp(prompt, n->text) == 0;
+    for (int i = 0; i < n->seeds; i++)
+        same &= strcmp(seed ? seed : "", n->seed[i]) != 0;
+    if (!same) {
+        forget_prompt(n);
+        n->prompt++;
+    }
+    if (prompt && seed) {
+        if (!n->text)
+            n->text = new_format("%s", prompt);
+        n->seed = realloc(n->seed, (size_t)(n->seeds + 1) * sizeof *n->seed);
+        if (!n->seed)
+            die("out of memory");
+        n->seed[n->seeds++] = new_format("%s", seed);
+    }
+    return n->prompt;
+}
+
 const char *names_next(names *n, int number, const document *d)
 {
     if (n->routes)
         return routes_take(n->routes, d, number);
     if (!n->pattern && n->used == n->operands)
         die("document %d has no file: %d named", number, n->operands);
-    char *name = n->pattern ? from_pattern(n->pattern, number, d) : n->operand[n->used];
+    char *name =
+        n->pattern ? from_pattern(n->pattern, prompt_number(n, d), d) : n->operand[n->used];
     int before = index_find(n->name_at, name);
     if (before >= 0)
         die("document %d would replace %s, which is document %d%s", number, name, before + 1,
-            n->pattern ? ": -o needs %n" : "");
+            !n->pattern    ? ""
+            : n->seeds > 1 ? ": -o needs %s, the seed"
+                           : ": -o needs %n");
     index_note(&n->name_at, name, n->used);
     n->name = realloc(n->name, (size_t)(n->used + 1) * sizeof *n->name);
     if (!n->name)
@@ -109,6 +146,7 @@ const char *names_next(names *n, int number, const document *d)
 
 void names_end(names *n, int documents)
 {
+    forget_prompt(n);
     if (n->routes)
         routes_close(n->routes);
     else if (!n->pattern && documents < n->operands)

@@ -1,7 +1,8 @@
 /*
 ** names.h: which file each document goes to: FILE operands in turn, a pattern, or by its recipe.
 **
-** In a pattern %n is the document's number from 1 (%02n: two digits at least), %s the metadata
+** In a pattern %n is the prompt's number from 1 (%02n: two digits at least; documents of one prompt
+** that follow each other and differ in their seeds have one number), %s the metadata
 ** `seed`, %v the variant, %% a percent sign. What metadata put into a name may hold letters,
 ** digits and ._+- only, so that a stream cannot lead out of the directory.
 */
@@ -18,6 +19,9 @@ typedef struct {
     int used;
     char **name;            /* all that were given out: none may come twice */
     struct json_t *name_at; /* nameindex.h */
+    int prompt;             /* the number of the last document's prompt, */
+    char *text, **seed;     /* what that is, and the seeds with it so far */
+    int seeds;
 } names;
 
 /* Usage error for a pattern that it does not understand. list: of files by recipe (routes.h). Of

@@ -17,6 +17,7 @@
 #include "../../common/filedigest.h"
 #include "../../common/process.h"
 #include "../../common/recipe.h"
+#include "../../common/utf8.h"
 #include "byname.h"
 #include "mp42frames.h"
 #include "probe.h"
@@ -129,6 +130,9 @@ static void describe(document *d, const video *v, const char *name, const json_t
     const char *prompt = byname_prompt(name);
     if (prompt && !metadata_get(d, "prompt"))
         metadata_set(d, "prompt", prompt);
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    if (is_utf8(base, strlen(base))) /* so that messages about a stream can name it */
+        metadata_set(d, "file", base);
     json_t *stamp = json_pack("{s:s, s:b}", "ffmpeg", ffmpeg_version(), "sealed", sealed != NULL);
     json_object_set_new(stamp, "input", json_sprintf("file:%s", file_digest(name).hex));
     provenance_add(d, options, NUMERICS, stamp);

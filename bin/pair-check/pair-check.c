@@ -30,6 +30,7 @@ static const option options[] = {
 
 /* What names a variant, and so differs always. */
 static const char *const labels[] = {"variant",
+                                     "file",
                                      "tensor-pick.metadata",
                                      "recipe",
                                      "digest",

@@ -173,10 +173,10 @@ static int64_t reduction(int64_t size, int64_t n, int64_t pixels)
     return k;
 }
 
-picture picture_make(tensor t, const layout *l, value_range range, int64_t tiles, int64_t columns,
+picture picture_make(tensor t, const layout *l, value_range range, selection which, int64_t columns,
                      int64_t pixels)
 {
-    int64_t n = l->tiles < tiles ? l->tiles : tiles, zoom = 1;
+    int64_t n = which.n, zoom = 1;
     int64_t across = columns ? columns : choose_columns(l, n);
     across = across > n ? n : across;
     int64_t down = ceiling(n, across);
@@ -195,7 +195,8 @@ picture picture_make(tensor t, const layout *l, value_range range, int64_t tiles
         memcpy(p.rgb + 3 * i, GAP_COLOUR, 3);
     double *cells = new_bytes((unsigned long)(w * h * l->channels) * sizeof *cells);
     for (int64_t i = 0; i < n; i++) {
-        read_tile(cells, t, l, n > 1 ? i * (l->tiles - 1) / (n - 1) : 0, ky, kx);
+        int64_t tile = which.first + (n > 1 ? i * (which.last - which.first) / (n - 1) : 0);
+        read_tile(cells, t, l, tile, ky, kx);
         paint_tile(&p, i / across * (h * zoom + GAP), i % across * (w * zoom + GAP), cells, h, w,
                    l->channels, zoom, range);
     }

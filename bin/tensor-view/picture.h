@@ -29,9 +29,14 @@ typedef struct {
 /* What the heat map of t would show: from 0 outwards, evenly, if there are values on both sides. */
 value_range picture_range(tensor t, const layout *l);
 
-/* At most so many tiles, evenly spaced, in so many columns (0: chosen), at most so many pixels
- * wide and high: larger is averaged, smaller enlarged. */
-picture picture_make(tensor t, const layout *l, value_range range, int64_t tiles, int64_t columns,
+/* Which tiles: n, evenly spaced from the first to the last. */
+typedef struct {
+    int64_t n, first, last;
+} selection;
+
+/* These tiles in so many columns (0: chosen), at most so many pixels wide and high: larger is
+ * averaged, smaller enlarged. */
+picture picture_make(tensor t, const layout *l, value_range range, selection which, int64_t columns,
                      int64_t pixels);
 
 #endif

@@ -1,5 +1,6 @@
 /*
-** tensor-view: a tensor as a PNG: a video as a contact sheet, anything else as heat maps.
+** tensor-view: a tensor as a PNG: a video as a contact sheet, anything else as heat maps; or, with
+** -a, as a picture that moves: time is its time.
 **
 ** It looks and does not judge: ranges are those of the values and are said on stderr. The PNG is
 ** made by ffmpeg; a file appears under its name only when it is whole.
@@ -8,6 +9,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "../../common/die.h"
@@ -18,7 +21,8 @@
 #include "tensor-view.h"
 
 static const char *name_wanted, *output, *range_wanted;
-static int64_t document_number = 1, tiles, across, pixels = 1920;
+static int64_t document_number = 1, tiles, across, pixels;
+static double animate; /* frames a second; 0: one picture */
 
 static const option options[] = {
     {'k', "name", OPTION_TEXT, &name_wanted, 0, 0, false},
@@ -27,6 +31,7 @@ static const option options[] = {
     {'r', "range", OPTION_TEXT, &range_wanted, 0, 0, false},
     {'t', "tiles", OPTION_INT, &tiles, 1, 0x1p20, false},
     {'c', "columns", OPTION_INT, &across, 1, 0x1p20, false},
+    {'a', "animate", OPTION_FLOAT, &animate, 0.1, 100, false},
     {'p', "pixels", OPTION_INT, &pixels, 16, 16384, false},
     OPTIONS_END,
 };
@@ -82,27 +87,91 @@ static value_range choose_range(tensor t, const layout *l)
 
 static void forget(void *part) { unlink(part); }
 
-/* To the descriptor out, through ffmpeg. */
-static void encode(const picture *p, int out)
+/* ---- pictures ---- */
+
+/* What of the tensor is shown at one time, and how many times there are. */
+typedef struct {
+    tensor t;
+    layout l;
+    value_range range;
+    int64_t times;
+} scene;
+
+static bool ends_in(const char *name, const char *end)
 {
-    process ffmpeg;
-    char *size = new_format("%lldx%lld", (long long)p->width, (long long)p->height);
-    const char *const argv[] = {"ffmpeg",   "-v", "error",      "-nostdin", "-f",
-                                "rawvideo", "-s", size,         "-pix_fmt", "rgb24",
-                                "-i",       "-",  "-frames:v",  "1",        "-c:v",
-                                "png",      "-f", "image2pipe", "-",        NULL};
-    process_feed(&ffmpeg, argv, out);
-    process_write(&ffmpeg, p->rgb, (size_t)(p->width * p->height * 3));
-    process_finish(&ffmpeg);
-    free(size);
+    size_t n = name ? strlen(name) : 0, m = strlen(end);
+    return n >= m && strcasecmp(name + n - m, end) == 0;
 }
 
-static void write_png(const picture *p)
+/* Each picture of a video or a stack is a time; of [.., T, H, W] those of all channels at t are. */
+static int64_t times_of(const layout *l) { return l->columns ? l->columns : l->tiles; }
+
+static picture at_time(const scene *s, int64_t i)
+{
+    int64_t all = times_of(&s->l), most = tiles ? tiles : s->l.channels == 3 ? 16 : 512;
+    if (!animate) {
+        int64_t n = s->l.tiles < most ? s->l.tiles : most;
+        return picture_make(s->t, &s->l, s->range, (selection){n, 0, s->l.tiles - 1}, across,
+                            pixels);
+    }
+    int64_t t = s->times > 1 ? i * (all - 1) / (s->times - 1) : 0, n = s->l.tiles / all;
+    return picture_make(s->t, &s->l, s->range, (selection){n, t, t + (n - 1) * all}, across,
+                        pixels);
+}
+
+/* To the descriptor out, through ffmpeg: a PNG, or of several times an APNG or a GIF. */
+static void encode(const scene *s, int out)
+{
+    static const char palette[] = "split[a][b];[a]palettegen[p];[b][p]paletteuse";
+    process ffmpeg;
+    picture p = at_time(s, 0);
+    bool gif = ends_in(output, ".gif");
+    char *size = new_format("%lldx%lld", (long long)p.width, (long long)p.height);
+    char *rate = new_format("%.9g", animate ? animate : 1);
+    const char *const one[] = {"ffmpeg", "-v",       "error", "-nostdin",   "-f", "rawvideo",  "-s",
+                               size,     "-pix_fmt", "rgb24", "-i",         "-",  "-frames:v", "1",
+                               "-c:v",   "png",      "-f",    "image2pipe", "-",  NULL};
+    const char *const many[] = {"ffmpeg",
+                                "-v",
+                                "error",
+                                "-nostdin",
+                                "-f",
+                                "rawvideo",
+                                "-s",
+                                size,
+                                "-pix_fmt",
+                                "rgb24",
+                                "-framerate",
+                                rate,
+                                "-i",
+                                "-",
+                                "-filter_complex",
+                                gif ? palette : "null",
+                                gif ? "-loop" : "-plays",
+                                "0",
+                                "-f",
+                                gif ? "gif" : "apng",
+                                "-",
+                                NULL};
+    process_feed(&ffmpeg, animate ? many : one, out);
+    for (int64_t i = 0;; p = at_time(s, i)) {
+        process_write(&ffmpeg, p.rgb, (size_t)(p.width * p.height * 3));
+        free(p.rgb);
+        progress("pictures", i + 1, s->times);
+        if (++i == s->times)
+            break;
+    }
+    process_finish(&ffmpeg);
+    free(size);
+    free(rate);
+}
+
+static void write_png(const scene *s)
 {
     if (!output) {
         if (isatty(STDOUT_FILENO))
             die("standard output is a terminal: name a file with -o, or redirect it");
-        encode(p, STDOUT_FILENO);
+        encode(s, STDOUT_FILENO);
         return;
     }
     char *part = new_format("%s.part", output);
@@ -110,7 +179,7 @@ static void write_png(const picture *p)
     if (out < 0)
         die_errno("cannot write %s", part);
     at_death(forget, part);
-    encode(p, out);
+    encode(s, out);
     if (close(out) != 0 || rename(part, output) != 0)
         die_errno("cannot write %s", output);
     at_death(NULL, part);
@@ -127,18 +196,17 @@ int main(int argc, char **argv)
         operand_split(argv[first], &file, &name);
     source *s = open_document(file ? file : "-");
     const entry *e = choose(s, name_wanted ? name_wanted : name);
-    tensor t = source_readable(s, e);
-    layout l = picture_layout(t);
-    value_range range = choose_range(t, &l);
-    picture p = picture_make(t, &l, range,
-                             tiles             ? tiles
-                             : l.channels == 3 ? 16
-                                               : 512,
-                             across, pixels);
-    write_png(&p);
-    if (l.channels == 1)
-        note("%s %s from %g to %g", shown(e->name), tensor_text(t), range.low, range.high);
-    free(p.rgb);
+    scene all = {.t = source_readable(s, e), .times = 1};
+    all.l = picture_layout(all.t);
+    all.range = choose_range(all.t, &all.l);
+    if (!pixels)
+        pixels = animate ? 640 : 1920;
+    if (animate)
+        all.times = tiles && tiles < times_of(&all.l) ? tiles : times_of(&all.l);
+    write_png(&all);
+    if (all.l.channels == 1)
+        note("%s %s from %g to %g", shown(e->name), tensor_text(all.t), all.range.low,
+             all.range.high);
     source_close(s);
     free(file);
     return program_end();

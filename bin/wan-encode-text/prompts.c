@@ -91,17 +91,42 @@ prompt prompt_of(const prompt_rules *rules, char *s, size_t bytes, const char *w
 
 /* ---- lines ---- */
 
+/* Counts the line s: where lines are some of another list's, on to the next that is equal. */
+static void count_line(prompt_list *list, const char *s, size_t n)
+{
+    char *other = NULL;
+    size_t room = 0, before = list->line++;
+    ssize_t got;
+    while (list->of && (got = getline(&other, &room, list->of)) >= 0) {
+        size_t bytes = (size_t)got;
+        const char *candidate = line_text(other, &bytes);
+        list->line = ++before;
+        if (bytes == n && memcmp(candidate, s, n) == 0)
+            break;
+    }
+    free(other);
+}
+
+/* Where the last line stands, for messages. */
+enum { WHERE = 320 };
+static const char *where_is(const prompt_list *list, char where[WHERE])
+{
+    snprintf(where, WHERE, "line %zu%s%.255s", list->line, list->name ? " of " : "",
+             list->name ? list->name : "");
+    return where;
+}
+
 char *prompt_line(prompt_list *list, size_t *bytes)
 {
-    char *s = NULL, where[40];
+    char *s = NULL, where[WHERE];
     size_t room = 0;
     ssize_t n;
     while ((n = getline(&s, &room, list->file)) >= 0) {
-        snprintf(where, sizeof where, "line %zu", ++list->line);
         *bytes = (size_t)n;
         memmove(s, line_text(s, bytes), *bytes);
         s[*bytes] = 0;
-        check_text(s, *bytes, where);
+        count_line(list, s, *bytes);
+        check_text(s, *bytes, where_is(list, where));
         if (!is_blank(s, *bytes)) {
             list->given++;
             return s;
@@ -111,7 +136,7 @@ char *prompt_line(prompt_list *list, size_t *bytes)
     if (ferror(list->file))
         die_errno("cannot read standard input");
     if (!list->given)
-        die("standard input has no prompt");
+        die("%s has no prompt", list->name ? list->name : "standard input");
     free(s);
     return NULL;
 }
@@ -119,11 +144,10 @@ char *prompt_line(prompt_list *list, size_t *bytes)
 bool prompt_read(prompt *p, const prompt_rules *rules, prompt_list *list)
 {
     size_t bytes;
-    char *s = prompt_line(list, &bytes), where[40];
+    char *s = prompt_line(list, &bytes), where[WHERE];
     if (!s)
         return false;
-    snprintf(where, sizeof where, "line %zu", list->line);
-    *p = prompt_of(rules, s, bytes, where);
+    *p = prompt_of(rules, s, bytes, where_is(list, where));
     return true;
 }
 

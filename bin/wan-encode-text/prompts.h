@@ -25,11 +25,13 @@ typedef struct {
 
 /* The ids of a text; `where` ("line 3") names it in messages. Takes `text`, which was malloced. */
 prompt prompt_of(const prompt_rules *rules, char *text, size_t bytes, const char *where);
-/* A list of prompts. */
+/* A list of prompts, or some lines of one, in its order. */
 typedef struct {
     FILE *file;
-    size_t line;  /* the number of the last line read */
+    size_t line;  /* the number of the last line read, */
     size_t given; /* how many were not blank */
+    FILE *of;     /* the list of which these lines are, in which they are counted; NULL: `file` */
+    const char *name; /* its name; NULL: none */
 } prompt_list;
 
 /* The next line that is not blank, without its end, checked to be text; the caller frees it. NULL

@@ -14,6 +14,8 @@
 #include "../../common/filedigest.h"
 #include "../../common/line.h"
 #include "../../common/recipe.h"
+#include "../../common/utf8.h"
+#include "../../common/utf8.h"
 #include "clean.h"
 #include "places.h"
 #include "prompts.h"
@@ -24,7 +26,7 @@
  * weights, and long lists take no more memory than short ones. */
 enum { BATCH_TOKENS = 4096, BATCH_PROMPTS = 1024 };
 
-static const char *model_path, *tokenizer_path, *negative_text, *negative_file;
+static const char *model_path, *tokenizer_path, *negative_text, *negative_file, *list_file;
 static bool token_ids, print_ids, print_text, print_prompts, dry;
 enum { NUMERICS = 1 };
 
@@ -37,6 +39,7 @@ static const option options[] = {
     {0, "print-ids", OPTION_FLAG, &print_ids, 0, 0, true},
     {0, "print-text", OPTION_FLAG, &print_text, 0, 0, true},
     {0, "print-prompts", OPTION_FLAG, &print_prompts, 0, 0, true},
+    {0, "of", OPTION_TEXT, &list_file, 0, 0, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
@@ -68,6 +71,8 @@ static char *file_text(const char *path, size_t *n)
         die("%s is empty (-n ' ' is an empty negative prompt)", path);
     s[*n] = 0;
     fclose(f);
+    if (!is_utf8(s, *n))
+        die("%s is not UTF-8", path);
     return s;
 }
 
@@ -87,7 +92,8 @@ static char *default_file(void)
             return path;
         free(path);
     }
-    return new_format("%s/negative.txt", DATADIR);
+    die("cannot find negative.txt in %s/%s or %s/%s: -n or --negative-file says another", self,
+        places[0], self, places[1]);
 }
 
 /* As the reference has it, an empty negative prompt is the default one. To be freed. */
@@ -97,6 +103,8 @@ static char *negative_line(size_t *n)
     if (negative_text && *negative_text) {
         s = new_format("%s", negative_text);
         *n = strlen(s);
+        if (!is_utf8(s, *n))
+            die("the negative prompt is not UTF-8");
     } else if (negative_file) {
         s = file_text(negative_file, n);
     } else {
@@ -297,7 +305,9 @@ static void check_usage(int operands)
 int main(int argc, char **argv)
 {
     check_usage(argc - program_begin(argc, argv, options, usage));
-    prompt_list list = {.file = program_waits() ? all_input() : stdin};
+    prompt_list list = {.file = program_waits() ? all_input() : stdin, .name = list_file};
+    if (list_file && !(list.of = fopen(list_file, "rb")))
+        die_errno("cannot read %s", list_file);
     if (print_text || print_prompts) {
         print_all_text(&list);
         return program_end();

@@ -194,7 +194,8 @@ static bool code_lines(uint8_t *code, uint8_t *b, const float *x, const search *
         most = fit[j].scale > most ? fit[j].scale : most;
         deepest = fit[j].least > deepest ? fit[j].least : deepest;
     }
-    bool fits = put_half(b, most / 63.0f, &d) & put_half(b + 2, deepest / 63.0f, &dmin);
+    bool fits = put_half(b, most / 63.0f, &d);
+    fits = put_half(b + 2, deepest / 63.0f, &dmin) && fits;
     float by = most > 0 ? 63.0f / most : 0, least_by = deepest > 0 ? 63.0f / deepest : 0;
     for (int j = 0; j < 8; j++) {
         int scale = within(by * fit[j].scale, 0, 63),

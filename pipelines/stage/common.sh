@@ -1,11 +1,12 @@
-# common.sh: what the scripts of the stages share; each sources it, and runs in the checkout's root.
+# common.sh: what the scripts of the stages share; each sources it, and runs where make does.
 #
 # The variables of an experiment (MODEL, OUT, SIZE, ...) come from make, exported. A command such as
 # DENOISE is words as the shell reads them, so that it may be a program with options.
 # shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
 set -euo pipefail
 export LC_ALL=C
-here=pipelines
+here=${BASH_SOURCE[0]%/*}
+here=${here%/*}
 : "${BUILD:?}" "${OUT:?}" "${SEEDS:?}"
 # The prompts of the experiment, or of its plan.
 evaluated=${WAN_PLAN:-$OUT/text}/prompts
@@ -142,10 +143,22 @@ begin_run() {
     echo "$label.${part##*/}: $(cut -f $column <<< "$rows" | shown)"
     run=$("$here/run" begin "$OUT/$dir/runs" "$stage" "$part")
     echo "$rows" > "$run/rows"
+    # Of one part the number says nothing.
+    [ ! -e "${part%/*}/2" ] || label=$label.${part##*/}
+    job "$label" "$run/rows"
 }
 
+# job NAME [VIDEOS]: what is shown of the programs that follow is of this, and VIDEOS has a line for each document.
+job() { export WAN_JOB=$1 WAN_VIDEOS=${2-}; }
+
+# job_done: its line on a terminal goes.
+job_done() { if [ "${WAN_DRAW-}" ]; then printf '\r%s\t\n' "$WAN_JOB" >&2; fi; }
+
 # end_run STATUS...: of the programs; the script ends with the greatest.
-end_run() { exec "$here/run" end "$run" "$@"; }
+end_run() {
+    job_done
+    exec "$here/run" end "$run" "$@"
+}
 
 # files COLUMN PATTERN: for --by-recipe: the rows' recipes in this column, and files; %j is the name,
 # %n the number of the prompt.
