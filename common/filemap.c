@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,7 +23,7 @@ enum { MOST_MAPS = 1024 }; /* of more, the pages stay until the kernel wants the
 static struct {
     uintptr_t at;
     size_t bytes;
-    char *cut; /* what to say if the file ends before the map does */
+    char cut[320]; /* what to say if the file ends before the map does */
 } maps[MOST_MAPS];
 static int map_count;
 
@@ -50,8 +51,8 @@ static void watch(filemap *m, const char *name)
                   NULL);
     maps[map_count].at = (uintptr_t)m->at;
     maps[map_count].bytes = m->bytes;
-    maps[map_count].cut =
-        new_format("%s: %s became shorter while it was read\n", program_name(), name);
+    snprintf(maps[map_count].cut, sizeof maps->cut, "%s: %.256s became shorter while it was read\n",
+             program_name(), name);
     map_count++;
 }
 
@@ -124,7 +125,6 @@ void filemap_close(filemap *m)
 {
     for (int i = 0; m->mapped && i < map_count; i++)
         if (maps[i].at == (uintptr_t)m->at) {
-            free(maps[i].cut);
             maps[i] = maps[--map_count];
             break;
         }

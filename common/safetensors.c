@@ -183,7 +183,7 @@ void document_index(document *d, const char *where)
     index_free(&d->entry_at);
     for (int i = 0; i < d->entries; i++) {
         if (document_find(d, d->entry[i].name))
-            die("%s: two tensors are called '%s'", where, d->entry[i].name);
+            die("%s is twice in %s", d->entry[i].name, where);
         index_note(&d->entry_at, d->entry[i].name, i);
     }
 }

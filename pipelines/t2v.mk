@@ -183,8 +183,8 @@ $(call refuse,$(if $(filter trace,$(MAKECMDGOALS)),$(if $(word 2,$(VARIANTS)),,o
 $(call own,OUT)
 # Programs that are not built yet are asked when they are.
 UNBUILT := $(filter-out $(wildcard $(TOOLS)),$(TOOLS))
-CHECKED := MEASURE FIT CLIP BY_NAME VARIANTS OUT MODEL BUILD MEASURES CLIPSCORE FLOWMAG FRAMEDIFF STATS REPORT JUDGE \
-           $(if $(ASKED)$(filter text,$(MADE)),PROMPTS NEGATIVE SEEDS SIZE \
+CHECKED := MEASURE FIT CLIP BY_NAME VARIANTS OUT BUILD MEASURES CLIPSCORE FLOWMAG FRAMEDIFF STATS REPORT JUDGE \
+           $(if $(ASKED)$(filter text,$(MADE)),MODEL PROMPTS NEGATIVE SEEDS SIZE \
            FRAMES STEPS GUIDANCE SHIFT FPS GPUS CHUNK CALIBRATION CALIBRATES ENCODE QUANTIZE DENOISE DECODE MP4 ASKED \
            $(foreach v,$(ASKED),weights.$(v) quantize.$(v) options.$(v)))
 MEASURES := $(if $(ASKED),$(filter eval experiment report sweep,$(MAKECMDGOALS)))
