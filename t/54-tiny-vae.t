@@ -78,6 +78,8 @@ fails 1 "*cut.safetensors is a tiny VAE of latents of 8 channels, not 16" "laten
     decode "$TMP/z" -m "$TMP/cut.safetensors"
 fails 1 "wan-vae-encode: $MODEL has no tensor encoder.downsamples.0.*" "it encodes nothing" \
     sh -c "tensor-pick '$TMP/frames:frames' | wan-vae-encode -m $MODEL"
-fails 1 "wan-vae-decode: a tiny VAE is for one gpu: -G 2 is too many" "-G 2" decode "$TMP/z" -m $MODEL -G 2
+# On a card there must be two for it to be asked so far.
+[ "$DEVICE" = cuda ] && [ "$(nvidia-smi -L 2> /dev/null | wc -l)" -lt 2 ] ||
+    fails 1 "wan-vae-decode: a tiny VAE is for one gpu: -G 2 is too many" "-G 2" decode "$TMP/z" -m $MODEL -G 2
 
 done_testing

@@ -22,7 +22,7 @@ enum { BATCH = 16 }; /* frames */
 
 static const char *directory, *prompt, *fit_name = "crop", *dtype = "fp32";
 static bool per_frame, print_ids, pixels, embeds, dry;
-enum { NUMERICS = 1 };
+enum { NUMERICS = 2 }; /* 2: attention before Hopper */
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &directory, 0, 0, true},
     {'p', "prompt", OPTION_TEXT, &prompt, 0, 0, false},

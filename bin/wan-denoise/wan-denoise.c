@@ -36,7 +36,8 @@ static const char *act;
 static bool strict;
 static option_list act_layers;
 static said given;
-enum { NUMERICS = 2 }; /* 2: --act multiplies codes by codes; attention on Hopper */
+/* 2: --act multiplies codes by codes; attention on Hopper. 3: attention and codes before Hopper */
+enum { NUMERICS = 3 };
 
 static run all = {.numerics = NUMERICS, .attend = "fp16"};
 

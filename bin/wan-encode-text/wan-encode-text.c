@@ -28,7 +28,7 @@ enum { BATCH_TOKENS = 4096, BATCH_PROMPTS = 1024 };
 
 static const char *model_path, *tokenizer_path, *negative_text, *negative_file, *list_file;
 static bool token_ids, print_ids, print_text, print_prompts, dry;
-enum { NUMERICS = 1 };
+enum { NUMERICS = 2 }; /* 2: attention before Hopper */
 
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model_path, 0, 0, true},
