@@ -56,4 +56,14 @@ exec 3<&-
 wait
 is "$(cat status)" 1 "a file made shorter while it is read"
 is "$(cat err)" "tensor-pick: shrinking.pth became shorter while it was read" "which says what"
+
+# A directory that a command names is recorded by the files in it, and a pipe among them has no content.
+mkdir directory
+echo one > directory/file
+wan-recipe record -- cat directory > before
+mkfifo directory/pipe
+timeout 10 "$BUILD/wan-recipe" record -- cat directory > after
+is "$?:$(cat after)" "0:$(cat before)" "a pipe in a directory that is recorded"
+echo two > directory/file
+is "$(wan-recipe record -- cat directory | cmp -s - before && echo same)" "" "a file in it counts"
 done_testing

@@ -39,8 +39,8 @@ static int found_count;
 
 static int find_file(const char *path, const struct stat *s, int type, struct FTW *place)
 {
-    (void)s, (void)place;
-    if (type != FTW_F)
+    (void)place;
+    if (type != FTW_F || !S_ISREG(s->st_mode)) /* a pipe has no content to be of */
         return 0;
     found_files = realloc(found_files, (size_t)(found_count + 1) * sizeof *found_files);
     if (!found_files)
