@@ -25,7 +25,7 @@ static bool wait_for_input;
 static const char *stats_file;
 static char stats_device[80];
 
-enum { MAX_OPTIONS = 40, HELP = 1000, VERSION, QUIET, PROGRESS, STATS, WAIT, OWN };
+enum { MAX_OPTIONS = 48, HELP = 1000, VERSION, QUIET, PROGRESS, STATS, WAIT, OWN };
 
 /* ---- options ---- */
 

@@ -260,10 +260,12 @@ void writer_open(writer *w, FILE *file, const char *name)
     *w = (writer){.file = file, .name = name};
 }
 
-static void write_all(const writer *w, const void *from, size_t n)
+void writer_spare(writer *w) { w->spare = true; }
+
+static void write_all(writer *w, const void *from, size_t n)
 {
     int fd = fileno(w->file);
-    for (size_t done = 0; done < n;) {
+    for (size_t done = 0; done < n && !w->lost;) {
         ssize_t now = write(fd, (const char *)from + done, n - done);
         if (now >= 0)
             done += (size_t)now;
@@ -272,7 +274,10 @@ static void write_all(const writer *w, const void *from, size_t n)
             if (error == EFAULT)
                 filemap_check((const char *)from + done, n - done);
             errno = error;
-            die_errno("cannot write %s", w->name);
+            if (!w->spare)
+                die_errno("cannot write %s", w->name);
+            warn("cannot write %s: %s: no more of it", w->name, strerror(error));
+            w->lost = true;
         }
     }
 }
@@ -420,7 +425,7 @@ void writer_close(writer *w)
     assert(w->left == 0);
     if (w->file == stdout) /* program_end() closes that one, and says so if it fails */
         return;
-    if (fclose(w->file))
+    if (fclose(w->file) && !w->spare)
         die_errno("cannot write %s", w->name);
     w->file = NULL;
 }

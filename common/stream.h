@@ -100,13 +100,17 @@ void reader_load(reader *r);
 typedef struct {
     FILE *file;
     const char *name;
-    uint64_t left; /* bytes of the current document not yet written */
+    uint64_t left;    /* bytes of the current document not yet written */
+    bool spare, lost; /* nobody needs it; and it could not be written */
     struct digester *seal;
     off_t seal_at; /* where in the file its digits go; 0: nowhere */
 } writer;
 
 /* Dies if file is a terminal. */
 void writer_open(writer *w, FILE *file, const char *name);
+/* What is written beside the work: if it cannot be written, a warning says so once, and the rest is
+** dropped. */
+void writer_spare(writer *w);
 /* The document gets a digest of its own (seal.h), which is put into its header when it ends: for a
  * regular file. Before writer_header. */
 void writer_seal(writer *w);

@@ -79,14 +79,22 @@ static void stamp_request(json_t *stamp, const request *q, const document *in)
     json_decref(its);
 }
 
-void describe(const run *r, document *d, const request *q, const document *in, tensor shape,
-              uint64_t seed, int step, json_t *skipped)
+/* The metadata that were read, and a record of all that holds for each step. */
+static json_t *begin_record(const run *r, document *d, const request *q, const document *in,
+                            tensor shape, uint64_t seed)
 {
     static const char *const of_step[] = {"step", "sigma", "timestep", STATE_KEY};
     json_t *stamp = request_stamp(q, in, d, shape, seed, model_stamp(r));
     for (int i = 0; i < 4; i++) /* of latents that were read */
         metadata_remove(d, of_step[i]);
     stamp_request(stamp, q, in);
+    return stamp;
+}
+
+void describe(const run *r, document *d, const request *q, const document *in, tensor shape,
+              uint64_t seed, int step, json_t *skipped)
+{
+    json_t *stamp = begin_record(r, d, q, in, shape, seed);
     bool stops = step == q->until && step < q->plan.steps;
     if (r->trace || r->taps || stops)
         describe_step(d, stamp, q, step);
@@ -94,6 +102,18 @@ void describe(const run *r, document *d, const request *q, const document *in, t
         json_object_set_new(stamp, "tap", json_string(r->taps));
     if (stops)
         state_describe(d, q, in, shape, seed);
+    if (skipped)
+        json_object_set_new(stamp, "skipped", skipped);
+    provenance_add(d, r->options, r->numerics, stamp);
+}
+
+void describe_estimate(const run *r, document *d, const request *q, const document *in,
+                       tensor shape, uint64_t seed, int step, json_t *skipped)
+{
+    json_t *stamp = begin_record(r, d, q, in, shape, seed);
+    describe_step(d, stamp, q, step);
+    metadata_remove(d, "timestep"); /* that of the state, which this is not */
+    json_object_set_new(stamp, "preview", json_true());
     if (skipped)
         json_object_set_new(stamp, "skipped", skipped);
     provenance_add(d, r->options, r->numerics, stamp);

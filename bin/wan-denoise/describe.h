@@ -12,6 +12,9 @@ json_t *model_stamp(const run *r);
  * computed before, so far; NULL: not known, or none. */
 void describe(const run *r, document *d, const request *q, const document *in, tensor shape,
               uint64_t seed, int step, json_t *skipped);
+/* The same of what the model takes for the data after so many steps (--preview). */
+void describe_estimate(const run *r, document *d, const request *q, const document *in,
+                       tensor shape, uint64_t seed, int step, json_t *skipped);
 
 /* A document of latents after so many steps; if the sampling stops there before its end, one to go
  * on from. */

@@ -13,6 +13,7 @@
 #include "finite.h"
 #include "guide.h"
 #include "names.h"
+#include "preview.h"
 #include "ratios.h"
 #include "skip.h"
 #include "state.h"
@@ -111,14 +112,17 @@ static bool advance(const sampling *a, solver *s, const tensor v[], int *passes)
     int i = s->step;
     double weight[SOLVER_VELOCITIES];
     *passes = guide_passes(q, i);
-    if (*passes == 0)
-        return solver_step(s, 1, &s->x, (double[]){0}); /* stands still */
+    if (*passes == 0) { /* stands still */
+        preview_estimate(s, 0, v, weight);
+        return solver_step(s, 1, &s->x, (double[]){0});
+    }
     const dit_text *text = *passes < request_passes(q) ? &a->prompt : &a->text;
     skip_forward(a->r, i, *passes, v, s->x, solver_timestep(s), text, a->rope, guide_omitted(i));
     stats_add("calls", *passes);
     if (a->r->taps)
         end_taps(v, *passes);
     guide_weights(q, *passes, v, weight);
+    preview_estimate(s, *passes, v, weight);
     return solver_step(s, *passes, v, weight);
 }
 
@@ -135,6 +139,7 @@ static void sample(sampling *a, tensor noise)
 
     for (int p = 0; p < request_passes(q); p++)
         v[p] = scratch_tensor(F32, noise.rank, noise.dim);
+    preview_begin(q, x);
     begin_state(a, &s, x, q->goes_on ? NULL : noise.data);
     if (r->taps) {
         begin_taps(a, x, q->begin);
@@ -149,6 +154,7 @@ static void sample(sampling *a, tensor noise)
             continue;
         finite_end(&check); /* of the step before */
         finite_begin(&check, s.step - 1, passes, v, x);
+        preview_write(r, q, a->in, a->seed, s.step);
         stats_set("steady_device_bytes", (double)scratch_mark());
         if (s.step < q->until && r->taps)
             begin_taps(a, x, s.step);

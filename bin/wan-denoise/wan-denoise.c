@@ -20,6 +20,7 @@
 #include "evaluate.h"
 #include "guide.h"
 #include "names.h"
+#include "preview.h"
 #include "ratios.h"
 #include "sample.h"
 #include "settle.h"
@@ -29,8 +30,8 @@
 
 /* NULL and -1: as it is by default, or, where a sampling goes on, as that has it (settle.c). */
 static const char *model_path, *seeds, *size, *solver_name, *levels, *timesteps, *sigmas;
-static const char *dtype = "fp16", *rng, *until, *from, *skip, *guided, *omitted;
-static int64_t steps = -1, frames = INT64_MIN, gpus = 1, bins = 1, still = -1, memory;
+static const char *preview, *dtype = "fp16", *rng, *until, *from, *skip, *guided, *omitted;
+static int64_t steps = -1, frames = INT64_MIN, gpus = 1, bins = 1, still = -1, memory, every;
 static double guidance = 5, shift, forward = -1;
 static const char *act;
 static bool strict;
@@ -74,6 +75,8 @@ static const option options[] = {
     {0, "bins", OPTION_INT, &bins, 1, 1000, true},
     {0, "recipe", OPTION_FLAG, &all.dry, 0, 0, true},
     {0, "memory", OPTION_INT, &memory, 1, 1 << 30, true}, /* decides no bytes */
+    {0, "preview", OPTION_TEXT, &preview, 0, 0, true},    /* as little */
+    {0, "preview-every", OPTION_INT, &every, 1, 1000, true},
     OPTIONS_END,
 };
 
@@ -98,6 +101,8 @@ static void check_options(void)
                     (long long)gpus);
     if (!all.stat && bins > 1)
         usage_error("--bins is for --stat");
+    if (every && !preview)
+        usage_error("--preview-every is for --preview");
     if (!noise && !model_path)
         usage_error("-m DIR or -m FILE is needed");
 }
@@ -105,11 +110,12 @@ static void check_options(void)
 /* The same of what changes a sampling. */
 static void check_changes(const request *q)
 {
-    const char *const name[] = {"--until", "--from",           "--timesteps",   "--sigmas",
-                                "--skip",  "--guidance-steps", "--skip-layers", "--cfg-zero"};
-    const char *const text[] = {until, from,   timesteps, sigmas,
-                                skip,  guided, omitted,   still >= 0 ? "" : NULL};
-    for (int i = 0; i < 8; i++)
+    const char *const name[] = {"--until",       "--from",     "--timesteps",
+                                "--sigmas",      "--skip",     "--guidance-steps",
+                                "--skip-layers", "--cfg-zero", "--preview"};
+    const char *const text[] = {
+        until, from, timesteps, sigmas, skip, guided, omitted, still >= 0 ? "" : NULL, preview};
+    for (int i = 0; i < 9; i++)
         if (text[i] && (forward >= 0 || steps == 0))
             usage_error("%s is for what is sampled", name[i]);
     if (skip && q->solver == SOLVER_HEUN)
@@ -319,7 +325,12 @@ int main(int argc, char **argv)
                     argv[argc - 1]);
     request q = read_options();
     int ranks = steps > 0 && !all.dry ? (int)gpus : 1; /* noise alone needs no gpu */
-    share = share_of(ranks_start(ranks), ranks, guide_varies() ? 1 : request_passes(&q));
+    if (preview && !all.dry)
+        preview_check(preview, model_path);
+    int rank = ranks_start(ranks);
+    share = share_of(rank, ranks, guide_varies() ? 1 : request_passes(&q));
+    if (preview && rank == 0 && !all.dry)
+        preview_open(preview, every ? (int)every : 1);
     if (steps > 0)
         find_model(&q);
     reader_open(&in, stdin, "standard input");
@@ -340,6 +351,7 @@ int main(int argc, char **argv)
     }
     free(q.seed);
     schedule_free(&q.plan);
+    preview_close();
     writer_close(&out);
     return program_end();
 }
