@@ -85,7 +85,16 @@ is "$(tensor-info more | grep -c '^  sampling:')" 0 "no preview can be gone on f
 cat look more > halves
 steps -s 6 > /dev/null
 close_to "of the same bits as those of one run" --same 1 look halves
-is "$(steps -s 6 --until 0)" "" "no step, no preview"
+denoise -s 6 -S 5 $small --until 0 --preview look < text > none.done
+[ -f look ] && [ ! -s look ]
+ok $? "no step, no preview"
+tensor-pick plain:latents $contexts > given
+is "$(in=given steps -s 6 --from 2)" "3 4 5 6" "--from: those that are made"
+equal "and the last is the result" look 4 with
+denoise -s 3 -S 5 $small --stat blocks.0.ffn.0 < text > plain.stat
+denoise -s 3 -S 5 $small --stat blocks.0.ffn.0 --preview look < text > with
+same plain.stat with "--stat: the statistics"
+is "$(said look step)" "1 2 3" "and previews"
 is "$(steps -s 6 --skip 3,5)" "1 2 3 4 5 6" "steps that --skip answers too"
 equal "and the last is the result" look 6 with
 like "$(tensor-pick -d 4 look | tensor-info)" '*skipped: *3*' "the record has those skipped so far"
@@ -126,6 +135,14 @@ is "$(tensor-info --names frames | grep -c frames)" 3 "three pictures"
 denoise -s 3 -S 5 $small --preview /dev/fd/9 9>&1 < text > with 2> err | wan-vae-decode -m "$TINY" > frames.pipe
 same frames frames.pipe "a pipe that the shell names"
 same plain with "the result beside it"
+if have ffmpeg; then
+    mkdir seeds
+    frames2mp4 -q -o 'step%n.mp4' < frames
+    is "$(ls step*.mp4 | tr '\n' ' ')" "step1.mp4 step2.mp4 step3.mp4 " "a video a step"
+    denoise -s 3 -S 5,6 $small --preview look < text > with
+    wan-vae-decode -m "$TINY" < look | frames2mp4 -q -o 'seeds/%n_%s.mp4'
+    is "$(ls seeds | wc -l)" 6 "and of each seed"
+fi
 (head -c 100 < fifo > /dev/null) &
 denoise -s 3 -S 5 $small --preview fifo < text > with 2> err
 ok $? "a reader that goes away: exit 0"
