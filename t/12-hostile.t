@@ -30,6 +30,13 @@ one_line "a name that the format keeps" "*'__metadata__'*safetensors keeps*" ten
 header none.st '{"w":{"dtype":"F32","shape":[1152921504606846976,0],"data_offsets":[0,0]}}' 0
 quickly 1 "2^60 rows of nothing" tensor-info none.st
 
+# Of no rows is of no token: what lies behind it in the file is not read for one.
+t5=$ROOT/fixtures/random/models_t5_umt5-xxl-enc-bf16.pth
+tensor-pick "$t5:token_embedding.weight[0:0]=token_embedding.weight" "$t5:blocks.*" "$t5:norm.*" > t5.st
+echo cat > words
+one_line "a table of no tokens" "*token_embedding.weight in t5.st is * \[0, 64\]: it has no token*" \
+    wan-encode-text -m t5.st --tokenizer "$ROOT/fixtures/random/google/umt5-xxl" < words
+
 # Lists of a length that whoever made the file has chosen.
 keys=$(awk 'BEGIN { for (i = 0; i < 45000; i++) printf "%s\"key%d\":\"v\"", i ? "," : "", i }')
 header keys.st "{\"__metadata__\":{$keys},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}" 4

@@ -48,6 +48,9 @@ t5 t5_open(weights *w)
     t5 m = {.w = w};
     tensor table = weights_tensor(w, "token_embedding.weight", -1, -1);
     m.vocabulary = table.dim[0];
+    if (m.vocabulary < 1)
+        die("token_embedding.weight in %s is %s: it has no token", weights_path(w),
+            tensor_text(table));
     m.width = table.dim[1];
     weights_tensor(w, "norm.weight", m.width); /* used last: better missed now */
     tensor q = weights_tensor(w, "blocks.0.attn.q.weight", -1, m.width);
