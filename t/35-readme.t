@@ -1,13 +1,16 @@
 #!/bin/bash
 # The commands of README.md and of pipelines/GUIDE.md, block by block as they stand there, with the small model in
-# place of the real one: MODEL and CLIP are links to it, videos are small and of few steps. Files that the guide
-# takes for granted are made here.
+# place of the real one: MODEL, HIGH, LOW and CLIP are links to it, videos are small and of few steps. Files that the
+# guide takes for granted are made here. A test's name says in brackets what stood in for what the block says; a block
+# that is neither commands nor one of those named below fails.
 . "$(dirname "$0")/tap.sh"
 have ffmpeg || skip_all "there is no ffmpeg"
 cd "$TMP" || exit 1
-ln -s "$ROOT/fixtures/tiny" MODEL
+for name in MODEL HIGH LOW; do ln -s "$ROOT/fixtures/tiny" $name; done
 ln -s "$ROOT/fixtures/tiny/clip" CLIP
 ln -s "$ROOT/fixtures" "$ROOT/pipelines" .
+ln -s "$ROOT/fixtures/taehv/tiny.safetensors" taew2_1.safetensors
+ffmpeg -v error -f lavfi -i testsrc=size=128x80:rate=16 -frames:v 5 real.mp4 </dev/null
 head -2 MODEL/unseen.txt >calibration.txt
 tail -1 MODEL/unseen.txt >prompts.txt
 wan-encode-text -m MODEL <prompts.txt >text.safetensors
@@ -37,7 +40,7 @@ cat >bin/make <<S
 #!/bin/bash
 set -- "\${@/#PREFIX=DIR/PREFIX=$TMP/installed}"
 case " \$* " in
-*' deps '*) exec '$make' -n -C '$ROOT' DEVICE=cpu deps >/dev/null ;;
+*' deps '*) exec '$make' -n -C '$ROOT' DEVICE=cpu "\$@" >/dev/null ;;
 *' install '*) exec '$make' -s -C '$ROOT' DEVICE='$DEVICE' O='${BUILD#"$ROOT"/}' "\$@" ;;
 esac
 out=dataset
@@ -46,38 +49,66 @@ exec '$make' -s -C '$ROOT' DEVICE='$DEVICE' O='${BUILD#"$ROOT"/}' "\$@" OUT="\$o
 S
 chmod +x bin/make
 
-# blocks FILE: its indented blocks, a file each; fenced ones become LANGUAGE.block
+# blocks FILE: its blocks, a file each, in their order: NN.commands are indented, NN.LANGUAGE fenced
 blocks() {
-    rm -f block.* ./*.block
+    rm -f block.*
     awk '
-        /^```/ { fence = fence ? "" : (substr($0, 4) ".block"); next }
-        fence { print > fence; next }
-        /^    / { if (!on++) n++; print substr($0, 5) > ("block." sprintf("%02d", n)); next }
+        function begin(kind) { file = sprintf("block.%02d.%s", ++n, kind); printf "" > file }
+        /^ *(```|~~~)/ { if (fence) fence = 0; else { fence = 1; sub(/^ *[`~]+ */, ""); begin($0 == "" ? "plain" : $1) }; on = 0; next }
+        fence { print > file; next }
+        /^(    |\t)/ { if (!on++) begin("commands"); sub(/^(    |\t)/, ""); print > file; next }
         { on = 0 }' "$1"
 }
 small='s/^wan-denoise /&--size 64x64 --frames 5 -s 3 /; s/| wan-denoise /&--size 64x64 --frames 5 -s 3 /; s/^wan-sensitivity /&--size 64x64 -s 3 /; s/tensor-diff /&-r 9 /; s/--frames 161//; s/^wan-experiment .*/& SIZE=64x64 FRAMES=5 STEPS=3/; s/--size 128x80 --frames 13 -s 20//'
+# Steps that end at 10 or begin at 20; what goes on with a sampling has its size and steps.
+# The small model is none of those that TeaCache has coefficients for.
+small=$small'; s/teacache:0.08 /teacache:0.08:1.3B /; s/--until 10 /--until 2 /; s/-s 50 --from 20/-s 3 --from 1/; s/--size 64x64 --frames 5 -s 3 \(-m LOW\|-m w8a16.safetensors < half\|-m MODEL -s 3 --from\)/\1/'
 
+# stand_ins BLOCK: what ran instead of what it says
+stand_ins() {
+    cmp -s "$1" run || printf ' smaller,'
+    for word in $(cd bin && ls); do grep -qE "(^|[ '=|])$word( |\$)" run && printf ' %s,' "$word"; done
+}
+
+# commands BLOCK: runs it
+commands() {
+    sed "$small" "$1" >run
+    bash -e -o pipefail run >out.txt 2>said.txt
+    status=$? names=$(stand_ins "$1")
+    ok $status "$page: $(grep -v '^#' "$1" | head -n 1 | cut -c 1-70)${names:+ [${names%,} ]}"
+    [ $status -eq 0 ] || comment "$(tail -n 2 said.txt | cut -c 1-150)"
+}
+
+# python BLOCK: a reader of streams, which leaves `tensors`
+python() {
+    if ! have python3 || ! python3 -c 'import numpy' 2>/dev/null; then
+        skip "there is no numpy" "$page: the reader in Python reads BF16"
+        return
+    fi
+    cp "$1" reader.py
+    echo 'print(*(f"{k} {v.dtype} {v.shape} {float(v.astype("f8").sum()):.3f}" for k, v in tensors.items()))' | sed "s/\"f8\"/'f8'/" >>reader.py
+    tensor-pick -t BF16 text.safetensors:context >b16
+    is "$(python3 reader.py <b16 2>&1 | cut -d ' ' -f 1,2)" "context float32" "$page: the reader in Python reads BF16"
+    is "$(tensor-pick -t F32 b16:context | python3 reader.py)" "$(python3 reader.py <b16)" "the same numbers as F32"
+}
+
+comment "make: with deps all is shown (make -n), not done; videos are of 64x64, 5 frames and 3 steps; srun runs at once;"
+comment "hf, sbatch and squeue take their arguments and do nothing; smaller: sizes, frames, steps and bounds are others"
 for page in README.md pipelines/GUIDE.md; do
     blocks "$ROOT/$page"
-    [ ! -e make.block ] || cp make.block several.mk
+    pictures=0
     for block in block.*; do
-        # A picture of the pipe, and lines without a command, are no commands.
-        grep -qE '^(prompts >|[A-Z]+ *=)' "$block" && continue
-        sed "$small" "$block" >run
-        bash -e -o pipefail run >out.txt 2>said.txt
-        ok $? "$page: $(grep -v '^#' "$block" | head -n 1 | cut -c 1-70)"
-        [ $? -eq 0 ] && comment "$(tail -n 2 said.txt | cut -c 1-150)"
+        case $block:$(head -n 1 "$block") in
+        *.commands:'prompts > wan-encode-text > context > wan-denoise >'*) pictures=$((pictures + 1)) ;;
+        *.commands:*) commands "$block" ;;
+        *.make:*) cp "$block" several.mk ;; # a command below reads it
+        *.python:*) python "$block" ;;
+        *) ok 1 "$page: a block that nobody knows how to run, of '${block##*.}': $(head -n 1 "$block")" ;;
+        esac
     done
-    if [ -e python.block ]; then
-        if have python3 && python3 -c 'import numpy' 2>/dev/null; then
-            echo 'print(*(f"{k} {v.dtype} {v.shape} {float(v.astype(\"f8\").sum()):.3f}" for k, v in tensors.items()))' | tr -d '\\' >>python.block
-            tensor-pick -t bf16 text.safetensors:context >b16
-            is "$(python3 python.block <b16 2>&1 | cut -d ' ' -f 1,2)" "context float32" "$page: the reader in Python reads BF16"
-            is "$(tensor-pick -t f32 b16:context | python3 python.block)" "$(python3 python.block <b16)" "the same numbers as F32"
-        else
-            skip "there is no numpy" "$page: the reader in Python reads BF16"
-        fi
-    fi
+    # How many blocks there are by another count: runs of indented lines, and pairs of fences.
+    counted=$(perl -0777 -ne '$n = s/^ *(```|~~~).*?^ *\1$//msg; print $n + (() = /(?:^(?:    |\t).*\n)+/mg)' "$ROOT/$page")
+    is "$(ls block.* | wc -l)" "$counted" "$page: $counted blocks, $pictures of them a picture"
 done
 wan-encode-text -m MODEL <prompts.txt >text.safetensors
 
@@ -85,7 +116,8 @@ wan-encode-text -m MODEL <prompts.txt >text.safetensors
 
 for file in circle.mp4 cat.mp4 dataset/fp16/01_seed123.mp4 dataset/w8a16/01_seed123.mp4 dataset/report.html dataset/trace.csv \
     pairs/report.html several/report.html mixed.safetensors mixed.tsv statistics.safetensors gptq.safetensors w4a8.safetensors \
-    layers.tsv out/01_seed1.mp4 out/01_seed3.mp4 styled-w8a16.safetensors; do
+    layers.tsv out/01_seed1.mp4 out/01_seed3.mp4 styled-w8a16.safetensors \
+    preview1.mp4 like-real.safetensors; do
     [ -s "$file" ]
     ok $? "$file"
 done
