@@ -196,7 +196,8 @@ demo: all
 	    '    build/demo/report.html    all of it on one page, videos side by side' \
 	    '    build/demo/sheet.png      frames of all videos' '' \
 	    'This was a model of 10 MB. The 1.3B at 832x480 and 81 frames takes 49 s a video on an H100 or H200, about' \
-	    'two days on two CPU cores (13 frames: 4.4 s, five hours); README.md says where to get it.'
+	    'two days, by its operations, on two CPU cores (13 frames: 4.4 s and the loading, five hours); README.md says' \
+	    'where to get it.'
 
 study: all
 	$(MAKE) experiment EXPERIMENT=pipelines/study.mk
