@@ -1,10 +1,10 @@
 /*
 ** matrix.c: products by tiles, and the triangle u of h^-1 = u^T u.
 **
-** Not the BLAS: its sums depend on the processor and on its threads, and what is made here is told
-** by its recipe, so its bytes must follow from the input alone. A product is tiles of c, a tile a
-** thread; a block of b is packed so that eight columns lie together, and six rows of c by eight
-** columns stay in registers while k runs.
+** Not the kernels' products: their sums depend on the device and the processor, and what is made
+** here is told by its recipe, so its bytes must follow from the input alone. A product is tiles of
+** c, a tile a thread; a block of b is packed so that eight columns lie together, and six rows of c
+** by eight columns stay in registers while k runs.
 **
 ** The triangle: if h = v v^T with v upper, then h^-1 = v^-T v^-1, so u = v^-1. v is made from the
 ** last column back (Cholesky's method from the other end), u in its place from the first column on.
