@@ -62,7 +62,7 @@ blocks() {
 small='s/^wan-denoise /&--size 64x64 --frames 5 -s 3 /; s/| wan-denoise /&--size 64x64 --frames 5 -s 3 /; s/^wan-sensitivity /&--size 64x64 -s 3 /; s/tensor-diff /&-r 9 /; s/--frames 161//; s/^wan-experiment .*/& SIZE=64x64 FRAMES=5 STEPS=3/; s/--size 128x80 --frames 13 -s 20//'
 # Steps that end at 10 or begin at 20; what goes on with a sampling has its size and steps.
 # The small model is none of those that TeaCache has coefficients for.
-small=$small'; s/teacache:0.08 /teacache:0.08:1.3B /; s/--until 10 /--until 2 /; s/-s 50 --from 20/-s 3 --from 1/; s/--size 64x64 --frames 5 -s 3 \(-m LOW\|-m w8a16.safetensors < half\|-m MODEL -s 3 --from\)/\1/'
+small=$small'; s/--preview-every 10/--preview-every 2/; s/teacache:0.08 /teacache:0.08:1.3B /; s/--until 10 /--until 2 /; s/-s 50 --from 20/-s 3 --from 1/; s/--size 64x64 --frames 5 -s 3 \(-m LOW\|-m w8a16.safetensors < half\|-m MODEL -s 3 --from\)/\1/'
 
 # stand_ins BLOCK: what ran instead of what it says
 stand_ins() {
@@ -117,7 +117,7 @@ wan-encode-text -m MODEL <prompts.txt >text.safetensors
 for file in circle.mp4 cat.mp4 dataset/fp16/01_seed123.mp4 dataset/w8a16/01_seed123.mp4 dataset/report.html dataset/trace.csv \
     pairs/report.html several/report.html mixed.safetensors mixed.tsv statistics.safetensors gptq.safetensors w4a8.safetensors \
     layers.tsv out/01_seed1.mp4 out/01_seed3.mp4 styled-w8a16.safetensors \
-    preview1.mp4 like-real.safetensors; do
+    preview1.mp4 step1.mp4 like-real.safetensors; do
     [ -s "$file" ]
     ok $? "$file"
 done
