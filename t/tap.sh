@@ -8,6 +8,8 @@ DEVICE=${DEVICE:-cpu}
 GOLDEN=$ROOT/fixtures/random/golden.safetensors
 PATH=$BUILD:$PATH
 export PATH LC_ALL=C.UTF-8
+# A make that a test runs is a user's own, not one below the make that runs the tests.
+unset MAKELEVEL MAKEFLAGS MFLAGS MAKEOVERRIDES
 # Threads that spin while they wait slow each other down twentyfold where tests share the cores.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/tap.XXXXXX")
