@@ -41,8 +41,8 @@ like "$("${experiment[@]}" OUT="$TMP/logged" 2>&1 | grep '^in all')" "in all 0 t
 
 # ---- a terminal ----
 
-have script || {
-    skip "there is no script" "a terminal"
+{ have script && script -qec true /dev/null >/dev/null 2>&1 </dev/null; } || {
+    skip "there is no script, or no terminal to be had" "a terminal"
     done_testing
     exit
 }

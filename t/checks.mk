@@ -14,7 +14,10 @@ $(O)/t/tools/moments $(O)/t/tools/die-together $(O)/t/tools/output-error: $(O)/t
 # Two at a time where there is no GPU to share; PROVE='prove -j8' runs eight. CK_FORK=no: a CUDA context
 # does not survive fork.
 PROVE ?= $(if $(filter cuda,$(DEVICE)),prove,prove -j2)
-CHECKS  = CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- OMP_WAIT_POLICY=passive \
+# An experiment's variables, which the Makefile exports, are not those of the experiments that tests make.
+UNSAID := $(filter-out BUILD,$(shell sed -n '/^## of the build/q; s/^\([A-Z][A-Z_]*\)\t.*/\1/p' \
+                                         pipelines/variables)) MP4 TASK CARDS
+CHECKS  = env $(UNSAID:%=-u %) CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NAME=- OMP_WAIT_POLICY=passive \
           BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE)
 ifdef SANITIZE
 # Findings go to files, so that none is lost in a program whose status a test does not look at. A file
