@@ -21,7 +21,8 @@ expected() { # FILE NAME: standard input is like the fixture
 
 "${experiment[@]}" OUT="$TMP/logged" >"$TMP/log" 2>&1
 ok $? "make -j2 experiment"
-grep -v '^wan-quantize: ' "$TMP/log" | expected log "its log is as it should be"
+grep -v '^wan-quantize: ' "$TMP/log" >"$TMP/said"
+expected log "its log is as it should be" <"$TMP/said"
 for job in fp16.latents w8a16.latents fp16.film w8a16.film; do
     lines=$(grep -c "^$job: 0[1-4]_seed1 ([1-4] of 4): [a-z]* [0-9]*/[0-9]*" "$TMP/log")
     [ "$lines" -ge 5 ] && [ "$lines" -le 11 ]
@@ -60,7 +61,8 @@ sed '1d; $d' "$TMP/typescript" | tr -d '\r' | awk -v frames="$TMP/frames" '
     if (line != "" || $0 !~ /\033/) screen[++rows] = line
 }
 END { for (i = 1; i <= rows; i++) print screen[i]; print most > (frames ".most") }' >"$TMP/screen"
-grep -v '^wan-quantize: ' "$TMP/screen" | expected terminal "what stays on the screen is as it should be"
+grep -v '^wan-quantize: ' "$TMP/screen" >"$TMP/said"
+expected terminal "what stays on the screen is as it should be" <"$TMP/said"
 is "$(grep -vE '^[a-z0-9_]+(\.[a-z]+)?(\.[0-9])?: (0[1-4]_seed1 \([1-4] of 4\): )?[a-z]+ [0-9]+/[0-9]+(, [0-9.]+ (s|min) left)?$' "$TMP/frames" | grep -v '^report' | head -n 3)" \
     "" "every line of a job that was ever seen is whole, and of one job"
 grep -qE '^fp16.latents: 03_seed1 \(3 of 4\): step [0-9]+/10' "$TMP/frames"

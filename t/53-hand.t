@@ -36,7 +36,7 @@ done
 
 # ---- a terminal ----
 
-if have script; then
+if have script && script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
     latents=$TMP/made/fp16/01_seed1.latents.safetensors
     while IFS= read -r line; do
         script -qec "$line" "$TMP/typescript" >/dev/null 2>&1 </dev/null
