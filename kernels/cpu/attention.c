@@ -41,17 +41,6 @@ VECTORISED static float greatest(const float *x, int64_t n)
     return m;
 }
 
-VECTORISED static float sum_of(const float *x, int64_t n)
-{
-    lanes sum = {0};
-    int64_t i = 0;
-    for (; i + LANE_COUNT <= n; i += LANE_COUNT)
-        sum += *(const lanes *)(x + i);
-    for (int64_t j = 0; i + j < n; j++)
-        sum[j] += x[i + j];
-    return sum_of_lanes(&sum);
-}
-
 /* y = e^(x - m) */
 VECTORISED static void exp_row(float *y, const float *x, float m, int64_t n)
 {
@@ -138,7 +127,7 @@ static void weigh(const workspace *w, const head *h, int64_t at, int64_t m, int6
         memset(p + seen, 0, (size_t)(n - seen) * sizeof *p);
         if (*l > 0 && shrink != 1.0f)
             scale_row(o, o, shrink, h->d);
-        *l = *l * shrink + sum_of(p, seen);
+        *l = *l * shrink + row_sum(p, seen);
         *most = m_new;
     }
 }

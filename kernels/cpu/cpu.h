@@ -31,6 +31,9 @@ INLINE float sum_of_lanes(const lanes *sum)
     return s[0];
 }
 
+/* Of a row, in that order (norm.c). */
+float row_sum(const float *x, int64_t n);
+
 /* e^x for loops that vectorise. x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 is split in two so that
 ** n * (first part) is exact (Cody and Waite, Software Manual for the Elementary Functions, 1980);
 ** e^r is Taylor's polynomial of degree 7, whose next term is r^8 / 8! < 5.3e-9, a tenth of half an

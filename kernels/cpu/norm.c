@@ -21,7 +21,7 @@ VECTORISED static float sum_of_squares(const float *x, float mean, int64_t n)
     return sum_of_lanes(&sum);
 }
 
-VECTORISED static float sum_of(const float *x, int64_t n)
+VECTORISED float row_sum(const float *x, int64_t n)
 {
     lanes sum = {0};
     int64_t i = 0;
@@ -146,7 +146,7 @@ static void normalise(tensor y, tensor x, const float *gamma, float gamma_plus, 
 #pragma omp parallel for if (N * D >= PARALLEL_FROM)
     for (int64_t i = 0; i < N; i++) {
         const float *row = f32_row(x, i);
-        float mean = sum_of(row, D) / (float)D;
+        float mean = row_sum(row, D) / (float)D;
         float variance = sum_of_squares(row, mean, D) / (float)D;
         affine_row(f32_row(y, i), row, mean, 1.0f / sqrtf(variance + eps), gamma, gamma_plus, beta,
                    D);

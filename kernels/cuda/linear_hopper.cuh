@@ -175,21 +175,6 @@ __device__ __forceinline__ float2 finished(const S *sum, const factors &f, int r
     return gelu ? make_float2(gelu_tanh(v.x), gelu_tanh(v.y)) : v;
 }
 
-/* r [4] of lanes 4i .. 4i + 3 as a matrix, transposed: each has what all had for it. */
-__device__ __forceinline__ void transpose(uint32_t (&r)[4], int lane)
-{
-#pragma unroll
-    for (int step = 1; step < 4; step *= 2) {
-        bool high = lane & step;
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-            uint32_t &a = r[step == 1 ? 2 * i : i], &b = r[step == 1 ? 2 * i + 1 : i + 2];
-            uint32_t other = __shfl_xor_sync(0xffffffffu, high ? a : b, step);
-            (high ? a : b) = other;
-        }
-    }
-}
-
 /* 16 bits: a lane has two neighbours of each eight columns, of rows lane / 4 and eight on. Four lanes
 ** exchange theirs of four eights, and each stores one: 64 bytes of eight rows at a time. */
 template <bool GELU, class S, class Y>

@@ -96,21 +96,6 @@ __device__ __forceinline__ void multiply(int (&sum)[4][8][4], const operands &no
 
 /* ---- out ---- */
 
-/* r [4] of lanes 4i .. 4i + 3 as a matrix, transposed: each has what all had for it. */
-__device__ __forceinline__ void transpose(uint32_t (&r)[4], int lane)
-{
-#pragma unroll
-    for (int step = 1; step < 4; step *= 2) {
-        bool high = lane & step;
-#pragma unroll
-        for (int i = 0; i < 2; i++) {
-            uint32_t &a = r[step == 1 ? 2 * i : i], &b = r[step == 1 ? 2 * i + 1 : i + 2];
-            uint32_t other = __shfl_xor_sync(0xffffffffu, high ? a : b, step);
-            (high ? a : b) = other;
-        }
-    }
-}
-
 /* Eight neighbours of a lane's two, four blocks of eight columns: 16 bits are exchanged among four
 ** lanes, so that each stores 16 bytes; of F32 a lane's two are eight. */
 template <class Y>
