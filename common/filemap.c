@@ -53,6 +53,9 @@ static void watch(filemap *m, const char *name)
     maps[map_count].bytes = m->bytes;
     snprintf(maps[map_count].cut, sizeof maps->cut, "%s: %.256s became shorter while it was read\n",
              program_name(), name);
+    for (char *c = maps[map_count].cut; c[0] && c[1]; c++) /* as die() does; not the line's end */
+        if ((unsigned char)*c < 32 || *c == 127)
+            *c = '?';
     map_count++;
 }
 
