@@ -11,6 +11,13 @@ $(O)/t/tools/moments $(O)/t/tools/die-together $(O)/t/tools/output-error: $(O)/t
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(COMMONLIBS)
 
+# What pair-stats says, of experiments whose truth is known.
+SAID_OF_PAIRS = $(addprefix $(O)/bin/pair-stats/,clusters.o interval.o student.o signed-ranks.o verdicts.o \
+                  sign-flips.o power.o equivalence.o)
+$(O)/t/tools/coverage: t/tools/coverage.c $(SAID_OF_PAIRS) $(COMMON)
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $@.d -o $@ $< $(SAID_OF_PAIRS) $(COMMON) $(COMMONLIBS)
+
 # Two at a time where there is no GPU to share; PROVE='prove -j8' runs eight. CK_FORK=no: a CUDA context
 # does not survive fork.
 PROVE ?= $(if $(filter cuda,$(DEVICE)),prove,prove -j2)

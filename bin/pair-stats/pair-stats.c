@@ -1,111 +1,186 @@
 /*
 ** pair-stats.c: from a table of videos or pairs to a summary: means, deviations, the difference
-** within pairs with its interval, and whether it could be chance.
+** within pairs with its interval, whether it could be chance, and whether it is smaller than what
+** twins of the reference differ by.
 **
-** What the rows are is told by the columns: variant_a and variant_b, and METRIC_a and METRIC_b
-** (two measurements of a pair) or METRIC (one of the pair itself); or variant and METRIC. Whatever
-** is too few to say something is said to be so: a mean of three is printed, with a note.
+** Whatever is too few to say something is said to be so: a mean of three is printed, with a note.
 */
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/csv.h"
 #include "../../common/die.h"
+#include "../../common/filedigest.h"
 #include "../../common/program.h"
+#include "../../common/recipe.h"
+#include "floor.h"
+#include "groups.h"
 #include "pair-stats.h"
 #include "statistics.h"
 
-static const char *metrics;
-static int64_t resamples = 10000, seed = 1;
+enum {
+    NUMERICS = 2
+}; /* 2: clusters; intervals corrected for skewness; ranks with ties to n = 50 */
+
+static const char *metrics, *family, *floor_path, *cluster_column;
+static int64_t draws = 100000, seed = 1;
+static bool dry;
 static const option options[] = {
     {'c', "columns", OPTION_TEXT, &metrics, 0, 0, false},
-    {'B', "resamples", OPTION_INT, &resamples, 100, 10000000, false},
+    {'f', "family", OPTION_TEXT, &family, 0, 0, false},
+    {0, "cluster", OPTION_TEXT, &cluster_column, 0, 0, false},
+    {0, "floor", OPTION_TEXT, &floor_path, 0, 0, true},
+    {'B', "resamples", OPTION_INT, &draws, 100, 10000000, false},
     {'S', "seed", OPTION_INT, &seed, 0, 0x1p53, false},
+    {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
-/* The columns of one metric; -1: there is none. */
+/* What is asked of which table. */
 typedef struct {
-    const char *name;
-    int own, a, b;            /* METRIC, METRIC_a, METRIC_b */
-    int variant_a, variant_b; /* variant_a: or `variant` */
-} measure;
+    csv table, floor; /* floor: if floor_path */
+    grouping groups;
+    int cluster;        /* column; -1: none */
+    int metrics, asked; /* of -c and -f, and how many of them are -c's */
+    measure *metric;    /* [metrics]: those of -c first */
+    paired_test *test;  /* [metrics, groups] */
+    double *p_holm;     /* [metrics, groups] */
+} work;
 
-/* The values of one group of rows, those of one variant or pair of variants. */
-typedef struct {
-    const char *variant_a, *variant_b;
-    int n;              /* that have a finite value, or two */
-    int infinite;       /* left out */
-    double *a, *b;      /* [n] */
-    double *difference; /* [n]: b - a */
-} group;
+/* ---- what is asked ---- */
 
-/* ---- the table ---- */
-
-static measure measure_of(const csv *t, const char *metric)
+/* Adds the metrics of the list that are not there yet. */
+static void add_metrics(work *w, const char *list)
 {
-    char name[128];
-    measure c = {.name = metric, .own = csv_find(t, metric), .a = -1, .b = -1};
-    c.variant_b = csv_find(t, "variant_b");
-    c.variant_a = csv_column(t, c.variant_b < 0 ? "variant" : "variant_a");
-    if (c.own < 0) {
-        snprintf(name, sizeof name, "%s_a", metric);
-        c.a = csv_column(t, name);
-        snprintf(name, sizeof name, "%s_b", metric);
-        c.b = csv_column(t, name);
+    char *copy = new_format("%s", list), *rest = copy;
+    for (char *name; (name = strsep(&rest, ","));) {
+        bool there = false;
+        for (int i = 0; i < w->metrics; i++)
+            there |= strcmp(w->metric[i].name, name) == 0;
+        if (!there)
+            w->metric[w->metrics++] = measure_of(&w->table, new_format("%s", name));
     }
-    return c;
+    free(copy);
 }
 
-static bool same_group(const csv *t, const measure *c, int row, int other)
+static int count_of(const char *list)
 {
-    return strcmp(csv_text(t, row, c->variant_a), csv_text(t, other, c->variant_a)) == 0 &&
-           strcmp(csv_text(t, row, c->variant_b), csv_text(t, other, c->variant_b)) == 0;
+    int n = 1;
+    for (; *list; list++)
+        n += *list == ',';
+    return n;
 }
 
-/* Is it the first of its group? */
-static bool begins_group(const csv *t, const measure *c, int row)
+static int cluster_of(const csv *t)
 {
-    for (int i = 0; i < row; i++)
-        if (same_group(t, c, i, row))
-            return false;
-    return true;
+    if (cluster_column)
+        return *cluster_column ? csv_column(t, cluster_column) : -1;
+    return csv_find(t, "prompt");
 }
 
-static group group_of(const csv *t, const measure *c, int first)
+static void work_begin(work *w)
 {
-    size_t bytes = (size_t)t->rows * sizeof(double);
-    group g = {csv_text(t, first, c->variant_a),
-               csv_text(t, first, c->variant_b),
-               0,
-               0,
-               new_bytes(bytes),
-               new_bytes(bytes),
-               new_bytes(bytes)};
-    for (int row = first; row < t->rows; row++) {
-        if (!same_group(t, c, row, first))
-            continue;
-        double a = csv_number(t, row, c->own < 0 ? c->a : c->own);
-        double b = c->own < 0 ? csv_number(t, row, c->b) : 0;
-        if (isnan(a) || isnan(b))
-            continue;
-        if (isinf(a) || isinf(b)) {
-            g.infinite++;
-            continue;
+    if (floor_path) {
+        csv_open(&w->floor, floor_path);
+        floor_of(&w->floor, "", FLOOR_OF_DIFFERENCE);
+    }
+    csv_read(&w->table, stdin, "standard input");
+    w->groups = groups_of(&w->table);
+    w->cluster = cluster_of(&w->table);
+    w->metric =
+        new_bytes((size_t)(count_of(metrics) + count_of(family ? family : "")) * sizeof *w->metric);
+    add_metrics(w, metrics);
+    w->asked = w->metrics;
+    if (family)
+        add_metrics(w, family);
+    for (int i = 1; i < w->asked; i++)
+        if ((w->metric[i].own < 0) != (w->metric[0].own < 0))
+            csv_die(&w->table, -1,
+                    "%s and %s need summaries of their own: one is measured twice a pair, one once",
+                    w->metric[0].name, w->metric[i].name);
+}
+
+static void work_end(work *w)
+{
+    for (int i = 0; i < w->metrics; i++)
+        free((char *)w->metric[i].name);
+    free(w->metric);
+    free(w->test);
+    free(w->p_holm);
+    groups_free(&w->groups);
+    csv_close(&w->table);
+    if (floor_path)
+        csv_close(&w->floor);
+}
+
+/* ---- tests ---- */
+
+static void test_family(work *w)
+{
+    int groups = w->groups.n, all = w->metrics * groups;
+    double *p = new_bytes((size_t)all * sizeof *p + 1);
+    w->p_holm = new_bytes((size_t)all * sizeof *p + 1);
+    w->test = new_bytes((size_t)all * sizeof *w->test + 1);
+    for (int i = 0; i < all; i++) {
+        const measure *m = &w->metric[i / groups];
+        p[i] = NAN;
+        if (m->own < 0) {
+            values v = values_of(&w->table, m, &w->groups.of[i % groups], w->cluster);
+            sample s = sample_of(&v);
+            w->test[i] = test_of(&s, is_verdict(&v), draws, (uint64_t)seed);
+            p[i] = w->test[i].p;
+            values_free(&v);
         }
-        g.a[g.n] = a;
-        g.b[g.n] = b;
-        g.difference[g.n++] = b - a;
     }
-    return g;
+    holm(w->p_holm, p, all);
+    free(p);
 }
 
-static void group_free(group *g)
+/* ---- notes: what a reader must know ---- */
+
+typedef struct {
+    char text[600];
+    size_t n;
+} notes;
+
+__attribute__((format(printf, 2, 3))) static void say(notes *to, const char *format, ...)
 {
-    free(g->a);
-    free(g->b);
-    free(g->difference);
+    va_list list;
+    va_start(list, format);
+    to->n += (size_t)snprintf(to->text + to->n, sizeof to->text - to->n, "%s", to->n ? "; " : "");
+    to->n += (size_t)vsnprintf(to->text + to->n, sizeof to->text - to->n, format, list);
+    va_end(list);
+}
+
+static void note_size(notes *to, const values *v)
+{
+    enum { FEW = 5 }; /* of fewer even the corrected interval covers less if values are skewed */
+    sample s = sample_of(v);
+    bool single = without_clusters(&s);
+    if (v->infinite)
+        say(to, "%d infinite, left out", v->infinite);
+    if (v->n > 1 && v->clusters == 1)
+        say(to, "one cluster: interval and test are about it alone");
+    if (v->n < 2)
+        say(to, "n is too small for a deviation and an interval");
+    else if (single && v->n < FEW)
+        say(to, "n is too small for a 95 %% interval: it covers less");
+    else if (!single && v->clusters < FEW)
+        say(to, "%d clusters are too few for a 95 %% interval: it covers less", v->clusters);
+}
+
+static void note_test(notes *to, const values *v, const paired_test *t)
+{
+    sample s = sample_of(v);
+    bool single = without_clusters(&s);
+    if (v->n > 0 && t->n == 0)
+        say(to, "no %s differs: nothing to test", single ? "pair" : "cluster");
+    else if (t->n > 0 && ldexp(2, -t->n) > 0.05 && single)
+        say(to, "n is too small for p below %g", fmin(1, ldexp(2, -t->n)));
+    else if (t->n > 0 && ldexp(2, -t->n) > 0.05)
+        say(to, "%d cluster%s differ%s: too few for p below %g", t->n, t->n == 1 ? "" : "s",
+            t->n == 1 ? "s" : "", fmin(1, ldexp(2, -t->n)));
 }
 
 /* ---- the summary ---- */
@@ -122,128 +197,150 @@ static void put_figure(double x)
     putchar(',');
 }
 
-/* What a reader must know; "" if nothing. w NULL: there is no test. */
-static void put_note(const group *g, const paired_test *w)
+static void put_figures(const double *x, size_t n)
 {
-    enum { FEW = 10 }; /* a percentile interval of fewer is too narrow to be called 95 % */
-    char text[400] = "";
-    size_t n = 0;
-#define SAY(...)                                                                                   \
-    n += (size_t)snprintf(text + n, sizeof text - n, "%s", n ? "; " : ""),                         \
-        n += (size_t)snprintf(text + n, sizeof text - n, __VA_ARGS__)
-    if (g->infinite)
-        SAY("%d infinite, left out", g->infinite);
-    if (g->n < 2)
-        SAY("n is too small for a deviation and an interval");
-    else if (g->n < FEW)
-        SAY("n is too small for a 95 %% interval: it covers less");
-    if (w && g->n > 0 && w->n == 0)
-        SAY("no pair differs: nothing to test");
-    else if (w && w->n > 0 && ldexp(2, -w->n) > 0.05)
-        SAY("n is too small for p below %g", fmin(1, ldexp(2, -w->n)));
-#undef SAY
-    put_text(text, '\n');
+    for (size_t i = 0; i < n; i++)
+        put_figure(x[i]);
 }
 
-/* Is every value 0 or 1, so that it is a verdict and not a quantity? */
-static bool is_verdict(const group *g)
+static void put_names(const measure *m, const group *g, const values *v)
 {
-    for (int i = 0; i < g->n; i++)
-        if ((g->a[i] != 0 && g->a[i] != 1) || (g->b[i] != 0 && g->b[i] != 1))
-            return false;
-    return true;
+    put_text(m->name, ',');
+    put_text(g->variant_a, ',');
+    put_text(g->variant_b, ',');
+    printf("%d,", v->n);
+}
+
+/* floor, within, p_equivalence, equivalent; within: NAN, 0 or 1. */
+static void put_floor(double floor, double within, double p)
+{
+    if (!floor_path)
+        return;
+    put_figure(floor);
+    put_figure(within);
+    put_figure(p);
+    put_figure(isnan(p) ? NAN : p <= 0.05);
 }
 
 /* Two measurements of each pair. */
-static void print_paired(const measure *c, const group *g)
+static void print_paired(const work *w, const measure *m, const group *g, const values *v,
+                         const paired_test *t, double p_holm)
 {
-    interval i = bootstrap(g->difference, g->n, (int)resamples, (uint64_t)seed);
-    paired_test w = is_verdict(g) ? mcnemar(g->difference, g->n) : wilcoxon(g->difference, g->n);
-    double means[] = {mean(g->a, g->n),
-                      deviation(g->a, g->n),
-                      mean(g->b, g->n),
-                      deviation(g->b, g->n),
-                      mean(g->difference, g->n),
-                      deviation(g->difference, g->n),
+    sample s = sample_of(v);
+    estimate e = estimate_of(&s);
+    interval i = interval_of(&e);
+    double difference = mean(v->difference, v->n);
+    double means[] = {mean(v->a, v->n),
+                      deviation(v->a, v->n),
+                      mean(v->b, v->n),
+                      deviation(v->b, v->n),
+                      difference,
+                      deviation(v->difference, v->n),
                       i.low,
                       i.high,
-                      w.n > 0 ? w.statistic : NAN,
-                      w.p};
-    put_text(c->name, ',');
-    put_text(g->variant_a, ',');
-    put_text(g->variant_b, ',');
-    printf("%d,", g->n);
-    for (size_t k = 0; k < sizeof means / sizeof *means; k++)
-        put_figure(means[k]);
-    put_text(w.method, ',');
-    put_note(g, &w);
+                      t->n > 0 ? t->statistic : NAN,
+                      t->p};
+    double floor = floor_path ? floor_of(&w->floor, m->name, FLOOR_OF_DIFFERENCE) : NAN;
+    notes note = {"", 0};
+    put_names(m, g, v);
+    put_figures(means, sizeof means / sizeof *means);
+    put_text(t->method, ',');
+    printf("%d,", v->clusters);
+    put_figure(p_holm);
+    put_figure(detectable(&e));
+    put_floor(floor, isnan(floor) || isnan(difference) ? NAN : fabs(difference) <= floor,
+              p_equivalence(&e, floor));
+    note_size(&note, v);
+    note_test(&note, v, t);
+    if (floor_path && isnan(floor))
+        say(&note, "the table of the floor has no interval of it");
+    put_text(note.text, '\n');
 }
 
 /* One variant alone, in the columns of print_paired(). */
-static void print_variant(const measure *c, const group *g)
+static void print_variant(const measure *m, const group *g, const values *v)
 {
-    put_text(c->name, ',');
-    put_text(g->variant_a, ',');
-    printf(",%d,", g->n);
-    put_figure(mean(g->a, g->n));
-    put_figure(deviation(g->a, g->n));
-    fputs(",,,,,,,,,", stdout);
-    put_note(g, NULL);
+    notes note = {"", 0};
+    put_names(m, g, v);
+    put_figure(mean(v->a, v->n));
+    put_figure(deviation(v->a, v->n));
+    printf(",,,,,,,,,%d,,,", v->clusters);
+    put_floor(NAN, NAN, NAN);
+    note_size(&note, v);
+    put_text(note.text, '\n');
 }
 
 /* One measurement of each pair. */
-static void print_single(const measure *c, const group *g)
+static void print_single(const work *w, const measure *m, const group *g, const values *v)
 {
-    interval i = bootstrap(g->a, g->n, (int)resamples, (uint64_t)seed);
-    double means[] = {mean(g->a, g->n), deviation(g->a, g->n), i.low, i.high};
-    put_text(c->name, ',');
-    put_text(g->variant_a, ',');
-    put_text(g->variant_b, ',');
-    printf("%d,", g->n);
-    for (size_t k = 0; k < sizeof means / sizeof *means; k++)
-        put_figure(means[k]);
-    put_note(g, NULL);
+    sample s = sample_of(v);
+    estimate e = estimate_of(&s);
+    interval i = interval_of(&e);
+    double means[] = {mean(v->a, v->n), deviation(v->a, v->n), i.low, i.high};
+    double floor = floor_path ? floor_of(&w->floor, m->name, FLOOR_OF_MEASURE) : NAN;
+    int better = better_is(m->name);
+    notes note = {"", 0};
+    put_names(m, g, v);
+    put_figures(means, sizeof means / sizeof *means);
+    printf("%d,", v->clusters);
+    put_floor(floor,
+              isnan(floor) || v->n == 0 ? NAN
+              : better > 0              ? e.mean >= floor
+                                        : e.mean <= floor,
+              p_beyond(&e, floor, better > 0));
+    note_size(&note, v);
+    if (floor_path && better == 0)
+        say(&note, "no floor: it is not known whether more is better");
+    else if (floor_path && isnan(floor))
+        say(&note, "the table of the floor has no interval of it");
+    put_text(note.text, '\n');
 }
 
-static void print_header(const measure *c)
+static void print_header(const work *w)
 {
-    printf("metric,variant_a,variant_b,n,%s,note\r\n",
-           c->own >= 0 && c->variant_b >= 0
-               ? "mean,sd,low,high"
-               : "mean_a,sd_a,mean_b,sd_b,difference,difference_sd,low,high,statistic,p,method");
+    bool single = w->metric[0].own >= 0 && w->groups.pairs;
+    printf("metric,variant_a,variant_b,n,%s,clusters%s%s,note\r\n",
+           single ? "mean,sd,low,high"
+                  : "mean_a,sd_a,mean_b,sd_b,difference,difference_sd,low,high,statistic,p,method",
+           single ? "" : ",p_holm,detectable",
+           floor_path ? ",floor,within,p_equivalence,equivalent" : "");
 }
 
-static void summarize(const csv *t, const char *metric, bool first)
+static void summarize(const work *w, int metric, int in)
 {
-    measure c = measure_of(t, metric);
-    if (first)
-        print_header(&c);
-    for (int row = 0; row < t->rows; row++) {
-        if (!begins_group(t, &c, row))
-            continue;
-        group g = group_of(t, &c, row);
-        if (c.own < 0)
-            print_paired(&c, &g);
-        else if (c.variant_b >= 0)
-            print_single(&c, &g);
-        else
-            print_variant(&c, &g);
-        group_free(&g);
-    }
+    const measure *m = &w->metric[metric];
+    const group *g = &w->groups.of[in];
+    values v = values_of(&w->table, m, g, w->cluster);
+    int at = metric * w->groups.n + in;
+    if (m->own < 0)
+        print_paired(w, m, g, &v, &w->test[at], w->p_holm[at]);
+    else if (w->groups.pairs)
+        print_single(w, m, g, &v);
+    else
+        print_variant(m, g, &v);
+    values_free(&v);
 }
 
 int main(int argc, char **argv)
 {
-    csv t;
+    work w = {0};
     if (program_begin(argc, argv, options, usage) != argc)
         usage_error("a table is read from standard input: unwanted operand '%s'", argv[argc - 1]);
+    if (dry) {
+        json_t *extra = json_object();
+        if (floor_path)
+            json_object_set_new(extra, "floor", json_string(file_digest(floor_path).hex));
+        recipe_print(options, NUMERICS, extra);
+        return program_end();
+    }
     if (!metrics || !*metrics)
         usage_error("-c METRIC,.. is needed");
-    csv_read(&t, stdin, "standard input");
-    char *list = new_format("%s", metrics), *rest = list;
-    for (char *name; (name = strsep(&rest, ","));)
-        summarize(&t, name, name == list);
-    csv_close(&t);
-    free(list);
+    work_begin(&w);
+    test_family(&w);
+    print_header(&w);
+    for (int i = 0; i < w.asked; i++)
+        for (int g = 0; g < w.groups.n; g++)
+            summarize(&w, i, g);
+    work_end(&w);
     return program_end();
 }
