@@ -115,6 +115,10 @@ static comparison recorded(const evaluation *e, const metric *m, int variant)
     c.equivalent = known_at(t, row, "equivalent");
     c.method = said_at(t, row, "method");
     c.note = said_at(t, row, "note");
+    if (m->of_pairs && isnan(c.floor) && !isnan(floor_distance(e, m))) {
+        c.floor = floor_distance(e, m);
+        c.within = isnan(c.mean_b) ? NAN : quality(m, NAN, c.mean_b) >= quality(m, NAN, c.floor);
+    }
     return c;
 }
 
@@ -203,6 +207,8 @@ int floor_row(const evaluation *e, const metric *m, int from)
 double floor_distance(const evaluation *e, const metric *m)
 {
     double worst = NAN;
+    if (m->direction == 0)
+        return worst;
     for (int row = -1; (row = floor_row(e, m, row + 1)) >= 0;) {
         double x = known_at(&e->table[FLOOR], row, m->direction < 0 ? "high" : "low");
         if (isnan(worst) || quality(m, NAN, x) < quality(m, NAN, worst))
@@ -217,7 +223,6 @@ bool floor_band(const evaluation *e, const metric *m, double *low, double *high)
     for (int v = 1; v < e->variants && isnan(margin); v++)
         margin = compare(e, m, v).floor;
     if (m->of_pairs) {
-        margin = isnan(margin) ? floor_distance(e, m) : margin;
         *low = m->direction < 0 ? -INFINITY : margin;
         *high = m->direction < 0 ? margin : INFINITY;
     } else {

@@ -41,7 +41,8 @@ bool has_floor(const evaluation *e);
 bool has_holm(const evaluation *e);
 /* The rows of floor.csv that have the metric, from `from` on; -1: none more. */
 int floor_row(const evaluation *e, const metric *m, int from);
-/* The distance of the twin that is the farthest; NAN: none was measured. */
+/* The distance of the twin that is the farthest, which is the floor of a metric of pairs where the
+ * summary has none; NAN: none was measured. */
 double floor_distance(const evaluation *e, const metric *m);
 
 /* What lies within the floor: of differences either way of 0, of distances what is as near as the

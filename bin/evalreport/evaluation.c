@@ -64,6 +64,14 @@ static const struct {
 
 /* ---- reading ---- */
 
+/* Most cells are numbers. */
+static bool is_ascii(const char *text)
+{
+    while ((signed char)*text > 0)
+        text++;
+    return *text == 0;
+}
+
 static void open_table(evaluation *e, table_name name)
 {
     csv *t = &e->table[name];
@@ -72,7 +80,8 @@ static void open_table(evaluation *e, table_name name)
         csv_column(t, TABLE[name].column[i]);
     for (int i = 0; i < t->rows; i++)
         for (int j = 0; j < t->columns; j++)
-            if (!is_utf8(csv_text(t, i, j), strlen(csv_text(t, i, j))))
+            if (!is_ascii(csv_text(t, i, j)) &&
+                !is_utf8(csv_text(t, i, j), strlen(csv_text(t, i, j))))
                 csv_die(t, i, "%s is not UTF-8", t->header[j]);
 }
 

@@ -104,7 +104,7 @@ static void section_end(void) { fputs("</section>\n", out); }
 
 /* ---- in short ---- */
 
-/* Every metric that has a place on two axes. */
+/* Every metric of which more, or less, is better. */
 static void write_fronts(const evaluation *e)
 {
     int drawn = 0;
@@ -112,13 +112,13 @@ static void write_fronts(const evaluation *e)
     for (int kind = OF_BYTES; kind <= OF_SECONDS; kind++) {
         fputs("<div class=\"plots\">\n", out);
         for (int k = 0; k < e->metrics; k++)
-            if (is_shown(&e->metric[k]))
+            if (is_shown(&e->metric[k]) && e->metric[k].direction)
                 drawn += plot_front(out, e, &e->metric[k], kind);
         fputs("</div>\n", out);
     }
     fprintf(out,
             "<figcaption>%sA line joins the variants on the front: no other is both as "
-            "cheap and as good. A metric that is neither better large nor small has none.%s "
+            "cheap and as good. A metric that is neither better large nor small is not drawn.%s "
             "The axes do not begin at 0.</figcaption>\n</figure>\n",
             drawn ? "" : "Bytes and seconds are not known. ",
             has_floor(e) || e->table[FLOOR].rows > 0 ? " The band is the floor." : "");

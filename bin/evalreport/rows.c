@@ -36,17 +36,36 @@ static char *joined(int n, const char *const value[])
     return s;
 }
 
+/* Have both rows these values? */
+static bool alike(const row_index *x, int a, int b)
+{
+    for (int k = 0; k < x->n; k++)
+        if (strcmp(csv_text(x->table, a, x->column[k]), csv_text(x->table, b, x->column[k])) != 0)
+            return false;
+    return true;
+}
+
+static char *key_of(const row_index *x, int row)
+{
+    const char *value[MOST_COLUMNS];
+    for (int k = 0; k < x->n; k++)
+        value[k] = csv_text(x->table, row, x->column[k]);
+    return joined(x->n, value);
+}
+
+/* Rows that are alike mostly stand together, the frames of a video: only a run's ends are looked
+** up. */
 static void build(row_index *x)
 {
-    const csv *t = x->table;
-    x->next = new_bytes((size_t)(t->rows ? t->rows : 1) * sizeof *x->next);
-    for (int row = t->rows - 1; row >= 0; row--) {
-        const char *value[MOST_COLUMNS];
-        for (int k = 0; k < x->n; k++)
-            value[k] = csv_text(t, row, x->column[k]);
-        char *key = joined(x->n, value);
-        x->next[row] = index_find(x->first, key);
-        index_note(&x->first, key, row);
+    int rows = x->table->rows;
+    x->next = new_bytes((size_t)(rows ? rows : 1) * sizeof *x->next);
+    for (int row = rows - 1; row >= 0; row--) {
+        bool last = row == rows - 1 || !alike(x, row, row + 1);
+        bool first = row == 0 || !alike(x, row, row - 1);
+        char *key = first || last ? key_of(x, row) : NULL;
+        x->next[row] = last ? index_find(x->first, key) : row + 1;
+        if (first)
+            index_note(&x->first, key, row);
         free(key);
     }
 }

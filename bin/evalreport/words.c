@@ -77,7 +77,7 @@ static char *with(char *text, const char *separator, const char *more)
 /* Others that read the same mp4 get other frames, by a level or so, and other numbers. */
 static const char *decoding_words(const evaluation *e)
 {
-    return strcmp(evaluated(e, "conversion"), "opencv") == 0
+    return strncmp(evaluated(e, "conversion"), "opencv", 6) == 0
                ? " They were decoded as OpenCV\u2019s VideoCapture does it, by FFmpeg\u2019s fast "
                  "conversion to RGB, so that they compare with numbers that were published of it; "
                  "it is the less exact of the two."
