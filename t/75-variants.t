@@ -55,6 +55,10 @@ like "$(cat report.md)" "*| PSNR (dB) | reencode | 12 | 32.50 | \\\\\[31.90, 33.
 like "$(sed -n '/effect beside floor/,$p' report.md)" "*| Warping error (levels of 255) |*| PSNR (dB) |*" "effect beside floor, of new metrics also"
 is "$(count 'Warping error by frame' report.html)" 0 "what is known of no frame has no curves"
 
+cp -r d f
+sed -i 's/^\(clip\|temporal\),fp16,\([^,]*\),.*/\1,fp16,\2,0,,,,,,,,,,,,0,,,,,,,\r/' f/clip_temporal_summary.csv
+like "$(evalreport -f md f)" "*w8a16 against fp16. 12 pairs of 6 prompts.*" "a metric that nothing was measured by takes no prompt away"
+
 # ---- fronts ----
 
 is "$(table 'my (%cost, %q); $cost{$_->{variant}} = [$_->{format_bytes}, $_->{step_seconds}] for rows("d/paper_table.csv");

@@ -262,7 +262,7 @@ char *verdict(const metric *m, const comparison *c)
         said = m->of_pairs ? "\u2013"
                : isnan(p)  ? "not tested"
                : p < 0.05  ? "different"
-                           : "no difference seen";
+                           : "not significant";
     return new_format("%s", said);
 }
 

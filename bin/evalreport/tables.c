@@ -32,8 +32,8 @@ static char *count_text(double n) { return figure(n, 0); }
 static double clusters_of(const evaluation *e, int variant)
 {
     double clusters = NAN;
-    for (int k = 0; k < e->of_videos && isnan(clusters); k++)
-        clusters = compare(e, &e->metric[k], variant).clusters;
+    for (int k = 0; k < e->of_videos; k++) /* a metric that no pair has is of no prompt */
+        clusters = fmax(clusters, compare(e, &e->metric[k], variant).clusters);
     return clusters;
 }
 
@@ -41,7 +41,7 @@ char *sample_words(const evaluation *e, int variant)
 {
     int pairs = pair_count(e, variant);
     double clusters = clusters_of(e, variant);
-    int n = clusters < pairs ? (int)clusters : pairs;
+    int n = clusters > 0 && clusters < pairs ? (int)clusters : pairs;
     if (pairs == 0)
         return copy("No pairs: nothing can be compared.");
     if (pairs == 1)
