@@ -11,7 +11,7 @@ table() {
     perl -MText::ParseWords -e 'sub rows { open my $f, "<", $_[0] or die "$_[0]: $!"; my @l = map { s/\r?\n//r } <$f>;
             my @h = split /,/, shift @l; map { my %r; @r{@h} = parse_line(",", 0, $_); \%r } @l }
         sub slurp { local $/; open my $f, "<", $_[0] or die "$_[0]: $!"; <$f> }
-        sub plain { $_[0] =~ s/\x{e2}\x{88}\x{92}/-/gr =~ s/\\//gr } '"$@"
+        sub plain { $_[0] =~ s/\x{e2}\x{88}\x{92}/-/gr =~ s/\\//gr } '"$*"
 }
 
 sample -f d 12 9 fp16 w8a16 'b<16' int4 < "$ROOT/pipelines/prompts.txt"
