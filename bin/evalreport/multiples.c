@@ -13,7 +13,7 @@
 #include "svg.h"
 #include "text.h"
 
-enum { ACROSS = 3, WIDTH = 400, LEFT = 58, PANEL = 76, ROOM = 18 };
+enum { ACROSS = 3, WIDTH = 400, LEFT = 58, HEAD = 16, PANEL = 76, ROOM = 18 };
 enum { LETTERS = 19 }; /* of a prompt, over its panel */
 
 /* The prompts, in the order of their worst pairs. */
@@ -99,16 +99,20 @@ static void draw(FILE *f, const evaluation *e, const metric *m, const prompts *o
     for (int v = 1; v < e->variants; v++)
         has[v] = true;
     double down = svg_keys(NULL, e->variant, has, e->variants, LEFT, WIDTH - LEFT);
-    double width = (double)(WIDTH - LEFT - 4) / ACROSS, top = 42 + down;
+    double width = (double)(WIDTH - LEFT - 4) / ACROSS, top = HEAD + 42 + down;
     int rows = (of->n + ACROSS - 1) / ACROSS;
     char *title = new_format("%s by prompt", m->label);
     char *axis = new_format(m->of_pairs ? "%s" : "difference", m->brief);
+    char *named = metric_title(m);
+    char *heading = new_format(m->of_pairs ? "%s" : "%s: difference", named);
     char *said = new_format("%d prompts, all on one scale from %.4g to %.4g; a mark for each "
                             "video of a variant",
                             of->n, low, high);
     svg_begin(f, WIDTH, top + rows * (PANEL + ROOM), title, said);
-    fputs("<g class=\"multiples\">\n", f);
+    svg_text(f, LEFT, 11, "start", "heading", heading);
+    fprintf(f, "<g class=\"multiples\">\n<g transform=\"translate(0 %d)\">", HEAD);
     svg_keys(f, e->variant, has, e->variants, LEFT, WIDTH - LEFT);
+    fputs("</g>\n", f);
     for (int k = 0; k < of->n; k++) {
         int x = k % ACROSS, y = k / ACROSS;
         plane p = {.f = f, .left = LEFT + x * width, .top = top + y * (PANEL + ROOM)};
@@ -127,6 +131,8 @@ static void draw(FILE *f, const evaluation *e, const metric *m, const prompts *o
     free(has);
     free(title);
     free(axis);
+    free(named);
+    free(heading);
     free(said);
 }
 
