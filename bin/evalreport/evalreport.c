@@ -11,12 +11,18 @@
 #include "../../common/program.h"
 #include "evalreport.h"
 #include "page.h"
+#include "ranking.h"
 
 static const char *format = "html";
 static const char *films = ".";
+static const char *against, *rank;
+static int64_t most = 100;
 static bool linked;
 static const option options[] = {
     {'f', "format", OPTION_TEXT, &format, 0, 0, false},
+    {0, "against", OPTION_TEXT, &against, 0, 0, false},
+    {'n', "most", OPTION_INT, &most, 0, 1000000, false},
+    {0, "rank", OPTION_TEXT, &rank, 0, 0, false},
     {0, "link", OPTION_FLAG, &linked, 0, 0, false},
     {0, "videos", OPTION_TEXT, &films, 0, 0, true},
     OPTIONS_END,
@@ -32,8 +38,10 @@ int main(int argc, char **argv)
     if (!html && !tex && strcmp(format, "md") != 0)
         usage_error("--format is html, tex or md, not '%s'", format);
     stats_phase("read");
-    evaluation_open(&e, argv[first], films);
+    evaluation_open(&e, argv[first], films, against);
+    choose_rank(&e, rank);
     stats_phase("write");
+    choose_films(&e, html ? most : 0);
     if (html)
         write_html(&e, linked);
     else if (tex)

@@ -1,13 +1,12 @@
 /*
 ** evaluation.c: reads the directory of an evaluation and finds rows in it.
 **
-** All files but those of a judge and of traces must be there, and all be whole: a report that
-** leaves out what it could not read would look like one that had nothing to say. Tables are small,
-** so a row is found by looking at all.
+** The files of REQUIRED must be there, and all be whole: a report that leaves out what it could not
+** read would look like one that had nothing to say. Columns are found by name, so that tables of
+** versions before and after are read too.
 */
 #include "evaluation.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,19 +56,21 @@ static const struct {
     [TRACE] = {"trace.csv",
                {"name", "variant_a", "variant_b", "step", "timestep", "sigma", "relative",
                 "greatest", "cosine"}},
-};
-
-const metric METRIC[METRICS] = {
-    {"clip", "CLIP score", "CLIP score", "cosine", 4, CLIP_FRAMES, CLIP_SUMMARY, false},
-    {"temporal", "Temporal consistency", "Consistency", "cosine", 4, CLIP_FRAMES, CLIP_SUMMARY,
-     false},
-    {"motion", "Motion", "Motion", "pixels a frame", 3, MOTION_FRAMES, MOTION_SUMMARY, false},
-    {"psnr", "PSNR", "PSNR", "dB", 2, PAIR_FRAMES, PAIR_SUMMARY, true},
-    {"ssim", "SSIM", "SSIM", "1 is equal", 4, PAIR_FRAMES, PAIR_SUMMARY, true},
-    {"mad", "Mean absolute difference", "MAD", "levels of 255", 2, PAIR_FRAMES, PAIR_SUMMARY, true},
+    [OTHERS] = {"metrics_per_video.csv", {"variant", "name"}},
+    [OTHER_FRAMES] = {"metrics_per_frame.csv", {"variant", "name", "frame"}},
+    [OTHER_SUMMARY] = {"metrics_summary.csv", {"metric", "variant_a", "variant_b"}},
+    [FLOOR] = {"floor.csv", {"metric", "variant_a", "variant_b"}},
 };
 
 /* ---- reading ---- */
+
+/* Most cells are numbers. */
+static bool is_ascii(const char *text)
+{
+    while ((signed char)*text > 0)
+        text++;
+    return *text == 0;
+}
 
 static void open_table(evaluation *e, table_name name)
 {
@@ -79,7 +80,8 @@ static void open_table(evaluation *e, table_name name)
         csv_column(t, TABLE[name].column[i]);
     for (int i = 0; i < t->rows; i++)
         for (int j = 0; j < t->columns; j++)
-            if (!is_utf8(csv_text(t, i, j), strlen(csv_text(t, i, j))))
+            if (!is_ascii(csv_text(t, i, j)) &&
+                !is_utf8(csv_text(t, i, j), strlen(csv_text(t, i, j))))
                 csv_die(t, i, "%s is not UTF-8", t->header[j]);
 }
 
@@ -99,27 +101,12 @@ static void open_others(evaluation *e)
         open_table(e, JUDGED);
     if (judged)
         open_table(e, JUDGED_SUMMARY);
-    if (is_there(e, TRACE))
-        open_table(e, TRACE);
+    for (int i = TRACE; i < TABLES; i++)
+        if (is_there(e, (table_name)i))
+            open_table(e, (table_name)i);
 }
 
-/* The different metrics of the judge's summary; right_colour is called right colour. */
-static void find_judges(evaluation *e)
-{
-    const csv *t = &e->table[JUDGED_SUMMARY];
-    e->judge = new_bytes((size_t)(t->rows + 1) * sizeof *e->judge);
-    for (int row = 0; row < t->rows; row++) {
-        const char *name = text_at(t, row, "metric");
-        condition where = {"metric", name};
-        if (find_row(t, 0, 1, &where) != row)
-            continue;
-        csv_column(&e->table[JUDGED], name);
-        char *label = new_format("%s", name);
-        for (char *c = label; (c = strchr(c, '_'));)
-            *c = ' ';
-        e->judge[e->judges++] = (metric){name, label, label, "", 3, JUDGED, JUDGED_SUMMARY, false};
-    }
-}
+bool has_table(const evaluation *e, table_name t) { return e->table[t].columns > 0; }
 
 static void open_record(evaluation *e)
 {
@@ -139,9 +126,9 @@ static void open_record(evaluation *e)
 
 static void add_variant(evaluation *e, const char *name)
 {
-    for (int i = 0; i < e->variants; i++)
-        if (strcmp(e->variant[i], name) == 0)
-            return;
+    if (index_find(e->variant_at, name) >= 0)
+        return;
+    index_note(&e->variant_at, name, e->variants);
     e->variant[e->variants++] = name;
 }
 
@@ -182,7 +169,22 @@ static void find_who(evaluation *e)
         die("%s has no video", videos->name);
 }
 
-void evaluation_open(evaluation *e, const char *directory, const char *videos)
+/* Puts the reference that was asked for first; the others keep their order. */
+static void choose_reference(evaluation *e, const char *against)
+{
+    e->recorded = e->variant[0];
+    int chosen = against ? index_find(e->variant_at, against) : 0;
+    if (chosen < 0)
+        die("%s has no variant '%s': its first is '%s'", e->directory, against, e->variant[0]);
+    const char *first = e->variant[chosen];
+    memmove(e->variant + 1, e->variant, (size_t)chosen * sizeof *e->variant);
+    e->variant[0] = first;
+    e->base = chosen > 0;
+    for (int i = 0; i <= chosen; i++)
+        index_note(&e->variant_at, e->variant[i], i);
+}
+
+void evaluation_open(evaluation *e, const char *directory, const char *videos, const char *against)
 {
     *e = (evaluation){.directory = directory, .videos = videos};
     for (int i = 0; i < REQUIRED; i++)
@@ -190,14 +192,15 @@ void evaluation_open(evaluation *e, const char *directory, const char *videos)
     open_others(e);
     open_record(e);
     find_who(e);
-    find_judges(e);
+    choose_reference(e, against);
+    find_rows(e);
+    find_metrics(e);
 }
 
 void evaluation_close(evaluation *e)
 {
-    for (int i = 0; i < e->judges; i++)
-        free((char *)e->judge[i].label);
-    free(e->judge);
+    metrics_free(e);
+    rows_free(e);
     for (int i = 0; i < TABLES; i++) {
         free((char *)e->table[i].name);
         csv_close(&e->table[i]);
@@ -205,140 +208,8 @@ void evaluation_close(evaluation *e)
     json_decref(e->record);
     free(e->variant);
     free(e->subject);
+    free(e->order);
+    free(e->place);
+    index_free(&e->variant_at);
     index_free(&e->subject_at);
-}
-
-/* ---- looking up ---- */
-
-int subject_of(const evaluation *e, const char *name) { return index_find(e->subject_at, name); }
-
-static int pair_condition(const evaluation *e, condition *where, int variant)
-{
-    where[0] = (condition){"variant_a", e->variant[0]};
-    where[1] = (condition){"variant_b", e->variant[variant]};
-    return 2;
-}
-
-int video_row(const evaluation *e, table_name t, int variant, int i)
-{
-    condition where[] = {{"variant", e->variant[variant]}, {"name", e->subject[i].name}};
-    return find_row(&e->table[t], 0, 2, where);
-}
-
-int pair_row(const evaluation *e, int variant, int i)
-{
-    condition where[3];
-    int n = pair_condition(e, where, variant);
-    where[n++] = (condition){"name", e->subject[i].name};
-    return find_row(&e->table[PAIRS], 0, n, where);
-}
-
-int summary_row(const evaluation *e, const metric *m, int variant)
-{
-    condition where[3];
-    int n = pair_condition(e, where, variant);
-    if (variant == 0) /* one variant only */
-        where[1].value = "";
-    where[n++] = (condition){"metric", m->name};
-    return find_row(&e->table[m->summary], 0, n, where);
-}
-
-int pair_count(const evaluation *e, int variant)
-{
-    int count = 0;
-    for (int i = 0; i < e->subjects; i++)
-        count += pair_row(e, variant, i) >= 0;
-    return count;
-}
-
-double number_at(const csv *t, int row, const char *column)
-{
-    return row < 0 ? NAN : csv_number(t, row, csv_column(t, column));
-}
-
-const char *text_at(const csv *t, int row, const char *column)
-{
-    return row < 0 ? "" : csv_text(t, row, csv_column(t, column));
-}
-
-const char *said_at(const csv *t, int row, const char *column)
-{
-    return row < 0 ? "" : csv_text(t, row, csv_find(t, column));
-}
-
-int cost_row(const evaluation *e, int variant)
-{
-    condition where = {"variant", e->variant[variant]};
-    return find_row(&e->table[COSTS], 0, 1, &where);
-}
-
-bool is_fake(const evaluation *e, int variant)
-{
-    return strstr(said_at(&e->table[COSTS], cost_row(e, variant), "stored"), "fake") != NULL;
-}
-
-bool has_fakes(const evaluation *e)
-{
-    for (int v = 0; v < e->variants; v++)
-        if (is_fake(e, v))
-            return true;
-    return false;
-}
-
-/* ---- frame by frame ---- */
-
-static void curve_add(const csv *t, int row, curve *c, double value)
-{
-    double frame = number_at(t, row, "frame");
-    if (!(frame >= 0 && frame < 1e6 && frame == floor(frame)))
-        csv_die(t, row, "frame is '%s', not its number", text_at(t, row, "frame"));
-    if (c->n == 0)
-        c->first = (int)frame;
-    if ((int)frame != c->first + c->n)
-        csv_die(t, row, "frame %d follows %d", (int)frame, c->first + c->n - 1);
-    c->value = realloc(c->value, (size_t)(c->n + 1) * sizeof *c->value);
-    if (!c->value)
-        die("out of memory");
-    c->value[c->n++] = value;
-}
-
-curve video_curve(const evaluation *e, const metric *m, int variant, int i)
-{
-    const csv *t = &e->table[m->frames];
-    curve c = {0};
-    condition where[3] = {{"name", e->subject[i].name}, {"variant", e->variant[variant]}};
-    int n = m->of_pairs ? 1 + pair_condition(e, where + 1, variant) : 2;
-    for (int row = -1; (row = find_row(t, row + 1, n, where)) >= 0;)
-        curve_add(t, row, &c, number_at(t, row, m->name));
-    return c;
-}
-
-curve mean_curve(const evaluation *e, const metric *m, int variant, int *videos)
-{
-    curve mean = {0};
-    int *count = NULL;
-    *videos = 0;
-    for (int i = 0; i < e->subjects; i++) {
-        curve c = video_curve(e, m, variant, i);
-        int end = c.first + c.n;
-        if (end > mean.n) {
-            mean.value = realloc(mean.value, (size_t)end * sizeof *mean.value);
-            count = realloc(count, (size_t)end * sizeof *count);
-            if (!mean.value || !count)
-                die("out of memory");
-            for (; mean.n < end; mean.n++)
-                mean.value[mean.n] = count[mean.n] = 0;
-        }
-        for (int k = 0; k < c.n; k++)
-            if (isfinite(c.value[k])) {
-                mean.value[c.first + k] += c.value[k];
-                count[c.first + k]++;
-            }
-        *videos += c.n > 0;
-        free(c.value);
-    }
-    for (int k = 0; k < mean.n; k++)
-        mean.value[k] = count[k] ? mean.value[k] / count[k] : NAN;
-    free(count);
-    return mean;
 }

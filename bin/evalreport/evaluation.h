@@ -26,17 +26,23 @@ typedef enum {
     REQUIRED,
     JUDGED = REQUIRED, /* these two where videos were judged */
     JUDGED_SUMMARY,
-    TRACE, /* where latents were traced step by step */
+    TRACE,  /* where latents were traced step by step */
+    OTHERS, /* metrics that have no table of their own */
+    OTHER_FRAMES,
+    OTHER_SUMMARY,
+    FLOOR, /* twins of the reference, which differ from it by rounding alone */
     TABLES
 } table_name;
 
 typedef struct {
     const char *name; /* as columns have it */
     const char *label, *brief, *unit;
+    int direction; /* 1: more is better; -1: less is; 0: neither */
     int decimals;
-    table_name frames; /* the table that has it frame by frame */
-    table_name summary;
-    bool of_pairs; /* of two videos together, not of one */
+    bool of_pairs;                  /* of two videos together, not of one */
+    table_name videos;              /* the table that has it of each video; TABLES: none has */
+    table_name frames;              /* frame by frame; TABLES: none has */
+    int column_a, column_b, column; /* of pairs.csv; -1: none */
 } metric;
 
 /* The videos of one prompt and seed, one a variant. */
@@ -51,22 +57,37 @@ typedef struct {
     json_t *record;     /* experiment.json */
     int variants, subjects;
     const char **variant; /* the first is the reference: the others are compared with it */
+    const char *recorded; /* the reference of the tables */
+    int base;             /* its place among the variants: 0, but where another was chosen */
     subject *subject;
-    struct json_t *subject_at; /* nameindex.h */
+    struct json_t *variant_at, *subject_at; /* nameindex.h */
+    int *row[TABLES]; /* [variants][subjects], of tables of videos, and of PAIRS by variant_b; -1 */
+    int metrics, of_videos; /* those of a video come first */
+    metric *metric;
     int judges;
     metric *judge; /* what a judge found: in no unit, and not frame by frame */
+    /* ranking.c's */
+    const metric *by;   /* by what variants are ranked and pairs sorted; NULL: by nothing */
+    int *order, *place; /* [subjects]: the worst first, and where in that each is */
+    int films;          /* so many of them are shown */
 } evaluation;
 
-/* Dies, naming file and line, if a file is missing or broken. */
-void evaluation_open(evaluation *e, const char *directory, const char *videos);
+/* Dies, naming file and line, if a file is missing or broken. against: the reference, NULL for that
+ * of the tables; dies if there is no such variant. */
+void evaluation_open(evaluation *e, const char *directory, const char *videos, const char *against);
 void evaluation_close(evaluation *e);
+bool has_table(const evaluation *e, table_name t);
 
-/* ---- what is measured ---- */
+/* ---- metrics.c: what is measured ---- */
 
-enum { VIDEO_METRICS = 3, METRICS = 6 };
-extern const metric METRIC[METRICS]; /* those of videos first */
+void find_metrics(evaluation *e);
+void metrics_free(evaluation *e);
+/* The metric of that name, a judge's also; NULL: there is none. */
+const metric *metric_of(const evaluation *e, const char *name);
+/* "CLIP score (cosine)"; to be freed. */
+char *metric_title(const metric *m);
 
-/* ---- looking up ---- */
+/* ---- rows.c: looking up ---- */
 
 /* The number in that column of the first row where column k1 is v1, and so on (NULL: not asked);
  * NAN if there is none or it is empty. */
@@ -76,20 +97,26 @@ typedef struct {
 
 /* The first row at or behind `from` that meets all n conditions; -1: none. */
 int find_row(const csv *t, int from, int n, const condition *where);
-int subject_of(const evaluation *e, const char *name); /* -1: a video that was not measured */
 
-/* The row of a video, of a pair with the reference, of a comparison; -1: none. */
+/* Notes the rows of all videos and pairs for the next two. */
+void find_rows(evaluation *e);
+void rows_free(evaluation *e);
+/* The row of a video in a table of videos; that of a pair of the tables' reference and `variant`,
+ * whoever is the reference here; -1: none. */
 int video_row(const evaluation *e, table_name t, int variant, int subject);
-int pair_row(const evaluation *e, int variant, int subject);
-int summary_row(const evaluation *e, const metric *m, int variant);
-/* How many pairs `variant` has with the reference. */
-int pair_count(const evaluation *e, int variant);
+int recorded_row(const evaluation *e, int variant, int subject);
+/* Whose recorded pairs are those of the reference and `variant`; -1: the tables have none. */
+int distance_of(const evaluation *e, int variant);
+
+int subject_of(const evaluation *e, const char *name); /* -1: a video that was not measured */
 
 /* A number of that row; NAN if row is -1 or the field is empty. */
 double number_at(const csv *t, int row, const char *column);
 const char *text_at(const csv *t, int row, const char *column);
 
-/* The same; "" too if the table has no such column, as those made by versions before have not. */
+/* The same; NAN and "" too if the table has no such column, as those made by versions before have
+ * not. */
+double known_at(const csv *t, int row, const char *column);
 const char *said_at(const csv *t, int row, const char *column);
 
 /* The variant's row of costs; -1: none. */
@@ -98,8 +125,10 @@ int cost_row(const evaluation *e, int variant);
 bool is_fake(const evaluation *e, int variant);
 bool has_fakes(const evaluation *e);
 
-/* A video's metric frame by frame (of a pair: with the reference). value[i] belongs to the frame
- * first + i; to be freed. */
+/* ---- curves.c: frame by frame ---- */
+
+/* A video's metric frame by frame (of a pair: with the tables' reference). value[i] belongs to the
+ * frame first + i; to be freed. */
 typedef struct {
     int first, n;
     double *value;

@@ -10,9 +10,8 @@
 #include <string.h>
 
 #include "../../common/die.h"
-#include "../../common/program.h"
-#include "media.h"
 #include "plots.h"
+#include "ranking.h"
 #include "report.css.h"
 #include "report.js.h"
 #include "tables.h"
@@ -24,9 +23,11 @@ static void text(const char *s) { put_text(out, HTML, s); }
 
 static void paragraph(char *s)
 {
-    fputs("<p>", out);
-    text(s);
-    fputs("</p>\n", out);
+    if (*s) {
+        fputs("<p>", out);
+        text(s);
+        fputs("</p>\n", out);
+    }
     free(s);
 }
 
@@ -55,6 +56,14 @@ static void write_patterns(void)
     fputs("</defs></svg>\n", out);
 }
 
+/* Is there anything to say in that section? */
+static bool is_written(const evaluation *e, const char *id)
+{
+    if (strcmp(id, "steps") == 0)
+        return e->table[TRACE].rows > 0 && e->base == 0;
+    return e->variants > 1 || (strcmp(id, "short") != 0 && strcmp(id, "prompts") != 0);
+}
+
 static void write_head(const evaluation *e, const char *title, bool linked)
 {
     fprintf(out,
@@ -69,22 +78,18 @@ static void write_head(const evaluation *e, const char *title, bool linked)
     fputs("<header>\n<h1>", out);
     text(title);
     fputs("</h1>\n<p class=\"lead\">", out);
-    const csv *costs = &e->table[COSTS];
-    fprintf(out, "%d video%s of each: ", e->subjects, e->subjects == 1 ? "" : "s");
-    const char *const said[] = {"resolution", "frames", "steps", "gpu"};
-    const char *const unit[] = {", ", " frames, ", " steps, ", ""};
-    for (int i = 0; i < 4; i++) {
-        const char *value = costs->rows ? text_at(costs, 0, said[i]) : "";
-        text(*value ? value : "\u2013");
-        text(unit[i]);
-    }
+    char *lead = lead_text(e);
+    text(lead);
+    free(lead);
     fputs("</p>\n<nav aria-label=\"Sections\"><ul>", out);
     static const char *const sections[][2] = {
-        {"metrics", "Metrics"},        {"frames", "Frame by frame"}, {"steps", "Step by step"},
-        {"cost", "Memory and time"},   {"videos", "Videos"},         {"pairs", "Every pair"},
+        {"short", "In short"},         {"prompts", "Prompt by prompt"},
+        {"metrics", "Metrics"},        {"frames", "Frame by frame"},
+        {"steps", "Step by step"},     {"cost", "Memory and time"},
+        {"videos", "Videos"},          {"pairs", "Every pair"},
         {"record", "What ran on what"}};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        if (e->table[TRACE].rows > 0 || strcmp(sections[i][0], "steps") != 0)
+        if (is_written(e, sections[i][0]))
             fprintf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0], sections[i][1]);
     fputs("</ul></nav>\n</header>\n<main>\n", out);
     write_patterns();
@@ -97,29 +102,107 @@ static void section(const char *id, const char *title)
 
 static void section_end(void) { fputs("</section>\n", out); }
 
+/* ---- in short ---- */
+
+/* Every metric of which more, or less, is better. */
+static void write_fronts(const evaluation *e)
+{
+    int drawn = 0;
+    fputs("<figure>\n", out);
+    for (int kind = OF_BYTES; kind <= OF_SECONDS; kind++) {
+        fputs("<div class=\"plots\">\n", out);
+        for (int k = 0; k < e->metrics; k++)
+            if (is_shown(&e->metric[k]) && e->metric[k].direction)
+                drawn += plot_front(out, e, &e->metric[k], kind);
+        fputs("</div>\n", out);
+    }
+    fprintf(out,
+            "<figcaption>%sA line joins the variants on the front: no other is both as "
+            "cheap and as good. A metric that is neither better large nor small is not drawn.%s "
+            "The axes do not begin at 0.</figcaption>\n</figure>\n",
+            drawn ? "" : "Bytes and seconds are not known. ",
+            has_floor(e) || e->table[FLOOR].rows > 0 ? " The band is the floor." : "");
+    write_one(front_table(e));
+}
+
+static void write_prompts(const evaluation *e)
+{
+    int drawn = 0;
+    fputs("<figure>\n<div class=\"plots\">\n", out);
+    for (int k = 0; k < e->metrics; k++)
+        if (is_shown(&e->metric[k]))
+            drawn += plot_prompts(out, e, &e->metric[k]) != 0;
+    fprintf(out,
+            "</div>\n<figcaption>A panel a prompt, %d at most, those with the worst pairs "
+            "first, all on one scale; a mark for each seed and variant.%s%s"
+            "</figcaption>\n</figure>\n",
+            PROMPTS, has_floor(e) ? " The band is the floor." : "",
+            drawn ? "" : " Nothing is defined.");
+}
+
+/* Its first word is the variant's name. */
+static void write_finding(const evaluation *e, int v)
+{
+    char *s = finding_text(e, v);
+    fputs("<p><strong>", out);
+    text(e->variant[v]);
+    fputs("</strong>", out);
+    text(s + strlen(e->variant[v]));
+    fputs("</p>\n", out);
+    free(s);
+}
+
+static void write_short(const evaluation *e)
+{
+    section("short", "In short");
+    paragraph(against_text(e));
+    if (e->variants > 2) {
+        write_one(overview_table(e, ALL));
+        write_one(ranking_table(e));
+    }
+    for (int v = 1; v < e->variants; v++)
+        write_finding(e, v);
+    paragraph(floor_text(e));
+    paragraph(tests_text(e));
+    if (e->variants > 2) {
+        write_fronts(e);
+        for (int k = 0; k < e->metrics; k++)
+            write_one(metric_table(e, &e->metric[k]));
+    }
+    if (e->table[FLOOR].rows > 0)
+        write_one(floor_table(e));
+    section_end();
+    section("prompts", "Prompt by prompt");
+    write_prompts(e);
+    write_one(worst_table(e));
+    section_end();
+}
+
 /* ---- metrics ---- */
 
 static void write_comparison(const evaluation *e, int v)
 {
-    char *words = sample_words(pair_count(e, v));
+    char *words = sample_words(e, v);
     fputs("<h3>", out);
     text(e->variant[v]);
     fputs(" against ", out);
     text(e->variant[0]);
     fputs("</h3>\n", out);
     write_one(summary_table(e, v));
+    write_one(effect_table(e, v));
     fputs("<figure>\n<div class=\"plots\">\n", out);
-    for (int i = 0; i < VIDEO_METRICS; i++)
-        plot_paired(out, e, &METRIC[i], v);
+    for (int i = 0; i < e->of_videos; i++)
+        plot_paired(out, e, &e->metric[i], v);
     fputs("</div>\n<figcaption>", out);
     text(words);
     fputs(" Left in each: a line for each pair. Right: the differences, ", out);
     text(e->variant[v]);
     fputs(" minus ", out);
     text(e->variant[0]);
-    fputs(", their mean, and its 95\u00a0% bootstrap interval. The axes do not begin at 0."
-          "</figcaption>\n</figure>\n",
-          out);
+    fprintf(out,
+            ", their mean, and its 95\u00a0%% interval.%s The axes do not begin at 0."
+            "</figcaption>\n</figure>\n",
+            has_floor(e) ? " The band about 0 is the floor." : "");
     write_one(distance_table(e, v));
     free(words);
 }
@@ -128,27 +211,16 @@ static void write_metrics(const evaluation *e)
 {
     section("metrics", "Metrics");
     paragraph(measured_text(e));
+    paragraph(clip_text(e));
     paragraph(pairing_text(e));
+    paragraph(metrics_text(e));
     if (e->variants == 1)
         write_one(summary_table(e, 0));
-    if (e->variants > 2)
-        write_one(overview_table(e, ALL));
     for (int v = 1; v < e->variants; v++)
         write_comparison(e, v);
     if (e->table[REFUSED].rows > 0)
         write_one(refused_table(e));
-    if (e->judges)
-        fputs("<p class=\"note\">The rows behind Motion are what a judge says of each video; where "
-              "that is right or wrong, 1 or 0, the means are shares, and p is McNemar\u2019s exact "
-              "test of the pairs of which one alone is right.</p>\n",
-              out);
-    fputs(
-        "<p class=\"note\">CLIP score: mean over frames of the cosine between CLIP\u2019s vectors "
-        "of the frame and of the prompt. Temporal consistency: the same between neighbouring "
-        "frames. Motion: mean length of the optical flow (Farneback). p: Wilcoxon\u2019s "
-        "signed-rank test, two-sided. An en dash (\u2013) stands for what is not defined, "
-        "as the motion of a single frame.</p>\n",
-        out);
+    paragraph(judge_text(e));
     section_end();
 }
 
@@ -157,8 +229,8 @@ static void write_curves(const evaluation *e)
     int drawn = 0;
     section("frames", "Frame by frame");
     fputs("<figure>\n<div class=\"plots\">\n", out);
-    for (int i = 0; i < METRICS; i++)
-        drawn += plot_frames(out, e, &METRIC[i], -1);
+    for (int i = 0; i < e->metrics; i++)
+        drawn += plot_frames(out, e, &e->metric[i], -1);
     fprintf(out,
             "</div>\n<figcaption>Mean over the videos of a variant, frame by frame; %d video%s "
             "at most. What compares two videos is against ",
@@ -171,7 +243,7 @@ static void write_curves(const evaluation *e)
 /* Where latents were traced, how far the variants are apart after each step. */
 static void write_steps(const evaluation *e)
 {
-    if (e->table[TRACE].rows == 0)
+    if (e->table[TRACE].rows == 0 || e->base)
         return;
     section("steps", "Step by step");
     fputs("<figure>\n<div class=\"plots\">\n", out);
@@ -215,76 +287,6 @@ static void write_cost(const evaluation *e)
     section_end();
 }
 
-/* ---- videos ---- */
-
-static void write_film(const evaluation *e, int v, int i, bool linked)
-{
-    int pair = -1;
-    for (int k = 1; k < e->variants && pair < 0; k++)
-        pair = pair_row(e, k, i);
-    double width = number_at(&e->table[PAIRS], pair, "width");
-    double height = number_at(&e->table[PAIRS], pair, "height");
-    fputs("<figure class=\"film\"><video controls muted loop playsinline preload=\"metadata\"",
-          out);
-    if (width > 0 && height > 0)
-        fprintf(out, " width=\"%.0f\" height=\"%.0f\"", width, height);
-    fputs(" aria-label=\"", out);
-    text(e->variant[v]);
-    fputs(": ", out);
-    text(e->subject[i].prompt);
-    fputs("\" src=\"", out);
-    stats_add("video_bytes", (double)put_video(out, e->directory, e->videos, e->variant[v],
-                                               e->subject[i].name, linked));
-    fputs("\"></video><figcaption>", out);
-    text(e->variant[v]);
-    fputs("</figcaption></figure>\n", out);
-}
-
-static void write_subject(const evaluation *e, int i, bool linked)
-{
-    int frames = 0;
-    fprintf(out, "<article id=\"video-%d\">\n<h3><bdi>", i + 1);
-    text(*e->subject[i].prompt ? e->subject[i].prompt : e->subject[i].name);
-    fputs("</bdi></h3>\n<p class=\"name\">", out);
-    text(e->subject[i].name);
-    fputs("</p>\n", out);
-    for (int v = 0; v < e->variants; v++) {
-        double n = number_at(&e->table[CLIP], video_row(e, CLIP, v, i), "frames");
-        frames = n > frames && n < 1e6 ? (int)n : frames;
-    }
-    fprintf(out, "<div class=\"films\" data-frames=\"%d\">\n", frames);
-    for (int v = 0; v < e->variants; v++)
-        if (video_row(e, CLIP, v, i) >= 0)
-            write_film(e, v, i, linked);
-        else {
-            fputs("<p class=\"film none\">", out);
-            text(e->variant[v]);
-            fputs(": there is no video.</p>\n", out);
-        }
-    fputs("</div>\n", out);
-    write_one(subject_table(e, i));
-    fputs("<div class=\"plots\">\n", out);
-    static const int shown[] = {0, 2, 3};
-    for (int k = 0; k < 3; k++)
-        plot_frames(out, e, &METRIC[shown[k]], i);
-    fputs("</div>\n</article>\n", out);
-    progress("videos", i + 1, e->subjects);
-}
-
-static void write_videos(const evaluation *e, bool linked)
-{
-    section("videos", "Videos");
-    fputs("<p class=\"keys\">The videos of a prompt play in step. Keys, where the focus is on one: "
-          "<kbd>space</kbd> plays and stops, <kbd>,</kbd> and <kbd>.</kbd> go a frame back and "
-          "on, <kbd>Home</kbd> and <kbd>End</kbd> to the first and the last. The difference is "
-          "the absolute difference of each colour, amplified: black is equal. Frames count from "
-          "0.</p>\n",
-          out);
-    for (int i = 0; i < e->subjects; i++)
-        write_subject(e, i, linked);
-    section_end();
-}
-
 /* ---- the rest ---- */
 
 static void write_pairs(const evaluation *e)
@@ -313,6 +315,8 @@ void write_html(const evaluation *e, bool linked)
     char *title = title_text(e);
     out = stdout;
     write_head(e, title, linked);
+    if (e->variants > 1)
+        write_short(e);
     write_metrics(e);
     write_curves(e);
     write_steps(e);

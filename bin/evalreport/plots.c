@@ -1,8 +1,5 @@
 /*
-** plots.c: pairs, curves, bars.
-**
-** Points are drawn one by one and their number is said: with twenty pairs a reader should see them
-** all, not a box. Nothing is smoothed. The axes of values do not begin at 0, for what matters are
+** plots.c: curves by frame, and bars. The axes of values do not begin at 0, for what matters are
 ** differences; bars do.
 */
 #include "plots.h"
@@ -14,168 +11,17 @@
 #include "svg.h"
 #include "tables.h"
 
-/* ---- pairs ---- */
-
-typedef struct {
-    int n; /* pairs for which both have the metric */
-    double *a, *b, *difference;
-    const char **name;
-} paired;
-
-static paired paired_values(const evaluation *e, const metric *m, int variant)
-{
-    size_t most = (size_t)e->subjects;
-    paired p = {0, new_bytes(most * 8), new_bytes(most * 8), new_bytes(most * 8),
-                new_bytes(most * sizeof *p.name)};
-    char *column_a = new_format("%s_a", m->name), *column_b = new_format("%s_b", m->name);
-    for (int i = 0; i < e->subjects; i++) {
-        int row = pair_row(e, variant, i);
-        double a = number_at(&e->table[PAIRS], row, column_a);
-        double b = number_at(&e->table[PAIRS], row, column_b);
-        if (!isfinite(a) || !isfinite(b))
-            continue;
-        p.a[p.n] = a;
-        p.b[p.n] = b;
-        p.difference[p.n] = b - a;
-        p.name[p.n++] = e->subject[i].name;
-    }
-    free(column_a);
-    free(column_b);
-    return p;
-}
-
-static void paired_free(paired *p)
-{
-    free(p->a);
-    free(p->b);
-    free(p->difference);
-    free(p->name);
-}
-
-static void draw_slopes(plane p, const evaluation *e, const metric *m, int variant,
-                        const paired *pairs)
-{
-    char *axis = new_format("%s (%s)", m->brief, m->unit);
-    p.y0 = 1, p.y1 = 0, p.x0 = 0, p.x1 = 1;
-    range_add(&p.y0, &p.y1, pairs->a, pairs->n);
-    range_add(&p.y0, &p.y1, pairs->b, pairs->n);
-    range_pad(&p.y0, &p.y1, 0.06);
-    fprintf(p.f, "<g data-low=\"%.9g\" data-high=\"%.9g\">", p.y0, p.y1);
-    axis_y(&p, axis);
-    double xa = plane_x(&p, 0.16), xb = plane_x(&p, 0.84);
-    for (int i = 0; i < pairs->n; i++)
-        fprintf(p.f,
-                "<line class=\"slope\" x1=\"%.2f\" x2=\"%.2f\" y1=\"%.2f\" y2=\"%.2f\">"
-                "</line>",
-                xa, xb, plane_y(&p, pairs->a[i]), plane_y(&p, pairs->b[i]));
-    for (int i = 0; i < pairs->n; i++) {
-        char *note = new_format("%s: %.9g, %.9g", pairs->name[i], pairs->a[i], pairs->b[i]);
-        svg_mark(p.f, 0, xa, plane_y(&p, pairs->a[i]), note);
-        svg_mark(p.f, variant, xb, plane_y(&p, pairs->b[i]), note);
-        free(note);
-    }
-    svg_text(p.f, xa, p.bottom + 16, "middle", NULL, e->variant[0]);
-    svg_text(p.f, xb, p.bottom + 16, "middle", NULL, e->variant[variant]);
-    fputs("</g>\n", p.f);
-    free(axis);
-}
-
-/* Points side by side, spread so that neighbours in the list are apart. */
-static double spread(int i, double width)
-{
-    double golden = 0.6180339887498949 * (i + 1);
-    return (golden - floor(golden) - 0.5) * width;
-}
-
-static void draw_differences(plane p, const paired *pairs, double mean, double low, double high)
-{
-    double shown[4] = {0, mean, low, high};
-    p.y0 = 1, p.y1 = 0, p.x0 = 0, p.x1 = 1;
-    range_add(&p.y0, &p.y1, pairs->difference, pairs->n);
-    range_add(&p.y0, &p.y1, shown, 4);
-    range_pad(&p.y0, &p.y1, 0.06);
-    fprintf(p.f, "<g data-low=\"%.9g\" data-high=\"%.9g\">", p.y0, p.y1);
-    axis_y(&p, "difference");
-    fprintf(p.f, "<line class=\"zero\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.2f\" y2=\"%.2f\"/>", p.left,
-            p.right, plane_y(&p, 0), plane_y(&p, 0));
-    for (int i = 0; i < pairs->n; i++) {
-        fprintf(p.f, "<circle class=\"point\" r=\"2.6\" cx=\"%.2f\" cy=\"%.2f\"><title>",
-                plane_x(&p, 0.24) + spread(i, 26), plane_y(&p, pairs->difference[i]));
-        put_text(p.f, HTML, pairs->name[i]);
-        fprintf(p.f, ": %.9g</title></circle>", pairs->difference[i]);
-    }
-    double x = plane_x(&p, 0.76);
-    if (isfinite(low) && isfinite(high))
-        fprintf(p.f, "<path class=\"interval\" d=\"M%.2f %.2fV%.2fM%.2f %.2fh8M%.2f %.2fh8\"/>", x,
-                plane_y(&p, low), plane_y(&p, high), x - 4, plane_y(&p, low), x - 4,
-                plane_y(&p, high));
-    if (isfinite(mean))
-        fprintf(p.f, "<circle class=\"mean\" r=\"3.6\" cx=\"%.2f\" cy=\"%.2f\"/>", x,
-                plane_y(&p, mean));
-    svg_text(p.f, plane_x(&p, 0.24), p.bottom + 16, "middle", NULL, "pairs");
-    svg_text(p.f, x, p.bottom + 16, "middle", NULL, isfinite(low) ? "mean, 95 %" : "mean");
-    fputs("</g>\n", p.f);
-}
-
-void plot_paired(FILE *f, const evaluation *e, const metric *m, int variant)
-{
-    const csv *t = &e->table[m->summary];
-    int row = summary_row(e, m, variant);
-    double mean = number_at(t, row, "difference");
-    double low = number_at(t, row, "low"), high = number_at(t, row, "high");
-    paired pairs = paired_values(e, m, variant);
-    char *title =
-        new_format("%s of each pair: %s and %s", m->label, e->variant[0], e->variant[variant]);
-    int fine = decimals_for(mean, 3, m->decimals);
-    char *middle = figure(mean, fine), *between = interval(low, high, fine);
-    char *said = new_format("%d pairs. Left, a line for each pair from %s to %s. Right, the "
-                            "differences, their mean %s and its 95 %% interval %s.",
-                            pairs.n, e->variant[0], e->variant[variant], middle, between);
-    svg_begin(f, 400, 260, title, said);
-    if (pairs.n > 0) {
-        draw_slopes((plane){.f = f, .left = 62, .right = 210, .top = 12, .bottom = 228}, e, m,
-                    variant, &pairs);
-        draw_differences((plane){.f = f, .left = 284, .right = 396, .top = 12, .bottom = 228},
-                         &pairs, mean, low, high);
-    } else {
-        svg_text(f, 200, 130, "middle", "none", "no pair has it");
-    }
-    svg_end(f);
-    free(title);
-    free(middle);
-    free(between);
-    free(said);
-    paired_free(&pairs);
-}
-
 /* ---- frame by frame ---- */
-
-static const double KEY_LINE = 15;
-
-/* Keys of the curves from x on, in lines of so many pixels; how many lines. f NULL: only that. */
-static int draw_keys(FILE *f, const evaluation *e, const curve *c, double x, double width)
-{
-    double at = 0;
-    int line = 0;
-    for (int v = 0; v < e->variants; v++) {
-        double w = svg_key_width(e->variant[v]);
-        if (c[v].n == 0)
-            continue;
-        if (at > 0 && at + w > width)
-            at = 0, line++;
-        if (f)
-            svg_key(f, v, x + at, 14 + KEY_LINE * line, e->variant[v]);
-        at += w;
-    }
-    return line + 1;
-}
 
 static void draw_curves(FILE *f, const evaluation *e, const metric *m, const curve *c,
                         const char *title)
 {
     plane p = {.f = f, .left = 62, .right = 392, .top = 26, .bottom = 158};
     int first = -1, last = 0;
-    double more = KEY_LINE * (draw_keys(NULL, e, c, p.left, p.right - p.left + 14) - 1);
+    bool *has = new_bytes((size_t)e->variants * sizeof *has);
+    for (int v = 0; v < e->variants; v++)
+        has[v] = c[v].n > 0;
+    double more = svg_keys(NULL, e->variant, has, e->variants, p.left, p.right - p.left + 14);
     p.top += more;
     p.bottom += more;
     p.y0 = 1, p.y1 = 0;
@@ -203,7 +49,8 @@ static void draw_curves(FILE *f, const evaluation *e, const metric *m, const cur
     for (int v = 0; v < e->variants; v++)
         if (c[v].n > 0)
             svg_curve(&p, v, c[v].first, c[v].value, c[v].n);
-    draw_keys(f, e, c, p.left, p.right - p.left + 14);
+    svg_keys(f, e->variant, has, e->variants, p.left, p.right - p.left + 14);
+    free(has);
     fputs("</g>\n", f);
     svg_end(f);
     free(axis);
@@ -215,10 +62,7 @@ int plot_frames(FILE *f, const evaluation *e, const metric *m, int which)
     curve *c = new_bytes((size_t)e->variants * sizeof *c);
     int drawn = 0, videos = 0;
     for (int v = 0; v < e->variants; v++) {
-        bool pointless = m->of_pairs && v == 0;
-        c[v] = pointless    ? (curve){0}
-               : which >= 0 ? video_curve(e, m, v, which)
-                            : mean_curve(e, m, v, &videos);
+        c[v] = which >= 0 ? video_curve(e, m, v, which) : mean_curve(e, m, v, &videos);
         int finite = 0;
         for (int k = 0; k < c[v].n; k++)
             finite += isfinite(c[v].value[k]) != 0;

@@ -2,10 +2,12 @@
 ** rows.c: the rows of a table that say what is asked for, without looking at all of them.
 **
 ** A report asks for each pair and each metric, so that looking through a table every time would
-** take the square of the number of videos. Of each set of columns that was ever asked for there is
-** an index: from their values in a row to the first such row, and from each row to the next one.
+** take the square of the number of videos. The rows of videos and of pairs are noted once, by
+** variant and subject. Of each set of columns that is asked for besides there is an index: from
+** their values in a row to the first such row, and from each row to the next one.
 */
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,17 +36,36 @@ static char *joined(int n, const char *const value[])
     return s;
 }
 
+/* Have both rows these values? */
+static bool alike(const row_index *x, int a, int b)
+{
+    for (int k = 0; k < x->n; k++)
+        if (strcmp(csv_text(x->table, a, x->column[k]), csv_text(x->table, b, x->column[k])) != 0)
+            return false;
+    return true;
+}
+
+static char *key_of(const row_index *x, int row)
+{
+    const char *value[MOST_COLUMNS];
+    for (int k = 0; k < x->n; k++)
+        value[k] = csv_text(x->table, row, x->column[k]);
+    return joined(x->n, value);
+}
+
+/* Rows that are alike mostly stand together, the frames of a video: only a run's ends are looked
+** up. */
 static void build(row_index *x)
 {
-    const csv *t = x->table;
-    x->next = new_bytes((size_t)(t->rows ? t->rows : 1) * sizeof *x->next);
-    for (int row = t->rows - 1; row >= 0; row--) {
-        const char *value[MOST_COLUMNS];
-        for (int k = 0; k < x->n; k++)
-            value[k] = csv_text(t, row, x->column[k]);
-        char *key = joined(x->n, value);
-        x->next[row] = index_find(x->first, key);
-        index_note(&x->first, key, row);
+    int rows = x->table->rows;
+    x->next = new_bytes((size_t)(rows ? rows : 1) * sizeof *x->next);
+    for (int row = rows - 1; row >= 0; row--) {
+        bool last = row == rows - 1 || !alike(x, row, row + 1);
+        bool first = row == 0 || !alike(x, row, row - 1);
+        char *key = first || last ? key_of(x, row) : NULL;
+        x->next[row] = last ? index_find(x->first, key) : row + 1;
+        if (first)
+            index_note(&x->first, key, row);
         free(key);
     }
 }
@@ -92,4 +113,99 @@ int find_row(const csv *t, int from, int n, const condition *where)
     while (row >= 0 && row < from)
         row = x->next[row];
     return row;
+}
+
+/* ---- videos and pairs ---- */
+
+/* Notes the first row of each video or pair of that table, named by the columns who and name. */
+static void note_rows(evaluation *e, table_name name, const char *who)
+{
+    const csv *t = &e->table[name];
+    size_t all = (size_t)e->variants * (size_t)e->subjects;
+    e->row[name] = new_bytes((all + 1) * sizeof *e->row[name]);
+    for (size_t i = 0; i < all; i++)
+        e->row[name][i] = -1;
+    for (int row = t->rows - 1; row >= 0; row--) {
+        int v = index_find(e->variant_at, text_at(t, row, who));
+        int i = subject_of(e, text_at(t, row, "name"));
+        bool ours = name != PAIRS || strcmp(text_at(t, row, "variant_a"), e->recorded) == 0;
+        if (v >= 0 && i >= 0 && ours)
+            e->row[name][(size_t)v * (size_t)e->subjects + (size_t)i] = row;
+    }
+}
+
+void find_rows(evaluation *e)
+{
+    static const table_name of_videos[] = {CLIP, MOTION, JUDGED, OTHERS};
+    for (size_t i = 0; i < sizeof of_videos / sizeof *of_videos; i++)
+        if (has_table(e, of_videos[i]))
+            note_rows(e, of_videos[i], "variant");
+    note_rows(e, PAIRS, "variant_b");
+}
+
+void rows_free(evaluation *e)
+{
+    for (int i = 0; i < TABLES; i++)
+        free(e->row[i]);
+}
+
+int video_row(const evaluation *e, table_name t, int variant, int i)
+{
+    return t < TABLES && e->row[t] ? e->row[t][(size_t)variant * (size_t)e->subjects + (size_t)i]
+                                   : -1;
+}
+
+int recorded_row(const evaluation *e, int variant, int i)
+{
+    return video_row(e, PAIRS, variant, i);
+}
+
+int distance_of(const evaluation *e, int variant)
+{
+    return e->base == 0 ? (variant > 0 ? variant : -1) : variant == e->base ? 0 : -1;
+}
+
+int subject_of(const evaluation *e, const char *name) { return index_find(e->subject_at, name); }
+
+/* ---- cells ---- */
+
+double number_at(const csv *t, int row, const char *column)
+{
+    return row < 0 ? NAN : csv_number(t, row, csv_column(t, column));
+}
+
+const char *text_at(const csv *t, int row, const char *column)
+{
+    return row < 0 ? "" : csv_text(t, row, csv_column(t, column));
+}
+
+double known_at(const csv *t, int row, const char *column)
+{
+    return row < 0 ? NAN : csv_number(t, row, csv_find(t, column));
+}
+
+const char *said_at(const csv *t, int row, const char *column)
+{
+    return row < 0 ? "" : csv_text(t, row, csv_find(t, column));
+}
+
+/* ---- costs ---- */
+
+int cost_row(const evaluation *e, int variant)
+{
+    condition where = {"variant", e->variant[variant]};
+    return find_row(&e->table[COSTS], 0, 1, &where);
+}
+
+bool is_fake(const evaluation *e, int variant)
+{
+    return strstr(said_at(&e->table[COSTS], cost_row(e, variant), "stored"), "fake") != NULL;
+}
+
+bool has_fakes(const evaluation *e)
+{
+    for (int v = 0; v < e->variants; v++)
+        if (is_fake(e, v))
+            return true;
+    return false;
 }

@@ -99,6 +99,31 @@ void axis_y(const plane *p, const char *name)
     fputs("</text></g>\n", p->f);
 }
 
+void axis_x(const plane *p, const char *name)
+{
+    double step = round_step(p->x1 - p->x0, 5);
+    int decimals = (int)fmax(0, ceil(-log10(step) - 1e-9));
+    fputs("<g class=\"axis\">", p->f);
+    for (double k = ceil(p->x0 / step); k * step <= p->x1; k++) {
+        double x = plane_x(p, k * step);
+        char *number = figure(k * step, decimals);
+        fprintf(p->f, "<line x1=\"%.2f\" x2=\"%.2f\" y1=\"%.1f\" y2=\"%.1f\"/>", x, x, p->bottom,
+                p->bottom + 4);
+        svg_text(p->f, x, p->bottom + 16, "middle", NULL, number);
+        free(number);
+    }
+    svg_text(p->f, (p->left + p->right) / 2, p->bottom + 31, "middle", "name", name);
+    fputs("</g>\n", p->f);
+}
+
+void draw_band(const plane *p, double low, double high)
+{
+    double from = fmax(p->y0, low), to = fmin(p->y1, high);
+    if (from < to)
+        fprintf(p->f, "<rect class=\"band\" x=\"%.1f\" width=\"%.1f\" y=\"%.2f\" height=\"%.2f\"/>",
+                p->left, p->right - p->left, plane_y(p, to), plane_y(p, from) - plane_y(p, to));
+}
+
 void axis_x_whole(const plane *p, const char *name) { axis_x_noted(p, name, NULL, NULL); }
 
 void axis_x_noted(const plane *p, const char *name, axis_note *under, const void *of)
@@ -184,3 +209,20 @@ void svg_key(FILE *f, int i, double x, double y, const char *name)
 }
 
 double svg_key_width(const char *name) { return 27 + LETTER * (double)letters(name) + 14; }
+
+double svg_keys(FILE *f, const char *const *name, const bool *has, int n, double x, double width)
+{
+    static const double line = 15;
+    double at = 0, down = 0;
+    for (int v = 0; v < n; v++) {
+        double w = svg_key_width(name[v]);
+        if (!has[v])
+            continue;
+        if (at > 0 && at + w > width)
+            at = 0, down += line;
+        if (f)
+            svg_key(f, v, x + at, 14 + down, name[v]);
+        at += w;
+    }
+    return down;
+}

@@ -5,6 +5,7 @@
 #ifndef SVG_H
 #define SVG_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Part of a drawing in its own units (y downwards), with the values that its sides stand for. */
@@ -29,6 +30,10 @@ double plane_y(const plane *p, double y);
 
 /* Lines of the grid and their numbers, at round values; `name` stands along the axis. */
 void axis_y(const plane *p, const char *name);
+/* Numbers along the bottom, at round values. */
+void axis_x(const plane *p, const char *name);
+/* What lies between the two values, as far as it is in the plane. */
+void draw_band(const plane *p, double low, double high);
 /* Whole numbers along the bottom. */
 void axis_x_whole(const plane *p, const char *name);
 /* The same, and under each number k what `under` says of it, to be freed. */
@@ -45,5 +50,8 @@ void svg_curve(const plane *p, int i, double first, const double *value, int n);
 /* What stands for the variant i in a key: line and mark; and how much room it takes. */
 void svg_key(FILE *f, int i, double x, double y, const char *name);
 double svg_key_width(const char *name);
+/* Keys of those of n variants that are had, from x on, in lines of so many pixels; how far down the
+ * last line is from the first. f NULL: only that. */
+double svg_keys(FILE *f, const char *const *name, const bool *has, int n, double x, double width);
 
 #endif

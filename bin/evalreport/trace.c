@@ -38,6 +38,8 @@ static int step_of(const csv *t, int row)
 
 static int pair_rows(const evaluation *e, int variant, int from)
 {
+    if (e->base)
+        return -1;
     condition where[] = {{"variant_a", e->variant[0]}, {"variant_b", e->variant[variant]}};
     return find_row(&e->table[TRACE], from, 2, where);
 }

@@ -1,13 +1,14 @@
 /*
-** words.c: what the report says in sentences, and the two languages that have little besides.
+** words.c: what the report says in sentences, the same in all three languages.
 */
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/metrics.h"
 #include "page.h"
+#include "ranking.h"
 #include "tables.h"
-#include "trace.h"
 
 /* ---- sentences ---- */
 
@@ -23,6 +24,31 @@ char *title_text(const evaluation *e)
     return text;
 }
 
+char *lead_text(const evaluation *e)
+{
+    static const char *const said[] = {"resolution", "frames", "steps", "gpu"};
+    static const char *const unit[] = {", ", " frames, ", " steps, ", ""};
+    const csv *costs = &e->table[COSTS];
+    char *text = new_format("%d video%s of each: ", e->subjects, e->subjects == 1 ? "" : "s");
+    for (int i = 0; i < 4; i++) {
+        const char *value = costs->rows ? text_at(costs, 0, said[i]) : "";
+        char *more = new_format("%s%s%s", text, *value ? value : "\u2013", unit[i]);
+        free(text);
+        text = more;
+    }
+    return text;
+}
+
+char *judge_text(const evaluation *e)
+{
+    return new_format("%s", e->judges == 0
+                                ? ""
+                                : "The metrics without a unit are what a judge says of each video; "
+                                  "where that is right or wrong, 1 or 0, the means are shares, and "
+                                  "p is McNemar\u2019s exact test of the pairs of which one alone "
+                                  "is right.");
+}
+
 /* Rows of a table whose column has that value. */
 static int count_rows(const csv *t, const char *column, const char *value)
 {
@@ -33,17 +59,61 @@ static int count_rows(const csv *t, const char *column, const char *value)
     return n;
 }
 
+static const char *evaluated(const evaluation *e, const char *key)
+{
+    const char *said =
+        json_string_value(json_object_get(json_object_get(e->record, "evaluation"), key));
+    return said ? said : "";
+}
+
+/* Text, and more text behind it; takes the first. */
+static char *with(char *text, const char *separator, const char *more)
+{
+    char *both = new_format("%s%s%s", text, *text ? separator : "", more);
+    free(text);
+    return both;
+}
+
+/* Others that read the same mp4 get other frames, by a level or so, and other numbers. */
+static const char *decoding_words(const evaluation *e)
+{
+    return strncmp(evaluated(e, "conversion"), "opencv", 6) == 0
+               ? " They were decoded as OpenCV\u2019s VideoCapture does it, by FFmpeg\u2019s fast "
+                 "conversion to RGB, so that they compare with numbers that were published of it; "
+                 "it is the less exact of the two."
+               : " They were decoded by FFmpeg with its exact conversion to RGB. OpenCV\u2019s "
+                 "VideoCapture takes the fast one, whose frames differ by a level or so, and in "
+                 "places by many: numbers from it differ from these, optical flow most.";
+}
+
 char *measured_text(const evaluation *e)
 {
     const csv *videos = &e->table[CLIP];
     int frames = count_rows(videos, "measured", "frames");
     if (frames == videos->rows)
-        return new_format("Metrics are of the frames that the model made, before compression.");
+        return new_format("Metrics are of the frames that the model made, before compression: no "
+                          "codec and no decoder has a part in them.");
     if (frames == 0)
-        return new_format("Metrics are of the mp4 files, as a viewer sees them.");
+        return new_format("Metrics are of the mp4 files, as a viewer sees them.%s",
+                          decoding_words(e));
     return new_format("Metrics of %d videos are of the frames that the model made, of %d they are "
-                      "of the mp4 files: the two do not compare.",
-                      frames, videos->rows - frames);
+                      "of the mp4 files: the two do not compare.%s",
+                      frames, videos->rows - frames, decoding_words(e));
+}
+
+char *clip_text(const evaluation *e)
+{
+    const char *name = evaluated(e, "clip"), *sum = evaluated(e, "clip_sha256");
+    const char *fit = evaluated(e, "fit");
+    if (!*name)
+        return new_format("%s", "");
+    char *file = *sum ? new_format(" (SHA-256 of its weights %s)", sum) : new_format("%s", "");
+    char *text = new_format(
+        "CLIP is %s%s. Frames were made square by %s; a prompt of more than 77 tokens is cut and "
+        "keeps its end token, where some tools drop it.",
+        name, file, *fit ? fit : "crop");
+    free(file);
+    return text;
 }
 
 /* Every word of the column `differs` of pairs.csv once, in the order of their first. */
@@ -91,91 +161,107 @@ char *pairing_text(const evaluation *e)
     return text;
 }
 
-/* ---- LaTeX and Markdown ---- */
-
-static void write_paragraph(markup m, char *text)
+char *against_text(const evaluation *e)
 {
-    put_text(stdout, m, text);
-    fputs("\n\n", stdout);
-    free(text);
+    if (e->base == 0)
+        return new_format("%s", "");
+    const char *chosen = e->variant[0], *base = e->recorded;
+    return new_format(
+        "The tables compare with %s; this report compares with %s. Differences of the metrics of "
+        "videos are formed from the pairs that both have with %s. Of them there are means alone: "
+        "intervals, tests and the floor are in the tables of comparisons with %s only, and so is "
+        "what compares two videos with each other (PSNR and the like, by pair and by frame) and "
+        "the "
+        "error by step. `make eval` with VARIANTS beginning with %s has them measured.",
+        base, chosen, base, base, chosen);
 }
 
-static void write_table(markup m, table t) { table_write(stdout, m, &t); }
-
-/* LaTeX moves its tables about: headings would be left alone. */
-static void heading(markup m, const char *text)
+char *floor_text(const evaluation *e)
 {
-    if (m == MARKDOWN)
-        printf("## %s\n\n", text);
+    if (!has_floor(e) && e->table[FLOOR].rows == 0)
+        return new_format("No floor was measured: how large a difference rounding, compression or "
+                          "decoding alone makes is not known, so a small one, even where p is "
+                          "small, may be no more than that.");
+    return new_format(
+        "The floor is how far %s is from twins of itself that differ by rounding, "
+        "compression or decoding alone: the greatest end of the intervals of their "
+        "differences. Within the floor: the mean difference is no larger. Equivalent: "
+        "two one-sided tests with the floor as margin (of a distance one), at 5 %%.",
+        e->recorded);
 }
 
-static void write_body(const evaluation *e, markup m)
+char *tests_text(const evaluation *e)
 {
-    write_paragraph(m, measured_text(e));
-    write_paragraph(m, pairing_text(e));
-    heading(m, "Metrics");
-    if (e->variants == 1)
-        write_table(m, summary_table(e, 0));
-    if (e->variants > 2)
-        write_table(m, overview_table(e, m == TEX ? WEIGHTS : ALL));
-    if (e->variants > 2 && m == TEX)
-        write_table(m, overview_table(e, JUDGEMENT));
-    for (int v = 1; v < e->variants; v++) {
-        char *words = sample_words(pair_count(e, v));
-        write_paragraph(m, new_format("%s against %s: %s", e->variant[v], e->variant[0], words));
-        free(words);
-        write_table(m, summary_table(e, v));
-        write_table(m, distance_table(e, v));
+    return new_format(
+        "p is two-sided, of the paired differences; the column test says by which "
+        "method (pair-stats(1) has them).%s An en dash (\u2013) stands for what is not "
+        "defined, as the motion of a single frame.",
+        has_holm(e) ? " p (Holm) is corrected for all tests of the tables."
+                    : " It is of each test alone, not corrected for their number.");
+}
+
+char *metrics_text(const evaluation *e)
+{
+    char *text = new_format(
+        "CLIP score: mean over frames of the cosine between CLIP\u2019s vectors of the frame and "
+        "of "
+        "the prompt. Temporal consistency: the same between neighbouring frames. Motion: mean "
+        "length of the optical flow (Farneback).");
+    for (int k = 0; k < e->metrics; k++) {
+        const metric_row *r = metric_named(e->metric[k].name);
+        const source_row *s = r && !r->early ? source_named(r->source) : NULL;
+        char *more = s ? new_format("%s: %s(1).", r->label, s->program) : NULL;
+        if (s)
+            text = with(text, " ", more);
+        free(more);
     }
-    if (e->table[TRACE].rows > 0)
-        heading(m, "Step by step");
-    for (int v = 1; v < e->variants; v++)
-        write_table(m, trace_table(e, v));
-    heading(m, "Cost");
-    write_table(m, cost_table(e));
-    heading(m, "Videos");
-    for (int v = e->variants > 1; v < e->variants; v++)
-        write_table(m, pair_table(e, v));
-    for (int v = e->variants > 1; v < e->variants; v++)
-        write_table(m, judged_table(e, v));
-    if (e->table[REFUSED].rows > 0)
-        write_table(m, refused_table(e));
-    write_table(m, prompt_table(e));
-    heading(m, "Record");
-    write_table(m, machine_table(e));
-    write_table(m, differing_table(e));
-    write_table(m, shared_table(e));
-    write_table(m, measuring_table(e));
-    write_table(m, runs_table(e));
+    return text;
 }
 
-void write_tex(const evaluation *e)
+/* What is said of a group of metrics, with a capital; distances without a floor are said alone. */
+static char *group_name(const char *words)
 {
-    char *title = title_text(e);
-    fputs("\\documentclass{article}\n"
-          "\\ifdefined\\Umathchar\\else\\usepackage[T1]{fontenc}\\fi\n"
-          "\\usepackage{booktabs,longtable}\n"
-          "\\setlength\\textwidth{16.5cm}\\setlength\\oddsidemargin{-0.3cm}\n"
-          "\\setlength\\tabcolsep{4pt}\n"
-          "% Letters that not every engine has: the letter, or the number it has in Unicode.\n"
-          "\\newcommand\\otherletter[2]{\\ifdefined\\Umathchar#1\\else\\texttt{U+#2}"
-          "\\allowbreak\\fi}\n"
-          "\\begin{document}\n\n"
-          "\\section*{",
-          stdout);
-    put_text(stdout, TEX, title);
-    fputs("}\n\n", stdout);
-    write_body(e, TEX);
-    fputs("\\end{document}\n", stdout);
-    free(title);
+    char *name = new_format("%s", strcmp(words, "\u2013") == 0 ? "apart by" : words);
+    if (name[0] >= 'a' && name[0] <= 'z')
+        name[0] = (char)(name[0] - 'a' + 'A');
+    return name;
 }
 
-void write_markdown(const evaluation *e)
+char *finding_text(const evaluation *e, int variant)
 {
-    char *title = title_text(e);
-    fputs("# ", stdout);
-    put_text(stdout, MARKDOWN, title);
-    fputs("\n\n", stdout);
-    write_body(e, MARKDOWN);
-    free(title);
+    int n = e->metrics + e->judges;
+    char **words = new_bytes((size_t)n * sizeof *words), *sample = sample_words(e, variant);
+    char *text = new_format("%s against %s. %s", e->variant[variant], e->variant[0], sample);
+    free(sample);
+    for (int k = 0; k < n; k++) {
+        const metric *m = k < e->metrics ? &e->metric[k] : &e->judge[k - e->metrics];
+        comparison c = compare(e, m, variant);
+        double effect = m->of_pairs ? c.mean_b : c.difference;
+        words[k] = effect != effect ? NULL : verdict(m, &c);
+    }
+    for (int k = 0; k < n; k++) {
+        if (!words[k])
+            continue;
+        char *group = group_name(words[k]);
+        text = with(text, " ", group);
+        free(group);
+        const char *separator = ": ";
+        char *same = new_format("%s", words[k]);
+        for (int i = k; i < n; i++) {
+            if (!words[i] || strcmp(words[i], same) != 0)
+                continue;
+            const metric *m = i < e->metrics ? &e->metric[i] : &e->judge[i - e->metrics];
+            comparison c = compare(e, m, variant);
+            char *numbers = verdict_numbers(m, &c);
+            text = with(text, separator, numbers);
+            free(numbers);
+            free(words[i]);
+            words[i] = NULL;
+            separator = "; ";
+        }
+        free(same);
+        text = with(text, "", ".");
+    }
+    free(words);
+    return text;
 }
