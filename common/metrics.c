@@ -14,9 +14,9 @@ const source_row SOURCE[] = {
     {"stats", OF_VIDEO, ROWS_FRAMES, "framestats", "FRAMESTATS", "--per-frame", NULL},
     {"subject", OF_VIDEO, ROWS_FRAMES, "dinoscore", "DINOSCORE", "--per-frame", "DINO"},
     {"diff", OF_PAIR, ROWS_FRAMES, "framediff", "FRAMEDIFF", "--per-frame", NULL},
-    {"lpips_alex", OF_PAIR, ROWS_FRAMES, "lpips", "LPIPS_ALEX", "--per-frame", "LPIPS"},
-    {"lpips_vgg", OF_PAIR, ROWS_FRAMES, "lpips", "LPIPS_VGG", "--per-frame", "LPIPS"},
-    {"vmaf", OF_PAIR, ROWS_FRAMES, "framevmaf", "FRAMEVMAF", "--per-frame", NULL},
+    {"lpips_alex", OF_PAIR, ROWS_FRAMES, "lpips", "-", "--per-frame", "LPIPS"},
+    {"lpips_vgg", OF_PAIR, ROWS_FRAMES, "lpips", "-", "--per-frame", "LPIPS"},
+    {"vmaf", OF_PAIR, ROWS_FRAMES, "framevmaf", "-", "--per-frame", NULL},
 };
 const int SOURCES = sizeof SOURCE / sizeof *SOURCE;
 

@@ -23,10 +23,11 @@
 #include "probe.h"
 
 static const char *prompts;
-static bool dry;
+static bool dry, only_about;
 enum { NUMERICS = 1 };
 static const option options[] = {
     {0, "prompts", OPTION_TEXT, &prompts, 0, 0, true},
+    {0, "about", OPTION_FLAG, &only_about, 0, 0, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
@@ -53,18 +54,20 @@ static char *output_of(const char *const argv[])
 
 static video probe(const char *name, const char *url)
 {
-    const char *argv[] = {"ffprobe",
-                          "-v",
-                          "error",
-                          "-select_streams",
-                          "v:0",
-                          "-show_entries",
-                          "stream=width,height,avg_frame_rate:format_tags=comment",
-                          "-of",
-                          "json",
-                          "-i",
-                          url,
-                          NULL};
+    const char *argv[] = {
+        "ffprobe",
+        "-v",
+        "error",
+        "-select_streams",
+        "v:0",
+        "-show_entries",
+        "stream=width,height,avg_frame_rate,nb_frames,nb_read_packets:format_tags=comment",
+        "-of",
+        "json",
+        "-i",
+        url,
+        only_about ? "-count_packets" : NULL,
+        NULL};
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         die_errno("cannot read %s", name);
@@ -138,6 +141,41 @@ static void describe(document *d, const video *v, const char *name, const json_t
     provenance_add(d, options, NUMERICS, stamp);
 }
 
+/* ---- without decoding ---- */
+
+/* What `tensor-info --json` says of the document, if the file has as many frames as packets; where
+ * nobody counts these, it is decoded after all. */
+static void print_about(const char *name)
+{
+    document d = {0};
+    char *url = new_format("file:%s", name);
+    json_t *sealed = sealed_metadata(name), *keys = json_object();
+    video v = probe(name, url);
+    int64_t N = v.packets;
+    FILE *frames = N ? NULL : decoded(name, url, &v, &N);
+    describe(&d, &v, name, sealed);
+    for (int i = 0; i < d.keys; i++)
+        json_object_set_new(keys, d.key[i].key, json_string(d.key[i].value));
+    tensor t = tensor_of(NULL, U8, N, v.H, v.W, 3);
+    json_t *line =
+        json_pack("{s:o, s:[{s:s, s:s, s:[I,I,I,i], s:I}]}", "metadata", keys, "tensors", "name",
+                  "frames", "type", type_name(t.type), "shape", (json_int_t)N, (json_int_t)v.H,
+                  (json_int_t)v.W, 3, "bytes", (json_int_t)tensor_bytes(t));
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    if (fflush(stdout) || ferror(stdout))
+        die_errno("cannot write standard output");
+    if (frames)
+        fclose(frames);
+    json_decref(line);
+    document_free(&d);
+    video_free(&v);
+    json_decref(sealed);
+    free(url);
+}
+
+/* ---- a document ---- */
+
 static void write_document(writer *w, const char *name)
 {
     int64_t N;
@@ -176,6 +214,11 @@ int main(int argc, char **argv)
         usage_error("FILE... is needed");
     if (prompts)
         byname_open(prompts);
+    if (only_about) {
+        for (int i = first; i < argc; i++)
+            print_about(argv[i]);
+        return program_end();
+    }
     writer_open(&out, stdout, "standard output");
     stats_phase("decode");
     for (int i = first; i < argc; i++) {

@@ -125,6 +125,7 @@ void sources_print(void)
     for (int i = 0; i < SOURCES; i++) {
         const source_row *s = &SOURCE[i];
         printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s->name, s->kind == OF_PAIR ? "pair" : "video",
-               rows[s->rows], s->program, s->variable, s->options, s->weights ? s->weights : "-");
+               rows[s->rows], s->program, s->variable, *s->options ? s->options : " ",
+               s->weights ? s->weights : "-");
     }
 }
