@@ -9,7 +9,7 @@ cd "$ROOT" || exit 1
 mkdir "$TMP/bin"
 cat >"$TMP/bin/ffmpeg" <<END
 #!/bin/bash
-case " \$* " in *' rawvideo '*) echo "\$*" >>"$TMP/decoded" ;; esac
+case " \$* " in *' rawvideo pipe:1 '*) echo "\$*" >>"$TMP/decoded" ;; esac
 exec $(command -v ffmpeg) "\$@"
 END
 chmod +x "$TMP/bin/ffmpeg"
@@ -128,7 +128,7 @@ done
 run "$TMP/bench" eval VARIANTS='x y' METRICS=psnr
 like "$?:$(cat "$TMP/err")" "0:*prompts are those of the names: PROMPT-INDEX.mp4, as VBench has them*" "videos named as VBench names them"
 is "$(tr -d '\r' <"$TMP/bench/pairs.csv" | tail -n +2 | cut -d , -f 1-6 | lines)" \
-    'a cat-0,x,y,,a cat,name a cat-1,x,y,,a cat,name "a red-haired man, in B_W-0",x,y,,"a red-haired man, in B_W"' "have the prompts of their names"
+    'a cat-0,x,y,,a cat,name a cat-1,x,y,,a cat,name "a red-haired man, in B_W-0",x,y,,"a red-haired man' "have the prompts of their names"
 printf 'a cat-0\tone\na cat-1.mp4\ttwo\n' >"$TMP/bench/prompts-by-name.tsv"
 run "$TMP/bench" eval VARIANTS='x y' METRICS=psnr
 is "$?:$(tr -d '\r' <"$TMP/bench/pairs.csv" | cut -d , -f 5 | sed -n 2,3p | lines)" "0:one two" "a list of prompts goes before"

@@ -21,8 +21,14 @@ frames_or_mp4() {
     if [ "$measure_said" ]; then echo "$measure_said" && return; fi
     if [ "${WAN_PLAN-}" ] && [ "${KEEP_FRAMES-}" ]; then echo frames && return; fi
     for v; do # those of an experiment that is no more wanted are none
-        [ ! -e "$OUT/$v/wanted" ] || "$BUILD/wan-recipe" plan -s frames -d "$OUT/$v" < "$OUT/$v/wanted" |
-            awk -F '\t' '$2 != "missing" { found = 1 } END { exit found }' || { echo mp4 && return; }
+        [ -e "$OUT/$v/wanted" ] || continue
+        if "$BUILD/wan-recipe" plan -s frames -d "$OUT/$v" < "$OUT/$v/wanted" |
+            awk -F '\t' '$2 != "missing" { found = 1 } END { exit !found }'; then
+            echo mp4
+            return
+        fi
+    done
+    for v; do
         [ ! -d "$OUT/$v" ] || find -L "$OUT/$v" -maxdepth 1 -type f \( -name '[!.]*.mp4' -o -name '[!.]*.frames.safetensors' \) \
             -printf "$v/%f\n"
     done | awk '{ film = sub(/[.]mp4$/, ""); if (film) films[$0]; else { sub(/[.]frames[.]safetensors$/, ""); frames[$0]; any = 1 } }
