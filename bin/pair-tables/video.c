@@ -149,7 +149,9 @@ double value_of(const measured_values *m, const metric_row *metric)
     if (source_named(metric->source)->rows == ROWS_VIDEO)
         return x[0];
     double sum = 0;
-    int64_t from = isnan(x[0]);
+    int64_t from = 0;
+    while (from < m->n && isnan(x[from]))
+        from++;
     for (int64_t i = from; i < m->n; i++) /* of squared errors it is the mean that is averaged */
         sum += metric->mean == MEAN_OF_MSE ? pow(10, -x[i] / 10) : x[i];
     double mean = from < m->n ? sum / (double)(m->n - from) : NAN;

@@ -103,8 +103,9 @@ sources() {
         fi
         if [ "${METRICS-}" ]; then
             [ "${asked[$kind]-}" ] || continue
-        elif [ "${command_of[$kind]}" = "$BUILD/$program" ]; then
-            [ -x "$BUILD/$program" ] || continue
+        else # LPIPS has the weights of one net, or of both
+            [ "${command_of[$kind]}" != "$BUILD/$program" ] || [ -x "$BUILD/$program" ] || continue
+            [ "$weights" != LPIPS ] || compgen -G "$LPIPS/*${kind#lpips_}*" > /dev/null || continue
         fi
         kinds+=("$kind")
         [ "$weights" = - ] || device+=("$kind")
