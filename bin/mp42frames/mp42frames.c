@@ -23,12 +23,13 @@
 #include "probe.h"
 
 static const char *prompts;
-static bool dry, only_about;
+static bool dry;
 enum { NUMERICS = 1 };
+static bool only_about;
 static const option options[] = {
     {0, "prompts", OPTION_TEXT, &prompts, 0, 0, true},
-    {0, "about", OPTION_FLAG, &only_about, 0, 0, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
+    {0, "about", OPTION_FLAG, &only_about, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -54,20 +55,19 @@ static char *output_of(const char *const argv[])
 
 static video probe(const char *name, const char *url)
 {
-    const char *argv[] = {
-        "ffprobe",
-        "-v",
-        "error",
-        "-select_streams",
-        "v:0",
-        "-show_entries",
-        "stream=width,height,avg_frame_rate,nb_frames,nb_read_packets:format_tags=comment",
-        "-of",
-        "json",
-        "-i",
-        url,
-        only_about ? "-count_packets" : NULL,
-        NULL};
+    const char *argv[] = {"ffprobe",
+                          "-v",
+                          "error",
+                          "-select_streams",
+                          "v:0",
+                          "-show_entries",
+                          "stream=width,height,avg_frame_rate:format_tags=comment",
+                          "-of",
+                          "json",
+                          "-i",
+                          url,
+                          only_about ? "-count_packets" : NULL,
+                          NULL};
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         die_errno("cannot read %s", name);
@@ -143,6 +143,38 @@ static void describe(document *d, const video *v, const char *name, const json_t
 
 /* ---- without decoding ---- */
 
+/* A number that ffprobe prints as text; 0 if it is none. */
+static int64_t whole(const json_t *stream, const char *key)
+{
+    const char *text = json_string_value(json_object_get(stream, key));
+    return text ? strtoll(text, NULL, 10) : 0;
+}
+
+/* How many packets the video has; 0: they cannot be counted, or are not as many as its index has. */
+static int64_t count_packets(const char *url)
+{
+    const char *argv[] = {"ffprobe",
+                          "-v",
+                          "error",
+                          "-count_packets",
+                          "-select_streams",
+                          "v:0",
+                          "-show_entries",
+                          "stream=nb_frames,nb_read_packets",
+                          "-of",
+                          "json",
+                          "-i",
+                          url,
+                          NULL};
+    char *text = output_of(argv);
+    json_t *all = json_loads(text, 0, NULL);
+    const json_t *stream = json_array_get(json_object_get(all, "streams"), 0);
+    int64_t n = whole(stream, "nb_read_packets"), index = whole(stream, "nb_frames");
+    json_decref(all);
+    free(text);
+    return index && index != n ? 0 : n;
+}
+
 /* What `tensor-info --json` says of the document, if the file has as many frames as packets; where
  * nobody counts these, it is decoded after all. */
 static void print_about(const char *name)
@@ -151,7 +183,7 @@ static void print_about(const char *name)
     char *url = new_format("file:%s", name);
     json_t *sealed = sealed_metadata(name), *keys = json_object();
     video v = probe(name, url);
-    int64_t N = v.packets;
+    int64_t N = count_packets(url);
     FILE *frames = N ? NULL : decoded(name, url, &v, &N);
     describe(&d, &v, name, sealed);
     for (int i = 0; i < d.keys; i++)

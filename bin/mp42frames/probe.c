@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
@@ -14,13 +13,6 @@
 static int64_t side(const json_t *stream, const char *key)
 {
     return json_integer_value(json_object_get(stream, key)); /* 0 if it is no number */
-}
-
-/* A number that ffprobe prints as text; 0 if it is none. */
-static int64_t whole(const json_t *stream, const char *key)
-{
-    const char *text = json_string_value(json_object_get(stream, key));
-    return text ? strtoll(text, NULL, 10) : 0;
 }
 
 video video_of(const char *text, const char *name)
@@ -34,9 +26,6 @@ video video_of(const char *text, const char *name)
     v.H = side(stream, "height");
     v.rate = json_string_value(json_object_get(stream, "avg_frame_rate"));
     v.comment = json_string_value(json_object_get(tags, "comment"));
-    v.packets = whole(stream, "nb_read_packets");
-    if (whole(stream, "nb_frames") && whole(stream, "nb_frames") != v.packets)
-        v.packets = 0; /* some of what the index has is not there */
     if (v.W < 1 || v.H < 1)
         die("the video of %s has no size", name);
     if (v.W > FRAMES_MOST_SIDE || v.H > FRAMES_MOST_SIDE)

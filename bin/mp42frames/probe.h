@@ -12,11 +12,10 @@ typedef struct {
     int64_t H, W;        /* 1 to FRAMES_MOST_SIDE */
     const char *rate;    /* "16/1", or NULL */
     const char *comment; /* NULL: none */
-    int64_t packets;     /* 0: not counted, or not those of the index */
     json_t *all;         /* in which the two lie */
 } video;
 
-/* text: the JSON of ffprobe -show_entries stream=width,height,avg_frame_rate,nb_frames,nb_read_packets:format_tags=comment.
+/* text: the JSON of ffprobe -show_entries stream=width,height,avg_frame_rate:format_tags=comment.
  * Dies, with the file's name, if there is no video in it, or none of a size that we read. */
 video video_of(const char *text, const char *name);
 void video_free(video *v);
