@@ -66,7 +66,6 @@ static video probe(const char *name, const char *url)
                           "json",
                           "-i",
                           url,
-                          only_about ? "-count_packets" : NULL,
                           NULL};
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
