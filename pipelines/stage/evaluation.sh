@@ -105,7 +105,8 @@ sources() {
             [ "${asked[$kind]-}" ] || continue
         else # LPIPS has the weights of one net, or of both
             [ "${command_of[$kind]}" != "$BUILD/$program" ] || [ -x "$BUILD/$program" ] || continue
-            [ "$weights" != LPIPS ] || compgen -G "$LPIPS/*${kind#lpips_}*" > /dev/null || continue
+            [ "$weights" != LPIPS ] || compgen -G "$LPIPS/*${kind#lpips_}*" > /dev/null ||
+                [[ -f $LPIPS && ${LPIPS##*/} == *${kind#lpips_}* ]] || continue
         fi
         kinds+=("$kind")
         [ "$weights" = - ] || device+=("$kind")
