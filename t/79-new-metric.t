@@ -22,8 +22,8 @@ mkdir -p "$tree/build/cpu/bin"
 find "$BUILD" -maxdepth 1 -type f -exec cp -a {} "$tree/build/cpu" \;
 cp -a "$BUILD/common" "$BUILD/usage" "$tree/build/cpu"
 cp -a "$BUILD/bin/pair-tables" "$tree/build/cpu/bin"
-block '`bin/framelight/framelight.c`' >"$tree/bin/framelight/framelight.c"
-block '`bin/framelight/framelight.1`' >"$tree/bin/framelight/framelight.1"
+block 'bin/framelight/framelight.c' >"$tree/bin/framelight/framelight.c"
+block 'bin/framelight/framelight.1' >"$tree/bin/framelight/framelight.1"
 block 'In `common/metrics.c`' >"$TMP/rows"
 awk -v rows="$TMP/rows" '
     /^};/ { getline row < rows; print "    " row }

@@ -149,7 +149,8 @@ static int64_t whole(const json_t *stream, const char *key)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
-/* How many packets the video has; 0: they cannot be counted, or are not as many as its index has. */
+/* How many packets the video has; 0: they cannot be counted, or are not as many as its index
+ * says. */
 static int64_t count_packets(const char *url)
 {
     const char *argv[] = {"ffprobe",
