@@ -33,7 +33,7 @@ measured_values pair_read(const char *directory, const char *pair, const video *
 void values_free(measured_values *m);
 
 /* What the video, or the pair, has of the metric: over its frames, as the table says, from the
- * first of which it is defined. NAN if it was not measured, or is not defined of one behind that. */
+ * first of which it is defined. NAN if it was not measured, or not defined of one behind that. */
 double value_of(const measured_values *m, const metric_row *metric);
 /* Of a frame; NAN as above. */
 double frame_of(const measured_values *m, const metric_row *metric, int64_t frame);

@@ -86,7 +86,7 @@ record_of() {
 # and `device` those among them that may use one. Wanted is what METRICS names, or, where it is empty, all for which
 # the program and its weights are there; and a judge where there is one.
 sources() {
-    local kind of rows program variable options weights metric source
+    local kind of rows program variable options weights metric source first
     declare -gA of_kind rows_of program_of command_of options_of weights_of
     local -A asked=()
     kinds=() device=()
@@ -95,7 +95,7 @@ sources() {
     done < <("$BUILD/pair-tables" --metrics | tail -n +2)
     while IFS=$'\t' read -r kind of rows program variable options weights; do
         of_kind[$kind]=$of rows_of[$kind]=$rows program_of[$kind]=$program options_of[$kind]=$options
-        command_of[$kind]=$BUILD/$program weights_of[$kind]=
+        command_of[$kind]=$(printf %q "$BUILD/$program") weights_of[$kind]=
         if [ "$variable" != - ] && [ "${!variable-}" ]; then command_of[$kind]=${!variable}; fi
         if [ "$weights" != - ]; then
             weights_of[$kind]=$weights
@@ -104,7 +104,8 @@ sources() {
         if [ "${METRICS-}" ]; then
             [ "${asked[$kind]-}" ] || continue
         else # LPIPS has the weights of one net, or of both
-            [ "${command_of[$kind]}" != "$BUILD/$program" ] || [ -x "$BUILD/$program" ] || continue
+            words first "${command_of[$kind]}"
+            [ "${first[0]}" != "$BUILD/$program" ] || [ -x "$BUILD/$program" ] || continue
             [ "$weights" != LPIPS ] || compgen -G "$LPIPS/*${kind#lpips_}*" > /dev/null ||
                 [[ -f $LPIPS && ${LPIPS##*/} == *${kind#lpips_}* ]] || continue
         fi
