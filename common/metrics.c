@@ -14,9 +14,9 @@ const source_row SOURCE[] = {
     {"stats", OF_VIDEO, ROWS_FRAMES, "framestats", "FRAMESTATS", "--per-frame", NULL},
     {"subject", OF_VIDEO, ROWS_FRAMES, "dinoscore", "DINOSCORE", "--per-frame", "DINO"},
     {"diff", OF_PAIR, ROWS_FRAMES, "framediff", "FRAMEDIFF", "--per-frame", NULL},
-    {"lpips_alex", OF_PAIR, ROWS_FRAMES, "lpips", "LPIPS_ALEX", "--per-frame", "LPIPS"},
-    {"lpips_vgg", OF_PAIR, ROWS_FRAMES, "lpips", "LPIPS_VGG", "--per-frame", "LPIPS"},
-    {"vmaf", OF_PAIR, ROWS_FRAMES, "framevmaf", "FRAMEVMAF", "--per-frame", NULL},
+    {"lpips_alex", OF_PAIR, ROWS_FRAMES, "lpips", "-", "--net alex --per-frame", "LPIPS"},
+    {"lpips_vgg", OF_PAIR, ROWS_FRAMES, "lpips", "-", "--net vgg --per-frame", "LPIPS"},
+    {"vmaf", OF_PAIR, ROWS_FRAMES, "framevmaf", "-", "--per-frame", NULL},
 };
 const int SOURCES = sizeof SOURCE / sizeof *SOURCE;
 
@@ -32,6 +32,8 @@ const metric_row METRIC_TABLE[] = {
      OF_VIDEO, MEAN, false},
     {"flicker", "stats", "flicker", "Flicker", "Flicker", "levels of 255", -1, 3, OF_VIDEO, MEAN,
      false},
+    {"flicker2", "stats", "flicker2", "Flicker, second difference", "Flicker 2", "levels of 255",
+     -1, 3, OF_VIDEO, MEAN, false},
     {"sharpness", "stats", "sharpness", "Sharpness", "Sharpness", "variance of the Laplacian", 0, 1,
      OF_VIDEO, MEAN, false},
     {"subject", "subject", "subject", "Subject consistency", "Subject", "cosine", 1, 4, OF_VIDEO,

@@ -7,6 +7,7 @@
 #
 #     which videos count         > $(OUT)/eval/names
 #     $(OUT)/fp16/01_seed123.mp4 > $(OUT)/eval/fp16/01_seed123.json          what it says of itself
+#       decoded once, for all:
 #                                > $(OUT)/eval/fp16/01_seed123.clip.tsv      clipscore, a line a frame
 #                                > $(OUT)/eval/fp16/01_seed123.motion.tsv    flowmag, a line a frame
 #                                > $(OUT)/eval/fp16/01_seed123.judge.tsv    JUDGE, a line a video
@@ -22,13 +23,14 @@
 # measured. With `make -k` (--keep-going) the others are, and make fails at the end.
 #
 # VARIANTS may be directories of mp4 files made elsewhere: those without a record of how they were
-# made are paired by their names, and BY_NAME gives their prompts. MEASURE=frames measures the frames kept
-# by KEEP_FRAMES=1 in place of the mp4. CLIP is a directory as clipscore(1) wants it; without one
-# nothing is measured by it, and what was measured by it stays. So it is with JUDGE, a program that reads
-# videos as a stream and prints a table with a header line, tabs, and a line a document, whose first column
-# is `document`, its number from 1: each column of numbers becomes a metric (wan-experiment(5)).
+# made are paired by their names, and BY_NAME gives their prompts, or VBench's names do. Measured are
+# the frames, where all are kept, as `make experiment` does (KEEP_FRAMES=1), else the mp4; MEASURE says
+# which. CLIP is a directory as clipscore(1) wants it; without one nothing is measured by it, and what was
+# measured by it stays. So it is with DINO and LPIPS, and with JUDGE, a program that reads videos as a
+# stream and prints a table with a header line, tabs, and a line a document, whose first column is
+# `document`, its number from 1: each column of numbers becomes a metric (wan-experiment(5)).
 
-export MEASURE FIT CLIP BY_NAME JUDGE CLIPSCORE FLOWMAG FRAMEDIFF STATS
+export MEASURE FIT CLIP DINO LPIPS BY_NAME JUDGE METRICS CLIPSCORE FLOWMAG FRAMEDIFF FRAMESTATS DINOSCORE STATS
 
 ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report trace,$(MAKECMDGOALS))),)
 
@@ -40,8 +42,7 @@ PAIRS     := $(OTHERS:%=$(REFERENCE)_vs_%)
 DESCRIBED := $(if $(MODEL),$(if $(MADE)$(filter experiment,$(MAKECMDGOALS)),,$(filter $(KNOWN),$(VARIANTS))))
 
 experiment: videos eval
-eval: counted $(VARIANTS:%=%.look) $(PAIRS:%=%.check) $(if $(CLIP),$(VARIANTS:%=%.clip),no-clip) \
-      $(VARIANTS:%=%.motion) $(if $(JUDGE),$(VARIANTS:%=%.judge)) $(PAIRS:%=%.diff) tables
+eval: counted $(VARIANTS:%=%.look) $(PAIRS:%=%.check) $(if $(CLIP),,no-clip) measured tables
 
 counted: $(DESCRIBED:%=%.described)
 	@$(RULE)/stage/counted $(VARIANTS)
@@ -57,29 +58,28 @@ no-clip:
 
 %.look:
 	@$(RULE)/stage/look $*
-%.clip:
-	@$(call again,CLAIM=$(call quote,$(claim)) $(RULE)/stage/measure clip $*)
-%.motion:
-	@$(RULE)/stage/measure motion $*
 
-%.judge:
-	@$(call again,CLAIM=$(call quote,$(claim)) $(RULE)/stage/measure judge $*)
+# Where a video turned out to be another than its container says, its pairs are checked anew, and measured then.
+measure = CLAIM=$(call quote,$(claim)) $(RULE)/stage/measure $(VARIANTS)
+measured:
+	@code=0; $(call again,$(measure)) || code=1; \
+	if [ -e $(OUT)/eval/recheck.part ]; then \
+	    rm $(OUT)/eval/recheck.part; \
+	    $(foreach v,$(OTHERS),$(call checked,$(v)) || code=1;) \
+	    $(measure) || code=1; \
+	fi; exit $$code
 
-# ---- a pair of variants: A_vs_B.check, A_vs_B.diff ----
+# ---- a pair of variants: A_vs_B.check ----
 
-define compared
-$(2).check:
-	@$(RULE)/stage/pairs $(2) $(REFERENCE) $(1) '$(differs.$(1))'
-$(2).diff:
-	@$(RULE)/stage/measure diff $(2) $(REFERENCE) $(1)
-endef
-$(foreach v,$(OTHERS),$(eval $(call compared,$(v),$(REFERENCE)_vs_$(v))))
+checked = $(RULE)/stage/pairs $(REFERENCE)_vs_$(1) $(REFERENCE) $(1) '$(differs.$(1))'
+$(PAIRS:%=%.check): $(REFERENCE)_vs_%.check:
+	@$(call checked,$*)
 
 # A table that says what it said before keeps its age.
 tables:
 	@$(RULE)/stage/tables $(VARIANTS)
 
-.PHONY: eval experiment counted described no-clip tables
+.PHONY: eval experiment counted described no-clip measured tables
 
 endif
 

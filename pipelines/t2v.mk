@@ -95,6 +95,13 @@ endif
 $(foreach d,$(shell LC_ALL=C awk -f $(RULE)/defaults.awk $(RULE)/variables),$(eval $(subst ~,$(space),$(d))))
 override SEEDS := $(strip $(SEEDS))
 
+# What is made to be measured is measured as the model made it, before it was compressed.
+ifeq ($(filter mp4,$(MEASURE))$(filter-out undefined,$(origin KEEP_FRAMES)),)
+ifneq ($(filter experiment,$(MAKECMDGOALS)),)
+KEEP_FRAMES := 1
+endif
+endif
+
 weights.fp16  = $(MODEL)
 options.fp16  = --dtype fp16
 weights.bf16  = $(MODEL)
@@ -155,7 +162,7 @@ ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos exp
               $(if $(filter $(KNOWN),$(MADE:%.latents=%)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
 # What make calls something else.
 TARGETS     := $(shell LC_ALL=C sed -n '/^[a-z]/s/	.*//p' $(RULE)/targets)
-NO_VARIANTS := $(TARGETS) texts model calibration made held shown planned tables counted described no-clip traced \
+NO_VARIANTS := $(TARGETS) texts model calibration made held shown planned tables counted described no-clip measured traced \
                always runs pages laid-out
 EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report trace,$(MAKECMDGOALS))
 
@@ -183,7 +190,8 @@ $(call refuse,$(if $(filter trace,$(MAKECMDGOALS)),$(if $(word 2,$(VARIANTS)),,o
 $(call own,OUT)
 # Programs that are not built yet are asked when they are.
 UNBUILT := $(filter-out $(wildcard $(TOOLS)),$(TOOLS))
-CHECKED := MEASURE FIT CLIP BY_NAME VARIANTS OUT BUILD MEASURES CLIPSCORE FLOWMAG FRAMEDIFF STATS REPORT JUDGE \
+CHECKED := MEASURE FIT CLIP DINO LPIPS METRICS BY_NAME VARIANTS OUT BUILD MEASURES CLIPSCORE FLOWMAG FRAMEDIFF \
+           FRAMESTATS DINOSCORE STATS REPORT JUDGE \
            $(if $(ASKED)$(filter text,$(MADE)),MODEL PROMPTS NEGATIVE SEEDS SIZE \
            FRAMES STEPS GUIDANCE SHIFT FPS GPUS CHUNK CALIBRATION CALIBRATES ENCODE QUANTIZE DENOISE DECODE MP4 ASKED \
            $(foreach v,$(ASKED),weights.$(v) quantize.$(v) options.$(v)))

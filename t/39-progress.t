@@ -28,9 +28,9 @@ for job in fp16.latents w8a16.latents fp16.film w8a16.film; do
     [ "$lines" -ge 5 ] && [ "$lines" -le 11 ]
     ok $? "$job: at most a line each tenth, each names the video"
 done
-for job in fp16.clip w8a16.motion fp16_vs_w8a16.diff; do
-    grep -q "^$job: 04_seed1 (4 of 4): frames 5/5" "$TMP/log"
-    ok $? "$job: shows how far it is"
+for job in 'clip: w8a16/04_seed1 (8 of 8)' 'motion: w8a16/04_seed1 (8 of 8)' 'diff: w8a16/04_seed1 (4 of 4)'; do
+    grep -q "^$job: frames 5/5" "$TMP/log"
+    ok $? "${job%%:*}: shows how far it is"
 done
 is "$(grep -c $'\r' "$TMP/log")" 0 "nothing in it is for a terminal"
 at() { grep -n "$1" "$TMP/log" | head -n 1 | cut -d : -f 1; }
@@ -63,10 +63,10 @@ sed '1d; $d' "$TMP/typescript" | tr -d '\r' | awk -v frames="$TMP/frames" '
 END { for (i = 1; i <= rows; i++) print screen[i]; print most > (frames ".most") }' >"$TMP/screen"
 grep -v '^wan-quantize: ' "$TMP/screen" >"$TMP/said"
 expected terminal "what stays on the screen is as it should be" <"$TMP/said"
-is "$(grep -vE '^[a-z0-9_]+(\.[a-z]+)?(\.[0-9])?: (0[1-4]_seed1 \([1-4] of 4\): )?[a-z]+ [0-9]+/[0-9]+(, [0-9.]+ (s|min) left)?$' "$TMP/frames" | grep -v '^report' | head -n 3)" \
+is "$(grep -vE '^[a-z0-9_]+(\.[a-z]+)?(\.[0-9])?: ((fp16\/|w8a16\/)?0[1-4]_seed1 \([1-8] of [48]\): )?[a-z]+ [0-9]+/[0-9]+(, [0-9.]+ (s|min) left)?$' "$TMP/frames" | grep -v '^report' | head -n 3)" \
     "" "every line of a job that was ever seen is whole, and of one job"
 grep -qE '^fp16.latents: 03_seed1 \(3 of 4\): step [0-9]+/10' "$TMP/frames"
 ok $? "the video is named while it is made"
-is "$(cat "$TMP/frames.most")" 2 "two jobs at one time are two lines"
+is "$(cat "$TMP/frames.most")" 3 "jobs at one time, two and at the end three that measure, are a line each"
 is "$(cat "$TMP"/shown/*/01_seed1.mp4 | cksum)" "$(cat "$TMP"/logged/*/01_seed1.mp4 | cksum)" "the videos are the same"
 done_testing

@@ -85,4 +85,29 @@ is "$(perl -e 'local $/; $_ = <>; my $n = 0;
         $n += () = $svg =~ m{>[^<>]+ fake</text>}g }
     print $n' report.html)" 7 "seven bars of the fake are marked: memory, load, denoise, in all, a step"
 
+# ---- many runs: twice as many take twice as long, not four times ----
+
+# runs DIR N: an experiment of N runs of one variant, each of a part and on a node of its own
+runs() {
+    mkdir -p "$1/eval/many" && seq "$2" | sed "s|^|$1/many/runs/latents.|" | xargs mkdir -p
+    seq "$2" | awk -v d="$1/many/runs/latents." '{
+        f = d $1 "/run"
+        printf "stage\tlatents\ndealt\t7\npart\t%d\nclock\t%d.5\nnode\tn%d\nseconds\t2.5\nreturn_code\t%d\n", $1, $1, $1, $1 == 3 > f
+        close(f)
+        f = d $1 "/wan-denoise.json"
+        printf "{\"seconds\":{\"steps\":2.5},\"counts\":{\"steps\":4,\"peak_device_bytes\":%d}}\n", $1 > f
+        close(f)
+    }'
+}
+# spent COMMAND...: its seconds of processor
+spent() { bash -c 'TIMEFORMAT="%U %S"; { time "$@" >/dev/null 2>&1; } 2>&1' - "$@" | awk '{ print $1 + $2 }'; }
+runs few 1000
+runs many 8000
+mkdir more && few=$(spent experiment-record -o more few many) && many=$(spent experiment-record -o more many many)
+awk "BEGIN { exit !($many <= 20 * ($few + 0.01)) }"
+ok $? "eight times the runs take eight times as long, or so"
+comment "1000 runs $few s, 8000 $many s"
+is "$(cells more/paper_table.csv runs return_code peak_device_bytes | cut -d ';' -f 1)" "8000,1,8000" "and all of them count"
+is "$(cells more/paper_table.csv node | tr ' ' '\n' | wc -l)" 8000 "each node is named once"
+
 done_testing

@@ -12,6 +12,8 @@ export PATH LC_ALL=C.UTF-8
 unset MAKELEVEL MAKEFLAGS MFLAGS MAKEOVERRIDES
 # Threads that spin while they wait slow each other down twentyfold where tests share the cores.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+# Experiments of tests are of mp4 files, unless the test says otherwise (69-decode-once.t: what is measured by default).
+export MEASURE=mp4
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/tap.XXXXXX")
 # Digests that a test computes are kept for it alone.
 export WAN_CACHE=$TMP/cache

@@ -12,6 +12,7 @@
 
 #include "../../common/csv.h"
 #include "../../common/die.h"
+#include "../../common/nameindex.h"
 #include "../../common/program.h"
 #include "experiment-record.h"
 #include "runs.h"
@@ -87,42 +88,44 @@ static const char *text_of(const json_t *run, const char *key)
     return text ? text : "";
 }
 
-static bool same_text(const json_t *a, const json_t *b, const char *key)
+/* What tells the parts of work apart: when it was dealt, and which part. To be freed. */
+static char *part_of(const json_t *run)
 {
-    return strcmp(text_of(a, key), text_of(b, key)) == 0;
+    return new_format("%s\t%s", text_of(run, "dealt"), text_of(run, "part"));
 }
 
-/* Whether the i-th run is of the parts that work was dealt in last, and the last run of its part:
- * neither an earlier attempt nor made again or gone on with by a later one. */
-static bool is_last(const json_t *runs, size_t i)
-{
-    const json_t *run = json_array_get(runs, i);
-    for (size_t j = 0; j < json_array_size(runs); j++) {
-        const json_t *other = json_array_get(runs, j);
-        if (strcmp(text_of(other, "dealt"), text_of(run, "dealt")) > 0)
-            return false;
-        if (j > i && same_text(other, run, "dealt") && same_text(other, run, "part"))
-            return false;
-    }
-    return true;
-}
-
-/* The greatest of the last runs; NAN if there is none, or one was interrupted. */
+/* The greatest of the last runs; NAN if there is none, or one was interrupted. A run is one of the
+ * last if it is of the parts that work was dealt in last, and the last of its part: neither an
+ * earlier attempt nor made again or gone on with by a later one. */
 static double last_code(const json_t *runs)
 {
     size_t i;
     const json_t *run;
+    const char *dealt = "";
+    struct json_t *last = NULL;
     double code = NAN;
+    bool broken = false;
+    json_array_foreach(runs, i, run)
+    {
+        char *part = part_of(run);
+        index_note(&last, part, (int)i);
+        if (strcmp(text_of(run, "dealt"), dealt) > 0)
+            dealt = text_of(run, "dealt");
+        free(part);
+    }
     json_array_foreach(runs, i, run)
     {
         const json_t *its = json_object_get(run, "return_code");
-        if (!is_last(runs, i))
-            continue;
-        if (!json_is_number(its))
-            return NAN;
-        code = greater(code, json_number_value(its));
+        char *part = part_of(run);
+        bool is_last =
+            strcmp(text_of(run, "dealt"), dealt) == 0 && index_find(last, part) == (int)i;
+        free(part);
+        broken = broken || (is_last && !json_is_number(its));
+        if (is_last && json_is_number(its))
+            code = greater(code, json_number_value(its));
     }
-    return code;
+    index_free(&last);
+    return broken ? NAN : code;
 }
 
 static int count_runs(const json_t *runs, const char *stage)
@@ -187,27 +190,19 @@ static char *gpu_of(const variant *v)
  * To be freed. */
 static char *nodes_of(const json_t *runs)
 {
-    size_t i, j;
-    const json_t *run, *other;
-    char *all = new_format("%s", "");
+    size_t i;
+    const json_t *run;
+    text_set all = {0};
     json_array_foreach(runs, i, run)
     {
         const json_t *at = json_object_get(run, "machine");
         const char *node = text_of(at, "node"), *device = text_of(at, "device");
-        bool seen = false;
-        json_array_foreach(runs, j, other)
-        {
-            const json_t *its = json_object_get(other, "machine");
-            seen = seen || (j < i && same_text(its, at, "node") && same_text(its, at, "device"));
-        }
-        if (!*node || seen)
-            continue;
-        char *more =
-            new_format("%s%s%s%s%s", all, *all ? " " : "", node, *device ? ":" : "", device);
-        free(all);
-        all = more;
+        char *place = new_format("%s%s%s", node, *device ? ":" : "", device);
+        if (*node)
+            text_set_add(&all, place);
+        free(place);
     }
-    return all;
+    return text_set_end(&all);
 }
 
 /* A whole number, or an empty field for NAN. */

@@ -10,7 +10,7 @@
 
 #include "../../common/csv.h"
 #include "../../common/die.h"
-#include "../../common/namelist.h"
+#include "../../common/nameindex.h"
 #include "runs.h"
 
 /* The names of all records in the directory. */
@@ -116,27 +116,48 @@ static char *value_text(const json_t *value, const char *json)
     return text;
 }
 
+void text_set_add(text_set *s, const char *text)
+{
+    if (!*text || index_find(s->at, text) >= 0)
+        return;
+    index_note(&s->at, text, s->n);
+    names_add(&s->list, text);
+    s->n++;
+}
+
+char *text_set_end(text_set *s)
+{
+    char *all = NULL;
+    size_t bytes;
+    FILE *f = open_memstream(&all, &bytes);
+    if (!f)
+        die("out of memory");
+    for (int i = 0; i < s->n; i++)
+        fprintf(f, "%s%s", i ? " " : "", s->list.name[i]);
+    if (fclose(f) != 0)
+        die("out of memory");
+    index_free(&s->at);
+    names_free(&s->list);
+    *s = (text_set){0};
+    return all;
+}
+
 char *values_of(const variant *v, const char *key)
 {
-    char *all = new_format("%s", "");
+    text_set all = {0};
+    const char *before = NULL; /* most say what the one before says */
     for (int i = 0; i < v->videos; i++) {
         const char *json = record_get(&v->about[i], key);
+        if (before && json && strcmp(before, json) == 0)
+            continue;
         json_t *value = json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
         char *text = value_text(value, json);
-        bool seen = false;
-        for (int j = 0; j < i && !seen; j++) {
-            const char *other = record_get(&v->about[j], key);
-            seen = json && other && strcmp(other, json) == 0;
-        }
-        if (*text && !seen) {
-            char *more = new_format("%s%s%s", all, *all ? " " : "", text);
-            free(all);
-            all = more;
-        }
+        text_set_add(&all, text);
         json_decref(value);
         free(text);
+        before = json;
     }
-    return all;
+    return text_set_end(&all);
 }
 
 const char *note_of(const variant *v)

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "../../common/namelist.h"
 #include "../../common/record.h"
 
 typedef struct {
@@ -22,6 +23,17 @@ void variant_free(variant *v);
 
 /* What all videos of the variant say, "wan-denoise.steps" as a member of the object wan-denoise. */
 json_t *metadata_of(const variant *v);
+/* Different texts, in the order in which they come. */
+typedef struct {
+    int n;
+    name_list list;
+    struct json_t *at; /* nameindex.h */
+} text_set;
+
+void text_set_add(text_set *s, const char *text); /* unless it is empty, or there already */
+/* All, with blanks between them, to be freed; the set is empty then. */
+char *text_set_end(text_set *s);
+
 /* The different values of a key over the videos, as they came, with blanks between them. To be
  * freed. */
 char *values_of(const variant *v, const char *key);

@@ -25,9 +25,11 @@
 static const char *prompts;
 static bool dry;
 enum { NUMERICS = 1 };
+static bool only_about;
 static const option options[] = {
     {0, "prompts", OPTION_TEXT, &prompts, 0, 0, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
+    {0, "about", OPTION_FLAG, &only_about, 0, 0, true},
     OPTIONS_END,
 };
 
@@ -138,6 +140,74 @@ static void describe(document *d, const video *v, const char *name, const json_t
     provenance_add(d, options, NUMERICS, stamp);
 }
 
+/* ---- without decoding ---- */
+
+/* A number that ffprobe prints as text; 0 if it is none. */
+static int64_t whole(const json_t *stream, const char *key)
+{
+    const char *text = json_string_value(json_object_get(stream, key));
+    return text ? strtoll(text, NULL, 10) : 0;
+}
+
+/* How many packets the video has; 0: they cannot be counted, or are not as many as its index
+ * says. */
+static int64_t count_packets(const char *url)
+{
+    const char *argv[] = {"ffprobe",
+                          "-v",
+                          "error",
+                          "-count_packets",
+                          "-select_streams",
+                          "v:0",
+                          "-show_entries",
+                          "stream=nb_frames,nb_read_packets",
+                          "-of",
+                          "json",
+                          "-i",
+                          url,
+                          NULL};
+    char *text = output_of(argv);
+    json_t *all = json_loads(text, 0, NULL);
+    const json_t *stream = json_array_get(json_object_get(all, "streams"), 0);
+    int64_t n = whole(stream, "nb_read_packets"), index = whole(stream, "nb_frames");
+    json_decref(all);
+    free(text);
+    return index && index != n ? 0 : n;
+}
+
+/* What `tensor-info --json` says of the document, if the file has as many frames as packets; where
+ * nobody counts these, it is decoded after all. */
+static void print_about(const char *name)
+{
+    document d = {0};
+    char *url = new_format("file:%s", name);
+    json_t *sealed = sealed_metadata(name), *keys = json_object();
+    video v = probe(name, url);
+    int64_t N = count_packets(url);
+    FILE *frames = N ? NULL : decoded(name, url, &v, &N);
+    describe(&d, &v, name, sealed);
+    for (int i = 0; i < d.keys; i++)
+        json_object_set_new(keys, d.key[i].key, json_string(d.key[i].value));
+    tensor t = tensor_of(NULL, U8, N, v.H, v.W, 3);
+    json_t *line =
+        json_pack("{s:o, s:[{s:s, s:s, s:[I,I,I,i], s:I}]}", "metadata", keys, "tensors", "name",
+                  "frames", "type", type_name(t.type), "shape", (json_int_t)N, (json_int_t)v.H,
+                  (json_int_t)v.W, 3, "bytes", (json_int_t)tensor_bytes(t));
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    if (fflush(stdout) || ferror(stdout))
+        die_errno("cannot write standard output");
+    if (frames)
+        fclose(frames);
+    json_decref(line);
+    document_free(&d);
+    video_free(&v);
+    json_decref(sealed);
+    free(url);
+}
+
+/* ---- a document ---- */
+
 static void write_document(writer *w, const char *name)
 {
     int64_t N;
@@ -176,6 +246,11 @@ int main(int argc, char **argv)
         usage_error("FILE... is needed");
     if (prompts)
         byname_open(prompts);
+    if (only_about) {
+        for (int i = first; i < argc; i++)
+            print_about(argv[i]);
+        return program_end();
+    }
     writer_open(&out, stdout, "standard output");
     stats_phase("decode");
     for (int i = first; i < argc; i++) {

@@ -15,8 +15,6 @@
 /* What the tables of videos say already. */
 static const char *const KNOWN[] = {"document", "name",   "variant",  "seed",
                                     "prompt",   "frames", "measured", NULL};
-/* What would be two columns of one name in pairs.csv, with _a and _b. */
-static const char *const TAKEN[] = {"clip", "temporal", "motion", "file", NULL};
 
 static bool is_among(const char *name, const char *const list[])
 {
@@ -38,7 +36,8 @@ static void add_column(judged *j, const csv *t, const char *name)
     if (!*name || name[strspn(name, letters)])
         csv_die(t, -1, "a judge's column is named '%s': letters, digits, _, . and - make a name",
                 name);
-    if (is_among(name, TAKEN))
+    /* two columns of one name in pairs.csv, two rows of one metric in tidy.csv */
+    if (metric_named(name) || strcmp(name, "file") == 0)
         csv_die(t, -1, "a judge's column is named '%s', which is another metric's name", name);
     j->name = realloc(j->name, (size_t)(j->n + 1) * sizeof *j->name);
     if (!j->name)

@@ -45,16 +45,56 @@ static bool open_rows(csv *t, const char *path, int64_t rows, const char *a, con
     return true;
 }
 
-/* [before + rows]: `before` NANs, then the column. */
-static double *column_of(const csv *t, const char *column, int before)
+/* [n]: the column; where the table has a row less than the video has frames, of the first NAN. */
+static double *column_of(const csv *t, int column, int64_t n)
 {
-    double *x = new_bytes((size_t)(before + t->rows) * sizeof *x);
-    int c = csv_column(t, column);
-    for (int i = 0; i < before; i++)
-        x[i] = NAN;
-    for (int i = 0; i < t->rows; i++)
-        x[before + i] = csv_number(t, i, c);
+    int64_t before = n - t->rows;
+    double *x = new_bytes((size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = i < before ? NAN : csv_number(t, (int)(i - before), column);
     return x;
+}
+
+/* What the table of the source in HOME has: the metrics that are its, and of which it has the
+ * column. */
+static void read_source(measured_values *m, const source_row *s, const char *home, const char *name,
+                        const char *a, const char *b)
+{
+    csv t;
+    char *path = new_format("%s/%s.%s.tsv", home, name, s->name);
+    int64_t rows = s->rows == ROWS_VIDEO ? 1 : m->n;
+    if (s->rows == ROWS_NEIGHBOURS && m->n > 1)
+        rows--;
+    if (open_rows(&t, path, rows, a, b)) {
+        for (int i = 0; i < METRIC_ROWS; i++) {
+            const metric_row *metric = &METRIC_TABLE[i];
+            int c = csv_find(&t, metric->column);
+            if (strcmp(metric->source, s->name) != 0)
+                continue;
+            if (metric->early && c < 0)
+                csv_column(&t, metric->column); /* says so */
+            if (c < 0)
+                continue;
+            m->of[i] = column_of(&t, c, s->rows == ROWS_VIDEO ? 1 : m->n);
+        }
+        csv_close(&t);
+    }
+    free(path);
+}
+
+static measured_values values_new(int64_t frames)
+{
+    measured_values m = {.n = frames};
+    m.of = new_bytes((size_t)METRIC_ROWS * sizeof *m.of);
+    return m;
+}
+
+void values_free(measured_values *m)
+{
+    for (int i = 0; m->of && i < METRIC_ROWS; i++)
+        free(m->of[i]);
+    free(m->of);
+    *m = (measured_values){0};
 }
 
 video video_read(const char *directory, const char *variant, const char *name)
@@ -62,22 +102,12 @@ video video_read(const char *directory, const char *variant, const char *name)
     csv t;
     video v = {.variant = variant, .name = name};
     char *home = new_format("%s/%s", directory, variant);
-    char *clip = new_format("%s/%s.clip.tsv", home, name);
-    char *motion = new_format("%s/%s.motion.tsv", home, name);
     char *judge = new_format("%s/%s.judge.tsv", home, name);
     v.about = record_read(home, name);
-    int64_t frames = v.about.frames;
-    if (!v.about.fault && open_rows(&t, clip, frames, v.about.content, NULL)) {
-        v.clip = column_of(&t, "clip", 0);
-        v.temporal = column_of(&t, "temporal", 0);
-        csv_close(&t);
-    }
-    /* flowmag has a row for each pair of neighbours, and one without a number if there is none */
-    if (!v.about.fault &&
-        open_rows(&t, motion, frames > 1 ? frames - 1 : 1, v.about.content, NULL)) {
-        v.motion = column_of(&t, "magnitude", frames > 1);
-        csv_close(&t);
-    }
+    v.measured = values_new(v.about.frames);
+    for (int i = 0; !v.about.fault && i < SOURCES; i++)
+        if (SOURCE[i].kind == OF_VIDEO)
+            read_source(&v.measured, &SOURCE[i], home, name, v.about.content, NULL);
     if (!v.about.fault && open_rows(&t, judge, 1, v.about.content, NULL)) {
         v.judged = new_bytes(sizeof *v.judged);
         *v.judged = t;
@@ -85,8 +115,6 @@ video video_read(const char *directory, const char *variant, const char *name)
         judge = NULL;
     }
     free(home);
-    free(clip);
-    free(motion);
     free(judge);
     return v;
 }
@@ -94,9 +122,7 @@ video video_read(const char *directory, const char *variant, const char *name)
 void video_free(video *v)
 {
     record_free(&v->about);
-    free(v->clip);
-    free(v->temporal);
-    free(v->motion);
+    values_free(&v->measured);
     if (v->judged) {
         free((char *)v->judged->name);
         csv_close(v->judged);
@@ -104,45 +130,36 @@ void video_free(video *v)
     }
 }
 
-difference difference_read(const char *directory, const char *pair, const video *a, const video *b)
+measured_values pair_read(const char *directory, const char *pair, const video *a, const video *b)
 {
-    csv t;
-    difference d = {0};
-    char *path = new_format("%s/%s/%s.diff.tsv", directory, pair, a->name);
-    if (open_rows(&t, path, a->about.frames, a->about.content, b->about.content)) {
-        d.psnr = column_of(&t, "psnr", 0);
-        d.ssim = column_of(&t, "ssim", 0);
-        d.mad = column_of(&t, "mad", 0);
-        csv_close(&t);
-    }
-    free(path);
-    return d;
+    measured_values m = values_new(a->about.frames);
+    char *home = new_format("%s/%s", directory, pair);
+    for (int i = 0; i < SOURCES; i++)
+        if (SOURCE[i].kind == OF_PAIR)
+            read_source(&m, &SOURCE[i], home, a->name, a->about.content, b->about.content);
+    free(home);
+    return m;
 }
 
-void difference_free(difference *d)
+double value_of(const measured_values *m, const metric_row *metric)
 {
-    free(d->psnr);
-    free(d->ssim);
-    free(d->mad);
-}
-
-double mean_of(const double *x, int64_t from, int64_t n)
-{
-    double sum = 0;
-    if (!x || from >= n)
+    const double *x = m->of ? m->of[metric - METRIC_TABLE] : NULL;
+    if (!x || m->n < 1)
         return NAN;
-    for (int64_t i = from; i < n; i++)
-        sum += x[i];
-    return sum / (double)(n - from);
+    if (source_named(metric->source)->rows == ROWS_VIDEO)
+        return x[0];
+    double sum = 0;
+    int64_t from = 0;
+    while (from < m->n && isnan(x[from]))
+        from++;
+    for (int64_t i = from; i < m->n; i++) /* of squared errors it is the mean that is averaged */
+        sum += metric->mean == MEAN_OF_MSE ? pow(10, -x[i] / 10) : x[i];
+    double mean = from < m->n ? sum / (double)(m->n - from) : NAN;
+    return metric->mean == MEAN_OF_MSE ? -10 * log10(mean) : mean;
 }
 
-/* The mean squared error is what is averaged: 255^2 over it is the peak's ratio. */
-double psnr_of(const double *psnr, int64_t n)
+double frame_of(const measured_values *m, const metric_row *metric, int64_t frame)
 {
-    double sum = 0;
-    if (!psnr)
-        return NAN;
-    for (int64_t i = 0; i < n; i++)
-        sum += pow(10, -psnr[i] / 10);
-    return -10 * log10(sum / (double)n);
+    const double *x = m->of ? m->of[metric - METRIC_TABLE] : NULL;
+    return x && source_named(metric->source)->rows != ROWS_VIDEO ? x[frame] : NAN;
 }

@@ -5,35 +5,37 @@
 #define VIDEO_H
 
 #include "../../common/csv.h"
+#include "../../common/metrics.h"
 #include "../../common/record.h"
 
-/* NULL arrays: not measured. NAN: not defined. */
+/* The values of each metric of METRIC_TABLE, of videos or of pairs: [METRIC_ROWS][n]. NULL: not
+ * measured. NAN: not defined, as what a frame is with the one before it is of the first. */
+typedef struct {
+    double **of;
+    int64_t n; /* frames */
+} measured_values;
+
 typedef struct {
     const char *variant, *name;
-    record about;     /* about.fault: there is no such video */
-    double *clip;     /* [frames] */
-    double *temporal; /* [frames]: with the frame before; of the first NAN */
-    double *motion;   /* [frames]: from the frame before; of the first NAN */
-    csv *judged;      /* one row: what the judge says of it; NULL: not judged */
+    record about; /* about.fault: there is no such video */
+    measured_values measured;
+    csv *judged; /* one row: what the judge says of it; NULL: not judged */
 } video;
 
-/* From DIRECTORY/VARIANT/NAME.json, .clip.tsv, .motion.tsv and .judge.tsv. Dies if a table has not
- * a row for each frame, or the judge's not one; one that says it is of another content counts as
- * not measured. */
+/* From DIRECTORY/VARIANT/NAME.json, .SOURCE.tsv of each source of videos, and .judge.tsv. Dies if a
+ * table has not the rows that its source prints, or the judge's not one; one that says it is of
+ * another content counts as not measured. */
 video video_read(const char *directory, const char *variant, const char *name);
 void video_free(video *v);
 
-typedef struct {
-    double *psnr, *ssim, *mad; /* [frames] */
-} difference;
+/* From DIRECTORY/PAIR/NAME.SOURCE.tsv of each source of pairs. */
+measured_values pair_read(const char *directory, const char *pair, const video *a, const video *b);
+void values_free(measured_values *m);
 
-/* From DIRECTORY/PAIR/NAME.diff.tsv. */
-difference difference_read(const char *directory, const char *pair, const video *a, const video *b);
-void difference_free(difference *d);
-
-/* The mean of x[from .. n - 1]; NAN if x is NULL, from is n, or one of them is NAN. */
-double mean_of(const double *x, int64_t from, int64_t n);
-/* The PSNR of a video whose frames have these. */
-double psnr_of(const double *psnr, int64_t n);
+/* What the video, or the pair, has of the metric: over its frames, as the table says, from the
+ * first of which it is defined. NAN if it was not measured, or not defined of one behind that. */
+double value_of(const measured_values *m, const metric_row *metric);
+/* Of a frame; NAN as above. */
+double frame_of(const measured_values *m, const metric_row *metric, int64_t frame);
 
 #endif

@@ -14,10 +14,29 @@
 
 char *about_path(const char *pattern, const char *name)
 {
-    const char *at = strstr(pattern, "%j");
-    if (!at)
+    const char *slash = strchr(name, '/');
+    char *path = NULL;
+    size_t bytes;
+    bool named = false;
+    FILE *f = open_memstream(&path, &bytes);
+    if (!f)
+        die("out of memory");
+    for (const char *p = pattern; *p; p++) {
+        if (p[0] == '%' && p[1] == 'v' && slash)
+            fprintf(f, "%.*s", (int)(slash - name), name);
+        else if (p[0] == '%' && p[1] == 'j' && (named = true))
+            fputs(slash ? slash + 1 : name, f);
+        else {
+            fputc(*p, f);
+            continue;
+        }
+        p++;
+    }
+    if (fclose(f) != 0)
+        die("out of memory");
+    if (!named)
         usage_error("%s has no %%j for the name", pattern);
-    return new_format("%.*s%s%s", (int)(at - pattern), pattern, name, at + 2);
+    return path;
 }
 
 /* The first size of the tensor `frames`. */

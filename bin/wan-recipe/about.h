@@ -20,7 +20,8 @@ typedef struct {
 
 about about_read(const char *path);
 void about_free(about *a);
-/* The path with the name for %j. To be freed. */
+/* The path with the name for %j. Of VARIANT/NAME it is NAME, and VARIANT stands for %v. To be
+ * freed. */
 char *about_path(const char *pattern, const char *name);
 /* The next line of a list of names; NULL at its end. To be freed. */
 char *next_name(FILE *f);
