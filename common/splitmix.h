@@ -1,6 +1,6 @@
 /*
-** splitmix.h: SplitMix64 (Steele, Lea and Flood 2014): a hash of a seed and an index, the same on any
-** machine and in any order.
+** splitmix.h: SplitMix64 (Steele, Lea and Flood 2014): a hash of a seed and an index, the same on
+** any machine and in any order.
 */
 #ifndef SPLITMIX_H
 #define SPLITMIX_H
@@ -16,7 +16,7 @@ static inline uint64_t splitmix(uint64_t seed, uint64_t k)
     return z ^ z >> 31;
 }
 
-/* Neighbouring seeds are neighbouring places of one sequence; this one begins far from theirs. */
+/* Neighbouring seeds are neighbouring places of one sequence; this begins far from theirs. */
 static inline uint64_t splitmix_apart(uint64_t seed) { return splitmix(seed, 0); }
 
 #endif
