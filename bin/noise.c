@@ -13,11 +13,13 @@
 #include "noise.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../common/die.h"
+#include "../common/splitmix.h"
 
 enum { H200_SMS = 132, H200_THREADS = 2048, BLOCK = 256 };
 
@@ -183,4 +185,17 @@ void noise_draw_nth(float *y, int64_t n, uint64_t seed, noise_kind kind, int64_t
 void noise_draw(float *y, int64_t n, uint64_t seed, noise_kind kind)
 {
     noise_draw_nth(y, n, seed, kind, 0);
+}
+
+/* ---- the last bit ---- */
+
+void noise_perturb(float *y, int64_t n, uint64_t seed)
+{
+    uint64_t start = splitmix_apart(seed);
+    for (int64_t i = 0; i < n; i++) {
+        bool up = splitmix(start, (uint64_t)i) >> 63;
+        if (fabsf(y[i]) == FLT_MAX)
+            up = y[i] < 0;
+        y[i] = nextafterf(y[i], up ? INFINITY : -INFINITY);
+    }
 }

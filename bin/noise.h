@@ -31,4 +31,8 @@ void noise_draw(float *y, int64_t n, uint64_t seed, noise_kind kind);
 /* What that generator's torch.randn(n) gives after `calls` of as many. */
 void noise_draw_nth(float *y, int64_t n, uint64_t seed, noise_kind kind, int64_t calls);
 
+/* Each of y[n] becomes the next F32 above or below it, as a hash of seed and its index says; the
+ * greatest finite numbers stay finite. */
+void noise_perturb(float *y, int64_t n, uint64_t seed);
+
 #endif

@@ -145,6 +145,8 @@ float *request_noise(const request *q, const document *d, tensor shape, uint64_t
         memcpy(noise, document_find(d, "noise")->t.data, tensor_bytes(shape));
     else
         noise_draw(noise, tensor_count(shape), seed, q->noise);
+    if (q->perturbed)
+        noise_perturb(noise, tensor_count(shape), q->perturb);
     return noise;
 }
 

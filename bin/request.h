@@ -31,6 +31,8 @@ typedef struct {
     tensor latents;  /* what it begins with instead of noise alone; without data if not loaded */
     const char *rng; /* of a sampling that goes on: whose noise it began with */
     bool goes_on, given; /* given: the levels were, as numbers */
+    bool perturbed;      /* the noise, in its last bit, by the hash of: */
+    uint64_t perturb;
 } request;
 
 /* Into q; usage error if not WxH, exit 1 if either is not a multiple of 16. */
@@ -56,7 +58,8 @@ tensor request_context(const document *d, int pass, const dit *m);
 /* The latents' shape: that of the latents that it begins with or of the document's noise if there
  * are any, else as asked for. No data. */
 tensor request_shape(const request *q, const document *d);
-/* F32 of that shape: the document's noise, or drawn with the seed. To be freed. */
+/* F32 of that shape: the document's noise, or drawn with the seed; perturbed, if that is asked for.
+ * To be freed. */
 float *request_noise(const request *q, const document *d, tensor shape, uint64_t seed);
 
 /* Adds what belongs to one result to its metadata: seed (if it was drawn), fps. Returns stamp, what

@@ -20,8 +20,8 @@
 #
 #   make w8a16 DENOISE='build/cpu/wan-denoise --solver dpm++' OUT=dataset-dpm
 #
-# A variant is a line or two, weights.NAME (what -m gets) and if wanted options.NAME, needs.NAME, and
-# differs.NAME, what else than the model may differ from the others in a comparison (eval.mk): then
+# A variant is a line or two, weights.NAME (what -m gets) and if wanted options.NAME, needs.NAME, film.NAME (its
+# options of frames2mp4), and differs.NAME, what else than the model may differ from the others in a comparison (eval.mk): then
 # there is `make NAME`. VARIANTS are those that `make videos` makes. A faster solver is
 #
 #   make experiment VARIANTS='fp16 dpm' weights.dpm=DIR options.dpm='--solver dpm++ -s 20' \
@@ -112,6 +112,7 @@ differs.dpm20 = solver,steps
 ifeq ($(origin weights.w8a16),undefined)
 quantize.w8a16 ?= -t w8a16
 endif
+include $(call rules,floor.mk)
 
 export MODEL PROMPTS NEGATIVE SEEDS SIZE FRAMES STEPS GUIDANCE SHIFT FPS VARIANTS OUT BUILD \
        KEEP_FRAMES ENCODE QUANTIZE DENOISE DECODE MP4 TASK CALIBRATION STAT
@@ -124,7 +125,7 @@ own = $(call refuse,$(if $(strip $($(1))),,none),$(1) is empty: it is the direct
 
 # A variable that nothing reads is a slip: STEP=20 would make 50 steps. What is read is in the table
 # `variables`, or stands in brackets behind a dollar in one of the makefiles.
-PATTERNS  := weights. quantize. options. needs. differs.
+PATTERNS  := weights. quantize. options. film. needs. differs.
 VARIABLES := $(filter-out %.NAME,$(shell LC_ALL=C sed -n '/^[A-Za-z]/s/	.*//p' $(RULE)/variables))
 GIVEN     := $(sort $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $(v))),$(v))) $(SAID))
 UNKNOWN   := $(if $(LEVEL),,$(filter-out $(VARIABLES) $(PATTERNS:%=%%) MAKE%,$(GIVEN)))
@@ -158,13 +159,14 @@ MADE   := $(filter $(KNOWN) $(KNOWN:%=%.latents) text videos,$(MAKECMDGOALS))
 # Activations of fewer bits are what a variant with --act is compared for, whatever else it says.
 $(foreach v,$(KNOWN),$(if $(findstring --act,$(options.$(v))),$(if $(findstring act,$(differs.$(v))),, \
     $(eval override differs.$(v) := $(if $(differs.$(v)),$(differs.$(v))$(comma))act,act_layers))))
-ASKED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment trace sweep \
-              $(if $(filter $(KNOWN),$(MADE:%.latents=%)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
+NAMED  := $(sort $(filter $(KNOWN),$(MADE:%.latents=%)) $(if $(filter videos experiment trace sweep \
+              $(if $(filter $(KNOWN),$(MADE:%.latents=%))$(filter floor,$(MAKECMDGOALS)),,plan),$(MAKECMDGOALS)),$(VARIANTS)))
+ASKED  := $(sort $(NAMED) $(if $(filter floor,$(MAKECMDGOALS)),$(FLOOR_REF)))
 # What make calls something else.
 TARGETS     := $(shell LC_ALL=C sed -n '/^[a-z]/s/	.*//p' $(RULE)/targets)
 NO_VARIANTS := $(TARGETS) texts model calibration made held shown planned tables counted described no-clip measured traced \
-               always runs pages laid-out
-EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report trace,$(MAKECMDGOALS))
+               always runs pages laid-out twins floored
+EXPERIMENT_GOALS := $(MADE) $(filter experiment sweep plan verify eval report trace floor,$(MAKECMDGOALS))
 
 include $(call rules,many.mk)
 
@@ -194,8 +196,9 @@ CHECKED := MEASURE FIT CLIP DINO LPIPS METRICS BY_NAME VARIANTS OUT BUILD MEASUR
            FRAMESTATS DINOSCORE STATS REPORT JUDGE \
            $(if $(ASKED)$(filter text,$(MADE)),MODEL PROMPTS NEGATIVE SEEDS SIZE \
            FRAMES STEPS GUIDANCE SHIFT FPS GPUS CHUNK CALIBRATION CALIBRATES ENCODE QUANTIZE DENOISE DECODE MP4 ASKED \
-           $(foreach v,$(ASKED),weights.$(v) quantize.$(v) options.$(v)))
-MEASURES := $(if $(ASKED),$(filter eval experiment report sweep,$(MAKECMDGOALS)))
+           $(foreach v,$(ASKED),weights.$(v) quantize.$(v) options.$(v) film.$(v))) \
+           $(if $(filter floor,$(MAKECMDGOALS)),TWINS PERTURB FLOOR_REF)
+MEASURES := $(if $(ASKED),$(filter eval experiment report sweep floor,$(MAKECMDGOALS)))
 CHECK    = $(RULE)/check $(foreach v,$(CHECKED),$(call quote,$(v)=$($(v))))
 WRONG   := $(shell $(CHECK) BUILT=$(if $(UNBUILT),,1))
 $(call refuse,$(WRONG),$(WRONG))
@@ -212,7 +215,7 @@ ifndef LEVEL
 $(EXPERIMENT_GOALS): held ;
 held: | $(TOOLS)
 	$(if $(UNBUILT),@$(CHECK) BUILT=1 | { ! grep . >&2; })
-	+@VARIANTS=$(call quote,$(or $(ASKED),$(VARIANTS))) $(RULE)/hold $(call quote,$(MAKEFLAGS)) \
+	+@VARIANTS=$(call quote,$(or $(NAMED),$(VARIANTS))) $(RULE)/hold $(call quote,$(MAKEFLAGS)) \
 	    $(call quote,$(strip $(EXPERIMENT_GOALS))) $(call below,LEVEL=held \
 	    DEVICE=$(DEVICE) $(EXPERIMENT_GOALS))
 
@@ -230,7 +233,8 @@ $(sort videos $(MADE)): made ;
 made:
 	@$(RULE)/stage/prompts
 	+@$(call again,$(call below,LEVEL=below $(or $(filter-out videos,$(MADE)) $(if $(filter \
-	    videos experiment,$(MAKECMDGOALS)),$(VARIANTS)) $(if $(filter trace,$(MAKECMDGOALS)),$(VARIANTS:%=%.latents)),text)))
+	    videos experiment,$(MAKECMDGOALS)),$(VARIANTS)) $(if $(filter trace,$(MAKECMDGOALS)),$(VARIANTS:%=%.latents)) \
+	    $(if $(filter floor,$(MAKECMDGOALS)),$(FLOOR_REF).latents $(FLOOR_REF)),text)))
 .PHONY: made videos $(MADE)
 endif
 endif
@@ -245,7 +249,8 @@ ifdef WAN_PLAN
 $(sort $(EXPERIMENT_GOALS)): shown ;
 shown: $(ASKED:%=show.%)
 	@$(if $(filter experiment eval report,$(MAKECMDGOALS)),$(RULE)/stage/unmeasured $(VARIANTS))
-	@$(RULE)/stage/shown
+	$(if $(filter floor,$(MAKECMDGOALS)),+@$(RULE)/stage/floored plan $(call twins,WAN_PLAN="$$WAN_PLAN/floor"))
+	@$(if $(FLOOR),,$(RULE)/stage/shown)
 show.%: planned
 	@$(call as,$*) $(if $(filter trace,$(EXPERIMENT_GOALS)),$(if $(filter-out trace plan,$(EXPERIMENT_GOALS)),,WAN_LATENTS=1)) $(RULE)/stage/show $(needs.$*)
 planned:
@@ -257,10 +262,12 @@ endif
 
 # $(call as,VARIANT): the environment of its stages.
 as = VARIANT=$(1) WEIGHTS=$(call quote,$(weights.$(1))) OPTIONS=$(call quote,$(options.$(1))) \
-     QUANTIZATION=$(call quote,$(quantize.$(1)))
+     QUANTIZATION=$(call quote,$(quantize.$(1))) FILM=$(call quote,$(film.$(1))) \
+     $(if $(FLOOR),FLOOR=$(FLOOR) SHARED=$(call quote,$(share.$(1))))
 
 define variant
 plan.$(1): $$(needs.$(1))
+	$$(if $$(share.$(1)),@$$(call as,$(1)) $(RULE)/stage/share)
 	@$$(call as,$(1)) $(RULE)/stage/plan
 plan.$(1).latents: $$(needs.$(1))
 	@$$(call as,$(1)) $(RULE)/stage/plan latents

@@ -50,7 +50,7 @@ nothing "and what the table has is read" "$(
     done)"
 
 make -npq DEVICE=cpu nothing 2>/dev/null | grep -oE '^[a-z][a-z-]*:' | tr -d : | sort -u >"$TMP/rules"
-for goal in videos experiment plan text eval report trace verify sweep; do # which one make reads only for those who ask
+for goal in videos experiment plan text eval report trace floor verify sweep; do # which one make reads only for those who ask
     make -npq DEVICE=cpu $goal MODEL=fixtures/tiny CLIP=fixtures/tiny/clip OUT="$TMP/none" 2>/dev/null | grep -oE "^[a-z][a-z-]*:" | tr -d :
 done | sort -u >>"$TMP/rules"
 nothing "every target of the table has a rule" "$(

@@ -11,18 +11,23 @@
 #include "../../common/ffmpeg.h"
 #include "../../common/frames.h"
 #include "../../common/recipe.h"
+#include "../../common/splitmix.h"
 #include "frames2mp4.h"
 #include "mp4.h"
 #include "names.h"
 
 static const char *pattern, *by_recipe;
-static bool dry;
+static bool dry, lossless;
+static int64_t dither = INT64_MIN, generations = 1;
 enum { NUMERICS = 1 };
 static double fps, quality = 8; /* fps 0: the document's */
 static const option options[] = {
     {'o', "output", OPTION_TEXT, &pattern, 0, 0, true},
     {'r', "fps", OPTION_FLOAT, &fps, 0.01, 1000, false},
     {'Q', "quality", OPTION_FLOAT, &quality, 0, 10, false},
+    {0, "dither", OPTION_INT, &dither, 0, 0, true}, /* these three are recorded where asked for */
+    {0, "generations", OPTION_INT, &generations, 1, 100, true},
+    {0, "lossless", OPTION_FLAG, &lossless, 0, 0, true},
     {0, "by-recipe", OPTION_TEXT, &by_recipe, 0, 0, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
@@ -72,9 +77,28 @@ static void describe(document *d, const document *in, double rate)
         json_pack("{s:s, s:s}", "ffmpeg", ffmpeg_version(), "encoder", ffmpeg_encoder());
     if ((1 - quality / 10) * 51 < 1) /* before this was written, such videos were lossless */
         json_object_set_new(stamp, "crf", json_integer(mp4_crf(quality)));
+    if (dither >= 0)
+        json_object_set_new(stamp, "dither", json_integer(dither));
+    if (generations > 1)
+        json_object_set_new(stamp, "generations", json_integer(generations));
+    if (lossless)
+        json_object_set_new(stamp, "lossless", json_true());
     recipe_input(stamp, in);
     provenance_add(d, options, NUMERICS, stamp);
     fps = asked;
+}
+
+/* Values begin .. begin + n of a video: a quarter one level down, a quarter one up, within U8. */
+static void add_dither(unsigned char *frame, size_t n, uint64_t begin)
+{
+    uint64_t start = splitmix_apart((uint64_t)dither);
+    for (size_t i = 0; i < n; i++) {
+        unsigned two = (unsigned)(splitmix(start, begin + i) >> 62);
+        if (two == 0 && frame[i] > 0)
+            frame[i]--;
+        if (two == 1 && frame[i] < 255)
+            frame[i]++;
+    }
 }
 
 static void encode(reader *r, names *files)
@@ -88,15 +112,20 @@ static void encode(reader *r, names *files)
     char *frame = new_bytes(bytes);
     describe(&about, &r->d, rate);
     const char *name = names_next(files, r->documents, &about);
-    mp4_open(&file, name, frames.dim[1], frames.dim[2], rate, quality, &about);
+    mp4_settings s = {frames.dim[1], frames.dim[2], rate, quality, lossless, &about};
+    mp4_open(&file, name, &s);
     for (uint64_t left = document_find(&r->d, "frames")->begin, n; left; left -= n)
         reader_bytes(r, frame, n = left < bytes ? left : bytes);
     for (int64_t i = 0; i < N; i++) {
         reader_bytes(r, frame, bytes);
+        if (dither >= 0)
+            add_dither((unsigned char *)frame, bytes, (uint64_t)i * bytes);
         mp4_write(&file, frame, bytes);
         progress(name, i + 1, N);
     }
-    mp4_close(&file, &about);
+    for (int64_t g = 1; g < generations; g++)
+        mp4_again(&file);
+    mp4_close(&file);
     document_free(&about);
     free(frame);
     stats_add("documents", 1);
@@ -122,6 +151,8 @@ int main(int argc, char **argv)
     reader in;
     names files;
     int first = program_begin(argc, argv, options, usage);
+    if (dither != INT64_MIN && dither < 0)
+        usage_error("--dither takes a whole number from 0, not %lld", (long long)dither);
     reader_open(&in, stdin, "standard input");
     if (program_waits())
         reader_wait(&in);

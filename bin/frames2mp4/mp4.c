@@ -83,19 +83,25 @@ int mp4_crf(double quality)
     return crf > 1 ? crf : 1;
 }
 
-void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double quality,
-              const document *d)
+/* ffmpeg, which will write the part. */
+static void start(mp4 *m)
 {
-    *m = (mp4){.name = name};
-    create_part(m);
-    int tags = metadata_file(d);
+    const mp4_settings *s = &m->settings;
+    int tags = metadata_file(s->about);
     char size[64], rate[32], crf[16], about[32];
     char *output = new_format("file:%s", m->part); /* whatever the name looks like */
-    snprintf(size, sizeof size, "%lldx%lld", (long long)W, (long long)H);
-    snprintf(rate, sizeof rate, "%.9g", fps);
-    snprintf(crf, sizeof crf, "%d", mp4_crf(quality));
+    snprintf(size, sizeof size, "%lldx%lld", (long long)s->W, (long long)s->H);
+    snprintf(rate, sizeof rate, "%.9g", s->fps);
+    snprintf(crf, sizeof crf, "%d", mp4_crf(s->quality));
     snprintf(about, sizeof about, "file:/dev/fd/%d", tags);
-    const char *argv[] = {
+    const char *const exact[] = {
+        "ffmpeg", "-y", "-nostdin", "-v", "error",
+        /* as below, but RGB as it is, and no quantisation */
+        "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", size, "-framerate", rate, "-i",
+        "pipe:0", "-f", "ffmetadata", "-i", about, "-map", "0:v", "-map_metadata", "1", "-c:v",
+        "libx264rgb", "-qp", "0", "-pix_fmt", "rgb24", "-preset", "veryfast", "-threads", "4",
+        "-flags:v", "+bitexact", "-fflags", "+bitexact", "-f", "mp4", output, NULL};
+    const char *const usual[] = {
         "ffmpeg", "-y", "-nostdin", "-v", "error",
         /* frames on stdin, metadata in memory */
         "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", size, "-framerate", rate, "-i",
@@ -110,20 +116,67 @@ void mp4_open(mp4 *m, const char *name, int64_t H, int64_t W, double fps, double
         "-c:v", "libx264", "-crf", crf, "-threads", "4", "-flags:v", "+bitexact",
         /* mp4 */
         "-fflags", "+bitexact", "-f", "mp4", output, NULL};
-    process_feed(&m->ffmpeg, argv, -1);
+    process_feed(&m->ffmpeg, s->lossless ? exact : usual, -1);
     close(tags);
     free(output);
 }
 
+void mp4_open(mp4 *m, const char *name, const mp4_settings *s)
+{
+    *m = (mp4){.name = name, .settings = *s};
+    create_part(m);
+    start(m);
+}
+
 void mp4_write(mp4 *m, const void *pixels, size_t n) { process_write(&m->ffmpeg, pixels, n); }
 
-void mp4_close(mp4 *m, const document *d)
+static void finish(mp4 *m)
 {
     struct stat s;
     process_finish(&m->ffmpeg);
     if (stat(m->part, &s) != 0 || s.st_size == 0)
         die("ffmpeg wrote nothing to %s", m->part);
-    json_t *all = metadata_json(d);
+}
+
+/* The decoder is asked for what mp42frames asks for, so this is what a reader of the file sees. All
+ * frames are kept in a temporary file: the part is read and written anew. */
+void mp4_again(mp4 *m)
+{
+    enum { BLOCK = 1 << 20 };
+    finish(m);
+    char *input = new_format("file:%s", m->part), *block = new_bytes(BLOCK);
+    char *scale = new_format("scale=%lld:%lld:flags=bicubic+accurate_rnd+full_chroma_int+bitexact",
+                             (long long)m->settings.W, (long long)m->settings.H);
+    const char *const argv[] = {"ffmpeg",      "-nostdin", "-v",     "error",    "-xerror",
+                                "-i",          input,      "-map",   "0:v:0",    "-fps_mode",
+                                "passthrough", "-vf",      scale,    "-pix_fmt", "rgb24",
+                                "-f",          "rawvideo", "pipe:1", NULL};
+    FILE *frames = tmpfile();
+    if (!frames)
+        die_errno("cannot make a temporary file for the frames of %s", m->name);
+    process decoder;
+    process_collect(&decoder, argv);
+    for (size_t n; (n = process_read(&decoder, block, BLOCK)) > 0;)
+        if (fwrite(block, 1, n, frames) != n)
+            die_errno("cannot write the temporary file for the frames of %s", m->name);
+    process_finish(&decoder);
+    if (fflush(frames) != 0 || fseeko(frames, 0, SEEK_SET) != 0)
+        die_errno("cannot write the temporary file for the frames of %s", m->name);
+    start(m);
+    for (size_t n; (n = fread(block, 1, BLOCK, frames)) > 0;)
+        process_write(&m->ffmpeg, block, n);
+    if (ferror(frames))
+        die_errno("cannot read the temporary file for the frames of %s", m->name);
+    fclose(frames);
+    free(input);
+    free(scale);
+    free(block);
+}
+
+void mp4_close(mp4 *m)
+{
+    finish(m);
+    json_t *all = metadata_json(m->settings.about);
     box_append(m->part, all);
     json_decref(all);
     if (rename(m->part, m->name) != 0)

@@ -65,6 +65,8 @@ static void stamp_request(json_t *stamp, const request *q, const document *in)
         json_object_set_new(stamp, "schedule", json_string(schedule_text(q->levels)));
     if (q->given)
         schedule_put(&q->plan, stamp);
+    if (q->perturbed)
+        json_object_set_new(stamp, "perturb", json_integer((json_int_t)q->perturb));
     guide_stamp(stamp);
     skip_stamp(stamp);
 

@@ -75,6 +75,9 @@ static void check_agreement(const request *q, const said *s, const request *its)
         die("%s is a sampling with a seed of its own: --seed is not for it", stdin_name);
     if (s->rng && strcmp(noise_text(q->noise), noise_text(its->noise)) != 0)
         die("%s is a sampling with --rng %s", stdin_name, noise_text(its->noise));
+    if (q->perturbed)
+        die("%s is a sampling that goes on, whose noise was drawn before: --perturb is not for it",
+            stdin_name);
     if (s->from)
         die("--from is for given latents, and %s is a sampling that goes on", stdin_name);
 }

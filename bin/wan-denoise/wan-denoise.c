@@ -32,6 +32,7 @@
 static const char *model_path, *seeds, *size, *solver_name, *levels, *timesteps, *sigmas;
 static const char *preview, *dtype = "fp16", *rng, *until, *from, *skip, *guided, *omitted;
 static int64_t steps = -1, frames = INT64_MIN, gpus = 1, bins = 1, still = -1, memory, every;
+static int64_t perturb = INT64_MIN;
 static double guidance = 5, shift, forward = -1;
 static const char *act;
 static bool strict;
@@ -63,6 +64,7 @@ static const option options[] = {
     {0, "schedule", OPTION_TEXT, &levels, 0, 0, true},
     {0, "timesteps", OPTION_TEXT, &timesteps, 0, 0, true},
     {0, "sigmas", OPTION_TEXT, &sigmas, 0, 0, true},
+    {0, "perturb", OPTION_INT, &perturb, 0, 0, true},
     {0, "skip", OPTION_TEXT, &skip, 0, 0, true},
     {0, "guidance-steps", OPTION_TEXT, &guided, 0, 0, true},
     {0, "skip-layers", OPTION_TEXT, &omitted, 0, 0, true},
@@ -127,6 +129,10 @@ static void check_changes(const request *q)
     bool ratios = all.stat && strcmp(all.stat, RATIOS) == 0;
     if (ratios && (bins > 1 || q->solver == SOLVER_HEUN || guided || still >= 0 || until || from))
         usage_error("--stat residual is of whole samplings, a call with both passes a step");
+    if (perturb != INT64_MIN && perturb < 0)
+        usage_error("--perturb takes a whole number from 0, not %lld", (long long)perturb);
+    if (q->perturbed && (forward >= 0 || all.stat))
+        usage_error("--perturb is for what begins with noise: it excludes --forward and --stat");
     settle_check("--until", until);
     settle_check("--from", from);
 }
@@ -165,6 +171,8 @@ static request read_options(void)
 {
     complete_options();
     request q = {.guidance = guidance, .shift = shift, .given = timesteps || sigmas};
+    q.perturbed = perturb != INT64_MIN;
+    q.perturb = (uint64_t)perturb;
     q.solver = solver_named(solver_name);
     q.levels = schedule_named(levels);
     all.options = options;

@@ -44,7 +44,8 @@ commands() {
     shared=("${denoise[@]}" --size "$SIZE" --frames "$FRAMES" -s "$STEPS" -g "$GUIDANCE" -F "$SHIFT")
     denoise=("${shared[@]}" -m "${WEIGHTS-}" --progress "${options[@]}")
     decode+=(-m "$MODEL")
-    mp4+=(-r "$FPS")
+    words film "${FILM-}"
+    mp4+=(-r "$FPS" "${film[@]}")
 }
 
 # shown < NAMES: on one line; of many the first, and how many more.

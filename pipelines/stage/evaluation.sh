@@ -194,6 +194,7 @@ sums() {
     prefix=$OUT/${name:+$name/}
     mkdir -p "$eval_dir/sums"
     for f in "$prefix"*.csv "$prefix"experiment.json "$prefix"report.{html,tex,md}; do
+        case $f in "$OUT/floor.csv") continue ;; esac
         [ ! -e "$f" ] || files+=("$f")
     done
     "$BUILD/wan-recipe" digest "${files[@]}" | sed "s|  $OUT/|  |" | update "$eval_dir/sums/${name:-tables}"
