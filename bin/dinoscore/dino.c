@@ -1,12 +1,12 @@
 /*
-** dino.c: DINO (Caron et al. 2021, "Emerging Properties in Self-Supervised Vision Transformers") and
-** DINOv2 (Oquab et al. 2023) without registers: vision transformers whose class token, after the
-** last norm, is the picture's vector.
+** dino.c: DINO (Caron et al. 2021, "Emerging Properties in Self-Supervised Vision Transformers")
+** and DINOv2 (Oquab et al. 2023) without registers: vision transformers whose class token, after
+** the last norm, is the picture's vector.
 **
-** The hard idea: a picture need not be the square that the model was trained with. Its positions are
-** then those of the training, stretched by bicubic interpolation, as the authors' code does it: 0.1
-** is added to the number of patches before it becomes the scale, which moves positions by up to 0.1
-** of a patch. Hugging Face's classes do not add it, so their vectors differ by that where a picture
+** The hard idea: a picture need not be the square that the model was trained with. Its positions
+** are then those of the training, stretched by bicubic interpolation, as the authors' code does it:
+** 0.1 is added to the number of patches before it becomes the scale, which moves positions by up to
+** 0.1 of a patch. Hugging Face's classes do not add it, so their vectors differ by that where a picture
 ** is no 224 x 224.
 **
 ** Refused, by name: register tokens, heads that are not 64 wide, another activation than gelu.

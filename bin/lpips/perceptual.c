@@ -1,6 +1,6 @@
 /*
-** perceptual.c: LPIPS (Zhang, Isola, Efros, Shechtman, Wang 2018, "The Unreasonable Effectiveness of
-** Deep Features as a Perceptual Metric"), version 0.1, as the authors' package computes it.
+** perceptual.c: LPIPS (Zhang, Isola, Efros, Shechtman, Wang 2018, "The Unreasonable Effectiveness
+** of Deep Features as a Perceptual Metric"), version 0.1, as the authors' package computes it.
 **
 ** A picture goes through the convolutions of AlexNet or VGG16, trained on ImageNet; at five levels
 ** l the features f of Y x X pixels are looked at:
@@ -8,8 +8,8 @@
 **    d = sum over l of  mean over pixels of  sum over channels c of  w_lc (u_lc(a) - u_lc(b))^2
 **    u = f / |f|, |f| over the channels of a pixel
 **
-** w are the heads, fitted to what people said. The package adds 1e-10 to |f|; here 1e-20 is added to
-** |f|^2, which is the same wherever a feature is not zero to all digits, and 0 where all are.
+** w are the heads, fitted to what people said. The package adds 1e-10 to |f|; here 1e-20 is added
+** to |f|^2, which is the same wherever |f| is not below 1e-6, and 0 where all features are.
 **
 ** Both pictures are one batch of two, and layers go from one place to another and back: the largest
 ** takes 2 Y X 64 values, twice. It refuses SqueezeNet, and the mean without heads.
