@@ -93,7 +93,7 @@ START_TEST(gelu_by_the_error_function)
         size_t mark = scratch_mark();
         tally seen = {.name = type_name(A)};
         tensor host = random_host(70, 264, 9, A), y = placed(new_host(F32, 70, 264), A, 8);
-        float edges[] = {0, -0.0f, 60, -60, 1e-6f, -1e-6f, 13.25f, -13.25f};
+        float edges[] = {0, -0.0f, 60, -60, 0x1p-20f, -0x1p-20f, 13.25f, -13.25f};
         memcpy(host.data, edges, sizeof edges);
         exact_gelu(y, placed(host, A, 16));
         margins_untouched(y, 8, "exact_gelu");
