@@ -6,8 +6,8 @@
 ** The hard idea: a picture need not be the square that the model was trained with. Its positions
 ** are then those of the training, stretched by bicubic interpolation, as the authors' code does it:
 ** 0.1 is added to the number of patches before it becomes the scale, which moves positions by up to
-** 0.1 of a patch. Hugging Face's classes do not add it, so their vectors differ by that where a picture
-** is no 224 x 224.
+** 0.1 of a patch. Hugging Face's classes do not add it, so their vectors differ by that where a
+** picture is no 224 x 224.
 **
 ** Refused, by name: register tokens, heads that are not 64 wide, another activation than gelu.
 */
