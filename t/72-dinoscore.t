@@ -114,6 +114,9 @@ sed '/^patch_embed.proj.weight/s/F32 [^ ]*/F32 1e39/' "$F/dino.txt" | "$formula"
 fails 1 "*patch_embed.proj.weight in infinite.safetensors has * values that are not finite*" "infinite weights" \
     score infinite.safetensors
 fails 1 "*$ROOT/fixtures/tiny/*is *, not DINO" "another model" score "$ROOT/fixtures/tiny/clip/model.safetensors"
+echo 'long frames U8 100 128 1,8,400,3' | "$formula" >long
+fails 1 "dinoscore: frames of 400x8 become pictures of 11200x224, which are more than 4096 patches" "a long frame" \
+    score dino.safetensors long
 fails 1 "*frames*" "a stream without frames" score dino.safetensors dino.safetensors
 : >none
 fails 1 "*standard input has no document" "no input" score dino.safetensors none

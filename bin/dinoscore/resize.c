@@ -14,6 +14,8 @@
 
 #include "../../common/die.h"
 
+enum { MOST_PATCHES = 4096 }; /* each looks at each: more would take minutes a frame */
+
 /* A place is (1 - part[i]) of pixel first[i] and part[i] of second[i]. */
 typedef struct {
     int64_t *first, *second;
@@ -56,6 +58,10 @@ resizer *resizer_open(int64_t H, int64_t W, int64_t patch, int64_t *height, int6
     int64_t w = W == small ? RESIZE_SHORT : RESIZE_SHORT * W / H;
     *height = h / patch * patch;
     *width = w / patch * patch;
+    if (h / patch > MOST_PATCHES || w / patch > MOST_PATCHES ||
+        (h / patch) * (w / patch) > MOST_PATCHES)
+        die("frames of %lldx%lld become pictures of %lldx%lld, which are more than %d patches",
+            (long long)W, (long long)H, (long long)w, (long long)h, MOST_PATCHES);
     if (!*height || !*width)
         die("patches of %lld pixels are larger than pictures of %lldx%lld", (long long)patch,
             (long long)w, (long long)h);
