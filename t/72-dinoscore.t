@@ -49,6 +49,14 @@ near "the mean of whose terms is the video's" "$(awk 'NR > 2 { s += $3 } END { p
     "$(sed -n 2p table | cut -f 4)" 1e-14
 near "each being half of two cosines" "$(awk 'NR == 4 { printf "%.15g", ($4 + $5) / 2 }' frames)" \
     "$(awk 'NR == 4 { print $3 }' frames)" 1e-14
+# Black, then white: their cosine is negative.
+h='{"frames":{"dtype":"U8","shape":[2,224,224,3],"data_offsets":[0,301056]}}'
+{
+    printf "\\$(printf %03o ${#h})\\0\\0\\0\\0\\0\\0\\0%s" "$h"
+    head -c 150528 /dev/zero
+    head -c 150528 /dev/zero | tr '\0' '\377'
+} >opposite
+is "$(dinoscore -m dino.safetensors <opposite | sed 1d | cut -f 4)" 0 "a negative cosine counts as 0"
 is "$(OMP_NUM_THREADS=3 dinoscore -m dino.safetensors <wide)" \
     "$(OMP_NUM_THREADS=1 dinoscore -m dino.safetensors <wide)" "the same for any number of threads"
 
