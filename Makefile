@@ -120,6 +120,7 @@ LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc+
 LIBS_clipscore       = $(call libs,libpcre2-8 libutf8proc) -fopenmp
 LIBS_dinoscore       = -fopenmp
 LIBS_lpips           = -fopenmp
+$(O)/bin/pixels.o $(O)/bin/clipscore/preprocess.o $(O)/bin/dinoscore/resize.o: CFLAGS += $(FAST)
 LIBS_evalreport      = $(call libs,libutf8proc)
 LIBS_mp42frames      = $(call libs,libutf8proc)
 # The programs without kernels whose loops run over a whole checkpoint, or all pixels.
@@ -127,8 +128,7 @@ LIBS_wan-quantize    = -fopenmp
 LIBS_wan-merge       = -fopenmp
 LIBS_flowmag         = -fopenmp
 LIBS_framediff       = -fopenmp
-$(O)/bin/wan-quantize/%.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o \
-$(O)/bin/pixels.o $(O)/bin/clipscore/preprocess.o $(O)/bin/dinoscore/resize.o: CFLAGS += $(FAST)
+$(O)/bin/wan-quantize/%.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
 
 define program
 SOURCES_$(1) := $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)
