@@ -37,7 +37,8 @@ COMMONLIBS = $(call libs,jansson zlib libxxhash) -pthread -lm
 
 PROGRAMS := $(patsubst bin/%/,%,$(wildcard bin/*/))
 # Programs that run a model link the kernels; the others are the same on every device.
-MODELS   := $(filter wan-encode-text wan-denoise wan-sensitivity wan-vae-decode wan-vae-encode clipscore,$(PROGRAMS))
+MODELS   := $(filter wan-encode-text wan-denoise wan-sensitivity wan-vae-decode wan-vae-encode clipscore \
+                     dinoscore lpips,$(PROGRAMS))
 
 all: $(PROGRAMS:%=$(O)/%)
 
@@ -116,7 +117,10 @@ $(O)/bin/%.o: bin/%.cc
 # ---- programs: all of bin/NAME/, common, and for the models the kernels ----
 
 LIBS_wan-encode-text = $(call libs,sentencepiece libpcre2-8 libutf8proc) -lstdc++
-LIBS_clipscore       = $(call libs,libpcre2-8 libutf8proc)
+LIBS_clipscore       = $(call libs,libpcre2-8 libutf8proc) -fopenmp
+LIBS_dinoscore       = -fopenmp
+LIBS_lpips           = -fopenmp
+$(O)/bin/pixels.o $(O)/bin/clipscore/preprocess.o $(O)/bin/dinoscore/resize.o: CFLAGS += $(FAST)
 LIBS_evalreport      = $(call libs,libutf8proc)
 LIBS_mp42frames      = $(call libs,libutf8proc)
 # The programs without kernels whose loops run over a whole checkpoint, or all pixels.

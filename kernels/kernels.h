@@ -221,6 +221,8 @@ void gelu(tensor y, tensor x);
 void silu(tensor y, tensor x);
 /* y = x / (1 + exp(-1.702 x)), CLIP's gelu */
 void quick_gelu(tensor y, tensor x);
+/* y = x Phi(x), gelu itself: Phi is the normal distribution's, (1 + erf(x / sqrt 2)) / 2 */
+void exact_gelu(tensor y, tensor x);
 /* y = x H on each 256 columns, both A or F32 [N, D]: H the regular Hadamard matrix, H H = 1 */
 void hadamard(tensor y, tensor x);
 /* y = sum of c[i] * x[i] over n <= 8, all F32 and of one count. A solver's step is one of these. */
@@ -250,6 +252,14 @@ void add_gram(tensor gram, tensor x, int copies);
 /* tokens A [L, C*pt*py*px] of latents F32 [C, T, Y, X]: tokens run over t, y, x; within one, over
 ** channel, t, y, x. patch is {pt, py, px}. */
 void patchify(tensor tokens, tensor latents, const int patch[3]);
+/* rows A or F32 [T*V*U, C*side*side and zeros beyond] of pictures F32 [C, T, Y, X]: patches of
+ * side x side that begin `step` pixels apart, `pad` before the first; what lies outside is zeros.
+ * V = (Y + 2 pad - side) / step + 1, U alike. Within a row the order is channel, y, x: a
+ * convolution of any step is unfold() and linear(). */
+void unfold(tensor rows, tensor pictures, int side, int step, int pad);
+/* y [T, V, U, C] = the greatest of side x side pixels of x [T, Y, X, C], both A or F32, that begin
+ * `step` apart; V = (Y - side) / step + 1, U alike. A NaN is the greatest. */
+void max_pool(tensor y, tensor x, int side, int step);
 /* latents F32 [C, T, Y, X] of tokens A or F32 [L, pt*py*px*C]: here the channel runs fastest. */
 void unpatchify(tensor latents, tensor tokens, const int patch[3]);
 

@@ -11,6 +11,10 @@ ln -s "$ROOT/fixtures/tiny/clip" CLIP
 ln -s "$ROOT/fixtures" "$ROOT/pipelines" .
 ln -s "$ROOT/fixtures/taehv/tiny.safetensors" taew2_1.safetensors
 ffmpeg -v error -f lavfi -i testsrc=size=128x80:rate=16 -frames:v 5 real.mp4 </dev/null
+mkdir LPIPS # networks of random weights (fixtures/nets)
+"$BUILD/t/tools/formula" <"$ROOT/fixtures/nets/alex.txt" >LPIPS/alexnet.safetensors
+"$BUILD/t/tools/formula" <"$ROOT/fixtures/nets/alex-heads.txt" >LPIPS/alex.safetensors
+"$BUILD/t/tools/formula" <"$ROOT/fixtures/nets/dino.txt" >DINO
 head -2 MODEL/unseen.txt >calibration.txt
 tail -1 MODEL/unseen.txt >prompts.txt
 wan-encode-text -m MODEL <prompts.txt >text.safetensors

@@ -33,7 +33,7 @@ ops() { # TYPE BOUND
     ok $? "ops run, $1"
     for name in $(tensor-info --names "$TMP/ops"); do
         case $name in
-        upload* | download* | copy* | zero | *nonfinite* | *patchify | split_frames | quantize_frames | spread_frames)
+        upload* | download* | copy* | zero | *nonfinite* | *patchify | unfold | max_pool | split_frames | quantize_frames | spread_frames)
             close_to "$name, $1" --same 1 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
         # e4m3's sums have about 14 bits; a weight between two codes may become either
         attention.fp8*) close_to "$name, $1" --rel 5e-3 "$TMP/gpu:$name" "$TMP/ops:$name" ;;

@@ -132,8 +132,9 @@ fails 1 "clipscore: *$TMP/bad/model.safetensors*" "cut weights" score "$TMP/bad"
 is "$(score "$TMP/bad" 2>/dev/null | wc -c)" 0 "and nothing is written"
 broken
 config() { sed "s/$1/$2/" "$M/config.json" >"$TMP/bad/config.json"; }
-config quick_gelu gelu
-fails 1 "*hidden_act is 'gelu': only quick_gelu is known" "another activation" score "$TMP/bad"
+config quick_gelu gelu_new
+fails 1 "*hidden_act is 'gelu_new': only quick_gelu and gelu are known" "another activation" \
+    score "$TMP/bad"
 config '"num_attention_heads": 2' '"num_attention_heads": 4'
 fails 1 "*128 wide with 4 heads: heads must be 64 wide" "other heads" score "$TMP/bad"
 config '"image_size": 224' '"image_size": 256'
@@ -236,9 +237,31 @@ is $? 1 "scales of tables count"
 as_well "tables of tokens and positions in fp8" "$TMP/fp8"
 embeds "$TMP/own" >"$TMP/own.embeds"
 sed 's/, "quick_gelu": true//' "$L/open_clip_config.json" >"$TMP/open_clip/open_clip_config.json"
-fails 1 "*open_clip_config.json: vision_config.hidden_act is 'gelu': only quick_gelu is known" \
-    "open_clip's own models, which are of another activation" score "$TMP/open_clip"
+sed 's/_config": {/&"hidden_act": "gelu", /g' "$L/config.json" >"$TMP/half/config.json"
+embeds "$TMP/half" >"$TMP/own.embeds"
+as_well "open_clip's own models, which are of exact gelu" "$TMP/open_clip"
+isnt_gelu() { clipscore -m "$1" --recipe | grep -c '"gelu"'; }
+is "$(isnt_gelu "$TMP/half") $(isnt_gelu "$TMP/own")" "1 0" "which the recipe says"
+embeds "$TMP/own" >"$TMP/own.embeds"
 rm "$TMP/open_clip/open_clip_config.json"
 as_well "without a configuration" "$TMP/open_clip" \
     "clipscore: warning: $TMP/open_clip/open_clip_model.safetensors does not say how it computes: quick_gelu, as OpenAI's own do, is taken"
+
+# ---- other sizes: patches of 14 and 16, gelu, another epsilon (fixtures/nets) ----
+
+F=$ROOT/fixtures/nets
+for name in clip-14 clip-16; do
+    mkdir "$TMP/$name" && cp "$M/vocab.json" "$M/merges.txt" "$TMP/$name"
+    "$BUILD/t/tools/formula" <"$F/$name.txt" >"$TMP/$name/model.safetensors"
+    [ $name = clip-14 ] && of='70 2 quick_gelu 1e-05' || of='64 1 gelu 1e-03'
+    echo "$of" | {
+        read -r side heads act eps
+        echo '{"vision_config": {"image_size": '"$side"', "num_attention_heads": '"$heads"', "hidden_act": "'"$act"'", "layer_norm_eps": '"$eps"'},
+            "text_config": {"num_attention_heads": 1, "hidden_act": "'"$act"'", "layer_norm_eps": '"$eps"', "eos_token_id": 49407}}'
+    } >"$TMP/$name/config.json"
+    "$BUILD/t/tools/formula" <"$F/frames-$name.txt" >"$TMP/frames"
+    clipscore -m "$TMP/$name" -p 'a cat playing' --embeds <"$TMP/frames" >"$TMP/embeds"
+    close_to "$name: pictures" --rel 1e-4 "$TMP/embeds:image_embeds" "$F/golden.safetensors:$name.image_embeds"
+    close_to "$name: text" --rel 1e-4 "$TMP/embeds:text_embeds" "$F/golden.safetensors:$name.text_embeds"
+done
 done_testing

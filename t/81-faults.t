@@ -13,6 +13,9 @@ fault=$BUILD/t/tools/fault model=$ROOT/fixtures/random
 "$ROOT/fixtures/clip/unpack.sh" clip >/dev/null || exit 1
 tensor-pick "$GOLDEN:vae.frames=frames" -k seed=1 >one
 cat one one >frames
+for net in alex alex-heads dino; do
+    "$BUILD/t/tools/formula" <"$ROOT/fixtures/nets/$net.txt" >$net.safetensors
+done
 tensor-pick "$GOLDEN:vae.frames[0:4]=frames" >four
 tensor-pick "$GOLDEN:vae.z=latents" >latents
 tensor-pick "$GOLDEN:t5.prompt.context=context" "$GOLDEN:t5.negative.context=context_null" >text
@@ -56,6 +59,8 @@ run() {
     shift
     case $_p in
     clipscore) "$@" clipscore -q -m clip -p cat <four ;;
+    dinoscore) "$@" dinoscore -m dino.safetensors <four ;;
+    lpips) "$@" lpips -m alex.safetensors --heads alex-heads.safetensors one one <nothing ;;
     flowmag) "$@" flowmag <four ;;
     tiny-look) "$@" tiny-look <four ;;
     framediff) "$@" framediff one one <nothing ;;

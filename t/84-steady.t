@@ -9,6 +9,9 @@ export OMP_NUM_THREADS=2 MALLOC_ARENA_MAX=2
 "$ROOT/fixtures/clip/unpack.sh" clip >/dev/null || exit 1
 tensor-pick "$GOLDEN:vae.frames[0:2]=frames" -k seed=1 -k prompt=fox >frames
 tensor-pick "$GOLDEN:t5.prompt.context=context" "$GOLDEN:t5.negative.context=context_null" >text
+for net in alex alex-heads dino; do
+    "$BUILD/t/tools/formula" <"$ROOT/fixtures/nets/$net.txt" >$net.safetensors
+done
 frames2mp4 a.mp4 <frames 2>/dev/null
 repeat() { for _ in $(seq "$2"); do cat "$1"; done; } # FILE N
 same_name() { yes "$1" | head -n "$2"; }
@@ -20,6 +23,8 @@ run() {
     shift 2
     case $_p in
     clipscore) repeat frames "$_n" | clipscore -q -m clip "$@" ;;
+    dinoscore) repeat frames "$_n" | dinoscore -m dino.safetensors "$@" ;;
+    lpips) lpips -m alex.safetensors --heads alex-heads.safetensors "$@" <(repeat frames "$_n") <(repeat frames "$_n") ;;
     flowmag) repeat frames "$_n" | flowmag "$@" ;;
     framediff) framediff "$@" <(repeat frames "$_n") <(repeat frames "$_n") ;;
     frames2mp4) repeat frames "$_n" | frames2mp4 "$@" -o 'made/%n.mp4' ;;

@@ -7,7 +7,7 @@ $(O)/t/tools/%: t/tools/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $<
 
-$(O)/t/tools/moments $(O)/t/tools/die-together $(O)/t/tools/output-error: $(O)/t/tools/%: t/tools/%.c $(COMMON)
+$(O)/t/tools/moments $(O)/t/tools/formula $(O)/t/tools/die-together $(O)/t/tools/output-error: $(O)/t/tools/%: t/tools/%.c $(COMMON)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d -o $@ $< $(COMMON) $(COMMONLIBS)
 

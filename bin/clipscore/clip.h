@@ -4,44 +4,33 @@
 #ifndef CLIP_H
 #define CLIP_H
 
-#include "../load.h"
+#include "../pixels.h"
+#include "../vit.h"
 
+/* What the two have in common. */
 typedef struct {
-    tensor gamma, beta; /* [D] */
-} clip_norm;
-
-typedef struct {
-    clip_norm norm1, norm2;
-    linear_weight qkv, out, fc1, fc2;
-} clip_layer;
-
-/* What the two have in common: layers, a last norm, a projection. */
-typedef struct {
-    int layers;
-    int64_t heads, width, ffn_width; /* H, D */
-    float epsilon;
-    bool causal;
-    tensor_type A;
-    clip_layer *layer;
-    clip_norm last;
+    vit body;
     linear_weight projection; /* [P, D] */
 } clip_tower;
 
 typedef struct {
     weights *w;
-    int64_t side, patch; /* pixels of a picture, of a patch */
-    int64_t grid;        /* patches a side */
-    int64_t positions;   /* of a text */
-    int64_t vocabulary;  /* ids are below it */
-    int64_t end;         /* eos_token_id */
-    int64_t projection;  /* P */
+    int64_t side;       /* pixels of a picture */
+    int64_t grid;       /* patches a side */
+    int64_t positions;  /* of a text */
+    int64_t vocabulary; /* ids are below it */
+    int64_t end;        /* eos_token_id */
+    int64_t projection; /* P */
     clip_tower vision, text;
     /* of pictures */
-    linear_weight patches; /* [D, 3 patch^2 and zeros to a multiple of 8] */
-    tensor start;          /* F32 [1 + grid^2, D]: positions, and the class token on the first */
-    clip_norm first;
-    void *padded; /* host memory under `patches`, or NULL */
+    vit_patches patches;
+    tensor start; /* F32 [1 + grid^2, D]: positions, and the class token on the first */
+    vit_norm first;
 } clip;
+
+extern const vit_names clip_names;
+/* "vision_model", "text_model" */
+const char *clip_part(const clip_tower *t);
 
 /* path: a directory, or the file of the weights. Sizes from config.json and the weights; nothing is
  * loaded. */

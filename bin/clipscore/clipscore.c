@@ -18,8 +18,6 @@
 #include "preprocess.h"
 #include "score.h"
 
-enum { BATCH = 16 }; /* frames */
-
 static const char *directory, *prompt, *fit_name = "crop", *dtype = "fp32";
 static bool per_frame, print_ids, pixels, embeds, dry;
 enum { NUMERICS = 2 }; /* 2: attention before Hopper */
@@ -80,49 +78,44 @@ static tensor text_of(session *s, const reader *r)
 
 /* ---- frames ---- */
 
-/* What is done with each batch of pictures U8 [n, side, side, 3], of which the first is `first`. */
-typedef void batch_function(session *s, tensor pictures, int64_t first, void *data);
+/* Where a batch goes: the session, and the tensor of all vectors. */
+typedef struct {
+    session *s;
+    tensor vectors; /* host F32 [N, P] */
+} batch_target;
 
-static void each_batch(session *s, reader *r, tensor frames, batch_function *use, void *data)
-{
-    int64_t N = frames.dim[0], side = s->model.side, bytes = frames.dim[1] * frames.dim[2] * 3;
-    unsigned char *frame = new_bytes((size_t)bytes);
-    tensor all = tensor_of(new_bytes((size_t)(BATCH * side * side * 3)), U8, BATCH, side, side, 3);
-    resizer *small = resizer_open(frames.dim[1], frames.dim[2], side, s->how);
-    frames_begin(r);
-    for (int64_t first = 0, n; first < N; first += n) {
-        n = N - first < BATCH ? N - first : BATCH;
-        for (int64_t i = 0; i < n; i++) {
-            stats_phase("read");
-            reader_bytes(r, frame, (size_t)bytes);
-            stats_phase("resize");
-            resize(small, (unsigned char *)all.data + i * side * side * 3, frame);
-        }
-        use(s, slice(all, 0, n), first, data);
-        progress("frames", first + n, N);
-    }
-    resizer_close(small);
-    free(all.data);
-    free(frame);
-    stats_add("documents", 1);
-    stats_add("frames", (double)N);
-}
-
-/* data: the tensor of all vectors */
-static void encode_batch(session *s, tensor pictures, int64_t first, void *data)
+static void encode_batch(void *data, tensor pictures, int64_t first)
 {
     stats_phase("encode");
-    int64_t n = pictures.dim[0], side = s->model.side;
-    tensor values = tensor_of(new_bytes((size_t)tensor_count(pictures) * 4), F32, 3, n, side, side);
-    normalise(values, pictures);
-    clip_pictures(&s->model, slice(*(tensor *)data, first, n), values);
+    const batch_target *to = data;
+    const clip *m = &to->s->model;
+    int64_t n = pictures.dim[0];
+    tensor values =
+        tensor_of(new_bytes((size_t)tensor_count(pictures) * 4), F32, 3, n, m->side, m->side);
+    pixels_of(values, pictures, &clip_scale);
+    clip_pictures(m, slice(to->vectors, first, n), values);
     free(values.data);
 }
 
-static void write_batch(session *s, tensor pictures, int64_t first, void *data)
+static void write_batch(void *data, tensor pictures, int64_t first)
 {
-    (void)first, (void)data;
-    writer_tensor(&s->out, pictures);
+    (void)first;
+    writer_tensor(&((batch_target *)data)->s->out, pictures);
+}
+
+static void shrink(const void *how, unsigned char *picture, const unsigned char *frame)
+{
+    resize(how, picture, frame);
+}
+
+static void each_picture(session *s, reader *r, tensor frames, void (*use)(void *, tensor, int64_t),
+                         tensor vectors)
+{
+    batch_target to = {s, vectors};
+    int64_t side = s->model.side;
+    resizer *small = resizer_open(frames.dim[1], frames.dim[2], side, s->how);
+    each_batch(r, frames, &(picture_batches){side, side, shrink, small, use, &to});
+    resizer_close(small);
 }
 
 /* ---- documents ---- */
@@ -135,8 +128,13 @@ static json_t *stamp_of(const clip *m)
     json_object_set_new(stamp, "side", json_integer(m->side));
     json_object_set_new(
         stamp, "heads",
-        json_pack("[I, I]", (json_int_t)m->vision.heads, (json_int_t)m->text.heads));
-    json_object_set_new(stamp, "eps", json_pack("[f, f]", m->vision.epsilon, m->text.epsilon));
+        json_pack("[I, I]", (json_int_t)m->vision.body.heads, (json_int_t)m->text.body.heads));
+    json_object_set_new(stamp, "eps",
+                        json_pack("[f, f]", m->vision.body.epsilon, m->text.body.epsilon));
+    if (m->vision.body.activation == exact_gelu || m->text.body.activation == exact_gelu)
+        json_object_set_new(stamp, "gelu",
+                            json_pack("[b, b]", m->vision.body.activation == exact_gelu,
+                                      m->text.body.activation == exact_gelu));
     json_object_set_new(stamp, "end", json_integer(m->end));
     return stamp;
 }
@@ -159,7 +157,7 @@ static void write_pixels(session *s, reader *r)
     provenance_add(&d, options, NUMERICS, stamp);
     document_add(&d, "frames", tensor_of(NULL, U8, frames.dim[0], s->model.side, s->model.side, 3));
     writer_header(&s->out, &d);
-    each_batch(s, r, frames, write_batch, NULL);
+    each_picture(s, r, frames, write_batch, (tensor){0});
     writer_end(&s->out);
     document_free(&d);
 }
@@ -191,7 +189,7 @@ static void score_document(session *s, reader *r)
                .variant = document_variant(&r->d),
                .pictures = host_f32(frames.dim[0], s->model.projection),
                .text = text_of(s, r)};
-    each_batch(s, r, frames, encode_batch, &v.pictures);
+    each_picture(s, r, frames, encode_batch, v.pictures);
     stats_phase("write");
     if (embeds)
         write_embeds(s, r, &v);

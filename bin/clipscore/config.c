@@ -25,31 +25,20 @@ static int64_t whole(const config *c, const char *section, const char *key, int6
     return config_whole(c, key_of(section, key), otherwise, 0, INT32_MAX);
 }
 
-/* What both encoders have; heads: how many if config.json does not say. */
+/* What both encoders have; heads: how many if config.json does not say (0: as they are 64 wide).
+ * act: the activation if it does not say. */
 static void read_tower(clip_tower *t, weights *w, const config *c, const char *section,
-                       const char *model, int64_t heads)
+                       int64_t heads, const char *act)
 {
-    char name[96];
     const char *from = config_from(c);
-    const char *act = config_text(c, key_of(section, "hidden_act"));
-    if (act && strcmp(act, "quick_gelu") != 0)
-        die("%s: %s.hidden_act is '%s': only quick_gelu is known", from, section, act);
-    t->epsilon = (float)config_number(c, key_of(section, "layer_norm_eps"), 1e-5);
-    snprintf(name, sizeof name, "%s.encoder.layers.0.mlp.fc1.weight", model);
-    tensor fc1 = weights_tensor(w, name, -1, -1);
-    t->width = fc1.dim[1];
-    t->ffn_width = fc1.dim[0];
-    t->heads = whole(c, section, "num_attention_heads", heads ? heads : t->width / 64);
-    if (t->heads < 1 || t->width != 64 * t->heads)
-        die("%s: the %s of %s is %lld wide with %lld heads: heads must be 64 wide", from, model,
-            weights_path(w), (long long)t->width, (long long)t->heads);
-    if (t->ffn_width % 8)
-        die("%s: the mlp of %s is %lld wide: widths must be multiples of 8", weights_path(w), model,
-            (long long)t->ffn_width);
-    snprintf(name, sizeof name, "%s.encoder.layers.%%4d.", model);
-    for (int i = 0, n; i < weights_count(w); i++)
-        if (sscanf(weights_name(w, i), name, &n) == 1 && n >= t->layers)
-            t->layers = n + 1; /* a gap is a missing tensor, which loading names */
+    const char *said = config_text(c, key_of(section, "hidden_act"));
+    if (!vit_activation(&t->body, said ? said : act))
+        die("%s: %s.hidden_act is '%s': only quick_gelu and gelu are known", from, section, said);
+    t->body.epsilon = (float)config_number(c, key_of(section, "layer_norm_eps"), 1e-5);
+    char *layers = new_format("%s.encoder.layers", clip_part(t));
+    vit_sizes(&t->body, w, layers, &clip_names, whole(c, section, "num_attention_heads", heads),
+              from);
+    free(layers);
 }
 
 static void read_sizes(clip *m, const config *c, bool bare)
@@ -59,12 +48,12 @@ static void read_sizes(clip *m, const config *c, bool bare)
         weights_tensor(w, "vision_model.embeddings.patch_embedding.weight", -1, 3, -1, -1);
     tensor places = weights_tensor(w, "vision_model.embeddings.position_embedding.weight", -1, -1);
     int64_t side = 224;
-    m->patch = patch.dim[2];
+    m->patches.side = patch.dim[2];
     if (bare)
-        side = m->patch * (int64_t)sqrt((double)(places.dim[0] - 1));
+        side = m->patches.side * (int64_t)sqrt((double)(places.dim[0] - 1));
     m->side = whole(c, "vision_config", "image_size", side);
-    m->grid = m->patch > 0 ? m->side / m->patch : 0;
-    if (m->grid < 1 || patch.dim[3] != m->patch || m->side != m->grid * m->patch ||
+    m->grid = m->patches.side > 0 ? m->side / m->patches.side : 0;
+    if (m->grid < 1 || patch.dim[3] != m->patches.side || m->side != m->grid * m->patches.side ||
         places.dim[0] != m->grid * m->grid + 1)
         die("pictures of %lld pixels do not fit the patches %s and positions %s of %s",
             (long long)m->side, tensor_text(patch), tensor_text(places), weights_path(w));
@@ -85,13 +74,13 @@ void clip_open(clip *m, const char *path)
     bool openai = strstr(weights_what(w), "OpenAI") != NULL;
     config *c = config_open(w, PART_CLIP, !openai);
     bool said = config_text(c, "vision_config.hidden_act") != NULL;
-    *m = (clip){.w = w, .text.causal = true};
+    *m = (clip){.w = w, .text.body.causal = true};
     if (!openai && !config_has(c, "vision_config"))
         die("%s is not CLIP's: it has no vision_config", config_from(c));
     if (!openai && !config_has(c, "text_config"))
         die("%s is not CLIP's: it has no text_config", config_from(c));
-    read_tower(&m->vision, w, c, "vision_config", "vision_model", openai ? 0 : 12);
-    read_tower(&m->text, w, c, "text_config", "text_model", openai ? 0 : 8);
+    read_tower(&m->vision, w, c, "vision_config", openai ? 0 : 12, "quick_gelu");
+    read_tower(&m->text, w, c, "text_config", openai ? 0 : 8, "quick_gelu");
     read_sizes(m, c, openai);
     if (openai && !said && !weights_has(w, "input_resolution"))
         warn("%s does not say how it computes: quick_gelu, as OpenAI's own do, is taken",

@@ -21,8 +21,8 @@
 
 enum { BITS = 22 }; /* after the point: 8 bits of level and 2 of sign and overshoot are left */
 
-static const double MEAN[3] = {0.48145466, 0.4578275, 0.40821073};
-static const double STD[3] = {0.26862954, 0.26130258, 0.27577711};
+const pixel_scale clip_scale = {{0.48145466, 0.4578275, 0.40821073},
+                                {0.26862954, 0.26130258, 0.27577711}};
 
 /* ---- weights along one side ---- */
 
@@ -87,7 +87,6 @@ struct resizer {
     int64_t left, top;     /* where the filled part begins */
     int64_t first, height; /* the rows of the frame that are looked at */
     filter across, down;
-    unsigned char *rows; /* [height, across.n, 3] */
 };
 
 static int64_t half_to_even(int64_t n) { return n / 2 + (n % 2 && n / 2 % 2); }
@@ -114,7 +113,6 @@ resizer *resizer_open(int64_t H, int64_t W, int64_t side, fit how)
     r->down = filter_open(H, h, half_to_even(h - down), down);
     r->first = r->down.begin[0];
     r->height = r->down.begin[down - 1] + r->down.count[down - 1] - r->first;
-    r->rows = new_bytes((size_t)(3 * r->height * across));
     return r;
 }
 
@@ -133,13 +131,13 @@ static void resize_row(const filter *f, unsigned char *to, const unsigned char *
     }
 }
 
-/* Place y of the filter over rows, each `bytes` long. */
-static void resize_rows(const resizer *r, unsigned char *to, int64_t y)
+/* Place y of the filter over rows [height, across.n, 3]. */
+static void resize_rows(const resizer *r, unsigned char *to, const unsigned char *rows, int64_t y)
 {
     const filter *f = &r->down;
     int64_t bytes = 3 * r->across.n;
     const int32_t *weight = f->weight + y * f->most;
-    const unsigned char *from = r->rows + (f->begin[y] - r->first) * bytes;
+    const unsigned char *from = rows + (f->begin[y] - r->first) * bytes;
     for (int64_t x = 0; x < bytes; x++) {
         int32_t sum = 1 << (BITS - 1);
         for (int64_t k = 0; k < f->count[y]; k++)
@@ -150,12 +148,14 @@ static void resize_rows(const resizer *r, unsigned char *to, int64_t y)
 
 void resize(const resizer *r, unsigned char *picture, const unsigned char *frame)
 {
+    unsigned char *rows = new_bytes((size_t)(3 * r->height * r->across.n));
     for (int64_t i = 0; i < 3 * r->side * r->side; i++)
-        picture[i] = (unsigned char)lround(255 * MEAN[i % 3]);
+        picture[i] = (unsigned char)lround(255 * clip_scale.mean[i % 3]);
     for (int64_t y = 0; y < r->height; y++)
-        resize_row(&r->across, r->rows + 3 * r->across.n * y, frame + 3 * r->W * (r->first + y));
+        resize_row(&r->across, rows + 3 * r->across.n * y, frame + 3 * r->W * (r->first + y));
     for (int64_t y = 0; y < r->down.n; y++)
-        resize_rows(r, picture + 3 * ((r->top + y) * r->side + r->left), y);
+        resize_rows(r, picture + 3 * ((r->top + y) * r->side + r->left), rows, y);
+    free(rows);
 }
 
 void resizer_close(resizer *r)
@@ -164,19 +164,5 @@ void resizer_close(resizer *r)
         return;
     filter_close(&r->across);
     filter_close(&r->down);
-    free(r->rows);
     free(r);
-}
-
-void normalise(tensor pixels, tensor pictures)
-{
-    int64_t n = tensor_count(pictures) / 3;
-    const unsigned char *from = pictures.data;
-    for (int c = 0; c < 3; c++) {
-        float value[256], *to = (float *)pixels.data + c * n;
-        for (int i = 0; i < 256; i++)
-            value[i] = (float)((i / 255.0 - MEAN[c]) / STD[c]);
-        for (int64_t i = 0; i < n; i++)
-            to[i] = value[from[3 * i + c]];
-    }
 }

@@ -1,10 +1,10 @@
 /*
-** preprocess.h: frames as CLIP wants them: small, square, 8 bits a channel; then normalised.
+** preprocess.h: frames as CLIP wants them: small, square, 8 bits a channel.
 */
 #ifndef PREPROCESS_H
 #define PREPROCESS_H
 
-#include "../../common/tensor.h"
+#include "../pixels.h"
 
 typedef enum {
     FIT_CROP,  /* the short side to the picture's, the middle of the long one */
@@ -20,7 +20,7 @@ resizer *resizer_open(int64_t H, int64_t W, int64_t side, fit how);
 void resize(const resizer *r, unsigned char *picture, const unsigned char *frame);
 void resizer_close(resizer *r);
 
-/* pixels F32 [3, n, side, side] = (pictures U8 [n, side, side, 3] / 255 - mean) / std */
-void normalise(tensor pixels, tensor pictures);
+/* How CLIP's pixels are scaled. */
+extern const pixel_scale clip_scale;
 
 #endif

@@ -12,32 +12,16 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
-
-static double dot(const float *a, const float *b, int64_t n)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
-static double cosine(const video *v, tensor a, tensor b)
-{
-    int64_t n = tensor_width(a);
-    double squares = dot(a.data, a.data, n) * dot(b.data, b.data, n);
-    if (!(squares > 0))
-        die("a vector of document %d is zero: it has no direction", v->document);
-    return dot(a.data, b.data, n) / sqrt(squares);
-}
+#include "../vectors.h"
 
 static double with_text(const video *v, int64_t i)
 {
-    return cosine(v, rows(v->pictures, i, 1), v->text);
+    return vectors_cosine(rows(v->pictures, i, 1), v->text, v->document);
 }
 
 static double with_last(const video *v, int64_t i)
 {
-    return cosine(v, rows(v->pictures, i, 1), rows(v->pictures, i - 1, 1));
+    return vectors_cosine(rows(v->pictures, i, 1), rows(v->pictures, i - 1, 1), v->document);
 }
 
 /* ---- lines ---- */

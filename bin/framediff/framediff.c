@@ -5,14 +5,13 @@
 ** Documents are paired in order, the first with the first. It refuses videos of another size or
 ** length, and a document without a partner: those are no pairs. Two frames are in memory at a time.
 */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
+#include "../../common/pairs.h"
 #include "../../common/recipe.h"
 #include "difference.h"
 #include "framediff.h"
@@ -24,45 +23,6 @@ static const option options[] = {
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
-
-/* ---- reading ---- */
-
-static void open_side(reader *r, const char *operand)
-{
-    bool pipe = strcmp(operand, "-") == 0;
-    FILE *file = pipe ? stdin : fopen(operand, "rb");
-    if (!file)
-        die_errno("cannot read %s", operand);
-    reader_open(r, file, pipe ? "standard input" : operand);
-    if (program_waits())
-        reader_wait(r);
-}
-
-/* Both have a next document, or neither. */
-static bool next_pair(reader *a, reader *b)
-{
-    bool first = reader_next(a), second = reader_next(b);
-    if (first != second)
-        die("%s of %s has no partner: %s has %d", document_called(first ? a : b),
-            first ? a->name : b->name, first ? b->name : a->name,
-            first ? b->documents : a->documents);
-    if (!first && a->documents == 0)
-        die("%s and %s have no document", a->name, b->name);
-    return first;
-}
-
-/* The shape that both share. */
-static tensor shared_shape(const reader *a, const reader *b)
-{
-    tensor x = frames_shape(a), y = frames_shape(b);
-    if (x.dim[1] != y.dim[1] || x.dim[2] != y.dim[2])
-        die("%s is %" PRId64 "x%" PRId64 " in %s and %" PRId64 "x%" PRId64 " in %s",
-            document_called(a), x.dim[2], x.dim[1], a->name, y.dim[2], y.dim[1], b->name);
-    if (x.dim[0] != y.dim[0])
-        die("%s has %" PRId64 " frames in %s and %" PRId64 " in %s", document_called(a), x.dim[0],
-            a->name, y.dim[0], b->name);
-    return x;
-}
 
 /* ---- the table ---- */
 
@@ -89,7 +49,7 @@ static void print_line(const reader *a, const reader *b, int64_t number, level_e
 
 static void compare(reader *a, reader *b)
 {
-    tensor shape = shared_shape(a, b);
+    tensor shape = pair_shape(a, b);
     int64_t N = shape.dim[0], H = shape.dim[1], W = shape.dim[2];
     size_t bytes = (size_t)(3 * H * W);
     uint8_t *x = new_bytes(bytes), *y = new_bytes(bytes);
@@ -132,11 +92,8 @@ int main(int argc, char **argv)
     }
     if (argc - first != 2)
         usage_error("two operands are needed, not %d", argc - first);
-    if (strcmp(argv[first], "-") == 0 && strcmp(argv[first + 1], "-") == 0)
-        usage_error("standard input can be only one of the two");
-    open_side(&a, argv[first]);
-    open_side(&b, argv[first + 1]);
-    while (next_pair(&a, &b)) {
+    pair_open(&a, &b, argv[first], argv[first + 1]);
+    while (pair_next(&a, &b)) {
         if (a.documents == 1)
             print_header();
         compare(&a, &b);

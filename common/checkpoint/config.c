@@ -56,7 +56,14 @@ static const renaming clip_keys[] = {
     {"model_cfg.vision_cfg.timm_model_name", "=null"},
     {NULL, NULL},
 };
-static const renaming *const keys[PARTS] = {transformer_keys, text_keys, vae_keys, clip_keys};
+static const renaming dino_keys[] = {
+    {"use_swiglu_ffn", "=false"},
+    {"num_channels", "=3"},
+    {NULL, NULL},
+};
+static const renaming no_keys[] = {{NULL, NULL}};
+static const renaming *const keys[PARTS] = {transformer_keys, text_keys, vae_keys, clip_keys,
+                                            dino_keys,        no_keys,   no_keys};
 
 /* ---- keys ---- */
 

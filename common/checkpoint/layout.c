@@ -193,8 +193,9 @@ static const stranger *stranger_of(const weights *w, const stranger *all, const 
 
 const char *part_name(model_part part)
 {
-    static const char *const names[PARTS] = {"Wan's transformer", "umT5's encoder",
-                                             "Wan's video VAE", "CLIP"};
+    static const char *const names[PARTS] = {
+        "Wan's transformer", "umT5's encoder", "Wan's video VAE", "CLIP", "DINO",
+        "LPIPS's network",   "LPIPS's heads"};
     return names[part];
 }
 
@@ -445,7 +446,7 @@ weights *model_any(weights *w)
     return w;
 }
 
-static weights *model_of(weights *w, model_part part)
+weights *model_of(weights *w, model_part part)
 {
     check_arch(w, part_name(part));
     const layout *l = best_layout(w, part), *other = best_layout(w, PARTS);

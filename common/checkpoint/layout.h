@@ -10,12 +10,23 @@
 
 #include "weights.h"
 
-typedef enum { PART_TRANSFORMER, PART_TEXT, PART_VAE, PART_CLIP, PARTS } model_part;
+typedef enum {
+    PART_TRANSFORMER,
+    PART_TEXT,
+    PART_VAE,
+    PART_CLIP,
+    PART_DINO,
+    PART_FEATURES,
+    PART_HEADS,
+    PARTS
+} model_part;
 
 /* The part of the model at path (a directory of any layout, a file, FILE:KEY), by official names.
 ** Dies, saying what a file is instead; for tensors that make another model of it (a LoRA, VACE,
 ** image-to-video); and if there is none. */
 weights *model_find(const char *path, model_part part);
+/* The same of what is open already. */
+weights *model_of(weights *w, model_part part);
 /* Whatever Wan's program can read, standard input included; names that no layout knows stay. */
 weights *model_find_any(const char *path);
 weights *model_any(weights *w);

@@ -255,6 +255,10 @@ const layout layouts[] = {
     {PART_VAE, "a tiny video VAE", vae_tiny_names},
     {PART_CLIP, "CLIP with Hugging Face's names", clip_names},
     {PART_CLIP, "CLIP with OpenAI's names", clip_openai_names},
+    {PART_DINO, "DINO with its authors' names", dino_names},
+    {PART_DINO, "DINO with Hugging Face's names", dino_hf_names},
+    {PART_FEATURES, "a network of torchvision's", features_names},
+    {PART_HEADS, "LPIPS's heads", heads_names},
     {PARTS, NULL, NULL},
 };
 
@@ -274,6 +278,7 @@ const char *const part_wrappers[PARTS][6] = {
     [PART_TRANSFORMER] = {"transformer", "base_model", "unet", "dit", "pipe"},
     [PART_TEXT] = {"text_encoder", "text_encoders", "umt5xxl", "transformer", "cond_stage_model"},
     [PART_VAE] = {"vae", "first_stage_model"},
+    [PART_DINO] = {"backbone", "vit", "dinov2"},
 };
 
 /* Endings of what stands beside a weight, and what they are here. */
@@ -289,9 +294,13 @@ const renaming companions[] = {
 };
 
 /* The name that says which part it is. */
-const char *const landmarks[PARTS] = {"patch_embedding.weight", "token_embedding.weight",
+const char *const landmarks[PARTS] = {"patch_embedding.weight",
+                                      "token_embedding.weight",
                                       "decoder.conv1.weight",
-                                      "text_model.embeddings.token_embedding.weight"};
+                                      "text_model.embeddings.token_embedding.weight",
+                                      "cls_token",
+                                      "features.0.weight",
+                                      "lin0.weight"};
 
 /* ---- places: the first that matches ---- */
 
@@ -339,6 +348,7 @@ const char *const places[PARTS][32] = {
                    "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin",
                    "model.*.safetensors", "pytorch_model.*.bin", "open_clip_model.safetensors",
                    "open_clip_pytorch_model.bin", "*.pt"},
+    [PART_DINO] = {"model.safetensors", "pytorch_model.bin", "dino*.safetensors", "dino*.pth"},
 };
 
 /* ---- what makes another model of it ---- */

@@ -24,6 +24,8 @@ typedef struct {
 extern const layout layouts[]; /* the last has part PARTS */
 extern const char *const wrappers[], *const part_wrappers[PARTS][6];
 extern const renaming companions[], wan_diffusers_names[];
+/* layouts-pictures.c */
+extern const renaming dino_names[], dino_hf_names[], features_names[], heads_names[];
 extern const char *const landmarks[PARTS], *const places[PARTS][32];
 extern const stranger strangers[], others[];
 extern const char *const archs[], *const halves[][2];

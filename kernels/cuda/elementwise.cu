@@ -106,7 +106,7 @@ void add_gated(tensor x, tensor y, tensor gate)
     add_any("add_gated", x, y, (const float *)gate.data);
 }
 
-/* ---- gelu(gate) * up; max(x + h, 0); gelu, silu, quick_gelu ---- */
+/* ---- gelu(gate) * up; max(x + h, 0); gelu, silu, quick_gelu, exact_gelu ---- */
 
 template <class T>
 __global__ void mul_gelu_rows(T *y, const T *gate, const T *up, uint32_t row_chunks, uint32_t n,
@@ -230,6 +230,37 @@ void gelu(tensor y, tensor x) { times_sigmoid("gelu", y, x, 1.595769122f, 0.0447
 void silu(tensor y, tensor x) { times_sigmoid("silu", y, x, 1.0f, 0.0f); }
 
 void quick_gelu(tensor y, tensor x) { times_sigmoid("quick_gelu", y, x, 1.702f, 0.0f); }
+
+template <class T>
+__global__ void exact_gelu_rows(T *y, const T *x, uint32_t row_chunks, uint32_t n, int64_t y_stride,
+                                int64_t x_stride)
+{
+    place at;
+    kernel_begin();
+    if (!locate(&at, row_chunks, n))
+        return;
+    float v[8];
+    load8(v, x + at.row * x_stride + at.column);
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        v[i] *= 0.5f * erfcf(-0.707106781f * v[i]);
+    store8(y + at.row * y_stride + at.column, v);
+}
+
+void exact_gelu(tensor y, tensor x)
+{
+    check_pair(y.type == x.type && tensor_rows(y) == tensor_rows(x) &&
+                   tensor_width(y) == tensor_width(x) && chunks(y) && chunks(x),
+               "exact_gelu", y, x);
+    uint32_t n = chunk_count("exact_gelu", y);
+    if (n == 0)
+        return;
+    dispatch(y.type, [&](auto *t) {
+        using T = ELEMENT(t);
+        start("start a gelu", exact_gelu_rows<T>, BLOCKS(n), (T *)y.data, (const T *)x.data,
+              (uint32_t)(tensor_width(y) / 8), n, y.stride, x.stride);
+    });
+}
 
 /* ---- y = sum of c[i] x[i] ---- */
 

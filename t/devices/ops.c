@@ -228,6 +228,8 @@ static void run_elements(void)
     keep("silu", y);
     quick_gelu(y, x);
     keep("quick_gelu", y);
+    exact_gelu(y, x);
+    keep("exact_gelu", y);
     mul_gelu(y, x, up);
     keep("mul_gelu", y);
     add_relu(y, x, up);
@@ -339,6 +341,11 @@ static void run_pictures(void)
     keep("patchify", tokens);
     unpatchify(back, tokens, patch);
     keep("unpatchify", back);
+    tensor wide = room(A, 3 * 2 * 4, 368), pooled = scratch(A, 3, 2, 4, 64);
+    unfold(wide, reshape(rows(reshape(latents, 16 * 3, 60), 0, 9), 3, 3, 6, 10), 5, 2, 1);
+    keep("unfold", wide);
+    max_pool(pooled, reshape(placed(random_host(180, 64, 3, kept), A, 0), 3, 6, 10, 64), 3, 2);
+    keep("max_pool", pooled);
     convolve("conv3d", 1, 13, 19, 192, 96, 3, 3, 2, false);
     convolve("conv3d.first", 2, 9, 20, 16, 384, 3, 3, 0, false);
     convolve("conv3d.upsample", 1, 9, 11, 96, 48, 1, 3, 0, true);
