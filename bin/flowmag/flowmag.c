@@ -25,15 +25,6 @@ static const option options[] = {
     OPTIONS_END,
 };
 
-/* BT.601 luma of sRGB values, to the nearest: the weights times 2^15. */
-static void grey_of(uint8_t *grey, const uint8_t *rgb, int64_t pixels)
-{
-    for (int64_t i = 0; i < pixels; i++)
-        grey[i] = (uint8_t)((9798 * rgb[3 * i] + 19235 * rgb[3 * i + 1] + 3735 * rgb[3 * i + 2] +
-                             (1 << 14)) >>
-                            15);
-}
-
 /* ---- the table ---- */
 
 /* One line; number: the pair's, or how many pairs there are. No pair: no magnitude. */
