@@ -59,6 +59,18 @@ done
 [ $(($(peak "$TMP/stats") - $(peak "$TMP/stats2"))) -lt 4000000 ]
 figure $? "33 frames need the memory of 2"
 
+# The frames as OpenCV 5.0 reads them, and its flow of them: fixtures/opencv/make.py.
+if [ "$(uname -m)" = x86_64 ]; then
+    error=$(mp42frames --conversion opencv fixtures/cat.mp4 | flowmag --per-pair | tail -n +2 | cut -f6 |
+        paste - fixtures/opencv/flow.tsv | awk '{ e = $1 / $3 - 1; e = e < 0 ? -e : e; if (e > most) most = e }
+            END { print NR == 32 ? most : "pairs: " NR }')
+    awk "BEGIN { exit !($error <= 1e-6) }"
+    ok $? "every pair's magnitude within 1e-6 of OpenCV's of an mp4"
+    comment "greatest relative difference $error"
+else
+    skip "libswscale's conversion is that of another processor" "OpenCV's flow of an mp4"
+fi
+
 # ---- known motion ----
 
 # Waves that move by 3 to the left and 2 down a frame.
