@@ -7,8 +7,8 @@
 #   reads both. From 4.13 on read() returns True for each frame, libswscale prints "Cannot convert interlaced to
 #   progressive frames" (or "Unsupported input") on stderr, and the array is memory as it was allocated, the same for
 #   every frame.
-# Seen: mean level of the three frames of both videos: 4.12 162, 162, 162; of later versions 0 to 120, by what ran
-#   before, three times the same. A progressive, untagged file of the same pictures is 162 in all.
+# Seen: mean level of the three frames of both videos: 4.12 162, 162, 162; of later versions anything from 0 to 162
+#   (a frame of the video read before), three times the same. A progressive, untagged file of the same pictures is 162 in all.
 # Why it matters: a metric of such videos is a number like any other: no flow, no flicker, a PSNR of nothing.
 # Source: modules/videoio/src/cap_ffmpeg_impl.hpp does not look at what sws_scale_frame returns, and since 4.13 hands it
 #   a progressive frame to fill; FFmpeg 8's libswscale refuses that.
@@ -44,7 +44,7 @@ for name in "plain", "fields", "ycgco":
     means = [float(f.mean()) if there else -1 for there, f in read]
     print("   ", cv2.__version__, name, "read() returned", *(there for there, _ in read), "mean levels", *("%.1f" % m for m in means))
     seen = name == "plain" or cv2.__version__.startswith("4.12")
-    good &= all(there for there, _ in read) and (read[0][1] != read[1][1]).any() == seen and (abs(means[0] - 162) < 2) == seen
+    good &= all(there for there, _ in read) and bool((read[0][1] != read[1][1]).any()) == seen
 sys.exit(not good)
 PY
     grep -o 'Cannot convert interlaced[a-z ]*\|Unsupported input' "$dir/stderr" | sort | uniq -c || true
