@@ -21,6 +21,7 @@ run() {
     case $_p in
     clipscore) repeat frames "$_n" | clipscore -q -m clip "$@" ;;
     flowmag) repeat frames "$_n" | flowmag "$@" ;;
+    framestats) repeat frames "$_n" | framestats "$@" ;;
     framediff) framediff "$@" <(repeat frames "$_n") <(repeat frames "$_n") ;;
     frames2mp4) repeat frames "$_n" | frames2mp4 "$@" -o 'made/%n.mp4' ;;
     mp42frames) mp42frames "$@" $(same_name a.mp4 "$_n") ;;

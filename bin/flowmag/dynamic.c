@@ -1,7 +1,7 @@
 /*
 ** dynamic.c: the rule of VBench's dynamic degree (Huang et al., "VBench: Comprehensive benchmark
-** suite for video generative models", CVPR 2024; vbench/dynamic_degree.py), with Farneback's flow in
-** place of RAFT's.
+** suite for video generative models", CVPR 2024; vbench/dynamic_degree.py), with Farneback's flow
+** in place of RAFT's.
 **
 ** Of a video of F frames a second every max(1, round(F / 8))th frame is looked at, n in all. The
 ** flow of one to the next moves if the mean length of its longest twentieth is over

@@ -3,7 +3,8 @@
 **
 **     change_i  = mean |f_i - f_(i-1)|                 over pixels and R, G, B
 **     bend_i    = mean |f_(i-2) - 2 f_(i-1) + f_i|
-**     sharpness = variance of L,  L(y, x) = g(y-1, x) + g(y+1, x) + g(y, x-1) + g(y, x+1) - 4 g(y, x)
+**     sharpness = variance of L
+**     L(y, x)   = g(y-1, x) + g(y+1, x) + g(y, x-1) + g(y, x+1) - 4 g(y, x)
 **
 ** The first is the mean absolute error of VBench's temporal flickering (Huang et al., "VBench:
 ** Comprehensive benchmark suite for video generative models", 2024), whose score is 1 - change/255.
@@ -59,8 +60,8 @@ double mean_bend(const uint8_t *a, const uint8_t *b, const uint8_t *c, int64_t n
 
 /* ---- sharpness ---- */
 
-/* The sum of a row's Laplacian and of its squares: 16384 times 1020^2 needs 35 bits. above and below
- * are rows, mirrored at the picture's border; so are the ends. */
+/* The sum of a row's Laplacian and of its squares: 16384 times 1020^2 needs 35 bits. above and
+ * below are rows, mirrored at the picture's border; so are the ends. */
 static void add_row(int64_t *sum, int64_t *squares, const uint8_t *row, const uint8_t *above,
                     const uint8_t *below, int64_t W)
 {

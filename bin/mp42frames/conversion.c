@@ -8,12 +8,12 @@
 **
 **   - BGR, not RGB: libswscale has other code for the two on x86-64. Into RGB one step later.
 **   - Up to 4.12: BT.601 whatever the file says, full range only of the formats yuvj*.
-**   - From 4.13 on: the matrix, range and place of chroma that the file says. The last matters where
-**     libswscale interpolates chroma, not for 8-bit 4:2:0 of an even height, whose conversion
+**   - From 4.13 on: the matrix, range and place of chroma that the file says. The last matters
+**     where libswscale interpolates chroma, not for 8-bit 4:2:0 of an even height, whose conversion
 **     repeats it.
-**   - From 4.13 on colours of other primaries, or a transfer of HDR, are mapped to BT.709, for which
-**     older FFmpegs have no filter. Fields and some matrices libswscale refuses, which OpenCV does
-**     not notice: its frame is what was in memory. All these are refused.
+**   - From 4.13 on colours of other primaries, or a transfer of HDR, are mapped to BT.709, for
+**     which older FFmpegs have no filter. Fields and some matrices libswscale refuses, which OpenCV
+**     does not notice: its frame is what was in memory. All these are refused.
 **   - Up to 4.12 the picture is converted with what is coded beyond its edges; where chroma is
 **     interpolated its last rows are then what was in memory. Refused, too.
 **   - A rotation that the file asks for is applied (4.6 turns the other way).

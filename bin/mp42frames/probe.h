@@ -21,7 +21,8 @@ typedef struct {
     "color_primaries,color_transfer,chroma_location,field_order:"                                  \
     "stream_side_data=rotation:format_tags=comment"
 
-/* text: the JSON of ffprobe -show_entries VIDEO_ENTRIES. Dies, with the file's name, if there is no video in it, or none of a size that we read. */
+/* text: the JSON of ffprobe -show_entries VIDEO_ENTRIES. Dies, with the file's name, if there is no
+ * video in it, or none of a size that we read. */
 video video_of(const char *text, const char *name);
 /* What ffprobe says of the video in a word; "unknown" if it does not. */
 const char *video_says(const video *v, const char *key);
