@@ -128,7 +128,8 @@ LIBS_wan-quantize    = -fopenmp
 LIBS_wan-merge       = -fopenmp
 LIBS_flowmag         = -fopenmp
 LIBS_framediff       = -fopenmp
-$(O)/bin/wan-quantize/%.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o: CFLAGS += $(FAST)
+LIBS_framestats      = -fopenmp
+$(O)/bin/wan-quantize/%.o $(O)/bin/wan-merge/apply.o $(O)/bin/flowmag/%.o $(O)/bin/framediff/%.o $(O)/bin/framestats/%.o: CFLAGS += $(FAST)
 
 define program
 SOURCES_$(1) := $$(wildcard bin/$(1)/*.c bin/$(1)/*.cc)

@@ -8,6 +8,14 @@
 #include "csv.h"
 #include "die.h"
 
+void grey_of(uint8_t *grey, const uint8_t *rgb, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        grey[i] = (uint8_t)((9798 * rgb[3 * i] + 19235 * rgb[3 * i + 1] + 3735 * rgb[3 * i + 2] +
+                             (1 << 14)) >>
+                            15);
+}
+
 const char *document_called(const reader *r)
 {
     static char text[320];

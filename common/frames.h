@@ -15,6 +15,9 @@ tensor frames_shape(const reader *r);
 /* Reads up to the first frame, over whatever tensors lie before it. */
 void frames_begin(reader *r);
 
+/* BT.601 luma of n pixels of sRGB, to the nearest, as OpenCV's RGB2GRAY: weights times 2^15. */
+void grey_of(uint8_t *grey, const uint8_t *rgb, int64_t n);
+
 /* The variant of the model that made the document: its metadata `variant`, else what kind of
  * weights wan-denoise had ("w8a16"); NULL if there is neither. Valid until the next call. */
 /* "document 3", or "document 3 (cat.mp4)" where mp42frames says of which file it is; for messages.

@@ -142,6 +142,51 @@ fails 2 "mp42frames: FILE... is needed*" "mp42frames without a file" mp42frames
 )
 ok $? "names that look like options, protocols or patterns"
 
+# ---- OpenCV's frames: fixtures/opencv/make.py ----
+
+# seen CONVERSION FILE: the digest of its frames
+seen() {
+    mp42frames -q --conversion "$1" "$2" >"$TMP/seen" &&
+        tail -c +$((9 + $(od -An -tu4 -N4 "$TMP/seen"))) "$TMP/seen" | sha256sum | cut -c1-64
+}
+said() { awk -v version="$1" -v name="$2" '$1 == version && $2 == name { print $3 }' fixtures/opencv/frames.tsv; }
+film() { if [ "$1" = cat.mp4 ]; then echo fixtures/cat.mp4; else echo "fixtures/opencv/$1"; fi; }
+if [ "$(uname -m)" = x86_64 ]; then
+    for name in $(cut -f2 fixtures/opencv/frames.tsv | sort -u); do
+        case $name in
+        hdr.mp4 | fields.mp4) ;;
+        *)
+            now=$(seen opencv "$(film "$name")")
+            is "$now $now $now" "$(said 4.13.0 "$name") $(said 4.14.0 "$name") $(said 5.0.0 "$name")" \
+                "$name: the frames of OpenCV 4.13 to 5.0"
+            ;;
+        esac
+        case $name in
+        crop10.mp4 | odd422.mp4) ;;
+        turned.mp4) is "$(seen opencv-4.12 "$(film "$name")")" "$(said 4.12.0 "$name")" "$name: of 4.12" ;;
+        *)
+            now=$(seen opencv-4.12 "$(film "$name")")
+            is "$now $now" "$(said 4.6.0 "$name") $(said 4.12.0 "$name")" "$name: of 4.6 and 4.12"
+            ;;
+        esac
+    done
+else
+    skip "libswscale's conversion is that of another processor" "OpenCV's frames"
+fi
+mp42frames --conversion opencv fixtures/opencv/turned.mp4 >"$TMP/turned"
+like "$(tensor-info "$TMP/turned")" '*frames*U8*\[3, 160, 96, 3\]*' "a rotation changes the sides"
+fails 1 "mp42frames: OpenCV's frames of */hdr.mp4 cannot be made here: its gamut (color_primaries) is bt2020; *" \
+    "primaries that OpenCV maps" mp42frames --conversion opencv fixtures/opencv/hdr.mp4
+fails 1 "mp42frames: OpenCV's frames of */fields.mp4 cannot be made here: its order of fields (field_order) is t*; *" \
+    "fields" mp42frames --conversion opencv fixtures/opencv/fields.mp4
+fails 1 "mp42frames: OpenCV's frames of */crop10.mp4, yuv420p10le of 160x90, depend on what is coded beyond *" \
+    "what OpenCV reads beyond the edges" mp42frames --conversion opencv-4.12 fixtures/opencv/crop10.mp4
+fails 2 "mp42frames: --conversion is exact, opencv or opencv-4.12, not 'cv2'*" "another conversion" \
+    mp42frames --conversion cv2 fixtures/cat.mp4
+is "$(for c in exact opencv opencv-4.12; do mp42frames --conversion $c --recipe; done | sort -u | wc -l)" 3 \
+    "the recipe says which conversion"
+is "$(mp42frames --recipe)" "$(mp42frames --conversion exact --recipe)" "exact is the default"
+
 # ---- other versions of ffmpeg: OTHER_FFMPEG='DIR DIR', directories with an ffmpeg each ----
 
 mp42frames "$ROOT/fixtures/cat.mp4" >"$TMP/cat"
@@ -159,6 +204,10 @@ for directory in ${OTHER_FFMPEG-}; do
     close_to "coded by ffmpeg $version: the same frames" --same 1 "$TMP/other-back:frames" "$TMP/cat-back:frames"
     (PATH=$directory:$PATH mp42frames "$TMP/cat.mp4") >"$TMP/other-back"
     close_to "decoded by it: the same frames" --same 1 "$TMP/other-back:frames" "$TMP/cat-back:frames"
+    for name in 709.mp4 odd.avi odd.mpg 10bit-full.mp4 jpeg.avi turned.mp4; do
+        is "$(PATH=$directory:$PATH seen opencv "fixtures/opencv/$name")" "$(said 5.0.0 $name)" "OpenCV's frames of $name"
+        is "$(PATH=$directory:$PATH seen opencv-4.12 "fixtures/opencv/$name")" "$(said 4.12.0 $name)" "those of 4.12"
+    done
     like "$(tensor-info "$TMP/other-back")" "*ffmpeg: \"$version\"*" "and its record says so"
 done
 

@@ -59,6 +59,41 @@ done
 [ $(($(peak "$TMP/stats") - $(peak "$TMP/stats2"))) -lt 4000000 ]
 figure $? "33 frames need the memory of 2"
 
+# The frames as OpenCV 5.0 reads them, and its flow of them: fixtures/opencv/make.py.
+if [ "$(uname -m)" = x86_64 ]; then
+    error=$(mp42frames --conversion opencv fixtures/cat.mp4 | flowmag --per-pair | tail -n +2 | cut -f6 |
+        paste - fixtures/opencv/flow.tsv | awk '{ e = $1 / $3 - 1; e = e < 0 ? -e : e; if (e > most) most = e }
+            END { print NR == 32 ? most : "pairs: " NR }')
+    awk "BEGIN { exit !($error <= 1e-6) }"
+    ok $? "every pair's magnitude within 1e-6 of OpenCV's of an mp4"
+    comment "greatest relative difference $error"
+else
+    skip "libswscale's conversion is that of another processor" "OpenCV's flow of an mp4"
+fi
+
+# ---- warping error, dynamic degree ----
+
+# OpenCV's flow and numpy: fixtures/opencv/warp.py. With one flow they agree to 1e-15; pixels at the
+# masks' thresholds count or not by the last bits of it.
+if [ "$(uname -m)" = x86_64 ]; then
+    mp42frames --conversion opencv fixtures/cat.mp4 >"$TMP/cv"
+    flowmag --per-pair --warp --dynamic <"$TMP/cv" >"$TMP/warp"
+    is "$(head -n 1 "$TMP/warp")" "document	seed	variant	prompt	pair	magnitude	warp	dynamic" "columns behind the others"
+    error=$(tail -n +2 "$TMP/warp" | cut -f7 | paste - fixtures/opencv/warp.tsv | awk '
+        NF == 4 { e = $1 / $3 - 1; e = e < 0 ? -e : e; if (e > most) most = e; ours += $1; theirs += $3; n++ }
+        END { e = ours / theirs - 1; print n == 32 ? most : "pairs: " n, e < 0 ? -e : e }')
+    awk "BEGIN { split(\"$error\", e, \" \"); exit !(e[1] <= 2e-4 && e[2] <= 1e-4) }"
+    ok $? "warping error as with OpenCV's flow: a pair within 2e-4, the video within 1e-4"
+    comment "greatest and mean relative difference $error"
+    is "$(tail -n +2 "$TMP/warp" | cut -f8 | sort -u)" "$(sed -n 's/^moves.//p' fixtures/opencv/warp.tsv)" \
+        "dynamic degree as with OpenCV's flow"
+    cut -f1-6 "$TMP/warp" | tail -n +2 >"$TMP/columns"
+    flowmag --per-pair <"$TMP/cv" | tail -n +2 | cmp - "$TMP/columns"
+    ok $? "the other columns' bytes stay"
+else
+    skip "libswscale's conversion is that of another processor" "warping error and dynamic degree by OpenCV"
+fi
+
 # ---- known motion ----
 
 # Waves that move by 3 to the left and 2 down a frame.
@@ -78,11 +113,25 @@ comment "mean flow inside $motion"
 head -c $((240 * 320 * 3)) "$TMP/moving.raw" >"$TMP/one.raw"
 cat "$TMP/one.raw" "$TMP/one.raw" >"$TMP/still.raw"
 # The last row and column have no neighbours to be found between: there alone something is seen.
-document 2 240 320 "$TMP/still.raw" | flowmag --flow >"$TMP/still"
+document 2 240 320 "$TMP/still.raw" >"$TMP/still0"
+flowmag --flow <"$TMP/still0" >"$TMP/still"
 still=$(data "$TMP/still" | od -An -v -t f4 -w8 |
     awk '{ i = NR - 1; y = int(i / 320); x = i % 320 }
          y < 80 && x < 160 && ($1 != 0 || $2 != 0) { n++ } END { print n + 0 }')
 is "$still" 0 "equal pictures do not move"
+
+# VBench's bound is 6 pixels at a side of 256, of each max(1, round(fps / 8))th frame.
+for case in '5 8 0' '7 8 1' '4 16 1' '2 16 0' '7 4 0' '3 24 1'; do
+    set -- $case
+    ffmpeg -nostdin -y -v error -f lavfi -i "nullsrc=s=352x256:r=8,format=gray,geq=lum=255*random(1),trim=end_frame=1,\
+gblur=sigma=3,lut=y=(val-128)*6+128,loop=12:1,crop=256:256:$1*n:0" \
+        -frames:v 13 -pix_fmt rgb24 -f rawvideo "$TMP/moves.raw"
+    document 13 256 256 "$TMP/moves.raw" >"$TMP/moves"
+    is "$(tensor-pick -k fps="$2" "$TMP/moves" | flowmag --dynamic | sed -n 2p | cut -f7)" "$3" \
+        "$1 pixels a frame at $2 frames a second: dynamic $3"
+done
+awk "BEGIN { exit !($(flowmag --warp <"$TMP/still0" | sed -n 2p | cut -f7) < 0.1) }"
+ok $? "equal pictures: less than a tenth of a level of warping error"
 
 # ---- threads, several documents, one frame ----
 
@@ -96,6 +145,12 @@ is "$(flowmag <"$TMP/many" | cut -f1,5- | sed 's/[0-9]\.[0-9]*$/X/' | tr '\t\n' 
     "document|pairs|magnitude 1|0| 2|2|X 3|0| " "one frame: an empty cell, and the rest is measured"
 is "$(flowmag --per-pair <"$TMP/many" | cut -f1,5- | sed 's/[0-9]\.[0-9]*$/X/' | tr '\t\n' '| ')" \
     "document|pair|magnitude 1|| 2|1|X 2|2|X 3|| " "by pairs, too"
+is "$(flowmag --per-pair --warp --dynamic <"$TMP/one" | sed -n 2p)" "1							" "one frame: all cells are empty"
+for threads in 1 5; do
+    OMP_NUM_THREADS=$threads flowmag --warp --dynamic <"$TMP/moving" >"$TMP/warp$threads"
+done
+cmp "$TMP/warp1" "$TMP/warp5"
+ok $? "any number of threads gives the same warping error"
 like "$(flowmag --flow <"$TMP/one" | tensor-info)" '*flow*F32*\[0, 240, 320, 2\]*' "its flow is empty"
 
 # ---- metadata, other tensors ----
@@ -115,6 +170,9 @@ like "$info" '*flowmag:*version*' "and adds its own"
 for size in '1 1' '2 2' '1 70' '70 1' '5 9' '33 47' '65 131'; do
     h=${size% *} w=${size#* }
     head -c $((3 * h * w * 3)) "$TMP/cat.raw" >"$TMP/small.raw"
+    document 3 "$h" "$w" "$TMP/small.raw" | flowmag --warp --dynamic >"$TMP/small"
+    rc=$?
+    is "$rc $(sed -n 2p "$TMP/small" | cut -f5)" "0 2" "${w}x$h: a table"
     document 3 "$h" "$w" "$TMP/small.raw" | flowmag --flow >"$TMP/small"
     rc=$?
     count=$(data "$TMP/small" | od -An -v -t f4 -w4 | grep -c '^ *-\{0,1\}[0-9.e+-]*$')
@@ -132,6 +190,8 @@ from() {
 fails 1 "flowmag: standard input has no document" "nothing" from /dev/null
 fails 2 "flowmag: unwanted operand 'x'*" "an operand" from "$TMP/one" x
 fails 2 "flowmag: either --per-pair or --flow*" "two kinds of output" from "$TMP/one" --flow --per-pair
+fails 2 "flowmag: --flow is no table: neither --warp nor --dynamic*" "a column without a table" from "$TMP/one" --flow --warp
+is "$(for o in '' --warp --dynamic; do flowmag --recipe $o; done | sort -u | wc -l)" 3 "the recipe has the columns"
 head -c 5000 "$TMP/moving" >"$TMP/bad"
 fails 1 "flowmag: standard input, document 1: 'frames' ends short: *" "a short file" from "$TMP/bad"
 document 0 4 4 /dev/null >"$TMP/bad"

@@ -64,6 +64,7 @@ run() {
     flowmag) "$@" flowmag <four ;;
     tiny-look) "$@" tiny-look <four ;;
     framediff) "$@" framediff one one <nothing ;;
+    framestats) "$@" framestats <four ;;
     evalreport) "$@" evalreport report <nothing ;;
     experiment-record) "$@" experiment-record -o aside e a b <nothing ;;
     frames2mp4) "$@" frames2mp4 files/1.mp4 files/2.mp4 <frames ;;

@@ -26,6 +26,7 @@ run() {
     dinoscore) repeat frames "$_n" | dinoscore -m dino.safetensors "$@" ;;
     lpips) lpips -m alex.safetensors --heads alex-heads.safetensors "$@" <(repeat frames "$_n") <(repeat frames "$_n") ;;
     flowmag) repeat frames "$_n" | flowmag "$@" ;;
+    framestats) repeat frames "$_n" | framestats "$@" ;;
     framediff) framediff "$@" <(repeat frames "$_n") <(repeat frames "$_n") ;;
     frames2mp4) repeat frames "$_n" | frames2mp4 "$@" -o 'made/%n.mp4' ;;
     mp42frames) mp42frames "$@" $(same_name a.mp4 "$_n") ;;

@@ -334,6 +334,23 @@ const float *farneback_flow(farneback *f)
     return f->level[0].flow;
 }
 
+static void exchange(farneback *f)
+{
+    for (int i = 0; i <= f->levels; i++) {
+        float *last = f->level[i].last;
+        f->level[i].last = f->level[i].next;
+        f->level[i].next = last;
+    }
+}
+
+const float *farneback_backward(farneback *f)
+{
+    exchange(f);
+    const float *flow = farneback_flow(f);
+    exchange(f);
+    return flow;
+}
+
 VECTORISED static double row_magnitude(const float *flow, int64_t w)
 {
     double sum = 0;

@@ -15,6 +15,8 @@ void farneback_frame(farneback *f, const uint8_t *grey);
 /* How far each pixel of the previous picture has moved in the next, in pixels: F32 [H, 2, W], x
  * then y, valid until the next call. Needs two pictures. */
 const float *farneback_flow(farneback *f);
+/* How far each pixel of the next picture was from there in the previous one, likewise. */
+const float *farneback_backward(farneback *f);
 void farneback_free(farneback *f);
 
 /* The mean over pixels of the length of the flow [H, 2, W]. */

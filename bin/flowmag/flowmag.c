@@ -9,44 +9,80 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
 #include "../../common/recipe.h"
+#include "dynamic.h"
 #include "farneback.h"
 #include "flowmag.h"
+#include "warp.h"
 
-static bool per_pair, as_flow, dry;
+static bool per_pair, as_flow, with_warp, with_dynamic, dry;
 enum { NUMERICS = 1 };
 static const option options[] = {
     {0, "per-pair", OPTION_FLAG, &per_pair, 0, 0, false},
     {0, "flow", OPTION_FLAG, &as_flow, 0, 0, false},
+    {0, "warp", OPTION_FLAG, &with_warp, 0, 0, false},
+    {0, "dynamic", OPTION_FLAG, &with_dynamic, 0, 0, false},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     OPTIONS_END,
 };
 
-/* BT.601 luma of sRGB values, to the nearest: the weights times 2^15. */
-static void grey_of(uint8_t *grey, const uint8_t *rgb, int64_t pixels)
-{
-    for (int64_t i = 0; i < pixels; i++)
-        grey[i] = (uint8_t)((9798 * rgb[3 * i] + 19235 * rgb[3 * i + 1] + 3735 * rgb[3 * i + 2] +
-                             (1 << 14)) >>
-                            15);
-}
-
 /* ---- the table ---- */
 
-/* One line; number: the pair's, or how many pairs there are. No pair: no magnitude. */
-static void print_line(const reader *r, int64_t number, bool defined, double magnitude)
+static void print_header(void)
+{
+    printf("document\tseed\tvariant\tprompt\t%s\tmagnitude%s%s\n", per_pair ? "pair" : "pairs",
+           with_warp ? "\twarp" : "", with_dynamic ? "\tdynamic" : "");
+}
+
+/* What is measured of a pair or a video; NAN is not defined. */
+typedef struct {
+    double magnitude, warp, dynamic;
+} motion;
+
+/* One line; number: the pair's, or how many pairs there are; negative: it has none. */
+static void print_line(const reader *r, int64_t number, motion m)
 {
     printf("%d\t", r->documents);
     print_cell(metadata_get(&r->d, "seed"));
     print_cell(document_variant(&r->d));
     print_cell(metadata_get(&r->d, "prompt"));
-    if (defined || !per_pair)
+    if (number >= 0)
         printf("%" PRId64, number);
     putchar('\t');
-    print_number(defined ? magnitude : NAN, '\n');
+    print_number(m.magnitude, with_warp || with_dynamic ? '\t' : '\n');
+    if (with_warp)
+        print_number(m.warp, with_dynamic ? '\t' : '\n');
+    if (with_dynamic)
+        print_number(m.dynamic, '\n');
+}
+
+/* The means over pairs, of those that have it; dynamic is the video's. */
+static motion means(const motion *pair, int64_t n, double dynamic)
+{
+    double magnitude = 0, warp = 0;
+    int64_t warps = 0;
+    for (int64_t i = 0; i < n; i++) {
+        magnitude += pair[i].magnitude;
+        if (!isnan(pair[i].warp)) {
+            warp += pair[i].warp;
+            warps++;
+        }
+    }
+    return (motion){magnitude / (double)n, warp / (double)warps, dynamic};
+}
+
+static void print_lines(const reader *r, motion *pair, int64_t n, double dynamic)
+{
+    for (int64_t i = 0; i < n && per_pair; i++) {
+        pair[i].dynamic = dynamic;
+        print_line(r, i + 1, pair[i]);
+    }
+    if (!per_pair || n == 0)
+        print_line(r, per_pair ? -1 : n, means(pair, n, dynamic));
 }
 
 /* ---- the flow as a stream ---- */
@@ -78,48 +114,96 @@ static void write_flow(writer *w, const float *flow, int64_t H, int64_t W)
     free(row);
 }
 
-/* The flow from the picture before to this one: its magnitude, and as a table or a stream. */
-static double measure_pair(const reader *r, writer *w, farneback *f, int64_t pair, int64_t H,
-                           int64_t W)
+/* ---- measuring ---- */
+
+/* What a video is measured with. */
+typedef struct {
+    int64_t N, H, W;
+    uint8_t *rgb, *before, *grey;
+    float *forward; /* [H, 2, W] */
+    farneback *f;
+    dynamics *d; /* NULL: not asked for */
+} measurer;
+
+static measurer measurer_new(const reader *r, tensor frames)
 {
-    const float *flow = farneback_flow(f);
-    double magnitude = mean_magnitude(flow, H, W);
+    int64_t H = frames.dim[1], W = frames.dim[2];
+    const char *fps = metadata_get(&r->d, "fps");
+    return (measurer){
+        .N = frames.dim[0],
+        .H = H,
+        .W = W,
+        .rgb = new_bytes((size_t)(3 * H * W)),
+        .before = new_bytes((size_t)(3 * H * W)),
+        .grey = new_bytes((size_t)(H * W)),
+        .forward = new_bytes((size_t)(2 * H * W) * sizeof(float)),
+        .f = farneback_new(H, W),
+        .d = with_dynamic ? dynamic_new(H, W, fps ? strtod(fps, NULL) : 0) : NULL,
+    };
+}
+
+static void measurer_free(measurer *m)
+{
+    farneback_free(m->f);
+    free(m->rgb);
+    free(m->before);
+    free(m->grey);
+    free(m->forward);
+}
+
+/* The flow from the picture before to this one: its magnitude, its error, and it as a stream. */
+static motion measure_pair(measurer *m, writer *w)
+{
+    const float *flow = farneback_flow(m->f);
+    motion now = {mean_magnitude(flow, m->H, m->W), NAN, NAN};
     if (as_flow)
-        write_flow(w, flow, H, W);
-    else if (per_pair)
-        print_line(r, pair, true, magnitude);
-    return magnitude;
+        write_flow(w, flow, m->H, m->W);
+    if (with_warp) {
+        memcpy(m->forward, flow, (size_t)(2 * m->H * m->W) * sizeof *flow);
+        now.warp =
+            warping_error(m->before, m->rgb, m->forward, farneback_backward(m->f), m->H, m->W);
+    }
+    return now;
+}
+
+/* pair[i - 1] gets what is between frame i, which is read, and the one before. */
+static void next_frame(reader *r, writer *w, measurer *m, int64_t i, motion *pair)
+{
+    uint8_t *old = m->before;
+    m->before = m->rgb;
+    m->rgb = old;
+    stats_phase("read");
+    reader_bytes(r, m->rgb, (size_t)(3 * m->H * m->W));
+    stats_phase("flow");
+    grey_of(m->grey, m->rgb, m->H * m->W);
+    farneback_frame(m->f, m->grey);
+    if (m->d)
+        dynamic_frame(m->d, m->grey);
+    if (i > 0)
+        pair[i - 1] = measure_pair(m, w);
 }
 
 static void measure(reader *r, writer *w)
 {
     tensor frames = frames_shape(r);
-    int64_t N = frames.dim[0], H = frames.dim[1], W = frames.dim[2], pixels = H * W;
-    uint8_t *rgb = new_bytes((size_t)(3 * pixels)), *grey = new_bytes((size_t)pixels);
-    farneback *f = farneback_new(H, W);
-    double sum = 0;
+    measurer m = measurer_new(r, frames);
+    motion *pair = new_bytes((size_t)m.N * sizeof *pair);
     if (as_flow)
         write_header(w, &r->d, frames);
     frames_begin(r);
-    for (int64_t i = 0; i < N; i++) {
-        stats_phase("read");
-        reader_bytes(r, rgb, (size_t)(3 * pixels));
-        stats_phase("flow");
-        grey_of(grey, rgb, pixels);
-        farneback_frame(f, grey);
-        if (i > 0)
-            sum += measure_pair(r, w, f, i, H, W);
-        progress("frames", i + 1, N);
+    for (int64_t i = 0; i < m.N; i++) {
+        next_frame(r, w, &m, i, pair);
+        progress("frames", i + 1, m.N);
     }
+    double degree = m.d ? dynamic_degree(m.d) : NAN;
     if (as_flow)
         writer_end(w);
-    else if (!per_pair || N == 1)
-        print_line(r, N - 1, N > 1, sum / (double)(N - 1));
-    farneback_free(f);
-    free(rgb);
-    free(grey);
+    else
+        print_lines(r, pair, m.N - 1, degree);
+    measurer_free(&m);
+    free(pair);
     stats_add("documents", 1);
-    stats_add("pairs", (double)(N - 1));
+    stats_add("pairs", (double)(m.N - 1));
 }
 
 int main(int argc, char **argv)
@@ -131,6 +215,8 @@ int main(int argc, char **argv)
         usage_error("unwanted operand '%s'", argv[first]);
     if (per_pair && as_flow)
         usage_error("either --per-pair or --flow");
+    if (as_flow && (with_warp || with_dynamic))
+        usage_error("--flow is no table: neither --warp nor --dynamic");
     if (dry) {
         recipe_print(options, NUMERICS, NULL);
         return program_end();
@@ -141,7 +227,7 @@ int main(int argc, char **argv)
     writer_open(&out, stdout, "standard output");
     while (reader_next(&in)) {
         if (in.documents == 1 && !as_flow)
-            printf("document\tseed\tvariant\tprompt\t%s\tmagnitude\n", per_pair ? "pair" : "pairs");
+            print_header();
         measure(&in, &out);
         fflush(stdout);
     }

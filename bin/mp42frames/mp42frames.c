@@ -19,14 +19,17 @@
 #include "../../common/recipe.h"
 #include "../../common/utf8.h"
 #include "byname.h"
+#include "conversion.h"
 #include "mp42frames.h"
 #include "probe.h"
 
-static const char *prompts;
+static const char *prompts, *conversion_name = "exact";
 static bool dry;
+static conversion how;
 enum { NUMERICS = 1 };
 static bool only_about;
 static const option options[] = {
+    {0, "conversion", OPTION_TEXT, &conversion_name, 0, 0, false},
     {0, "prompts", OPTION_TEXT, &prompts, 0, 0, true},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
     {0, "about", OPTION_FLAG, &only_about, 0, 0, true},
@@ -55,18 +58,12 @@ static char *output_of(const char *const argv[])
 
 static video probe(const char *name, const char *url)
 {
-    const char *argv[] = {"ffprobe",
-                          "-v",
-                          "error",
-                          "-select_streams",
-                          "v:0",
-                          "-show_entries",
-                          "stream=width,height,avg_frame_rate:format_tags=comment",
-                          "-of",
-                          "json",
-                          "-i",
-                          url,
-                          NULL};
+    const char *argv[] = {"ffprobe",     "-v",
+                          "error",       "-select_streams",
+                          "v:0",         "-show_entries",
+                          VIDEO_ENTRIES, "-of",
+                          "json",        "-i",
+                          url,           NULL};
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         die_errno("cannot read %s", name);
@@ -77,18 +74,14 @@ static video probe(const char *name, const char *url)
     return v;
 }
 
-/* The frames, rows of RGB, in an unnamed temporary file; *count says how many they are. Without
-** full_chroma_int swscale's conversion to RGB is 1 to 2 levels too dark (FFmpeg 5.1, measured). */
-static FILE *decoded(const char *name, const char *url, const video *v, int64_t *count)
+/* The frames, rows of RGB, in an unnamed temporary file; *count says how many they are. */
+static FILE *decoded(const char *name, const char *url, video *v, int64_t *count)
 {
-    char scale[120];
-    snprintf(scale, sizeof scale,
-             "scale=%lld:%lld:flags=bicubic+accurate_rnd+full_chroma_int+bitexact", (long long)v->W,
-             (long long)v->H);
+    char *filters = conversion_filters(how, v, name);
     const char *argv[] = {
         "ffmpeg",    "-nostdin",      "-v",     "error", "-xerror",  "-err_detect",
         "explode",   "-noautorotate", "-i",     url,     "-map",     "0:v:0",
-        "-fps_mode", "passthrough",   "-vf",    scale,   "-pix_fmt", "rgb24",
+        "-fps_mode", "passthrough",   "-vf",    filters, "-pix_fmt", "rgb24",
         "-f",        "rawvideo",      "pipe:1", NULL};
     FILE *file = tmpfile();
     if (!file)
@@ -102,6 +95,7 @@ static FILE *decoded(const char *name, const char *url, const video *v, int64_t 
             die_errno("cannot write the temporary file for the frames of %s", name);
     process_finish(&p);
     free(block);
+    free(filters);
     if (fflush(file) != 0 || fseeko(file, 0, SEEK_SET) != 0)
         die_errno("cannot write the temporary file for the frames of %s", name);
     *count = video_frames(v, bytes, name);
@@ -238,6 +232,7 @@ int main(int argc, char **argv)
 {
     writer out;
     int first = program_begin(argc, argv, options, usage);
+    how = conversion_named(conversion_name);
     if (dry) {
         recipe_print(options, NUMERICS, json_pack("{s:s}", "ffmpeg", ffmpeg_version()));
         return program_end();

@@ -34,6 +34,26 @@ video video_of(const char *text, const char *name)
     return v;
 }
 
+const char *video_says(const video *v, const char *key)
+{
+    const json_t *stream = json_array_get(json_object_get(v->all, "streams"), 0);
+    const char *text = json_string_value(json_object_get(stream, key));
+    return text ? text : "unknown";
+}
+
+int video_rotation(const video *v)
+{
+    size_t i;
+    const json_t *stream = json_array_get(json_object_get(v->all, "streams"), 0), *side;
+    json_array_foreach(json_object_get(stream, "side_data_list"), i, side)
+    {
+        const json_t *angle = json_object_get(side, "rotation");
+        if (angle)
+            return ((int)json_number_value(angle) % 360 + 360) % 360;
+    }
+    return 0;
+}
+
 void video_free(video *v)
 {
     json_decref(v->all);

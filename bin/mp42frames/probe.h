@@ -15,9 +15,19 @@ typedef struct {
     json_t *all;         /* in which the two lie */
 } video;
 
-/* text: the JSON of ffprobe -show_entries stream=width,height,avg_frame_rate:format_tags=comment.
- * Dies, with the file's name, if there is no video in it, or none of a size that we read. */
+/* What ffprobe is asked for: -show_entries. */
+#define VIDEO_ENTRIES                                                                              \
+    "stream=codec_name,width,height,avg_frame_rate,pix_fmt,color_space,color_range,"               \
+    "color_primaries,color_transfer,chroma_location,field_order:"                                  \
+    "stream_side_data=rotation:format_tags=comment"
+
+/* text: the JSON of ffprobe -show_entries VIDEO_ENTRIES. Dies, with the file's name, if there is no
+ * video in it, or none of a size that we read. */
 video video_of(const char *text, const char *name);
+/* What ffprobe says of the video in a word; "unknown" if it does not. */
+const char *video_says(const video *v, const char *key);
+/* By how many degrees it is to be turned to the left, 0 to 359. */
+int video_rotation(const video *v);
 void video_free(video *v);
 /* How many frames are in so many bytes of RGB; dies unless they are whole and at least one. */
 int64_t video_frames(const video *v, int64_t bytes, const char *name);
