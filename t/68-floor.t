@@ -152,11 +152,12 @@ outside() {
         function size(x) { return x < 0 ? -x : x }
         $1 == "metric" { part++; delete at; for (i = 1; i <= NF; i++) at[$i] = i; next }
         part == 1 && $at["difference"] != "" {
-            m = size($at["low"]); if (size($at["high"]) > m) m = size($at["high"])
+            wider = ($at["high"] - $at["low"]) / 2 # as pair-stats has it
+            m = size($at["low"] - wider); if (size($at["high"] + wider) > m) m = size($at["high"] + wider)
             if (m > floor[$1]) floor[$1] = m
             next
         }
-        part == 1 { x = $1 == "mad" ? -$at["high"] : $at["low"]; if (!($1 in worst) || x < worst[$1]) worst[$1] = x; next }
+        part == 1 { wider = ($at["high"] - $at["low"]) / 2; x = $1 == "mad" ? -$at["high"] - wider : $at["low"] - wider; if (!($1 in worst) || x < worst[$1]) worst[$1] = x; next }
         $3 != v { next }
         "difference" in at { if (size($at["difference"]) > floor[$1]) print $1; next }
         { x = $at["mean"]; if ($1 == "mad") x = -x; if (x < worst[$1]) print $1 }' | lines

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/metrics.h"
 #include "text.h"
 
 /* ---- pairs ---- */
@@ -203,14 +204,16 @@ int floor_row(const evaluation *e, const metric *m, int from)
     return has_table(e, FLOOR) ? find_row(&e->table[FLOOR], from, 2, where) : -1;
 }
 
-/* As pair-stats has it: the farther end of the twin's interval. */
+/* As pair-stats has it: the farthest limit of the twins' intervals, made twice as wide. */
 double floor_distance(const evaluation *e, const metric *m)
 {
     double worst = NAN;
     if (m->direction == 0)
         return worst;
     for (int row = -1; (row = floor_row(e, m, row + 1)) >= 0;) {
-        double x = known_at(&e->table[FLOOR], row, m->direction < 0 ? "high" : "low");
+        double low = known_at(&e->table[FLOOR], row, "low");
+        double high = known_at(&e->table[FLOOR], row, "high");
+        double x = m->direction < 0 ? twin_high(low, high) : twin_low(low, high);
         if (isnan(worst) || quality(m, NAN, x) < quality(m, NAN, worst))
             worst = x;
     }

@@ -184,8 +184,8 @@ char *floor_text(const evaluation *e)
                           "small, may be no more than that.");
     return new_format(
         "The floor is how far %s is from twins of itself that differ by rounding, "
-        "compression or decoding alone: the greatest end of the intervals of their "
-        "differences. Within the floor: the mean difference is no larger. Equivalent: "
+        "compression or decoding alone: the farthest end of the intervals of their "
+        "differences, made twice as wide. Within the floor: the mean difference is no larger. Equivalent: "
         "two one-sided tests with the floor as margin (of a distance one), at 5 %%.",
         e->recorded);
 }

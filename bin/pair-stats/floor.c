@@ -25,10 +25,11 @@ double floor_of(const csv *t, const char *metric, floor_kind kind)
         double from = csv_number(t, row, low), to = csv_number(t, row, high);
         if (isnan(from) || isnan(to))
             continue;
+        double least = twin_low(from, to), most = twin_high(from, to);
         if (kind == FLOOR_OF_DIFFERENCE)
-            found = fmax(found, fmax(fabs(from), fabs(to)));
+            found = fmax(found, fmax(fabs(least), fabs(most)));
         else if (better != 0)
-            found = better > 0 ? fmin(found, from) : fmax(found, to);
+            found = better > 0 ? fmin(found, least) : fmax(found, most);
     }
     return found;
 }
