@@ -13,6 +13,7 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
+#include "../../common/openfile.h"
 #include "../../common/recipe.h"
 #include "difference.h"
 #include "framediff.h"
@@ -30,7 +31,7 @@ static const option options[] = {
 static void open_side(reader *r, const char *operand)
 {
     bool pipe = strcmp(operand, "-") == 0;
-    FILE *file = pipe ? stdin : fopen(operand, "rb");
+    FILE *file = pipe ? stdin : input_file(operand);
     if (!file)
         die_errno("cannot read %s", operand);
     reader_open(r, file, pipe ? "standard input" : operand);

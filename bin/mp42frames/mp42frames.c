@@ -6,15 +6,16 @@
 ** a file that is broken half way gives an error and not half a document.
 */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../common/box.h"
 #include "../../common/die.h"
 #include "../../common/ffmpeg.h"
 #include "../../common/filedigest.h"
+#include "../../common/openfile.h"
 #include "../../common/process.h"
 #include "../../common/recipe.h"
 #include "../../common/utf8.h"
@@ -65,7 +66,7 @@ static video probe(const char *name, const char *url)
                           "-i",
                           url,
                           NULL};
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(name);
     if (fd < 0)
         die_errno("cannot read %s", name);
     close(fd);
@@ -110,7 +111,7 @@ static FILE *decoded(const char *name, const char *url, const video *v, int64_t 
 static json_t *sealed_metadata(const char *name)
 {
     box b;
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(name);
     if (fd < 0)
         die_errno("cannot read %s", name);
     bool found = box_read(&b, fd);
@@ -138,10 +139,24 @@ static void describe(document *d, const video *v, const char *name, const json_t
     provenance_add(d, options, NUMERICS, stamp);
 }
 
+/* ffprobe, ffmpeg and we open it, and what it says of itself is at its end. */
+static void check_file(const char *name)
+{
+    struct stat s;
+    if (stat(name, &s) != 0)
+        die_errno("cannot read %s", name);
+    if (!S_ISREG(s.st_mode))
+        die("%s is %s: a video is read from a file, more than once", name,
+            S_ISDIR(s.st_mode)    ? "a directory"
+            : S_ISFIFO(s.st_mode) ? "a pipe"
+                                  : "a device");
+}
+
 static void write_document(writer *w, const char *name)
 {
     int64_t N;
     document d = {0};
+    check_file(name);
     char *url = new_format("file:%s", name), *block = new_bytes(BLOCK); /* no name is an option */
     json_t *sealed = sealed_metadata(name);
     video v = probe(name, url);
