@@ -1,8 +1,8 @@
 /*
 ** judged.c: the tables of a judge, whose columns nobody knows before.
 **
-** Numbers are told from words by looking at all cells of all videos, so that "?" in one of them
-** makes a column of words, and a video that a judge says nothing of makes an empty cell.
+** A column is one of numbers if all its cells, of all videos, are numbers or empty; "?" in one of
+** them makes it a column of words. A video of which the judge says nothing has empty cells.
 */
 #include "judged.h"
 
@@ -15,7 +15,8 @@
 /* What the tables of videos say already. */
 static const char *const KNOWN[] = {"document", "name",   "variant",  "seed",
                                     "prompt",   "frames", "measured", NULL};
-/* What would be two columns of one name in pairs.csv, with _a and _b. */
+/* Names that pairs.csv has already: a judge's column of such a name, behind which come _a and _b,
+ * would be there twice. */
 static const char *const TAKEN[] = {"clip", "temporal", "motion", "file", NULL};
 
 static bool is_among(const char *name, const char *const list[])
