@@ -155,10 +155,10 @@ refuses "'a' has a dimension that is not a whole number of 0 or more" "a negativ
     '{"a":{"dtype":"U8","shape":[-1,-1],"data_offsets":[0,1]}}' 1
 refuses "'a' has a dimension that is not a whole number of 0 or more" "a dimension of 1.0" \
     '{"a":{"dtype":"U8","shape":[1.0],"data_offsets":[0,1]}}' 1
-refuses "'a' is too large: the product of \[4294967296, 4294967296\] overflows" \
+refuses "'a' is \[4294967296, 4294967296\]: the product of its dimensions overflows" \
     "a product over 64 bits" \
     '{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}' 0
-refuses "'a' is too large: the product of \[2305843009213693952\] overflows" \
+refuses "'a' is \[2305843009213693952\]: the product of its dimensions overflows" \
     "a size in bytes over 63 bits" \
     '{"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}}' 0
 refuses "the header is not JSON: *" "a dimension over 64 bits" \
@@ -201,5 +201,22 @@ fails 1 "tensor-pick: cannot write standard output: Broken pipe" "a closed pipe"
     "$GOLDEN" "$TMP/status"
 fails 1 "tensor-pick: cannot write standard output: Bad file descriptor" "a closed output" \
     sh -c 'exec tensor-pick "$0" >&-' "$TMP/one"
+
+# ---- what is kept of a header ----
+
+tensor-pick -k a=1 -k zz=2 "$TMP/one" >"$TMP/kept"
+tensor-split "$TMP/sealed" <"$TMP/kept"
+tensor-split --pass "$TMP/again" <"$TMP/sealed" >"$TMP/passed"
+is "$(tensor-info -j "$TMP/passed" | sed 's/"file":"[^"]*",//')" "$(tensor-info -j "$TMP/kept" | sed 's/"file":"[^"]*",//')" \
+    "of a sealed file that passes the seal alone goes"
+# blanks FILE: how many end its header, which is as long as its first eight bytes say
+blanks() {
+    n=$(od -An -tu4 -N 4 "$1" | tr -d ' ')
+    dd if="$1" bs=1 skip=8 count="$n" 2>/dev/null | sed 's/.*[^ ]//' | tr -d '\n' | wc -c
+}
+tensor-pick -k k= "$TMP/one" >"$TMP/short"
+room=$(blanks "$TMP/short")
+tensor-pick -k "k=$(printf "%${room}s" '' | tr ' ' x)" "$TMP/one" >"$TMP/full"
+is "$(blanks "$TMP/full")" 0 "a header that fills its room has no more of it"
 
 done_testing

@@ -3,6 +3,7 @@
 ** definitions written out once more here; the same on the device; joined rows; what is refused.
 */
 #include "codes.h"
+#include "suite.h"
 
 enum { OUT = 256, IN = 512 };
 
@@ -184,6 +185,12 @@ END_TEST
 
 START_TEST(what_fits_no_format)
 {
+    static const char *const others[] = {"int4",      "int4-g",   "int4-g016", "int4-g 16",
+                                         "int4-g16x", "int4-g17", "int8-g16"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        int group;
+        ck_assert_msg(!format_named(others[i], &group), "%s is a format", others[i]);
+    }
     stored s = random_groups(1), t = s;
     t.step = tensor_of(s.step.data, F16, OUT, IN / 128 - 1);
     ck_assert_ptr_null(format_of(&t));
@@ -207,18 +214,5 @@ START_TEST(what_fits_no_format)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("groups");
-    TCase *cases = tcase_create("groups");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, values_are_as_defined);
-    tcase_add_test(cases, the_device_has_them);
-    tcase_add_test(cases, joined_rows_are_the_whole);
-    tcase_add_test(cases, what_fits_no_format);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 120, values_are_as_defined, the_device_has_them, joined_rows_are_the_whole,
+      what_fits_no_format)

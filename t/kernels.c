@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "compare.h"
+#include "suite.h"
 
 static const tensor_type FLOATS[] = {F32, F16, BF16};
 
@@ -399,6 +400,11 @@ static void bad_heads(void)
     tensor q = scratch(F32, 4, 128), k = scratch(F32, 5, 64);
     attention(q, q, k, k, &spec);
 }
+static void bad_gain(void)
+{
+    tensor x = scratch(F32, 4, 16);
+    rms_norm(x, x, scratch(F32, 8), 1e-6f);
+}
 static void bad_gate(void) { add_gated(scratch(F32, 4, 8), scratch(F32, 4, 8), scratch(F32, 16)); }
 static void bad_channels(void)
 {
@@ -426,6 +432,7 @@ static const struct {
 } deaths[] = {{bad_width, "F32 [3, 24]", "F16 [8, 16]"},
               {bad_scale, "F32 [7, 1]", "I8 [8, 16]"},
               {bad_heads, "F32 [4, 128]", "F32 [5, 64]"},
+              {bad_gain, "F32 [8]", "F32 [4, 16]"},
               {bad_gate, "F32 [4, 8]", "F32 [16]"},
               {bad_channels, "F32 [1, 4, 4, 16]", "8, 3, 3, 3, 8]"},
               {too_large, "out of ", "eat less"},
@@ -479,22 +486,8 @@ int main(int argc, char **argv)
         deaths[atoi(argv[1]) % DEATHS].call();
         return 0;
     }
-    Suite *suite = suite_create("kernels");
-    TCase *cases = tcase_create("products");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, scratch_is_a_stack);
-    tcase_add_test(cases, copy_converts_and_strides);
-    tcase_add_test(cases, uploads_convert);
-    tcase_add_test(cases, upload_into_and_slices);
-    tcase_add_test(cases, layers_pass_through);
-    tcase_add_test(cases, linear_is_the_product);
-    tcase_add_test(cases, linear_add_adds_the_product);
-    tcase_add_test(cases, linear_takes_f32_operands);
-    tcase_add_test(cases, joined_rows);
-    suite_add_tcase(suite, cases);
-    TCase *faults = tcase_create("deaths");
-    tcase_set_timeout(faults, 120);
-    tcase_add_test(faults, deaths_say_why);
-    suite_add_tcase(suite, faults);
-    return run_tests(suite);
+    return SUITE_RUN(argv[0], 120, scratch_is_a_stack, copy_converts_and_strides, uploads_convert,
+                     upload_into_and_slices, layers_pass_through, linear_is_the_product,
+                     linear_add_adds_the_product, linear_takes_f32_operands, joined_rows,
+                     deaths_say_why);
 }

@@ -3,6 +3,7 @@
 ** the greatest of squares, exact gelu; against plain F64 loops (compare.h says how).
 */
 #include "compare.h"
+#include "suite.h"
 
 static const tensor_type FLOATS[] = {F32, F16, BF16};
 
@@ -108,17 +109,4 @@ START_TEST(gelu_by_the_error_function)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("nets");
-    TCase *cases = tcase_create("nets");
-    tcase_set_timeout(cases, 60);
-    tcase_add_test(cases, patches_that_overlap);
-    tcase_add_test(cases, greatest_of_squares);
-    tcase_add_test(cases, gelu_by_the_error_function);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 60, patches_that_overlap, greatest_of_squares, gelu_by_the_error_function)

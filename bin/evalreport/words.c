@@ -182,12 +182,12 @@ char *floor_text(const evaluation *e)
         return new_format("No floor was measured: how large a difference rounding, compression or "
                           "decoding alone makes is not known, so a small one, even where p is "
                           "small, may be no more than that.");
-    return new_format(
-        "The floor is how far %s is from twins of itself that differ by rounding, "
-        "compression or decoding alone: the farthest end of the intervals of their "
-        "differences, made twice as wide. Within the floor: the mean difference is no larger. Equivalent: "
-        "two one-sided tests with the floor as margin (of a distance one), at 5 %%.",
-        e->recorded);
+    return new_format("The floor is how far %s is from twins of itself that differ by rounding, "
+                      "compression or decoding alone: the farthest end of the intervals of their "
+                      "differences, made twice as wide. Within the floor: the mean difference is "
+                      "no larger. Equivalent: "
+                      "two one-sided tests with the floor as margin (of a distance one), at 5 %%.",
+                      e->recorded);
 }
 
 char *tests_text(const evaluation *e)

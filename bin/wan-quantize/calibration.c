@@ -1,14 +1,13 @@
 /*
 ** calibration.c: statistics of inputs, read layer by layer from maps of their files.
 **
-** A gram of 8960 channels has 640 MB, and a model has thirty: so only headers are read at first,
-** and a layer's bins are added up when it is its turn. What is of another model is refused: its
-** channels mean something else.
+** The Gram matrix X^T X of 8960 channels has 640 MB, and a model has thirty of them. So headers
+** alone are read at first, and a layer's bins are summed when the layer is quantised. Statistics of
+** another model are refused: its channels mean something else.
 */
 #include "calibration.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -18,6 +17,7 @@
 #include "../../common/die.h"
 #include "../../common/digest.h"
 #include "../../common/filemap.h"
+#include "../../common/openfile.h"
 
 typedef struct {
     document d;
@@ -88,7 +88,7 @@ calibration *calibration_open(const option_list *files)
     *c = (calibration){.files = files->n, .map = new_bytes((size_t)files->n * sizeof *c->map)};
     for (int i = 0; i < files->n; i++) {
         filemap *m = c->map + i;
-        int fd = open(files->text[i], O_RDONLY), n = 0;
+        int fd = input_open(files->text[i]), n = 0;
         if (fd < 0)
             die_errno("cannot open %s", files->text[i]);
         filemap_open(m, fd, files->text[i]);
@@ -188,9 +188,9 @@ static void add(moments *m, const bin *b, const char *layer)
         die("%s: what it has of %s is not finite", b->where, layer);
 }
 
-/* Sums of squares are none below zero, those on the gram's diagonal are the same, and what is
- * beside it is at most the root of two of them (Cauchy and Schwarz), the same on both sides: else
- * it is of no inputs. Devices that add in F32 are 1e-6 apart. */
+/* What every Gram matrix has, whatever the inputs: no negative sum of squares; the sums of squares
+ * on its diagonal; |g_ij| <= sqrt(g_ii g_jj) (Cauchy and Schwarz); symmetry. Without these it was
+ * made of no inputs. Devices that add in F32 are 1e-6 apart. */
 static bool is_of_inputs(const moments *m)
 {
     static const double APART = 1e-4;
