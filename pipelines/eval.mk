@@ -30,7 +30,7 @@
 # stream and prints a table with a header line, tabs, and a line a document, whose first column is
 # `document`, its number from 1: each column of numbers becomes a metric (wan-experiment(5)).
 
-export MEASURE FIT CLIP DINO LPIPS BY_NAME JUDGE METRICS CLIPSCORE FLOWMAG FRAMEDIFF FRAMESTATS DINOSCORE STATS
+export MEASURE CONVERSION FIT CLIP DINO LPIPS BY_NAME JUDGE METRICS CLIPSCORE FLOWMAG FRAMEDIFF FRAMESTATS DINOSCORE STATS
 
 ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report trace,$(MAKECMDGOALS))),)
 

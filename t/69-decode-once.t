@@ -54,6 +54,14 @@ run "$out" eval VARIANTS='a b c' CLIP="$clip" JUDGE="$TMP/counts"
 is "$?:$(decodings):$(cat "$TMP/out")" 0:0: "a second make decodes nothing"
 run "$out" verify
 is "$?" 0 "and all is as it was made"
+cp -a "$out" "$TMP/converted"
+was=$(sed 1d "$out/motion_per_video.csv")
+run "$TMP/converted" eval VARIANTS='a b c' CONVERSION=opencv METRICS='psnr motion'
+is "$?:$(decodings):$(grep -c bgr24 "$TMP/decoded")" 0:6:6 "CONVERSION=opencv: all are decoded as VideoCapture does it"
+is "$(grep -o '"conversion": "[a-z]*"' "$TMP/converted/experiment.json" "$out/experiment.json" | sed 's|.*/||' | lines)" \
+    'experiment.json:"conversion": "opencv" experiment.json:"conversion": "exact"' "and experiment.json says so"
+[ "$(sed 1d "$TMP/converted/motion_per_video.csv")" != "$was" ]
+ok $? "the numbers are others"
 rm "$out/eval/b/two.motion.tsv"
 run "$out" eval VARIANTS='a b c' CLIP="$clip"
 is "$?:$(decodings):$(cat "$TMP/out")" "0:1:b.motion: two" "what one measure lacks is decoded for it alone"

@@ -19,6 +19,7 @@ measured_as "${MEASURE:-$(sed -n 's/^measured\t//p' "$eval_dir/options" 2> /dev/
 frames_or_mp4() {
     local v
     if [ "$measure_said" ]; then echo "$measure_said" && return; fi
+    if [ "${CONVERSION:-exact}" != exact ]; then echo mp4 && return; fi
     if [ "${WAN_PLAN-}" ] && [ "${KEEP_FRAMES-}" ]; then echo frames && return; fi
     for v; do # those of an experiment that is no more wanted are none
         [ -e "$OUT/$v/wanted" ] || continue
@@ -46,7 +47,7 @@ read_videos() {
     if [ "$MEASURE" = frames ]; then
         xargs -r -d '\n' cat --
     else
-        xargs -r -d '\n' "$BUILD/mp42frames" -q "$@" --
+        xargs -r -d '\n' "$BUILD/mp42frames" -q --conversion "${CONVERSION:-exact}" "$@" --
     fi
 }
 about_videos() {
@@ -62,7 +63,7 @@ reader_record() {
     if [ "$MEASURE" = frames ]; then
         echo '{"program":"cat"}'
     else
-        "$BUILD/mp42frames" --recipe
+        "$BUILD/mp42frames" --conversion "${CONVERSION:-exact}" --recipe
         if [ -e "$by_name" ]; then
             "$BUILD/wan-recipe" digest < "$by_name" | sed 's/.*/{"by_name":"&"}/'
         fi
