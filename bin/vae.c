@@ -119,12 +119,21 @@ attention_block attention_load(weights *w, const char *prefix, int64_t C, tensor
 
 /* ---- memory ---- */
 
+/* A layer has at most two convolutions that keep frames; beside the list there are the first, the last
+ * and two blocks. */
+void vae_rooms(vae_place *v, int layers)
+{
+    v->most = 2 * layers + 6;
+    v->room = new_bytes((unsigned long)v->most * sizeof *v->room);
+    v->spare = new_bytes((unsigned long)v->most * sizeof *v->spare);
+}
+
 static tensor *room_for(vae_place *v, int64_t Y, int64_t X, int64_t C)
 {
     for (tensor *r = v->room; r < v->room + v->rooms; r++)
         if (r->dim[1] == Y && r->dim[2] == X && r->dim[3] == C)
             return r;
-    assert(v->rooms < (int)(sizeof v->room / sizeof *v->room));
+    assert(v->rooms < v->most);
     v->spare[v->rooms] = (tensor){0};
     v->room[v->rooms] = scratch(v->A, 1, Y, X, C);
     return v->room + v->rooms++;

@@ -44,11 +44,11 @@ typedef struct {
 
 /* What all blocks of a model work in. */
 typedef struct {
-    tensor_type A;    /* of what enters products */
-    band band;        /* the rows that this rank makes */
-    tensor room[16];  /* for the next frame, one of each size */
-    tensor spare[16]; /* and for what is made of that, where that becomes the next frame */
-    int rooms;
+    tensor_type A;   /* of what enters products */
+    band band;       /* the rows that this rank makes */
+    tensor *room;    /* for the next frame, one of each size */
+    tensor *spare;   /* and for what is made of that, where that becomes the next frame */
+    int rooms, most; /* how many sizes there are, and can be */
 } vae_place;
 
 /* ---- loading: names are the reference's; sizes are the checkpoint's ---- */
@@ -79,6 +79,8 @@ attention_block attention_load(weights *w, const char *prefix, int64_t C, tensor
 
 /* ---- memory that lives as long as a video, on the stack, and forgetting ---- */
 
+/* For a list of so many layers. */
+void vae_rooms(vae_place *v, int layers);
 void causal_start(vae_place *v, causal_conv *c, int64_t Y, int64_t X);
 void residual_start(vae_place *v, residual_block *b, int64_t Y, int64_t X);
 

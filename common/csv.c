@@ -8,6 +8,7 @@
 #include "csv.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include "die.h"
 #include "filemap.h"
 #include "nameindex.h"
+#include "openfile.h"
 
 typedef struct {
     const char *name;
@@ -70,7 +72,14 @@ static char *plain(scanner *s)
     return begin;
 }
 
-/* The next field; sets *last if it ends its record. */
+/* Would a spreadsheet take the cell for a formula, but for the apostrophes before it? */
+static bool looks_active(const char *text)
+{
+    text += strspn(text, "'");
+    return *text && strchr("=+-@\t\r", *text);
+}
+
+/* The next field; sets *last if it ends its record. An apostrophe that csv_field() added is gone. */
 static char *field(scanner *s, bool *last)
 {
     bool in_quotes = s->separator == ',' && s->at < s->end && *s->at == '"';
@@ -82,7 +91,7 @@ static char *field(scanner *s, bool *last)
     s->line += ending > 0;
     if (!in_quotes)
         *stop = 0;
-    return text;
+    return s->separator == ',' && *text == '\'' && looks_active(text) ? text + 1 : text;
 }
 
 /* ---- tables ---- */
@@ -161,7 +170,7 @@ void csv_read(csv *t, FILE *f, const char *name) { read_table(t, f, name, ','); 
 
 static void open_table(csv *t, const char *path, char separator)
 {
-    FILE *f = fopen(path, "rb");
+    FILE *f = input_file(path);
     if (!f)
         die_errno("cannot read %s", path);
     read_table(t, f, path, separator);
@@ -221,19 +230,29 @@ void csv_die(const csv *t, int row, const char *format, ...)
 
 /* ---- writing ---- */
 
+static bool is_number(const char *text)
+{
+    char *end;
+    strtod(text, &end);
+    return *text && !isspace((unsigned char)*text) && !*end;
+}
+
 void csv_field(FILE *f, const char *text)
 {
-    if (!text[strcspn(text, "\",\r\n")]) {
-        fputs(text, f);
-        return;
-    }
-    putc('"', f);
+    char *inert = looks_active(text) && !is_number(text) ? new_format("'%s", text) : NULL;
+    if (inert)
+        text = inert;
+    bool quotes = text[strcspn(text, "\",\r\n")];
+    if (quotes)
+        putc('"', f);
     for (; *text; text++) {
         if (*text == '"')
             putc('"', f);
         putc(*text, f);
     }
-    putc('"', f);
+    if (quotes)
+        putc('"', f);
+    free(inert);
 }
 
 void csv_figure(FILE *f, double x)
@@ -251,7 +270,7 @@ void csv_figure(FILE *f, double x)
 
 void csv_create(csv_writer *w, const char *path, const char *header)
 {
-    *w = (csv_writer){.file = fopen(path, "wb"), .path = path, .columns = 1};
+    *w = (csv_writer){.file = output_file(path), .path = path, .columns = 1};
     if (!w->file)
         die_errno("cannot create %s", path);
     for (const char *p = header; (p = strchr(p, ',')); p++)

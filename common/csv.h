@@ -4,6 +4,9 @@
 ** A table has a header line, and every record has as many fields as it. Lines end with LF or CRLF;
 ** fields in quotes may hold commas, line breaks and doubled quotes. What is broken ends the program
 ** with the file's name and the line: "pairs.csv:3: 4 fields, not 5".
+**
+** Text that a spreadsheet would compute (it begins with = + - @, a tab or a carriage return, and is no
+** number) is written with an apostrophe before it, and read without: here it is what it was.
 */
 #ifndef CSV_H
 #define CSV_H
@@ -13,12 +16,12 @@
 typedef struct {
     const char *name; /* of the file, for messages */
     int columns, rows;
-    char **header; /* [columns] */
-    char **cell;   /* [rows][columns], without their quotes; UTF-8 is not checked */
-    int *line;     /* [rows]: where the record begins, from 1 */
-    char *text;    /* what they point into */
+    char **header;            /* [columns] */
+    char **cell;              /* [rows][columns], without their quotes; UTF-8 is not checked */
+    int *line;                /* [rows]: where the record begins, from 1 */
+    char *text;               /* what they point into */
     struct json_t *column_at; /* nameindex.h */
-    char *head;    /* of a table with tabs: what its first line says behind "# ", or NULL */
+    char *head; /* of a table with tabs: what its first line says behind "# ", or NULL */
 } csv;
 
 /* Reads f to its end. name must live as long as the table. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "openfile.h"
 
 enum {
     LINE = 2 * DIGEST_DIGITS + 2, /* with the blank and the end of the line */
@@ -172,7 +173,7 @@ digest file_digest(const char *path)
 {
     file_identity before, after;
     digest d;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(path);
     if (fd < 0)
         die_errno("cannot read %s", path);
     bool settled = identify(&before, fd);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "die.h"
+#include "openfile.h"
 
 void names_add(name_list *list, const char *name)
 {
@@ -22,7 +23,7 @@ void names_read(name_list *list, const char *path)
 {
     char *line = NULL;
     size_t room = 0;
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     if (!f)
         die_errno("cannot read %s", path);
     while (getline(&line, &room, f) >= 0) {

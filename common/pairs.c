@@ -9,12 +9,13 @@
 
 #include "die.h"
 #include "frames.h"
+#include "openfile.h"
 #include "program.h"
 
 static void open_side(reader *r, const char *operand)
 {
     bool pipe = strcmp(operand, "-") == 0;
-    FILE *file = pipe ? stdin : fopen(operand, "rb");
+    FILE *file = pipe ? stdin : input_file(operand);
     if (!file)
         die_errno("cannot read %s", operand);
     reader_open(r, file, pipe ? "standard input" : operand);

@@ -5,6 +5,7 @@
 ** defaults, and is written into the stream's metadata as what was in effect.
 */
 #include "program.h"
+#include "openfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -222,7 +223,7 @@ static void stats_write(void)
     json_object_set_new(json_object_get(all, "seconds"), "total",
                         json_real(stats_now() - program_since));
     char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    FILE *f = fopen(stats_file, "w");
+    FILE *f = output_file(stats_file);
     if (!f || fprintf(f, "%s\n", text) < 0 || fclose(f) != 0)
         die_errno("cannot write %s", stats_file);
     free(text);

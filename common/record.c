@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "openfile.h"
 #include "recipe.h"
 
 char *last_component(const char *path)
@@ -79,7 +80,7 @@ static void read_json(record *r, const char *path)
 {
     const char *key;
     json_error_t error;
-    json_t *value, *all = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    json_t *value, *all = input_json(path, JSON_REJECT_DUPLICATES, &error);
     if (!all)
         die("cannot read %s: line %d: %s", path, error.line, error.text);
     json_object_foreach(json_object_get(all, "metadata"), key, value)
@@ -101,7 +102,7 @@ static void read_json(record *r, const char *path)
 static char *read_fault(const char *path, const char *directory, const char *name)
 {
     char line[1000], last[1000] = "", *variant = last_component(directory), *text;
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     while (f && fgets(line, sizeof line, f))
         if (line[strspn(line, " \r\n")])
             snprintf(last, sizeof last, "%.*s", (int)strcspn(line, "\r\n"), line);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "die.h"
+#include "openfile.h"
 #include "recipe.h"
 
 typedef struct {
@@ -52,7 +53,7 @@ routes *routes_open(const char *list)
     routes *r = new_bytes(sizeof *r);
     char *line = NULL;
     size_t room = 0;
-    FILE *f = fopen(list, "r");
+    FILE *f = input_file(list);
     if (!f)
         die_errno("cannot read %s", list);
     r->list = list;

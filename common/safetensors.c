@@ -60,18 +60,18 @@ static tensor parse_shape(const json_t *object, place p)
     if (json_array_size(shape) > TENSOR_MAX_RANK)
         REFUSE(p, "has %zu dimensions, more than %d", json_array_size(shape), TENSOR_MAX_RANK);
 
-    int64_t dim[TENSOR_MAX_RANK] = {0}, bytes = (int64_t)type_size(type), count = 1;
+    int64_t dim[TENSOR_MAX_RANK] = {0};
     int rank = (int)json_array_size(shape);
-    for (int i = 0; i < rank; i++) {
+    for (int i = 0; i < rank; i++)
         dim[i] = natural(json_array_get(shape, (size_t)i), p, "dimension");
-        if (__builtin_mul_overflow(bytes, dim[i], &bytes))
-            REFUSE(p, "is too large: the product of %s overflows", shape_text(i + 1, dim));
-        count *= dim[i];
-    }
-    if (count % type_block(type))
+    const char *wrong = shape_wrong(rank, dim);
+    if (wrong)
+        REFUSE(p, "is %s: %s", shape_text(rank, dim), wrong);
+    tensor t = tensor_make(NULL, type, rank, dim);
+    if (tensor_count(t) % type_block(type))
         REFUSE(p, "has %s, no whole blocks of %" PRId64 " elements", shape_text(rank, dim),
                type_block(type));
-    return tensor_make(NULL, type, rank, dim);
+    return t;
 }
 
 static entry parse_entry(const char *name, const json_t *object, const char *where)

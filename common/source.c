@@ -14,6 +14,7 @@
 
 #include "checkpoint/weights.h"
 #include "die.h"
+#include "openfile.h"
 #include "program.h"
 
 struct source {
@@ -48,7 +49,7 @@ source *source_open(const char *path)
     source *s = new_bytes(sizeof *s);
     bool standard = strcmp(path, "-") == 0;
     s->name = new_format("%s", standard ? "standard input" : path);
-    s->file = standard ? stdin : fopen(path, "rb");
+    s->file = standard ? stdin : input_file(path);
     bool keyed = !s->file && strchr(path, ':'); /* FILE:KEY, perhaps */
     if (!s->file && !keyed)
         die_errno("cannot open %s", path);

@@ -124,6 +124,23 @@ int64_t tensor_rows(tensor t)
 
 bool tensor_contiguous(tensor t) { return t.stride == tensor_width(t) || tensor_rows(t) == 1; }
 
+const char *shape_wrong(int rank, const int64_t *dim)
+{
+    const int64_t most_bytes = 512,
+                  most_of_nothing = 1 << 24; /* bytes an element; rows of width 0 */
+    int64_t count = 1;
+    bool empty = false;
+    for (int i = 0; i < rank; i++) {
+        empty |= dim[i] == 0;
+        if (__builtin_mul_overflow(count, dim[i] ? dim[i] : 1, &count) ||
+            count > INT64_MAX / most_bytes)
+            return "the product of its dimensions overflows";
+    }
+    if (empty && count > most_of_nothing)
+        return "it is empty, but its other dimensions are beyond all measure";
+    return NULL;
+}
+
 bool same_shape(tensor a, tensor b)
 {
     if (a.rank != b.rank)

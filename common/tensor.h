@@ -105,6 +105,10 @@ int64_t tensor_rows(tensor t);
 bool tensor_contiguous(tensor t);
 bool same_shape(tensor a, tensor b);
 
+/* What is wrong with a shape that a file gives, or NULL: for all readers, as no loop ends over the
+ * rows of [2^60, 0]. A product that overflows does so whatever the order, beside a zero, too. */
+const char *shape_wrong(int rank, const int64_t *dim);
+
 /* Views. reshape asserts contiguity and equal counts; columns and rows are of the matrix that t is
  * seen as. */
 #define reshape(t, ...)                                                                            \

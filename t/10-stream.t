@@ -155,10 +155,10 @@ refuses "'a' has a dimension that is not a whole number of 0 or more" "a negativ
     '{"a":{"dtype":"U8","shape":[-1,-1],"data_offsets":[0,1]}}' 1
 refuses "'a' has a dimension that is not a whole number of 0 or more" "a dimension of 1.0" \
     '{"a":{"dtype":"U8","shape":[1.0],"data_offsets":[0,1]}}' 1
-refuses "'a' is too large: the product of \[4294967296, 4294967296\] overflows" \
+refuses "'a' is \[4294967296, 4294967296\]: the product of its dimensions overflows" \
     "a product over 64 bits" \
     '{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}' 0
-refuses "'a' is too large: the product of \[2305843009213693952\] overflows" \
+refuses "'a' is \[2305843009213693952\]: the product of its dimensions overflows" \
     "a size in bytes over 63 bits" \
     '{"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}}' 0
 refuses "the header is not JSON: *" "a dimension over 64 bits" \

@@ -17,6 +17,12 @@ quickly() {
     ok $? "$what, in $most s"
     comment "$(head -c 300 err)"
 }
+quickly_refused() { # WHAT PATTERN COMMAND...: in a second, by one line
+    what=$1 pattern=$2; shift 2
+    ( ulimit -t 1; "$@" > out 2> err < /dev/null )
+    is "$?:$(wc -l < err)" 1:1 "$what: refused"
+    like "$(cat err)" "$pattern" "$what: why"
+}
 one_line() { # WHAT PATTERN COMMAND...
     what=$1 pattern=$2; shift 2
     "$@" > out 2> err
@@ -27,8 +33,21 @@ one_line() { # WHAT PATTERN COMMAND...
 
 header one.st '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}' 4
 one_line "a name that the format keeps" "*'__metadata__'*safetensors keeps*" tensor-pick one.st:a=__metadata__
-header none.st '{"w":{"dtype":"F32","shape":[1152921504606846976,0],"data_offsets":[0,0]}}' 0
-quickly 1 "2^60 rows of nothing" tensor-info none.st
+
+# A shape of no elements has no loop over its rows: each reader bounds it.
+for shape in 1152921504606846976,0 0,4611686018427387904,4611686018427387904 9223372036854775807,3,0; do
+    header none.st "{\"w\":{\"dtype\":\"F32\",\"shape\":[$shape],\"data_offsets\":[0,0]}}" 0
+    for how in "tensor-info none.st" "tensor-pick none.st" "wan-quantize -q -t int8 -m none.st" "wan-merge -m none.st -l none.st" \
+        "wan-denoise -m none.st" "wan-vae-decode -m none.st" "wan-vae-encode -m none.st" "tensor-diff none.st none.st"; do
+        # shellcheck disable=SC2086 # words
+        quickly_refused "[$shape] of ${how%% *}" "*'w' is \[*\]: *" $how
+    done
+    quickly_refused "[$shape] on a pipe" "*'w' is \[*\]: *" sh -c 'cat none.st | tensor-info'
+done
+quickly_refused "as many in a pickle" "*w is \[0, 4611686018427387904, 4611686018427387904\]: *" tensor-info "$ROOT/fixtures/pth/bad-size-empty.pth"
+quickly_refused "as many in a GGUF" "*product of its dimensions overflows" tensor-info "$ROOT/t/corpus/gguf/zero-beside-huge"
+header empty.st '{"w":{"dtype":"F32","shape":[16777216,0],"data_offsets":[0,0]}}' 0
+quickly 1 "of rows that may be are 16 million read" tensor-info -v empty.st
 
 # Of no rows is of no token: what lies behind it in the file is not read for one.
 t5=$ROOT/fixtures/random/models_t5_umt5-xxl-enc-bf16.pth
@@ -63,6 +82,83 @@ exec 3<&-
 wait
 is "$(cat status)" 1 "a file made shorter while it is read"
 is "$(cat err)" "tensor-pick: shrinking?[1m.pth became shorter while it was read" "which says what, and steers no terminal"
+
+# A pipe where a file is expected is read if somebody writes to it, and waited for no longer than three seconds.
+tensor-pick "$GOLDEN:vae.frames=frames" > one
+wait_for() { # NAME COMMAND...: a pipe of its own, or those that read meet those that write
+    what=$1; shift
+    mkdir "$what"
+    mkfifo "$what/nobody"
+    { cd "$what" || exit; timeout 20 "$@" < /dev/null > out 2> err; echo "$?:$(wc -l < err):$(cat err)" > status; } &
+}
+while IFS= read -r line; do
+    # shellcheck disable=SC2086 # words
+    wait_for "$(echo "$line" | tr -c 'a-z0-9\n' _)" $line
+done <<LINES
+tensor-info nobody
+tensor-diff nobody ../one
+tensor-pick ../one nobody:w
+tensor-view -o x.png nobody
+tensor-split --by-recipe nobody
+wan-denoise -m nobody
+wan-encode-text -m nobody
+wan-encode-text -m $ROOT/fixtures/random --tokenizer nobody
+wan-encode-text -m $ROOT/fixtures/random --negative-file nobody
+wan-merge -m nobody -l ../one
+wan-merge -m $ROOT/fixtures/random -l nobody
+wan-quantize -q -t int8 -m nobody
+wan-quantize -q -t int8 -m $ROOT/fixtures/random --ledger nobody
+wan-quantize -q -t int8 -m $ROOT/fixtures/random --method gptq --stat nobody
+wan-vae-decode -m nobody
+wan-vae-encode -m nobody
+wan-sensitivity -q -m $ROOT/fixtures/random nobody
+framediff nobody ../one
+frames2mp4 --by-recipe nobody
+pair-check --names nobody . .
+pair-tables --names nobody -v a -v b .
+wan-recipe digest nobody
+wan-recipe plan --keep nobody
+wan-check -m nobody
+mp42frames nobody
+LINES
+wait
+is "$(grep -L '^1:1:[a-z0-9-]*: .*nobody is a pipe' -- *_nobody*/status; ls -- *_nobody*/status | wc -l)" 25 "a pipe that nobody writes to, or reads, in 25 places"
+mkfifo late
+{ sleep 1; cat one; } > late &
+is "$(tensor-info -n late)" "$(tensor-info -n one)" "a pipe whose writer is late is read"
+
+# ---- one rule for what goes to a file and to a pipe ----
+
+head -c 65536 /dev/zero | tr '\0' x > most
+{ cat most; echo x; } > more
+wan-encode-text --print-text < most > out 2> err
+is "$?:$(wc -c < out)" 0:65537 "a prompt of 65536 bytes"
+for to in "$TMP/out" "|cat"; do
+    case $to in \|*) sh -c 'wan-encode-text -m "$0" < more 2> err; echo $? > status' "$ROOT/fixtures/random" | cat > /dev/null ;;
+    *) wan-encode-text -m "$ROOT/fixtures/random" < more > "$to" 2> err; echo $? > status ;; esac
+    is "$(cat status):$(cat err)" "1:wan-encode-text: line 1 has 65537 bytes: a prompt has at most 65536" "of one more, to $to"
+done
+fails 1 "*the negative prompt has 65537 bytes*" "nor has the negative one" sh -c 'wan-encode-text -m "$0" --negative-file more < more' "$ROOT/fixtures/random"
+
+# ---- what people open in other programs ----
+
+"$ROOT/t/sample-experiment" sheet 3 2 fp16 w8a16 << LINES
+=HYPERLINK("http://h.org","x")
+-2+3
+$(printf 'abc \342\200\256 cba \342\201\246 x \342\200\250 y')
+LINES
+for format in html tex md; do
+    evalreport -f $format sheet > report.$format
+    is "$(grep -c "$(printf '\342\200[\216\217\250-\256]\|\342\201[\246-\251]\|\330\234')" report.$format)" 0 "report.$format: nothing turns the direction of writing"
+done
+is "$(grep -c 'abc (U+202E) cba (U+2066) x (U+2028) y' report.md)" 1 "such marks stand there by their number"
+
+# A program that others are found beside works alone.
+mkdir alone
+cp "$BUILD/wan-encode-text" "$BUILD/tensor-info" alone
+fails 1 "*negative.txt*--negative-file*" "a program copied alone says what it does not find" \
+    sh -c 'echo cat | alone/wan-encode-text -m "$0"' "$ROOT/fixtures/random"
+is "$(alone/tensor-info -n one)" "$(tensor-info -n one)" "one that needs nothing works"
 
 # A directory that a command names is recorded by the files in it, and a pipe among them has no content.
 mkdir directory

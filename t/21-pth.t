@@ -91,9 +91,9 @@ tuple-root|its pickle holds no dict of named tensors
 huge|its data.pkl has 68157440 bytes; at most 16777216 are read
 empty|it ends within an instruction
 size|w is [[]1099511627776], more than the 24 elements of its storage
-size-overflow|w is [[]8589934592, 8589934592], more than the 24 elements of its storage
+size-overflow|w is [[]8589934592, 8589934592]: the product of its dimensions overflows
 size-beyond|w: a size or stride is not a natural number
-size-empty|w: it is empty, but its other sizes are beyond all measure
+size-empty|w is [[]0, 4611686018427387904, 4611686018427387904]: the product of its dimensions overflows
 size-negative|w: a size or stride is not a natural number
 size-rank|w has 9 dimensions; at most 8 are read
 stride-negative|w: a size or stride is not a natural number

@@ -45,6 +45,42 @@ START_TEST(quoted_fields)
 }
 END_TEST
 
+/* What is written for spreadsheets, and that it is read back as it was. */
+START_TEST(active_cells)
+{
+    static const struct {
+        const char *text, *written;
+    } cells[] = {
+        {"=1+1", "'=1+1"},
+        {"@SUM(A1)", "'@SUM(A1)"},
+        {"+1-800", "'+1-800"},
+        {"-x", "'-x"},
+        {"\tx", "'\tx"},
+        {"'=1", "''=1"},
+        {"-5", "-5"},
+        {"+2.5e3", "+2.5e3"},
+        {"'-5", "''-5"},
+        {"a=1", "a=1"},
+        {"'a'", "'a'"},
+        {"-", "'-"},
+        {"=\"a\",b", "\"'=\"\"a\"\",b\""},
+        {"\r=1", "\"'\r=1\""},
+    };
+    enum { CELLS = sizeof cells / sizeof *cells };
+    for (int i = 0; i < CELLS; i++) {
+        char written[64] = "", whole[80];
+        FILE *f = fmemopen(written, sizeof written, "w");
+        csv_field(f, cells[i].text);
+        fclose(f);
+        ck_assert_str_eq(written, cells[i].written);
+        snprintf(whole, sizeof whole, "a\r\n%s\r\n", written);
+        csv t = table(whole);
+        ck_assert_str_eq(csv_text(&t, 0, 0), cells[i].text);
+        csv_close(&t);
+    }
+}
+END_TEST
+
 START_TEST(header_alone)
 {
     csv t = table("a,b\r\n"), one = table("\xef\xbb\xbf"
@@ -106,6 +142,7 @@ int main(void)
     TCase *c = tcase_create("csv");
     tcase_add_test(c, plain_fields);
     tcase_add_test(c, quoted_fields);
+    tcase_add_test(c, active_cells);
     tcase_add_test(c, header_alone);
     tcase_add_test(c, columns_and_numbers);
     tcase_add_test(c, written_and_read);

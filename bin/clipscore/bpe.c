@@ -28,6 +28,7 @@
 
 #include "../../common/die.h"
 #include "../../common/filedigest.h"
+#include "../../common/openfile.h"
 
 /* Unicode's White_Space, which PCRE2's \s is not quite. */
 #define SPACE                                                                                      \
@@ -79,7 +80,7 @@ static int32_t id_of(const bpe *b, const char *token)
 static void read_vocabulary(bpe *b, const char *model)
 {
     char *path = beside(model, "vocab.json"), token[16];
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     if (!f)
         die_errno("cannot read %s", path);
     json_error_t error;
@@ -112,7 +113,7 @@ static void read_vocabulary(bpe *b, const char *model)
 static void read_merges(bpe *b, const char *model)
 {
     char *path = beside(model, "merges.txt"), *line = NULL;
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     if (!f)
         die_errno("cannot read %s", path);
     b->rank = json_object();

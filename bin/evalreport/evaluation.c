@@ -13,6 +13,7 @@
 
 #include "../../common/die.h"
 #include "../../common/nameindex.h"
+#include "../../common/openfile.h"
 #include "../../common/utf8.h"
 
 enum { MOST_COLUMNS = 20 };
@@ -112,7 +113,7 @@ static void open_record(evaluation *e)
 {
     json_error_t error;
     char *path = new_format("%s/experiment.json", e->directory);
-    FILE *f = fopen(path, "rb");
+    FILE *f = input_file(path);
     if (!f)
         die_errno("cannot read %s", path);
     e->record = json_loadf(f, JSON_REJECT_DUPLICATES, &error);

@@ -82,6 +82,13 @@ static void tex_wide_letter(FILE *f, const char *s, int n, int c)
         fprintf(f, "\\otherletter{%.*s}{%04X}", n, s, (unsigned)c);
 }
 
+/* A letter that is not seen, but turns the direction of what follows it, or breaks its line. */
+static bool steers(int c)
+{
+    return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
+}
+
 void put_text(FILE *f, markup m, const char *text)
 {
     int before = 0;
@@ -92,6 +99,8 @@ void put_text(FILE *f, markup m, const char *text)
             die("text that is not UTF-8: %s", text);
         if (c < 0x20 || (c >= 0x7f && c < 0xa0))
             putc(' ', f);
+        else if (steers(c)) /* shown for what it is */
+            fprintf(f, "(U+%04X)", (unsigned)c);
         else if (c < 0x80 && m == HTML)
             html_letter(f, c);
         else if (c < 0x80 && m == MARKDOWN)

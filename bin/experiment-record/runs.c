@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 
 static json_t *value_of(const char *key, const char *text)
 {
@@ -81,7 +82,7 @@ static json_t *programs_of(const char *run)
         char *path = new_format("%s/%s", run, e->d_name);
         char *program = new_format("%.*s", (int)(n - 5), e->d_name);
         json_error_t error;
-        json_t *stats = json_load_file(path, 0, &error);
+        json_t *stats = input_json(path, 0, &error);
         if (!stats)
             die("cannot read %s: line %d: %s", path, error.line, error.text);
         json_object_del(stats, "program");

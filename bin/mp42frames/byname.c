@@ -10,10 +10,13 @@
 
 #include "../../common/die.h"
 #include "../../common/line.h"
+#include "../../common/openfile.h"
 
 typedef struct {
     char *name, *prompt;
 } named;
+
+enum { MOST_BYTES = 1 << 16 }; /* of a prompt, as in wan-encode-text */
 
 static struct {
     int n;
@@ -45,6 +48,8 @@ static void add_line(char *text, int number, const char *path)
     if (!tab || tab == text)
         die("line %d of %s is not a name, a tab and a prompt", number, path);
     *tab = 0;
+    if (strlen(tab + 1) > MOST_BYTES)
+        die("line %d of %s: a prompt has at most %d bytes", number, path, MOST_BYTES);
     list.line = realloc(list.line, (size_t)(list.n + 1) * sizeof *list.line);
     if (!list.line)
         die("out of memory");
@@ -56,7 +61,7 @@ void byname_open(const char *path)
     char *line = NULL;
     size_t room = 0;
     ssize_t got;
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     if (!f)
         die_errno("cannot read %s", path);
     for (int number = 1; (got = getline(&line, &room, f)) >= 0; number++) {

@@ -6,15 +6,16 @@
 ** a file that is broken half way gives an error and not half a document.
 */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../common/box.h"
 #include "../../common/die.h"
 #include "../../common/ffmpeg.h"
 #include "../../common/filedigest.h"
+#include "../../common/openfile.h"
 #include "../../common/process.h"
 #include "../../common/recipe.h"
 #include "../../common/utf8.h"
@@ -64,7 +65,7 @@ static video probe(const char *name, const char *url)
                           VIDEO_ENTRIES, "-of",
                           "json",        "-i",
                           url,           NULL};
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(name);
     if (fd < 0)
         die_errno("cannot read %s", name);
     close(fd);
@@ -106,7 +107,7 @@ static FILE *decoded(const char *name, const char *url, video *v, int64_t *count
 static json_t *sealed_metadata(const char *name)
 {
     box b;
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(name);
     if (fd < 0)
         die_errno("cannot read %s", name);
     bool found = box_read(&b, fd);
@@ -132,6 +133,19 @@ static void describe(document *d, const video *v, const char *name, const json_t
     json_t *stamp = json_pack("{s:s, s:b}", "ffmpeg", ffmpeg_version(), "sealed", sealed != NULL);
     json_object_set_new(stamp, "input", json_sprintf("file:%s", file_digest(name).hex));
     provenance_add(d, options, NUMERICS, stamp);
+}
+
+/* ffprobe, ffmpeg and we open it, and what it says of itself is at its end. */
+static void check_file(const char *name)
+{
+    struct stat s;
+    if (stat(name, &s) != 0)
+        die_errno("cannot read %s", name);
+    if (!S_ISREG(s.st_mode))
+        die("%s is %s: a video is read from a file, more than once", name,
+            S_ISDIR(s.st_mode)    ? "a directory"
+            : S_ISFIFO(s.st_mode) ? "a pipe"
+                                  : "a device");
 }
 
 /* ---- without decoding ---- */
@@ -174,6 +188,7 @@ static int64_t count_packets(const char *url)
 static void print_about(const char *name)
 {
     document d = {0};
+    check_file(name);
     char *url = new_format("file:%s", name);
     json_t *sealed = sealed_metadata(name), *keys = json_object();
     video v = probe(name, url);
@@ -206,6 +221,7 @@ static void write_document(writer *w, const char *name)
 {
     int64_t N;
     document d = {0};
+    check_file(name);
     char *url = new_format("file:%s", name), *block = new_bytes(BLOCK); /* no name is an option */
     json_t *sealed = sealed_metadata(name);
     video v = probe(name, url);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -168,6 +169,10 @@ int main(int argc, char **argv)
         usage_error("-m DIR or -m FILE is needed");
     if (access(model_path, R_OK) != 0)
         die_errno("cannot read %s", model_path);
+    struct stat is;
+    if (stat(model_path, &is) == 0 && !S_ISDIR(is.st_mode) && !S_ISREG(is.st_mode))
+        die("%s is a pipe or a device: each part is looked for in it, which takes a file",
+            model_path);
     bool whole = true;
     for (model_part part = PART_TRANSFORMER; part <= PART_VAE; part++)
         whole &= look(model_path, part);

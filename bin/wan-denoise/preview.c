@@ -7,14 +7,13 @@
 */
 #include "preview.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 #include "describe.h"
 #include "skip.h"
 
@@ -46,10 +45,7 @@ void preview_check(const char *file, const char *model)
 
 void preview_open(const char *file, int every)
 {
-    int fd;
-    do /* of a FIFO this waits for a reader */
-        fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    while (fd < 0 && errno == EINTR);
+    int fd = output_open(file);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     if (!f)
         die_errno("--preview: cannot write '%s'", file);

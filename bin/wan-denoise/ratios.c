@@ -12,6 +12,7 @@
 
 #include "../../common/die.h"
 #include "../../common/digest.h"
+#include "../../common/openfile.h"
 #include "../../common/recipe.h"
 #include "../load.h"
 #include "describe.h"
@@ -24,7 +25,7 @@ ratio_table ratios_read(const char *path)
 {
     static digest d;
     reader r;
-    FILE *file = fopen(path, "rb");
+    FILE *file = input_file(path);
     if (!file)
         die("cannot open %s: %m", path);
     reader_open(&r, file, path);

@@ -16,6 +16,7 @@
 #include "../../common/checkpoint/config.h"
 #include "../../common/die.h"
 #include "../../common/filemap.h"
+#include "../../common/openfile.h"
 
 static bool is_directory(const char *path)
 {
@@ -50,7 +51,7 @@ static tokens *tokens_at(const char *path)
     filemap file;
     if (n > 5 && strcmp(path + n - 5, ".json") == 0)
         return tokens_open(NULL, 0, path, path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(path);
     if (fd < 0)
         die_errno("cannot read %s", path);
     filemap_open(&file, fd, path);

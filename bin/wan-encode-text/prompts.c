@@ -3,7 +3,7 @@
 **
 ** A line is checked (UTF-8, no NUL), cleaned as the reference does, cut into pieces, ended with the
 ** end token and, if it is too long, shortened before that token. Refused by line number: text that
-** is not UTF-8, ids that are no numbers or not in the vocabulary.
+** is not UTF-8 or longer than a header may carry, ids that are no numbers or not in the vocabulary.
 */
 #include "prompts.h"
 
@@ -16,8 +16,14 @@
 #include "../../common/utf8.h"
 #include "clean.h"
 
+/* What a header on a pipe has room for, beside the negative prompt, all of it escaped. A model reads
+ * some 2 kB of it. */
+enum { MOST_BYTES = 1 << 16 };
+
 static void check_text(const char *s, size_t n, const char *where)
 {
+    if (n > MOST_BYTES)
+        die("%s has %zu bytes: a prompt has at most %d", where, n, MOST_BYTES);
     if (!is_utf8(s, n))
         die("%s is not UTF-8", where);
     if (memchr(s, 0, n))

@@ -23,6 +23,7 @@
 
 #include "../../common/die.h"
 #include "../../common/filedigest.h"
+#include "../../common/openfile.h"
 #include "spiece.h"
 #include "text.h"
 #include "tokenizer.h"
@@ -57,7 +58,7 @@ static const char BLANK[] = "\xe2\x96\x81"; /* U+2581, which stands for a blank 
 static json_t *read_json(const char *path)
 {
     json_error_t error;
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     if (!f)
         die_errno("cannot read %s", path);
     json_t *root = json_loadf(f, JSON_ALLOW_NUL, &error);

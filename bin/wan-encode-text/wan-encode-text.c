@@ -13,8 +13,8 @@
 #include "../../common/die.h"
 #include "../../common/filedigest.h"
 #include "../../common/line.h"
+#include "../../common/openfile.h"
 #include "../../common/recipe.h"
-#include "../../common/utf8.h"
 #include "../../common/utf8.h"
 #include "clean.h"
 #include "places.h"
@@ -58,7 +58,7 @@ static weights *open_checkpoint(void)
 /* The file's text without its last line end. */
 static char *file_text(const char *path, size_t *n)
 {
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     char *s = NULL;
     size_t room = 0;
     ssize_t got = f ? getdelim(&s, &room, EOF, f) : -1;
@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 {
     check_usage(argc - program_begin(argc, argv, options, usage));
     prompt_list list = {.file = program_waits() ? all_input() : stdin, .name = list_file};
-    if (list_file && !(list.of = fopen(list_file, "rb")))
+    if (list_file && !(list.of = input_file(list_file)))
         die_errno("cannot read %s", list_file);
     if (print_text || print_prompts) {
         print_all_text(&list);

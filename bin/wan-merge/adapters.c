@@ -24,6 +24,7 @@
 #include "../../common/checkpoint/stored.h"
 #include "../../common/die.h"
 #include "../../common/nameindex.h"
+#include "../../common/openfile.h"
 #include "../../common/text.h"
 
 /* ---- roles ---- */
@@ -165,7 +166,7 @@ static json_t *peft_config(const weights *w)
     json_error_t error;
     json_t *o = NULL;
     if (text || access(beside, F_OK) == 0) {
-        o = text ? json_loads(text, 0, &error) : json_load_file(beside, 0, &error);
+        o = text ? json_loads(text, 0, &error) : input_json(beside, 0, &error);
         if (!json_is_object(o))
             die("%s, which says what %s is multiplied by, is no JSON object",
                 text ? "the metadata's lora_adapter_metadata" : beside, path);

@@ -8,7 +8,6 @@
 #include "calibration.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -18,6 +17,7 @@
 #include "../../common/die.h"
 #include "../../common/digest.h"
 #include "../../common/filemap.h"
+#include "../../common/openfile.h"
 
 typedef struct {
     document d;
@@ -88,7 +88,7 @@ calibration *calibration_open(const option_list *files)
     *c = (calibration){.files = files->n, .map = new_bytes((size_t)files->n * sizeof *c->map)};
     for (int i = 0; i < files->n; i++) {
         filemap *m = c->map + i;
-        int fd = open(files->text[i], O_RDONLY), n = 0;
+        int fd = input_open(files->text[i]), n = 0;
         if (fd < 0)
             die_errno("cannot open %s", files->text[i]);
         filemap_open(m, fd, files->text[i]);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 
 static FILE *file;
 static const char *name;
@@ -18,7 +19,7 @@ void ledger_open(const char *path)
     if (!path)
         return;
     name = path;
-    file = fopen(path, "w");
+    file = output_file(path);
     if (!file)
         die_errno("cannot create %s", path);
     fputs("name\trule\ttype\tshape\telements\tbits\tbytes\tbytes_before\tgreatest_error\t"

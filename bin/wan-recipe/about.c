@@ -11,6 +11,7 @@
 
 #include "../../common/die.h"
 #include "../../common/filedigest.h"
+#include "../../common/openfile.h"
 
 char *about_path(const char *pattern, const char *name)
 {
@@ -56,7 +57,7 @@ static int64_t count_frames(const json_t *all)
 about about_read(const char *path)
 {
     about a = {0};
-    json_t *all = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    json_t *all = input_json(path, JSON_REJECT_DUPLICATES, NULL);
     const char *content = json_string_value(json_object_get(all, "content"));
     a.frames = count_frames(all);
     a.there = is_digest(content) && a.frames > 0;
@@ -88,7 +89,7 @@ static char *text_of(const char *path)
 {
     char *text = NULL;
     size_t room = 0;
-    FILE *f = path ? fopen(path, "r") : NULL;
+    FILE *f = path ? input_file(path) : NULL;
     if (!path)
         return new_format("%s", "");
     if (!f)
@@ -114,7 +115,7 @@ static digest digest_of_record(const json_t *all)
 /* The record if it is as it was written; else NULL. */
 static json_t *read_record(const char *path)
 {
-    json_t *all = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    json_t *all = input_json(path, JSON_REJECT_DUPLICATES, NULL);
     const char *said = json_string_value(json_object_get(all, "digest"));
     if (said && strcmp(said, digest_of_record(all).hex) == 0)
         return all;
@@ -149,7 +150,7 @@ int about_keep(const char *to, const char *file, const char *record, const char 
 {
     int n = 0;
     char *reader = text_of(record), *name;
-    FILE *list = fopen(names, "r");
+    FILE *list = input_file(names);
     if (!list)
         die_errno("cannot read %s", names);
     for (json_t *all; (all = json_loadf(stdin, JSON_DISABLE_EOF_CHECK, NULL)); n++) {
@@ -187,7 +188,7 @@ static json_t *read_refused(const char *path)
     char *line = NULL;
     size_t room = 0;
     json_t *all = json_object();
-    FILE *f = path ? fopen(path, "r") : NULL;
+    FILE *f = path ? input_file(path) : NULL;
     if (path && !f)
         die_errno("cannot read %s", path);
     while (f && getline(&line, &room, f) >= 0) {

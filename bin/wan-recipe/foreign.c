@@ -12,6 +12,7 @@
 #include "../../common/box.h"
 #include "../../common/die.h"
 #include "../../common/filedigest.h"
+#include "../../common/openfile.h"
 #include "../../common/recipe.h"
 #include "rows.h"
 
@@ -211,7 +212,7 @@ static document header_of(const reader *r)
 
 static FILE *open_rows(const char *rows)
 {
-    FILE *f = fopen(rows, "r");
+    FILE *f = input_file(rows);
     if (!f)
         die_errno("cannot read %s", rows);
     return f;
@@ -258,7 +259,7 @@ static FILE *open_prompts(const foreign *f, stage s)
 {
     if (s > TEXT)
         return NULL;
-    FILE *prompts = f->prompts ? fopen(f->prompts, "r") : NULL;
+    FILE *prompts = f->prompts ? input_file(f->prompts) : NULL;
     if (!prompts)
         die("the prompts are needed: -p FILE");
     return prompts;
@@ -298,7 +299,7 @@ void headers_keep(const char *file)
 {
     reader in;
     writer out, kept;
-    FILE *f = fopen(file, "wb");
+    FILE *f = output_file(file);
     if (!f)
         die_errno("cannot create %s", file);
     reader_open(&in, stdin, "standard input");
@@ -320,7 +321,7 @@ void foreign_seal(const foreign *f, const char *rows, const char *headers, const
 {
     reader in;
     row r;
-    FILE *list = open_rows(rows), *kept = fopen(headers, "rb");
+    FILE *list = open_rows(rows), *kept = input_file(headers);
     json_t *record = record_of_command(f);
     if (!kept)
         die_errno("cannot read %s", headers);

@@ -5,7 +5,6 @@
 */
 #include "found.h"
 
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "../../common/box.h"
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 #include "../../common/recipe.h"
 
 enum { MOST_HEADER = 100 << 20 };
@@ -60,7 +60,7 @@ found found_file(const char *path)
     found f = {0};
     struct stat s;
     box b;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(path);
     if (fd < 0)
         return f;
     f.there = true;

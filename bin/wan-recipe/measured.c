@@ -14,6 +14,7 @@
 #include "../../common/die.h"
 #include "../../common/digest.h"
 #include "../../common/filemap.h"
+#include "../../common/openfile.h"
 #include "about.h"
 
 /* ---- what a table is to be ---- */
@@ -22,7 +23,7 @@
 static json_t *read_record(const char *path)
 {
     json_t *all = json_array();
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     if (!f)
         die_errno("cannot read %s", path);
     for (json_t *line; (line = json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL));) {
@@ -105,7 +106,7 @@ static json_t *read_table(const char *path)
     filemap m;
     const char *rest;
     struct stat s;
-    FILE *f = fopen(path, "rb");
+    FILE *f = input_file(path);
     json_t *head = NULL;
     if (f && fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0) {
         filemap_open(&m, fileno(f), path);
@@ -215,7 +216,7 @@ void measured_keep(const measure *m, const char *names)
     long document = 0, its;
     part p = {0};
     json_t *record = read_record(m->record);
-    FILE *list = fopen(names, "r");
+    FILE *list = input_file(names);
     if (!list)
         die_errno("cannot read %s", names);
     while (getline(&line, &room, stdin) >= 0) {

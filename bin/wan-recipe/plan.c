@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 #include "../../common/recipe.h"
 #include "rows.h"
 
@@ -104,7 +105,7 @@ static row kept_row(const document *d, const wanted *w)
 
 static FILE *created(const char *path)
 {
-    FILE *f = path ? fopen(path, "wb") : NULL;
+    FILE *f = path ? output_file(path) : NULL;
     if (path && !f)
         die_errno("cannot create %s", path);
     return f;

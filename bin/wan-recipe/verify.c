@@ -6,7 +6,6 @@
 */
 #include "verify.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 
 #include "../../common/box.h"
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 #include "../../common/recipe.h"
 #include "../../common/seal.h"
 #include "../../common/text.h"
@@ -26,7 +26,7 @@
 static void check_mp4(const char *path)
 {
     box b;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(path);
     if (fd < 0)
         die_errno("cannot read %s", path);
     if (!box_read(&b, fd))
@@ -47,7 +47,7 @@ static void check_document(const char *path)
     if (!f.whole)
         die("%s is not as it was made: it is cut short or broken", path);
     found_free(&f);
-    FILE *file = fopen(path, "rb");
+    FILE *file = input_file(path);
     if (!file)
         die_errno("cannot read %s", path);
     reader_open(&r, file, path);

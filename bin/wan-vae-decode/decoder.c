@@ -87,6 +87,7 @@ void decoder_load(vae_decoder *v, weights *w, tensor_type dtype, band ours)
     *v = (vae_decoder){.in = {.A = operand_type(dtype), .band = ours}, .space = 1, .time = 1};
     v->layers = vae_layers(w, "decoder.upsamples");
     v->layer = new_bytes((unsigned long)v->layers * sizeof *v->layer);
+    vae_rooms(&v->in, v->layers);
     load_begin(w);
     if (vae_channels_out(w, "conv2") != LATENT_CHANNELS)
         die("%s is a VAE of latents of %lld channels, not %d%s", weights_path(w),

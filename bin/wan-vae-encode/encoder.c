@@ -61,6 +61,7 @@ void encoder_load(vae_encoder *v, weights *w, tensor_type dtype)
         .in = {.A = operand_type(dtype), .band = band_of(0, 1)}, .space = 1, .time = 1};
     v->layers = vae_layers(w, "encoder.downsamples");
     v->layer = new_bytes((unsigned long)v->layers * sizeof *v->layer);
+    vae_rooms(&v->in, v->layers);
     load_begin(w);
     int64_t moments = vae_channels_out(w, "conv1");
     if (moments != MOMENTS)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "../die.h"
+#include "../openfile.h"
 #include "layouts.h"
 
 enum { MOST_BYTES = 1 << 20 };
@@ -158,7 +159,7 @@ static void clip_activation(config *c)
 /* The file's text; NULL if there is none. */
 static char *text_of(const char *path)
 {
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     if (!f && errno == ENOENT)
         return NULL;
     if (!f)

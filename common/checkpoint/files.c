@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../die.h"
+#include "../openfile.h"
 #include "gguf.h"
 #include "table.h"
 
@@ -183,7 +184,7 @@ static void add_file(weights *w, char *path, int fd, bool may_be_index, const ch
 
 static int open_path(const char *path, const char *because)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = input_open(path);
     if (fd < 0)
         die_errno("cannot open %s%s", path, because);
     return fd;

@@ -169,17 +169,17 @@ static entry read_tensor(cursor *c)
 {
     entry e = {.name = text(c, "name")};
     uint64_t rank = number(c, 4);
-    int64_t dim[TENSOR_MAX_RANK], count = 1;
+    int64_t dim[TENSOR_MAX_RANK] = {0};
     if (rank > TENSOR_MAX_RANK)
         die("%s: '%s' has %" PRIu64 " dimensions, more than %d", c->where, e.name, rank,
             TENSOR_MAX_RANK);
     for (int i = (int)rank; i-- > 0;) {
         uint64_t n = number(c, 8);
-        dim[i] = (int64_t)n;
-        if (n > INT64_MAX / 512 || __builtin_mul_overflow(count, n ? dim[i] : 1, &count) ||
-            count > INT64_MAX / 512) /* whatever the order, and beside a dimension of zero */
-            die("%s: '%s' is too large: the product of its dimensions overflows", c->where, e.name);
+        dim[i] = n < INT64_MAX ? (int64_t)n : INT64_MAX;
     }
+    const char *wrong = shape_wrong((int)rank, dim);
+    if (wrong)
+        die("%s: '%s' is %s: %s", c->where, e.name, shape_text((int)rank, dim), wrong);
     tensor_type type = type_of(c, e.name, number(c, 4));
     if ((rank ? dim[rank - 1] : 1) % type_block(type))
         die("%s: '%s' is %s %s: its rows are no whole blocks of %" PRId64, c->where, e.name,

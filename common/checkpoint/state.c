@@ -239,27 +239,12 @@ static void read_numbers(const pth *p, const pth_item *t, pickle_value v, int ra
     }
 }
 
-/* No elements at all; its other sizes must still make sense. */
-static bool is_empty(const pth *p, const pth_item *t)
-{
-    int64_t others = 1;
-    bool empty = false;
-    for (int i = 0; i < t->shape.rank; i++)
-        if (t->shape.dim[i] == 0)
-            empty = true;
-        else if (__builtin_mul_overflow(others, t->shape.dim[i], &others))
-            others = INT64_MAX / 2;
-    if (empty && others > INT32_MAX)
-        bad(p, t, "it is empty, but its other sizes are beyond all measure");
-    return empty;
-}
-
 /* Every element lies in the storage, and there are no more of them than the storage has. */
 static void check_extent(const pth *p, pth_item *t, int64_t offset, uint64_t stored)
 {
     uint64_t count = 1, last = 0, expected = 1;
     t->contiguous = true;
-    if (is_empty(p, t))
+    if (tensor_count(t->shape) == 0)
         return;
     for (int i = t->shape.rank; i-- > 0;) {
         uint64_t n = (uint64_t)t->shape.dim[i], step;
@@ -318,6 +303,9 @@ static void read_tensor(pth *p, pth_item *t, pickle_value v)
     int rank = (int)pickle_length(sizes);
     read_numbers(p, t, sizes, rank, dim);
     read_numbers(p, t, argument(v, 3), rank, t->stride);
+    const char *wrong = shape_wrong(rank, dim);
+    if (wrong)
+        die("%s: %s is %s: %s", p->where, t->name, shape_text(rank, dim), wrong);
     if (type == F4) /* torch counts the bytes, two of which make one element here */
         type = U8;
     t->shape = tensor_make(NULL, (tensor_type)type, rank, dim);

@@ -1,0 +1,112 @@
+/*
+** openfile.c: files by name, with patience for pipes. The end that was waited for is kept open until
+** ours is, so that whoever has it is not told that we are gone.
+*/
+#include "openfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "die.h"
+
+enum { PATIENCE = 3000, TURN = 20 }; /* ms */
+
+/* Has a pipe that is read without waiting a writer? tee() takes nothing out of it: it says 0 where
+ * there is nobody, EAGAIN where somebody is silent. */
+static bool has_writer(int fd, int aside)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    poll(&p, 1, TURN);
+    return p.revents & POLLIN || tee(fd, aside, 1, SPLICE_F_NONBLOCK) != 0;
+}
+
+static bool is_pipe(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISFIFO(s.st_mode);
+}
+
+/* A descriptor of the pipe at path, which somebody writes to; -1: it is no pipe. */
+static int await_writer(const char *path)
+{
+    int fd, aside[2];
+    if (!is_pipe(path) || (fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+        return -1;
+    if (pipe2(aside, O_CLOEXEC) != 0)
+        die_errno("cannot make a pipe");
+    for (int waited = 0; !has_writer(fd, aside[1]); waited += TURN) {
+        if (waited >= PATIENCE)
+            die("%s is a pipe to which nobody writes", path);
+        poll(NULL, 0, TURN);
+    }
+    close(aside[0]);
+    close(aside[1]);
+    return fd;
+}
+
+/* The same, which somebody reads. */
+static int await_reader(const char *path)
+{
+    int fd = -1;
+    for (int waited = 0; is_pipe(path); waited += TURN) {
+        if ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) >= 0 || errno != ENXIO)
+            return fd;
+        if (waited >= PATIENCE)
+            die("%s is a pipe that nobody reads", path);
+        poll(NULL, 0, TURN);
+    }
+    return -1;
+}
+
+static void let_go(int held)
+{
+    int error = errno;
+    if (held >= 0)
+        close(held);
+    errno = error;
+}
+
+int input_open(const char *path)
+{
+    int held = await_writer(path), fd = open(path, O_RDONLY | O_CLOEXEC);
+    let_go(held);
+    return fd;
+}
+
+FILE *input_file(const char *path)
+{
+    int held = await_writer(path);
+    FILE *f = fopen(path, "rb");
+    let_go(held);
+    return f;
+}
+
+json_t *input_json(const char *path, size_t flags, json_error_t *error)
+{
+    FILE *f = input_file(path);
+    if (!f)
+        return json_load_file(path, flags, error); /* which says why not */
+    json_t *all = json_loadf(f, flags, error);
+    fclose(f);
+    return all;
+}
+
+int output_open(const char *path)
+{
+    int held = await_reader(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    let_go(held);
+    return fd;
+}
+
+FILE *output_file(const char *path)
+{
+    int held = await_reader(path);
+    FILE *f = fopen(path, "wb");
+    let_go(held);
+    return f;
+}
