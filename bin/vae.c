@@ -119,8 +119,8 @@ attention_block attention_load(weights *w, const char *prefix, int64_t C, tensor
 
 /* ---- memory ---- */
 
-/* A layer has at most two convolutions that keep frames; beside the list there are the first, the last
- * and two blocks. */
+/* A layer has at most two convolutions that keep frames; beside the list there are the first, the
+ * last and two blocks. */
 void vae_rooms(vae_place *v, int layers)
 {
     v->most = 2 * layers + 6;

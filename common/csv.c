@@ -79,7 +79,8 @@ static bool looks_active(const char *text)
     return *text && strchr("=+-@\t\r", *text);
 }
 
-/* The next field; sets *last if it ends its record. An apostrophe that csv_field() added is gone. */
+/* The next field, without what csv_field() may have put before it; sets *last if it ends its
+ * record. */
 static char *field(scanner *s, bool *last)
 {
     bool in_quotes = s->separator == ',' && s->at < s->end && *s->at == '"';

@@ -5,8 +5,8 @@
 ** fields in quotes may hold commas, line breaks and doubled quotes. What is broken ends the program
 ** with the file's name and the line: "pairs.csv:3: 4 fields, not 5".
 **
-** Text that a spreadsheet would compute (it begins with = + - @, a tab or a carriage return, and is no
-** number) is written with an apostrophe before it, and read without: here it is what it was.
+** Text that a spreadsheet would compute (it begins with = + - @, a tab or a carriage return, and is
+** no number) is written with an apostrophe before it, and read without: here it is what it was.
 */
 #ifndef CSV_H
 #define CSV_H

@@ -1,6 +1,6 @@
 /*
-** openfile.c: files by name, with patience for pipes. The end that was waited for is kept open until
-** ours is, so that whoever has it is not told that we are gone.
+** openfile.c: files by name, with patience for pipes. The descriptor that found the other end there
+** is kept until the file is open, so that whoever has that end is not told that we are gone.
 */
 #include "openfile.h"
 
@@ -109,4 +109,11 @@ FILE *output_file(const char *path)
     FILE *f = fopen(path, "wb");
     let_go(held);
     return f;
+}
+
+void output_replaces(const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode))
+        die("%s is there and is not a regular file", path);
 }

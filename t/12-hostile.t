@@ -56,6 +56,33 @@ echo cat > words
 one_line "a table of no tokens" "*token_embedding.weight in t5.st is * \[0, 64\]: it has no token*" \
     wan-encode-text -m t5.st --tokenizer "$ROOT/fixtures/random/google/umt5-xxl" < words
 
+# A VAE of 18 widths, all of whose convolutions keep the frames before: there is room for each.
+awk 'function put(name, shape,   n, d, i) {
+         n = split(shape, d, ","); bytes = 2
+         for (i = 1; i <= n; i++) bytes *= d[i]
+         printf "%s\"%s\":{\"dtype\":\"F16\",\"shape\":[%s],\"data_offsets\":[%d,%d]}", at ? "," : "{", name, shape, at, at + bytes
+         at += bytes
+     }
+     function conv(name, to, from, k) { put(name ".weight", to "," from "," k); put(name ".bias", to) }
+     function residual(prefix, from, to) {
+         put(prefix "residual.0.gamma", from ",1,1,1"); conv(prefix "residual.2", to, from, "3,3,3")
+         put(prefix "residual.3.gamma", to ",1,1,1"); conv(prefix "residual.6", to, to, "3,3,3")
+         if (from != to) conv(prefix "shortcut", to, from, "1,1,1")
+     }
+     BEGIN {
+         conv("conv2", 16, 16, "1,1,1"); conv("decoder.conv1", 8, 16, "3,3,3")
+         residual("decoder.middle.0.", 8, 8); residual("decoder.middle.2.", 8, 8)
+         put("decoder.middle.1.norm.gamma", "8,1,1")
+         conv("decoder.middle.1.to_qkv", 24, 8, "1,1"); conv("decoder.middle.1.proj", 8, 8, "1,1")
+         for (i = 0; i < 18; i++) residual("decoder.upsamples." i ".", 8 + 8 * i, 16 + 8 * i)
+         put("decoder.head.0.gamma", "152,1,1,1"); conv("decoder.head.2", 3, 152, "3,3,3")
+         print "}"; print at > "/dev/stderr"
+     }' > widths 2> bytes
+header widths.st "$(cat widths)" "$(cat bytes)"
+tensor-pick "$GOLDEN:vae.z[0:16]=latents" > latents
+wan-vae-decode -q -m widths.st < latents > widened 2> err
+is "$?:$(cat err):$(tensor-info -n widened)" "0::frames" "a VAE of 18 widths"
+
 # Lists of a length that whoever made the file has chosen.
 keys=$(awk 'BEGIN { for (i = 0; i < 45000; i++) printf "%s\"key%d\":\"v\"", i ? "," : "", i }')
 header keys.st "{\"__metadata__\":{$keys},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}" 4
@@ -126,6 +153,13 @@ is "$(grep -L '^1:1:[a-z0-9-]*: .*nobody is a pipe' -- *_nobody*/status; ls -- *
 mkfifo late
 { sleep 1; cat one; } > late &
 is "$(tensor-info -n late)" "$(tensor-info -n one)" "a pipe whose writer is late is read"
+
+# A file that is written whole replaces files alone.
+mkfifo there
+fails 1 "tensor-view: there is there and is not a regular file" "tensor-view replaces no pipe" tensor-view -o there one
+fails 1 "frames2mp4: there is there and is not a regular file" "nor does frames2mp4" sh -c 'frames2mp4 there < one'
+fails 1 "tensor-split: there is there and is not a regular file" "nor tensor-split" sh -c 'tensor-split there < one'
+is "$(find . -maxdepth 1 -name 'there*' -type p)" ./there "it is there still"
 
 # ---- one rule for what goes to a file and to a pipe ----
 

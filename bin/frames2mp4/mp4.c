@@ -25,6 +25,7 @@
 
 #include "../../common/box.h"
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 
 static void remove_part(void *part) { unlink(part); }
 
@@ -66,9 +67,7 @@ static int metadata_file(const document *d)
 /* The part is made here and not by ffmpeg, so that a missing directory is our message. */
 static void create_part(mp4 *m)
 {
-    struct stat s;
-    if (stat(m->name, &s) == 0 && !S_ISREG(s.st_mode))
-        die("%s is there and is not a regular file", m->name);
+    output_replaces(m->name);
     m->part = new_format("%s.part", m->name);
     int fd = open(m->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)

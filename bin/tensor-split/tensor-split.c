@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 #include "../../common/program.h"
 #include "../../common/routes.h"
 #include "../../common/seal.h"
@@ -32,6 +33,7 @@ static void split_document(reader *r, const char *name, writer *out)
 {
     enum { BLOCK = 1 << 20 };
     static char block[BLOCK];
+    output_replaces(name);
     char *part = new_format("%s.part", name);
     FILE *file = fopen(part, "wb");
     if (!file)

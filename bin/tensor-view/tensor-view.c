@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../../common/die.h"
+#include "../../common/openfile.h"
 #include "../../common/process.h"
 #include "../../common/program.h"
 #include "../../common/source.h"
@@ -174,6 +175,7 @@ static void write_png(const scene *s)
         encode(s, STDOUT_FILENO);
         return;
     }
+    output_replaces(output);
     char *part = new_format("%s.part", output);
     int out = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (out < 0)

@@ -16,7 +16,7 @@
 #include "../../common/utf8.h"
 #include "clean.h"
 
-/* What a header on a pipe has room for, beside the negative prompt, all of it escaped. A model reads
+/* A header on a pipe has room for this and for a negative prompt as long, all escaped. A model reads
  * some 2 kB of it. */
 enum { MOST_BYTES = 1 << 16 };
 
