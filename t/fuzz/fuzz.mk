@@ -7,7 +7,8 @@
 #   make fuzz-minimize [TARGET=..]                    both become t/corpus, reduced
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
-FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box sampling
+FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box sampling \
+        adapters lists words
 
 # What of the programs a target parses with, beside common.
 FUZZED_config   = $(LOAD) $(O)/bin/clipscore/config.o $(KERNELS)
@@ -16,6 +17,9 @@ FUZZED_spiece   = $(O)/bin/wan-encode-text/tokenizer.o $(O)/bin/wan-encode-text/
 FUZZED_tokens   = $(FUZZED_prompts)
 FUZZED_clip-bpe = $(O)/bin/clipscore/bpe.o
 FUZZED_probe    = $(O)/bin/mp42frames/probe.o
+FUZZED_adapters = $(O)/bin/wan-merge/adapters.o
+FUZZED_lists    = $(O)/bin/wan-recipe/rows.o
+FUZZED_words    = $(addprefix $(O)/bin/wan-denoise/,skip-rule.o ratios.o) $(LOAD) $(KERNELS)
 FUZZED_sampling = $(O)/bin/wan-denoise/state.o $(LOAD) $(KERNELS)
 
 # All calls of these from our own code go through fuzz.c.
