@@ -1,5 +1,5 @@
-# fuzz.mk: the fuzz targets. For each there is t/fuzz/TARGET.c, which parses bytes, and t/corpus/TARGET,
-# the inputs that are kept: `make check` runs them through the same code without clang.
+# fuzz.mk: the fuzz targets. For each there is t/fuzz/TARGET.c, which parses bytes, and in t/corpus the
+# inputs that are kept, files and an archive (t/fuzz/corpus unpacks both): `make check` runs them through the same code without clang.
 #
 #   make fuzz [TARGET='stream pickle'] [SECONDS=60]   looks for new ones with libFuzzer (clang)
 #   make fuzz-keep [TARGET=..]                        what was found and reaches code that no kept
@@ -59,13 +59,15 @@ CLANG = $(MAKE) DEVICE=cpu O=build/fuzz CC=clang CXX=clang++ FUZZMAIN= \
 FUZZASAN    = ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8
 FUZZOPTIONS = -timeout=30 -rss_limit_mb=1024 -max_len=$(LONGEST) -print_final_stats=1
 
+UNPACKED = rm -rf build/fuzz/kept/$$t && t/fuzz/corpus unpack $$t build/fuzz/kept/$$t
+
 fuzz:
 	$(call CLANG,-fsanitize=fuzzer-no-link) LDFLAGS=-fsanitize=fuzzer \
 	    $(TARGET:%=build/fuzz/t/fuzz/%)
 	@for t in $(TARGET); do \
-	    mkdir -p build/fuzz/corpus/$$t build/fuzz/crashes && echo "== $$t" && \
+	    mkdir -p build/fuzz/corpus/$$t build/fuzz/crashes && echo "== $$t" && $(UNPACKED) && \
 	    $(FUZZASAN) nice build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -max_total_time=$(SECONDS) \
-	        -artifact_prefix=build/fuzz/crashes/$$t- build/fuzz/corpus/$$t t/corpus/$$t \
+	        -artifact_prefix=build/fuzz/crashes/$$t- build/fuzz/corpus/$$t build/fuzz/kept/$$t \
 	        > build/fuzz/$$t.log 2>&1; rc=$$?; \
 	    tail -n 400 build/fuzz/$$t.log | grep -aE 'cov:|^stat::number|SUMMARY|broken:|Test unit' | tail -5; \
 	    [ $$rc -eq 0 ] || exit 1; \
@@ -73,28 +75,30 @@ fuzz:
 
 # Without counters: another number of the same loop's turns is no reason to keep an input.
 fuzz-keep:
-	@for t in $(TARGET); do \
+	@for t in $(TARGET); do $(UNPACKED) && \
 	    $(FUZZASAN) build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -max_len=4096 -merge=1 -use_counters=0 \
-	        t/corpus/$$t build/fuzz/corpus/$$t > build/fuzz/$$t.merge.log 2>&1 || exit 1; \
-	    echo "$$t: $$(ls t/corpus/$$t | wc -l) files, $$(cat t/corpus/$$t/* | wc -c) bytes"; \
+	        build/fuzz/kept/$$t build/fuzz/corpus/$$t > build/fuzz/$$t.merge.log 2>&1 && \
+	    t/fuzz/corpus pack $$t build/fuzz/kept/$$t || exit 1; \
+	    echo "$$t: $$(ls build/fuzz/kept/$$t | wc -l) inputs, $$(cat build/fuzz/kept/$$t/* | wc -c) bytes"; \
 	done
 
 # The least set of inputs with the same coverage; what is kept for a reason of its own has a name
 # with a letter beyond f, which no hash has.
 fuzz-minimize:
-	@for t in $(TARGET); do \
+	@for t in $(TARGET); do $(UNPACKED) && \
 	    rm -rf build/fuzz/least && mkdir -p build/fuzz/least && \
-	    $(FUZZASAN) build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -set_cover_merge=1 build/fuzz/least t/corpus/$$t \
+	    $(FUZZASAN) build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -set_cover_merge=1 build/fuzz/least build/fuzz/kept/$$t \
 	        build/fuzz/corpus/$$t > build/fuzz/$$t.merge.log 2>&1 || exit 1; \
-	    find t/corpus/$$t -type f -regex '.*/[0-9a-f]*' -delete; \
-	    find build/fuzz/least -type f -size -9 -exec cp {} t/corpus/$$t \;; \
-	    echo "$$t: $$(ls t/corpus/$$t | wc -l) files, $$(cat t/corpus/$$t/* | wc -c) bytes"; \
+	    find build/fuzz/kept/$$t -type f -regex '.*/[0-9a-f]*' -delete; \
+	    find build/fuzz/least -type f -size -9 -exec cp {} build/fuzz/kept/$$t \;; \
+	    t/fuzz/corpus pack $$t build/fuzz/kept/$$t || exit 1; \
+	    echo "$$t: $$(ls build/fuzz/kept/$$t | wc -l) inputs, $$(cat build/fuzz/kept/$$t/* | wc -c) bytes"; \
 	done
 
 fuzz-coverage:
 	@$(MAKE) -s DEVICE=cpu O=build/coverage CFLAGS='-g -O0 --coverage' FAST=-fopenmp fuzz-targets
 	@find build/coverage -name '*.gcda' -delete
-	@for t in $(FUZZ); do build/coverage/t/fuzz/$$t t/corpus/$$t/* 2>/dev/null >/dev/null; done
+	@for t in $(FUZZ); do $(UNPACKED) && build/coverage/t/fuzz/$$t build/fuzz/kept/$$t/* 2>/dev/null >/dev/null; done
 	@cd build/coverage && find common bin -name '*.gcda' | sort | while read -r f; do \
 	    gcov -n "$$f" 2>/dev/null | sed -n "/^File '\(common\|bin\)/{N;s/File '\(.*\)'\nLines executed:\(.*\)/\2  \1/p}"; \
 	done | grep -v "^0.00" | sort -u -k 4
