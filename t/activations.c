@@ -5,6 +5,7 @@
 ** with the nearest of a table of all its numbers. Statistics are compared with F64 loops.
 */
 #include "compare.h"
+#include "suite.h"
 
 static const tensor_type FLOATS[] = {F32, F16, BF16};
 static const row_codes CODES[] = {ROWS_INT8, ROWS_INT4, ROWS_FP8};
@@ -249,18 +250,5 @@ START_TEST(products_of_channels_are_added)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("activations");
-    TCase *cases = tcase_create("activations");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, rows_are_rounded);
-    tcase_add_test(cases, nan_is_not_hidden);
-    tcase_add_test(cases, moments_are_added);
-    tcase_add_test(cases, products_of_channels_are_added);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 120, rows_are_rounded, nan_is_not_hidden, moments_are_added,
+      products_of_channels_are_added)

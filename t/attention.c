@@ -3,6 +3,7 @@
 ** how).
 */
 #include "compare.h"
+#include "suite.h"
 
 static const tensor_type FLOATS[] = {F32, F16, BF16};
 
@@ -137,14 +138,4 @@ START_TEST(attention_is_softmax)
 }
 END_TEST
 
-int main(void)
-{
-    program_name_set("attention");
-    device_open();
-    Suite *suite = suite_create("attention");
-    TCase *cases = tcase_create("attention");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, attention_is_softmax);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 120, attention_is_softmax)

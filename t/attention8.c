@@ -9,6 +9,7 @@
 */
 #include "../kernels/attention.h"
 #include "compare.h"
+#include "suite.h"
 
 typedef struct {
     const char *name;
@@ -353,16 +354,4 @@ START_TEST(not_finite)
 }
 END_TEST
 
-int main(void)
-{
-    program_name_set("attention8");
-    device_open();
-    Suite *suite = suite_create("attention8");
-    TCase *cases = tcase_create("attention8");
-    tcase_set_timeout(cases, 300);
-    tcase_add_test(cases, logits_in_int8);
-    tcase_add_test(cases, all_in_8_bits);
-    tcase_add_test(cases, not_finite);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 300, logits_in_int8, all_in_8_bits, not_finite)

@@ -148,13 +148,4 @@ static inline bool on_cpu(void) { return strcmp(device_name(), "cpu") == 0; }
 /* Widths the linked kernels take: any on the CPU, multiples of 8 elsewhere. */
 static inline bool takes(int64_t width) { return on_cpu() || width % 8 == 0; }
 
-static inline int run_tests(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
-
 #endif

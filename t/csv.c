@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../common/csv.h"
+#include "suite.h"
 
 static csv table(const char *text)
 {
@@ -136,20 +137,5 @@ START_TEST(written_and_read)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("csv");
-    TCase *c = tcase_create("csv");
-    tcase_add_test(c, plain_fields);
-    tcase_add_test(c, quoted_fields);
-    tcase_add_test(c, active_cells);
-    tcase_add_test(c, header_alone);
-    tcase_add_test(c, columns_and_numbers);
-    tcase_add_test(c, written_and_read);
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures > 0;
-}
+TESTS(NULL, 60, plain_fields, quoted_fields, active_cells, header_alone, columns_and_numbers,
+      written_and_read)

@@ -3,6 +3,7 @@
 ** in several formats as one weight, and what is not finite in it.
 */
 #include "codes.h"
+#include "suite.h"
 
 /* One row of ones after the other: the product is w itself, each value alone. */
 static tensor identity(int64_t n)
@@ -207,19 +208,5 @@ START_TEST(what_is_not_finite)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("formats");
-    TCase *cases = tcase_create("formats");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, values_are_the_blocks);
-    tcase_add_test(cases, products_of_codes);
-    tcase_add_test(cases, many_rows);
-    tcase_add_test(cases, rows_below);
-    tcase_add_test(cases, what_is_not_finite);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 120, values_are_the_blocks, products_of_codes, many_rows, rows_below,
+      what_is_not_finite)

@@ -3,6 +3,7 @@
 ** definitions written out once more here; the same on the device; joined rows; what is refused.
 */
 #include "codes.h"
+#include "suite.h"
 
 enum { OUT = 256, IN = 512 };
 
@@ -207,18 +208,5 @@ START_TEST(what_fits_no_format)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("groups");
-    TCase *cases = tcase_create("groups");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, values_are_as_defined);
-    tcase_add_test(cases, the_device_has_them);
-    tcase_add_test(cases, joined_rows_are_the_whole);
-    tcase_add_test(cases, what_fits_no_format);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 120, values_are_as_defined, the_device_has_them, joined_rows_are_the_whole,
+      what_fits_no_format)

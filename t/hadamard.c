@@ -2,6 +2,7 @@
 ** hadamard.c: the rotation by the regular Hadamard matrix of 256, against the matrix itself.
 */
 #include "compare.h"
+#include "suite.h"
 
 enum { N = 5, IN = 768, WIDTH = 256 };
 
@@ -53,15 +54,4 @@ START_TEST(twice_is_nothing)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("hadamard");
-    TCase *cases = tcase_create("hadamard");
-    tcase_add_test(cases, is_the_matrix);
-    tcase_add_test(cases, twice_is_nothing);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 60, is_the_matrix, twice_is_nothing)

@@ -7,6 +7,7 @@
 ** has a bound of its own. Devices without such products test that they say so.
 */
 #include "codes.h"
+#include "suite.h"
 
 static const tensor_type TYPES[] = {I8, F8_E4M3};
 
@@ -343,21 +344,5 @@ START_TEST(parts_below)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("inputs");
-    TCase *cases = tcase_create("inputs");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, rows_become_codes);
-    tcase_add_test(cases, rows_that_are_not_finite);
-    tcase_add_test(cases, norms_become_codes);
-    tcase_add_test(cases, sums_of_int8_are_exact);
-    tcase_add_test(cases, products_with_scales);
-    tcase_add_test(cases, positive_sums_are_not_biased);
-    tcase_add_test(cases, parts_below);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 120, rows_become_codes, rows_that_are_not_finite, norms_become_codes,
+      sums_of_int8_are_exact, products_with_scales, positive_sums_are_not_biased, parts_below)

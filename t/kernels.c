@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "compare.h"
+#include "suite.h"
 
 static const tensor_type FLOATS[] = {F32, F16, BF16};
 
@@ -479,22 +480,8 @@ int main(int argc, char **argv)
         deaths[atoi(argv[1]) % DEATHS].call();
         return 0;
     }
-    Suite *suite = suite_create("kernels");
-    TCase *cases = tcase_create("products");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, scratch_is_a_stack);
-    tcase_add_test(cases, copy_converts_and_strides);
-    tcase_add_test(cases, uploads_convert);
-    tcase_add_test(cases, upload_into_and_slices);
-    tcase_add_test(cases, layers_pass_through);
-    tcase_add_test(cases, linear_is_the_product);
-    tcase_add_test(cases, linear_add_adds_the_product);
-    tcase_add_test(cases, linear_takes_f32_operands);
-    tcase_add_test(cases, joined_rows);
-    suite_add_tcase(suite, cases);
-    TCase *faults = tcase_create("deaths");
-    tcase_set_timeout(faults, 120);
-    tcase_add_test(faults, deaths_say_why);
-    suite_add_tcase(suite, faults);
-    return run_tests(suite);
+    return SUITE_RUN(argv[0], 120, scratch_is_a_stack, copy_converts_and_strides, uploads_convert,
+                     upload_into_and_slices, layers_pass_through, linear_is_the_product,
+                     linear_add_adds_the_product, linear_takes_f32_operands, joined_rows,
+                     deaths_say_why);
 }

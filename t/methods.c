@@ -12,6 +12,7 @@
 #include "../bin/wan-quantize/rotate.h"
 #include "../bin/wan-quantize/trial.h"
 #include "compare.h"
+#include "suite.h"
 
 static const char *const rules[] = {"int8",      "int8-127", "fp8-tensor", "fp8-row",
                                     "fp8-block", "int4-g32", "int4-g128",  "int4s-g64",
@@ -419,28 +420,9 @@ START_TEST(inputs_decide_what_leads)
 }
 END_TEST
 
-int main(void)
-{
-    TCase *t = tcase_create("methods");
-    program_name_set("methods");
-    tcase_set_timeout(t, 300);
-    tcase_add_test(t, products_are_sums);
-    tcase_add_test(t, the_factor_is_of_the_inverse);
-    tcase_add_test(t, gptq_of_independent_channels_rounds_to_nearest);
-    tcase_add_test(t, gptq_is_better_on_unseen_inputs);
-    tcase_add_test(t, channels_never_seen_are_rounded_to_nearest);
-    tcase_add_test(t, threads_change_nothing);
-    tcase_add_test(t, clipping_helps_on_unseen_inputs);
-    tcase_add_test(t, rotation_is_that_matrix);
-    tcase_add_test(t, a_rotated_gram_is_that_of_rotated_inputs);
-    tcase_add_test(t, a_weight_of_low_rank_leaves_nothing);
-    tcase_add_test(t, the_leading_part_goes);
-    tcase_add_test(t, inputs_decide_what_leads);
-    Suite *s = suite_create("methods");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
-}
+TESTS(NULL, 300, products_are_sums, the_factor_is_of_the_inverse,
+      gptq_of_independent_channels_rounds_to_nearest, gptq_is_better_on_unseen_inputs,
+      channels_never_seen_are_rounded_to_nearest, threads_change_nothing,
+      clipping_helps_on_unseen_inputs, rotation_is_that_matrix,
+      a_rotated_gram_is_that_of_rotated_inputs, a_weight_of_low_rank_leaves_nothing,
+      the_leading_part_goes, inputs_decide_what_leads)

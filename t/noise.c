@@ -5,7 +5,6 @@
 ** The fixture has DEVICE.SEED.SHAPE.{head,tail,every997} of latents of 13 and 81 frames at 832x480
 ** and of 81 frames at 1280x720.
 */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "../bin/noise.h"
 #include "../common/checkpoint/weights.h"
 #include "../common/die.h"
+#include "suite.h"
 
 static const double BOUND = 2e-6; /* absolute */
 static weights *fixture;
@@ -132,22 +132,7 @@ START_TEST(are_normal)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("noise");
-    TCase *tests = tcase_create("noise");
-    program_name_set("noise");
-    fixture = weights_open("fixtures/noise.safetensors");
-    tcase_add_test(tests, equal_torch_on_cuda);
-    tcase_add_test(tests, equal_torch_on_the_cpu);
-    tcase_add_test(tests, equal_torch_in_later_calls);
-    tcase_add_test(tests, seeds_and_cards_differ);
-    tcase_add_test(tests, are_normal);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    weights_close(fixture);
-    return failed > 0;
-}
+static void open_fixture(void) { fixture = weights_open("fixtures/noise.safetensors"); }
+
+TESTS(open_fixture, 60, equal_torch_on_cuda, equal_torch_on_the_cpu, equal_torch_in_later_calls,
+      seeds_and_cards_differ, are_normal)

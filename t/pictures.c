@@ -2,6 +2,7 @@
 ** pictures.c: convolutions, patches and frames against plain F64 loops (compare.h says how).
 */
 #include "compare.h"
+#include "suite.h"
 
 static const tensor_type FLOATS[] = {F32, F16, BF16};
 
@@ -387,19 +388,5 @@ START_TEST(frames_of_levels)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("pictures");
-    TCase *cases = tcase_create("pictures");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, convolutions);
-    tcase_add_test(cases, patches);
-    tcase_add_test(cases, frames_out_of_channels);
-    tcase_add_test(cases, levels_of_frames);
-    tcase_add_test(cases, frames_of_levels);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 120, convolutions, patches, frames_out_of_channels, levels_of_frames,
+      frames_of_levels)

@@ -3,6 +3,7 @@
 ** loops (compare.h says how).
 */
 #include "compare.h"
+#include "suite.h"
 
 static const tensor_type FLOATS[] = {F32, F16, BF16};
 
@@ -346,22 +347,6 @@ START_TEST(nonfinite_values_are_counted)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("rows");
-    TCase *cases = tcase_create("rows");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, norms);
-    tcase_add_test(cases, two_norms_in_one);
-    tcase_add_test(cases, layer_norm_with_a_large_mean);
-    tcase_add_test(cases, rows_of_zeros_stay_zeros);
-    tcase_add_test(cases, gates);
-    tcase_add_test(cases, sums_in_place);
-    tcase_add_test(cases, linear_combinations);
-    tcase_add_test(cases, nonfinite_values_are_counted);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 120, norms, two_norms_in_one, layer_norm_with_a_large_mean,
+      rows_of_zeros_stay_zeros, gates, sums_in_place, linear_combinations,
+      nonfinite_values_are_counted)

@@ -6,6 +6,7 @@
 
 #include "../bin/wan-quantize/rule.h"
 #include "compare.h"
+#include "suite.h"
 
 static const char *const names[] = {"int8",      "int8-127", "fp8-tensor", "fp8-row",
                                     "fp8-block", "int4-g16", "int4-g64",   "int4s-g32",
@@ -133,17 +134,4 @@ START_TEST(what_is_a_name)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    Suite *suite = suite_create("rules");
-    TCase *cases = tcase_create("rules");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, what_is_a_name);
-    tcase_add_test(cases, rounding_is_coding);
-    tcase_add_test(cases, none_is_nearer);
-    tcase_add_test(cases, ranges_are_clipped_alone);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(NULL, 120, what_is_a_name, rounding_is_coding, none_is_nearer, ranges_are_clipped_alone)

@@ -7,6 +7,7 @@
 #include "../bin/wan-quantize/survey.h"
 #include "../common/checkpoint/layout.h"
 #include "compare.h"
+#include "suite.h"
 
 static double *new_doubles(int64_t n)
 {
@@ -181,18 +182,4 @@ START_TEST(smoothing_keeps_the_function)
 }
 END_TEST
 
-int main(void)
-{
-    TCase *t = tcase_create("smoothing");
-    program_name_set("smoothing");
-    tcase_set_timeout(t, 300);
-    tcase_add_test(t, bins_are_added_up);
-    tcase_add_test(t, smoothing_keeps_the_function);
-    Suite *s = suite_create("smoothing");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
-}
+TESTS(NULL, 300, bins_are_added_up, smoothing_keeps_the_function)

@@ -8,7 +8,6 @@
 ** schedulers, SOLVER@SCHEDULE.nSTEPS.shiftSHIFT.{timesteps,sigmas} (41-levels.t has their latents).
 ** Run from the root of the tree.
 */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "../bin/solver.h"
 #include "../common/checkpoint/weights.h"
 #include "../common/die.h"
+#include "suite.h"
 
 static const double BOUND = 1e-5; /* absolute, in every state */
 
@@ -209,21 +209,5 @@ START_TEST(orders_of_convergence)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("solvers");
-    TCase *tests = tcase_create("solvers");
-    program_name_set("solvers");
-    device_open();
-    tcase_add_test(tests, equal_the_official_schedulers);
-    tcase_add_test(tests, equal_them_at_few_and_many_steps);
-    tcase_add_test(tests, levels_of_diffusers);
-    tcase_add_test(tests, straight_flow_is_exact);
-    tcase_add_test(tests, orders_of_convergence);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
-}
+TESTS(device_open, 60, equal_the_official_schedulers, equal_them_at_few_and_many_steps,
+      levels_of_diffusers, straight_flow_is_exact, orders_of_convergence)

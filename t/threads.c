@@ -4,6 +4,7 @@
 ** Shapes are such that each op has several pieces and uneven last ones.
 */
 #include "compare.h"
+#include "suite.h"
 
 /* There only where the kernels are OpenMP's; elsewhere the ops are merely repeated. */
 extern void omp_set_num_threads(int n) __attribute__((weak));
@@ -137,15 +138,4 @@ START_TEST(same_bytes)
 }
 END_TEST
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    program_name_set(argv[0]);
-    device_open();
-    Suite *suite = suite_create("threads");
-    TCase *cases = tcase_create("threads");
-    tcase_set_timeout(cases, 300);
-    tcase_add_test(cases, same_bytes);
-    suite_add_tcase(suite, cases);
-    return run_tests(suite);
-}
+TESTS(device_open, 300, same_bytes)
