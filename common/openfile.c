@@ -1,6 +1,6 @@
 /*
 ** openfile.c: files by name, with patience for pipes. The descriptor that found the other end there
-** is kept until the file is open, so that whoever has that end is not told that we are gone.
+** is the one that is used: who writes little is done, and gone, before a second could be opened.
 */
 #include "openfile.h"
 
@@ -15,13 +15,13 @@
 
 enum { PATIENCE = 3000, TURN = 20 }; /* ms */
 
-/* Has a pipe that is read without waiting a writer? tee() takes nothing out of it: it says 0 where
- * there is nobody, EAGAIN where somebody is silent. */
+/* Has a pipe that is read without waiting a writer, or had it one? tee() takes nothing out of it, and
+ * says 0 where there is nobody, EAGAIN where somebody is silent. */
 static bool has_writer(int fd, int aside)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     poll(&p, 1, TURN);
-    return p.revents & POLLIN || tee(fd, aside, 1, SPLICE_F_NONBLOCK) != 0;
+    return p.revents & (POLLIN | POLLHUP) || tee(fd, aside, 1, SPLICE_F_NONBLOCK) != 0;
 }
 
 static bool is_pipe(const char *path)
@@ -30,7 +30,7 @@ static bool is_pipe(const char *path)
     return stat(path, &s) == 0 && S_ISFIFO(s.st_mode);
 }
 
-/* A descriptor of the pipe at path, which somebody writes to; -1: it is no pipe. */
+/* A descriptor of the pipe at path, to which somebody writes or has written; -1: it is no pipe. */
 static int await_writer(const char *path)
 {
     int fd, aside[2];
@@ -62,27 +62,24 @@ static int await_reader(const char *path)
     return -1;
 }
 
-static void let_go(int held)
+/* From here on it waits, as a file does. */
+static int waiting(int fd)
 {
-    int error = errno;
-    if (held >= 0)
-        close(held);
-    errno = error;
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) < 0)
+        die_errno("cannot wait for a pipe");
+    return fd;
 }
 
 int input_open(const char *path)
 {
-    int held = await_writer(path), fd = open(path, O_RDONLY | O_CLOEXEC);
-    let_go(held);
-    return fd;
+    int fd = await_writer(path);
+    return fd >= 0 ? waiting(fd) : open(path, O_RDONLY | O_CLOEXEC);
 }
 
 FILE *input_file(const char *path)
 {
-    int held = await_writer(path);
-    FILE *f = fopen(path, "rb");
-    let_go(held);
-    return f;
+    int fd = await_writer(path);
+    return fd >= 0 ? fdopen(waiting(fd), "rb") : fopen(path, "rb");
 }
 
 json_t *input_json(const char *path, size_t flags, json_error_t *error)
@@ -97,18 +94,14 @@ json_t *input_json(const char *path, size_t flags, json_error_t *error)
 
 int output_open(const char *path)
 {
-    int held = await_reader(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    let_go(held);
-    return fd;
+    int fd = await_reader(path);
+    return fd >= 0 ? waiting(fd) : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
 FILE *output_file(const char *path)
 {
-    int held = await_reader(path);
-    FILE *f = fopen(path, "wb");
-    let_go(held);
-    return f;
+    int fd = await_reader(path);
+    return fd >= 0 ? fdopen(waiting(fd), "wb") : fopen(path, "wb");
 }
 
 void output_replaces(const char *path)

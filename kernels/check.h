@@ -8,6 +8,9 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include <assert.h>
+#include <string.h>
+
 #include "../common/die.h"
 #include "kernels.h"
 
@@ -117,6 +120,85 @@ static inline void check_joined(const char *op, int n, const stored w[], const t
         if (i + 1 < n && codes && w->step.data)
             check_one(w[i].w.dim[0] % step_high(w) == 0, op, w[i].w, "whole squares of steps");
     }
+}
+
+/* What is joined of n weights, each kind beside its like; what a weight lacks is absent. */
+enum { MOST_PARTS = 8 };
+typedef struct {
+    tensor w[MOST_PARTS], scale[MOST_PARTS], step[MOST_PARTS], zero[MOST_PARTS], b[MOST_PARTS];
+} weight_parts;
+
+static inline void parts_of(weight_parts *p, const char *op, int n, const stored w[],
+                            const tensor b[])
+{
+    assert(n <= MOST_PARTS);
+    memset(p, 0, sizeof *p);
+    check_joined(op, n, w, b);
+    for (int i = 0; i < n; i++) {
+        p->w[i] = w[i].w;
+        p->scale[i] = w[i].scale;
+        p->step[i] = w[i].step;
+        p->zero[i] = w[i].zero;
+        if (b)
+            p->b[i] = b[i];
+    }
+}
+
+/* y [N, out] of x [N, in] and l [out, in], its scale and its bias. */
+static inline void check_product(const char *op, tensor y, tensor x, const linear_weight *l)
+{
+    stored s = linear_stored(l);
+    tensor w = l->w, scale = l->scale, b = l->b;
+    check_one(is_stored_weight(&s) && w.dim[1] > 0, op, w, "a matrix in a format of weights");
+    check_pair(tensor_width(x) == w.dim[1], op, x, w);
+    check_pair(tensor_width(y) == w.dim[0], op, y, w);
+    check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
+    check_pair(!scale.data || (scale.type == F32 && tensor_count(scale) == w.dim[0]), op, scale, w);
+    check_pair(!b.data || (b.type == F32 && tensor_count(b) == w.dim[0]), op, b, w);
+}
+
+/* y, q [B Lq, H d], k and v [B Lk, H d], and what the options of 8 bits leave out. */
+static inline void check_attention(tensor y, tensor q, tensor k, tensor v,
+                                   const attention_spec *spec)
+{
+    const char *op = "attention", *rows = "[batch * length, heads * d]";
+    tensor bias = spec->bias;
+    check_one(tensor_width(q) % spec->heads == 0 && tensor_rows(q) % spec->batch == 0, op, q, rows);
+    check_pair(same_matrix(y, q) && y.type == q.type, op, y, q);
+    check_pair(tensor_width(k) == tensor_width(q) && k.type == q.type, op, k, q);
+    check_pair(same_matrix(v, k) && v.type == k.type, op, v, k);
+    check_one(tensor_rows(k) % spec->batch == 0, op, k, rows);
+    check_pair(!bias.data || (bias.type == F32 && bias.rank == 2 && bias.dim[0] == spec->heads &&
+                              bias.dim[1] == (tensor_rows(q) + tensor_rows(k)) / spec->batch - 1 &&
+                              tensor_contiguous(bias)),
+               op, bias, q);
+    assert(spec->in == ATTENTION_16 ||
+           (!bias.data && !spec->causal && !(spec->last_key_count > 1)));
+}
+
+/* y [T, Y', X', out] of x [T, Y, X, C], `before` frames of the past like it, and w [out, kt, ky, kx,
+ * C or more]: pictures are up times as high and wide, or a down-th. */
+static inline void check_convolution(const char *op, tensor y, tensor x, int before,
+                                     const tensor past[], tensor w, int up, int down)
+{
+    check_one(x.rank == 4 && tensor_contiguous(x), op, x, "[T, Y, X, C]");
+    check_pair(y.rank == 4 && tensor_contiguous(y) && y.dim[0] == x.dim[0] &&
+                   y.dim[1] * down == up * x.dim[1] && y.dim[2] * down == up * x.dim[2],
+               op, y, x);
+    check_pair(w.dim[0] == y.dim[3], op, w, y);
+    check_one(before < w.dim[1], op, w, "of more frames than go before x");
+    for (int i = 0; i < before; i++)
+        check_pair(past[i].type == x.type && tensor_contiguous(past[i]) &&
+                       tensor_width(past[i]) == x.dim[3] &&
+                       tensor_rows(past[i]) == x.dim[1] * x.dim[2],
+                   op, past[i], x);
+}
+
+static inline void check_kernel(const char *op, tensor w, tensor b)
+{
+    check_one(w.rank == 4 || w.rank == 5, op, w, "[C_out, C_in, (kt,) ky, kx]");
+    check_one(w.dim[w.rank - 2] % 2 && w.dim[w.rank - 1] % 2, op, w, "of odd height and width");
+    check_pair(!b.data || tensor_count(b) == w.dim[0], op, b, w);
 }
 
 #endif

@@ -77,10 +77,10 @@ void zero(tensor y);
 
 /* ---- layers that pass through: a model that is larger than the device ---- */
 
-/* What is asked for in between (uploads, copies, counts: no ops that compute) goes to a place of
-** its own and happens while the ops asked for before go on. Layers count from 0; there are two such
-** places, so a layer is gone with layer_begin() of the next but one. On the CPU they lie on the
-** stack as everything does, and a reset frees them. */
+/* Double buffering. What is asked for in between (uploads, copies, counts: no ops that compute)
+** goes to one of two buffers, on a CUDA stream of its own, while the ops asked for before go on.
+** Layer i (from 0) takes buffer i mod 2, so layer_begin(i) overwrites layer i - 2. On the CPU they
+** lie on the stack as everything does, and a reset frees them. */
 void layer_begin(int i);
 void layer_end(void);
 

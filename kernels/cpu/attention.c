@@ -167,28 +167,10 @@ static void query_tile(float *y, int64_t ldy, const head *h, const attention_spe
             memset(y + (i0 + i) * ldy, 0, (size_t)h->d * sizeof *y);
 }
 
-static void check(tensor y, tensor q, tensor k, tensor v, const attention_spec *spec)
-{
-    const char *op = "attention";
-    tensor bias = spec->bias;
-    check_one(q.type == F32 && tensor_width(q) % spec->heads == 0 &&
-                  tensor_rows(q) % spec->batch == 0,
-              op, q, "F32 [batch * length, heads * d]");
-    check_pair(same_matrix(y, q) && y.type == q.type, op, y, q);
-    check_pair(tensor_width(k) == tensor_width(q) && k.type == q.type, op, k, q);
-    check_pair(same_matrix(v, k) && v.type == k.type, op, v, k);
-    check_one(tensor_rows(k) % spec->batch == 0, op, k, "[batch * length, heads * d]");
-    if (bias.data)
-        check_pair(bias.type == F32 && bias.rank == 2 && bias.dim[0] == spec->heads &&
-                       bias.dim[1] == (tensor_rows(q) + tensor_rows(k)) / spec->batch - 1,
-                   op, bias, q);
-    assert(spec->in == ATTENTION_16 ||
-           (!bias.data && !spec->causal && !(spec->last_key_count > 1)));
-}
-
 void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spec)
 {
-    check(y, q, k, v, spec);
+    check_one(q.type == F32, "attention", q, "F32");
+    check_attention(y, q, k, v, spec);
     int64_t H = spec->heads, B = spec->batch, d = tensor_width(q) / H;
     int64_t Lq = tensor_rows(q) / B, Lk = tensor_rows(k) / B;
     int64_t queries = MOST_QUERIES, one_column = 1;

@@ -86,18 +86,10 @@ static void strip(const convolution *c, int64_t t, int64_t p, int64_t m, int64_t
 static void check(const char *op, tensor y, tensor x, int before, const tensor past[], tensor w,
                   tensor b, int up, int down)
 {
-    check_one(x.type == F32 && x.rank == 4 && tensor_contiguous(x), op, x, "F32 [T, Y, X, C]");
-    check_pair(y.type == F32 && y.rank == 4 && tensor_contiguous(y) && y.dim[0] == x.dim[0] &&
-                   y.dim[1] * down == up * x.dim[1] && y.dim[2] * down == up * x.dim[2],
-               op, y, x);
+    check_one(x.type == F32, op, x, "F32");
+    check_one(y.type == F32, op, y, "F32");
+    check_convolution(op, y, x, before, past, w, up, down);
     check_pair(w.dim[4] == x.dim[3], op, w, x);
-    check_pair(w.dim[0] == y.dim[3], op, w, y);
-    check_one(before < w.dim[1], op, w, "of more frames than go before x");
-    for (int i = 0; i < before; i++)
-        check_pair(past[i].type == F32 && tensor_contiguous(past[i]) &&
-                       tensor_width(past[i]) == x.dim[3] &&
-                       tensor_rows(past[i]) == x.dim[1] * x.dim[2],
-                   op, past[i], x);
     if (b.data)
         check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
 }
@@ -193,15 +185,11 @@ void conv_halve(tensor y, tensor x, const conv_weight *w)
 
 conv_weight conv_upload(tensor w, tensor b, tensor_type type)
 {
-    if (w.rank != 4 && w.rank != 5)
-        die("conv_upload: w is %s, but must be [C_out, C_in, (kt,) ky, kx]", tensor_text(w));
+    check_kernel("conv_upload", w, b);
     conv_weight c = {.kt = w.rank == 5 ? (int)w.dim[2] : 1,
                      .ky = (int)w.dim[w.rank - 2],
                      .kx = (int)w.dim[w.rank - 1]};
     int64_t out = w.dim[0], in = w.dim[1], taps = c.kt * c.ky * c.kx;
-    if (c.ky % 2 == 0 || c.kx % 2 == 0)
-        die("conv_upload: w is %s, but kernels of even height or width are refused",
-            tensor_text(w));
     c.w = scratch(type, out, c.kt, c.ky, c.kx, in);
     c.b = b.data ? upload(reshape(b, tensor_count(b)), F32) : (tensor){0};
     size_t mark = scratch_mark();

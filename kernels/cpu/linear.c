@@ -57,18 +57,9 @@ static void tile(tensor y, tensor x, const linear_weight *l, bool gelu, int64_t 
 
 static void check(const char *op, tensor y, tensor x, const linear_weight *l)
 {
-    stored s = linear_stored(l);
-    tensor w = l->w, scale = l->scale, b = l->b;
     check_one(y.type == F32, op, y, "F32");
     check_one(x.type == F32, op, x, "F32");
-    check_one(is_stored_weight(&s) && w.dim[1] > 0, op, w, "a matrix in a format of weights");
-    check_pair(tensor_width(x) == w.dim[1], op, x, w);
-    check_pair(tensor_width(y) == w.dim[0], op, y, w);
-    check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
-    if (scale.data)
-        check_pair(scale.type == F32 && tensor_count(scale) == w.dim[0], op, scale, w);
-    if (b.data)
-        check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
+    check_product(op, y, x, l);
 }
 
 static void product(const char *op, tensor y, tensor x, const linear_weight *l, bool gelu)
@@ -150,19 +141,11 @@ static tensor join_vectors(int n, const tensor v[])
 
 linear_weight linear_upload(int n, const stored w[], const tensor b[], tensor_type type)
 {
-    enum { MOST = 8 };
-    tensor part[5][MOST];
-    check_joined("linear_upload", n, w, b);
-    for (int i = 0; i < n; i++) {
-        part[0][i] = w[i].w;
-        part[1][i] = w[i].scale;
-        part[2][i] = w[i].step;
-        part[3][i] = w[i].zero;
-        part[4][i] = b ? b[i] : (tensor){0};
-    }
-    return (linear_weight){.w = join(n, part[0], is_codes(w[0].w.type) ? w[0].w.type : type),
-                           .scale = join_vectors(n, part[1]),
-                           .step = join(n, part[2], w[0].step.type),
-                           .zero = join(n, part[3], U4),
-                           .b = join_vectors(n, part[4])};
+    weight_parts p;
+    parts_of(&p, "linear_upload", n, w, b);
+    return (linear_weight){.w = join(n, p.w, is_codes(w[0].w.type) ? w[0].w.type : type),
+                           .scale = join_vectors(n, p.scale),
+                           .step = join(n, p.step, w[0].step.type),
+                           .zero = join(n, p.zero, U4),
+                           .b = join_vectors(n, p.b)};
 }

@@ -8,7 +8,7 @@
 */
 #include <omp.h>
 
-#include "../shared.h"
+#include "../rank_memory.h"
 #include "cpu.h"
 
 enum { BOX = 1 << 16 };

@@ -39,23 +39,9 @@ static void choose_8bit(const attention_args &a, tensor y, bool fp8)
 
 static void check(tensor y, tensor q, tensor k, tensor v, const attention_spec *spec)
 {
-    const char *op = "attention";
-    tensor bias = spec->bias;
-    check_one(tensor_width(q) % spec->heads == 0 && tensor_rows(q) % spec->batch == 0, op, q,
-              "[batch * length, heads * d]");
-    check_pair(same_matrix(y, q) && y.type == q.type, op, y, q);
-    check_pair(tensor_width(k) == tensor_width(q) && k.type == q.type, op, k, q);
-    check_pair(same_matrix(v, k) && v.type == k.type, op, v, k);
-    check_one(tensor_rows(k) % spec->batch == 0, op, k, "[batch * length, heads * d]");
-    if (bias.data)
-        check_pair(bias.type == F32 && bias.rank == 2 && bias.dim[0] == spec->heads &&
-                       bias.dim[1] == (tensor_rows(q) + tensor_rows(k)) / spec->batch - 1 &&
-                       tensor_contiguous(bias),
-                   op, bias, q);
-    check_one(tensor_width(q) / spec->heads <= 512, op, q, "of heads at most 512 wide");
+    check_attention(y, q, k, v, spec);
+    check_one(tensor_width(q) / spec->heads <= 512, "attention", q, "of heads at most 512 wide");
     /* heads and sequences are dimensions of the grid; rows are counted in ints */
-    assert(spec->in == ATTENTION_16 ||
-           (!bias.data && !spec->causal && !(spec->last_key_count > 1)));
     assert(spec->scale > 0 && spec->heads <= 65535 && spec->batch <= 65535 &&
            tensor_rows(q) < INT32_MAX - 256 && tensor_rows(k) < INT32_MAX - 256);
 }

@@ -6,7 +6,7 @@
 ** threads take 64 queries each. A group issues the product of its last weights with the values,
 ** then that for the next logits (in turns with the other group, where that is faster); while it
 ** makes weights of these the other's products run. What the first product came to is added to the
-** output while the second runs. A tile of Q or K is rows of 128 bytes, one box of the copy engine.
+** output while the second runs. A tile of Q or K is rows of 128 bytes, one box of the copy engine (TMA).
 **
 ** A thread's share of the logits is s32, exact, and needs no conversion (ORIGIN), and its keys have
 ** one scale, so that a logit costs one multiplication and one exponential. The maximum is not

@@ -1,5 +1,5 @@
 /*
-** attention_hopper.cu: attention for heads 128 wide on Hopper: wgmma, the copy engine, and warps
+** attention_hopper.cu: attention for heads 128 wide on Hopper: wgmma, the copy engine (TMA), and warps
 ** with different jobs. After FlashAttention-3 (Shah et al., 2024).
 **
 ** A block stays on its multiprocessor and takes 128 queries of one head after the other. It has

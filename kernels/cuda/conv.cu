@@ -22,20 +22,10 @@ static void check(const char *op, tensor y, tensor x, int before, const tensor p
                   const conv_weight *c, int up, int down)
 {
     tensor w = c->w;
-    check_one(x.rank == 4 && tensor_contiguous(x), op, x, "[T, Y, X, C]");
-    check_pair((y.type == x.type || y.type == F32) && y.rank == 4 && tensor_contiguous(y) &&
-                   y.dim[0] == x.dim[0] && y.dim[1] << down == x.dim[1] << up &&
-                   y.dim[2] << down == x.dim[2] << up,
-               op, y, x);
+    check_convolution(op, y, x, before, past, w, 1 << up, 1 << down);
+    check_pair(y.type == x.type || y.type == F32, op, y, x);
     check_pair(w.type == x.type && w.dim[4] == ceil_div(x.dim[3], 8) * 8, op, w, x);
-    check_pair(w.dim[0] == y.dim[3], op, w, y);
-    check_one(before < c->kt, op, w, "of more frames than go before x");
     check_one(before <= MOST_PAST, op, w, "of at most two frames more than x");
-    for (int i = 0; i < before; i++)
-        check_pair(past[i].type == x.type && tensor_contiguous(past[i]) &&
-                       tensor_width(past[i]) == x.dim[3] &&
-                       tensor_rows(past[i]) == x.dim[1] * x.dim[2],
-                   op, past[i], x);
     /* frames are a dimension of the grid; pixels and a row of the weight are counted in ints */
     assert(y.dim[0] <= 65535 && y.dim[1] * y.dim[2] < INT32_MAX / 16 &&
            tensor_count(w) / w.dim[0] < INT32_MAX / 16);

@@ -61,11 +61,7 @@ static void turn(const conv_weight *r, tensor x, bool phases)
 
 conv_weight conv_upload(tensor w, tensor b, tensor_type type)
 {
-    check_one(w.rank == 4 || w.rank == 5, "conv_upload", w, "[C_out, C_in, (kt,) ky, kx]");
-    check_one(w.dim[w.rank - 2] % 2 && w.dim[w.rank - 1] % 2, "conv_upload", w,
-              "of odd height and width");
-    if (b.data)
-        check_pair(tensor_count(b) == w.dim[0], "conv_upload", b, w);
+    check_kernel("conv_upload", w, b);
     conv_weight r = {};
     r.kt = w.rank == 5 ? (int)w.dim[2] : 1;
     r.ky = (int)w.dim[w.rank - 2], r.kx = (int)w.dim[w.rank - 1];

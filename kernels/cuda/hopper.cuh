@@ -1,7 +1,8 @@
 /*
-** hopper.cuh: what only Hopper has (sm_90a): the copy engine for tiles (TMA), barriers that count
-** its bytes, clusters of blocks that share what it brings, and wgmma, by which 128 threads multiply
-** straight out of shared memory.
+** hopper.cuh: what only Hopper has (sm_90a), by house words and PTX's: the copy engine for tiles
+** (TMA: cp.async.bulk.tensor, described by a CUtensorMap), barriers that count its bytes (mbarrier
+** with expect_tx), clusters of blocks that share what it brings (multicast::cluster), and products
+** (wgmma.mma_async), by which a warpgroup, 128 threads, multiplies straight out of shared memory.
 **
 ** Every tile here is rows of 128 bytes (or 64), written by the copy engine with the swizzle of
 ** that width: address bits 4-6 (4-5) are xored with bits 7-9 (7-8). So chunk c of a 128-byte row
@@ -66,7 +67,7 @@ __device__ __forceinline__ void group_arrive(int id, int threads)
     asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
-/* ---- the copy engine ---- */
+/* ---- the copy engine: cp.async.bulk.tensor ---- */
 
 __device__ __forceinline__ void tile_fetch(uint32_t shared, const CUtensorMap *map,
                                            uint32_t barrier, int c0, int c1)
@@ -134,7 +135,8 @@ __device__ __forceinline__ void store_blocks(uint32_t address, uint32_t a, uint3
                  : "memory");
 }
 
-/* Before the copy engine reads what this thread wrote to shared memory. */
+/* fence.proxy.async: before the copy engine reads what this thread wrote to shared memory. It reads
+** by another way (PTX: the async proxy) than threads write (the generic proxy). */
 __device__ __forceinline__ void written_for_copies()
 {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
@@ -198,17 +200,19 @@ __device__ __forceinline__ uint64_t further(uint64_t operand, int bytes)
     return operand & 0xffffffff00000000 | (uint32_t)operand + (uint32_t)(bytes / 16);
 }
 
-/* Before the first product, and after registers of one were written by hand. */
+/* wgmma.fence: before the first product, and after registers of one were written by hand. */
 __device__ __forceinline__ void products_begin()
 {
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
 
+/* wgmma.commit_group: the products asked for since the last one are a group. */
 __device__ __forceinline__ void products_commit()
 {
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
 
+/* wgmma.wait_group: until no more than the last N groups are unfinished. */
 template <int N> __device__ __forceinline__ void products_wait()
 {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");

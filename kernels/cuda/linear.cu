@@ -229,15 +229,8 @@ static void multiply_codes(tensor y, tensor x, const linear_weight *l, bool gelu
 static tensor_type check(const char *op, tensor y, tensor x, const linear_weight *l)
 {
     tensor w = l->w;
-    stored s = linear_stored(l);
-    check_one(is_stored_weight(&s), op, w, "a matrix in a format of weights");
-    check_pair(is_float(x.type) && tensor_width(x) == w.dim[1], op, x, w);
-    check_pair(tensor_width(y) == w.dim[0], op, y, w);
-    check_pair(tensor_rows(y) == tensor_rows(x), op, y, x);
-    if (l->scale.data)
-        check_pair(l->scale.type == F32 && tensor_count(l->scale) == w.dim[0], op, l->scale, w);
-    if (l->b.data)
-        check_pair(l->b.type == F32 && tensor_count(l->b) == w.dim[0], op, l->b, w);
+    check_product(op, y, x, l);
+    check_one(is_float(x.type), op, x, "floats");
     tensor_type operand = !is_codes(w.type) ? w.type : x.type != F32 ? x.type : y.type;
     check_pair(y.type == F32 || y.type == operand, op, y, w);
     return operand;

@@ -8,7 +8,7 @@
 namespace
 {
 
-/* The copy engine counts strides in 16 bytes. */
+/* The copy engine (TMA) counts strides in 16 bytes. */
 bool sixteens(tensor t)
 {
     return t.stride * type_size(t.type) % 16 == 0 && (uintptr_t)t.data % 16 == 0;

@@ -44,23 +44,14 @@ tensor join_vectors(int n, const tensor v[], tensor_type copy_type)
 
 linear_weight linear_upload(int n, const stored w[], const tensor b[], tensor_type type)
 {
-    tensor part[5][MOST] = {};
-    assert(n <= MOST);
-    check_joined("linear_upload", n, w, b);
-    for (int i = 0; i < n; i++) {
-        part[0][i] = w[i].w;
-        part[1][i] = w[i].scale;
-        part[2][i] = w[i].step;
-        part[3][i] = w[i].zero;
-        if (b)
-            part[4][i] = b[i];
-    }
+    weight_parts p;
+    parts_of(&p, "linear_upload", n, w, b);
     bool codes = is_codes(w[0].w.type);
     linear_weight l = {};
-    l.w = join(n, part[0], codes ? w[0].w.type : type);
-    l.b = join_vectors(n, part[4], codes ? F32 : type);
-    l.scale = join_vectors(n, part[1], F32);
-    l.step = join(n, part[2], w[0].step.type);
-    l.zero = join(n, part[3], U4);
+    l.w = join(n, p.w, codes ? w[0].w.type : type);
+    l.b = join_vectors(n, p.b, codes ? F32 : type);
+    l.scale = join_vectors(n, p.scale, F32);
+    l.step = join(n, p.step, w[0].step.type);
+    l.zero = join(n, p.zero, U4);
     return l;
 }

@@ -15,7 +15,7 @@
 #include <dlfcn.h>
 #include <nccl.h>
 
-#include "../shared.h"
+#include "../rank_memory.h"
 #include "common.cuh"
 
 static ncclComm_t wires;

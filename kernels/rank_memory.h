@@ -1,10 +1,11 @@
 /*
-** shared.h: the memory that the ranks of one program have in common on the host, and what needs no
-** more than that: a barrier, and a figure compared. It is made before the ranks are started, and
-** goes with the last of them. Included by the two ranks files alone.
+** rank_memory.h: the memory that the ranks of one program have in common on the host (mmap,
+** MAP_SHARED), and what needs no more than that: a barrier, and a figure compared. It is made
+** before the ranks are started, and goes with the last of them. Included by the two ranks files
+** alone.
 */
-#ifndef SHARED_H
-#define SHARED_H
+#ifndef RANK_MEMORY_H
+#define RANK_MEMORY_H
 
 #include <assert.h>
 #include <pthread.h>
