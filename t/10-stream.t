@@ -202,4 +202,21 @@ fails 1 "tensor-pick: cannot write standard output: Broken pipe" "a closed pipe"
 fails 1 "tensor-pick: cannot write standard output: Bad file descriptor" "a closed output" \
     sh -c 'exec tensor-pick "$0" >&-' "$TMP/one"
 
+# ---- what is kept of a header ----
+
+tensor-pick -k a=1 -k zz=2 "$TMP/one" >"$TMP/kept"
+tensor-split "$TMP/sealed" <"$TMP/kept"
+tensor-split --pass "$TMP/again" <"$TMP/sealed" >"$TMP/passed"
+is "$(tensor-info -j "$TMP/passed" | sed 's/"file":"[^"]*",//')" "$(tensor-info -j "$TMP/kept" | sed 's/"file":"[^"]*",//')" \
+    "of a sealed file that passes the seal alone goes"
+# blanks FILE: how many end its header, which is as long as its first eight bytes say
+blanks() {
+    n=$(od -An -tu4 -N 4 "$1" | tr -d ' ')
+    dd if="$1" bs=1 skip=8 count="$n" 2>/dev/null | sed 's/.*[^ ]//' | tr -d '\n' | wc -c
+}
+tensor-pick -k k= "$TMP/one" >"$TMP/short"
+room=$(blanks "$TMP/short")
+tensor-pick -k "k=$(printf "%${room}s" '' | tr ' ' x)" "$TMP/one" >"$TMP/full"
+is "$(blanks "$TMP/full")" 0 "a header that fills its room has no more of it"
+
 done_testing
