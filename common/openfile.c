@@ -15,8 +15,8 @@
 
 enum { PATIENCE = 3000, TURN = 20 }; /* ms */
 
-/* Has a pipe that is read without waiting a writer, or had it one? tee() takes nothing out of it, and
- * says 0 where there is nobody, EAGAIN where somebody is silent. */
+/* Has a pipe that is read without waiting a writer, or had it one? tee() takes nothing out of it,
+ * and says 0 where there is nobody, EAGAIN where somebody is silent. */
 static bool has_writer(int fd, int aside)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};

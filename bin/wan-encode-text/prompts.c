@@ -16,8 +16,8 @@
 #include "../../common/utf8.h"
 #include "clean.h"
 
-/* A header on a pipe has room for this and for a negative prompt as long, all escaped. A model reads
- * some 2 kB of it. */
+/* A header on a pipe has room for this and for a negative prompt as long, both escaped. A model
+ * reads some 2 kB of it. */
 enum { MOST_BYTES = 1 << 16 };
 
 static void check_text(const char *s, size_t n, const char *where)
