@@ -298,6 +298,12 @@ is "$(size "$TMP/frames.png")" 0000000e00000010 "tensor-view: enlarged, one belo
 is "$(pixels "$TMP/frames.png" | cut -c 1-84)" \
     "$(printf '010203%.0s' 1 2 3 4 5 6 7; printf '040506%.0s' 1 2 3 4 5 6 7)" \
     "tensor-view: colours are the values"
+# [3, T, H, W], not as high as wide: the first red and the last, of two lines of four.
+one='\0\0\200\77' four='\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' nil='\0\0\0\0'
+(document '{"video":{"dtype":"F32","shape":[3,1,2,4],"data_offsets":[0,96]}}'
+    printf "$one$nil$nil$nil$nil$nil$nil$one$four$four$four$four") >"$TMP/video"
+tensor-view -q -r 0,1 -p 16 "$TMP/video" >"$TMP/video.png"
+is "$(pixels "$TMP/video.png" | fold -w 96 | uniq)" "$(printf 'ff0000%.0s' 1 2 3 4; printf '%072d\n%072d' 0 0; printf 'ff0000%.0s' 1 2 3 4)" "tensor-view: channels first"
 (document '{"m":{"dtype":"I8","shape":[1,4],"data_offsets":[0,4]}}'; printf '\201\0\177\1') >"$TMP/m"
 tensor-view "$TMP/m" -p 16 2>"$TMP/said" | cat >"$TMP/m.png"
 is "$(cat "$TMP/said")" "tensor-view: m I8 [1, 4] from -127 to 127" "tensor-view: the range is said"

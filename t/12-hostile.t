@@ -35,7 +35,7 @@ header one.st '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}' 4
 one_line "a name that the format keeps" "*'__metadata__'*safetensors keeps*" tensor-pick one.st:a=__metadata__
 
 # A shape of no elements has no loop over its rows: each reader bounds it.
-for shape in 1152921504606846976,0 0,4611686018427387904,4611686018427387904 9223372036854775807,3,0; do
+for shape in 1152921504606846976,0 33554432,0 0,4611686018427387904,4611686018427387904 9223372036854775807,3,0; do
     header none.st "{\"w\":{\"dtype\":\"F32\",\"shape\":[$shape],\"data_offsets\":[0,0]}}" 0
     for how in "tensor-info none.st" "tensor-pick none.st" "wan-quantize -q -t int8 -m none.st" "wan-merge -m none.st -l none.st" \
         "wan-denoise -m none.st" "wan-vae-decode -m none.st" "wan-vae-encode -m none.st" "tensor-diff none.st none.st"; do

@@ -55,6 +55,23 @@ close_to "one of the second batch" --rel 1e-6 "$TMP/m$((n1 + 2)):context" "$TMP/
 close_to "and its negative prompt" --rel $negative_bound \
     "$TMP/m$((n1 + 2)):context_null" "$GOLDEN:t5.negative.context"
 
+# Offsets of 128 and more share the last bucket of their direction. The first of the other direction, for an offset of 0
+# that lies ahead, is never asked for: whatever stands there, a long prompt's context is the same.
+tensor-pick "$M/models_t5_umt5-xxl-enc-bf16.pth" >"$TMP/t5.st"
+cp "$TMP/t5.st" "$TMP/unasked.st"
+header=$(od -An -tu4 -N 4 "$TMP/t5.st" | tr -d ' ')
+for at in $(head -c $((header + 8)) "$TMP/t5.st" | tail -c +9 | tr '}' '\n' |
+    sed -n 's/.*pos_embedding[^\[]*"shape":\[32,2\],"data_offsets":\[\([0-9]*\),.*/\1/p'); do # BF16, so row 16 is at 64
+    printf '\0\107\0\107' | dd of="$TMP/unasked.st" bs=1 seek=$((8 + header + at + 64)) conv=notrunc 2>/dev/null
+done
+cmp -s "$TMP/t5.st" "$TMP/unasked.st"
+is $? 1 "a table with another first row ahead"
+seq 2 181 | paste -s -d ' ' >"$TMP/long"
+for f in t5 unasked; do
+    wan-encode-text -m "$TMP/$f.st" --token-ids -n 1 <"$TMP/long" >"$TMP/$f.context" 2>"$TMP/err" || comment "$(cat "$TMP/err")"
+done
+close_to "the last bucket is that of all far offsets" --same 1 "$TMP/t5.context:context" "$TMP/unasked.context:context"
+
 # ---- what is refused ----
 
 encode() { echo "${2-9}" | wan-encode-text -m "$1" --token-ids -n 1; }

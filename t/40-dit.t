@@ -75,6 +75,11 @@ sed 's/"text_len": 64/"text_len": 512/' "$model/config.json" > alone/config.json
 wan-denoise -m alone/x.safetensors --forward 500 < in > said
 close_to "512 said is 512 taken" --same 1 said:cond lonely:cond
 rm alone/config.json
+sed 's/"eps": 1e-06/"eps": 0.1/' "$model/config.json" > alone/config.json
+grep -q '"eps": 0.1' alone/config.json && wan-denoise -m alone/x.safetensors --forward 500 < in > eps
+tensor-diff --rel 1e-3 eps:cond 500:cond > /dev/null
+is $? 1 "and its eps counts"
+rm alone/config.json
 tensor-pick -k "config=$(cat "$model/config.json")" "$weights" > alone/with-config.safetensors
 wan-denoise -m alone/with-config.safetensors --forward 500 < in > inside
 close_to "the configuration may be in the metadata" --same 1 inside:cond 500:cond

@@ -47,6 +47,7 @@ is $? 1 "and differ on many"
 like "$(tensor-info large)" "*rng: \"torch-cuda:132,2048\"*rng_card: \"NVIDIA H200\"*" \
     "the metadata name the card"
 like "$(tensor-info rtx)" "*rng: \"torch-cuda:128,1536\"*" "and the numbers given"
+is "$(tensor-info rtx | grep -c rng_card)" 0 "of a card that has no name here none is given"
 like "$(tensor-info large)" "*  prompt: a lovely cat*" "metadata pass through"
 
 # ---- sizes ----
@@ -58,6 +59,10 @@ fails 1 "*--frames 16 is not of the form 4n+1" "--strict refuses" \
     wan-denoise -s 0 --size 80x64 --frames 16 --strict
 wan-denoise -s 0 --size 16x16 --frames 1 < text > least
 like "$(tensor-info least)" "*[[]16, 1, 2, 2[]]*" "16x16, 1 frame"
+
+for name in torch-cuda:132 torch-cuda:132, torch-cuda:132,2048x torch-cuda:x,1 torch-cpu:1; do
+    fails 2 "*rng*$name*" "--rng $name" wan-denoise -s 0 --rng $name
+done
 
 # ---- stored noise ----
 tensor-pick "$GOLDEN:noise" > stored

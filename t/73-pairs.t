@@ -60,6 +60,32 @@ like "$(cat err)" "pair-check: 1 is no pair: differs in wan-denoise.extra: *pair
     "is said on standard error"
 video b/1.json fp16,w1 -k seed=8 -k "$(with steps 20)"
 is "$(pair-check a b 2>/dev/null | cut -f 4 | tail -n 1)" "differs in seed: 7 and 8; wan-denoise.steps: 50 and 20" "all keys are named"
+video b/1.json fp16,w1 -k zzz=1
+is "$(pair-check a b 2>/dev/null | cut -f 4 | tail -n 1)" "differs in zzz: nothing and 1" "the last key of the second alone"
+video a/1.json fp16,w0 -k zzz=1
+video b/1.json fp16,w1
+is "$(pair-check a b 2>/dev/null | cut -f 4 | tail -n 1)" "differs in zzz: 1 and nothing" "or of the first"
+video a/1.json fp16,w0
+# Without any one of these a pair is not checked, and is one by its name.
+for key in version context size frames steps solver shift guidance rng; do
+    _all=$denoise
+    denoise=$(echo "$denoise" | sed "s/\"$key\":\(\"[^\"]*\"\|[^,]*\),*//; s/,\$//")
+    video a/1.json fp16,w0
+    video b/1.json fp16,w1
+    denoise=$_all
+    pair-check a b >table 2>/dev/null
+    is "$?:$(field 2)" 0:name "what does not say wan-denoise.$key is a pair by name"
+done
+for said in wan-vae-decode=x prompt= seed=; do
+    for v in a b; do
+        video $v/1.json fp16,w0 -k "$said"
+        case $said in *=) sed -i "s/\"${said%=}\":\"[^\"]*\",*//" $v/1.json ;; esac
+    done
+    pair-check a b >table 2>/dev/null
+    is "$?:$(field 2)" 0:name "nor without ${said%=*}"
+done
+video a/1.json fp16,w0
+video b/1.json fp16,w1
 long=$(printf 'eine Katze, die %0100d' 0)
 video b/1.json fp16,w1 -k "prompt=$long"
 like "$(pair-check a b 2>/dev/null | tail -n 1)" "*prompt: a cat and eine Katze*00..." "long values are cut"

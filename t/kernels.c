@@ -400,6 +400,11 @@ static void bad_heads(void)
     tensor q = scratch(F32, 4, 128), k = scratch(F32, 5, 64);
     attention(q, q, k, k, &spec);
 }
+static void bad_gain(void)
+{
+    tensor x = scratch(F32, 4, 16);
+    rms_norm(x, x, scratch(F32, 8), 1e-6f);
+}
 static void bad_gate(void) { add_gated(scratch(F32, 4, 8), scratch(F32, 4, 8), scratch(F32, 16)); }
 static void bad_channels(void)
 {
@@ -427,6 +432,7 @@ static const struct {
 } deaths[] = {{bad_width, "F32 [3, 24]", "F16 [8, 16]"},
               {bad_scale, "F32 [7, 1]", "I8 [8, 16]"},
               {bad_heads, "F32 [4, 128]", "F32 [5, 64]"},
+              {bad_gain, "F32 [8]", "F32 [4, 16]"},
               {bad_gate, "F32 [4, 8]", "F32 [16]"},
               {bad_channels, "F32 [1, 4, 4, 16]", "8, 3, 3, 3, 8]"},
               {too_large, "out of ", "eat less"},

@@ -343,8 +343,8 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
             if (S::KIND == CODES)
                 r.factor[m][i] = c.q[(int64_t)(batch * a.heads + head) * a.lq + at] * a.scale_log2e;
         }
-    mover<QK, S::THREADS>(a.q_stride).template fetch<S::QUERIES>(q, xq + query * a.q_stride,
-                                                                 a.q_stride, a.lq - query);
+    mover<QK, S::THREADS>(a.q_stride)
+        .template fetch<S::QUERIES>(q, xq + query * a.q_stride, a.q_stride, a.lq - query);
     fetch_k(k, 0);
     if (S::STAGES == 2)
         fetch_v(v, 0);

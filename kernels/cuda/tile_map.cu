@@ -53,6 +53,6 @@ CUtensorMap tile_map(tensor_type type, const void *data, int rank, const int64_t
                         across == 128 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
                         CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     if (r != CUDA_SUCCESS)
-        die("cannot describe %s to the copy engine (TMA) (error %d)", shape_text(rank, dim), (int)r);
+        die("cannot describe %s to the copy engine (error %d)", shape_text(rank, dim), (int)r);
     return map;
 }
