@@ -298,6 +298,7 @@ is "$(size "$TMP/frames.png")" 0000000e00000010 "tensor-view: enlarged, one belo
 is "$(pixels "$TMP/frames.png" | cut -c 1-84)" \
     "$(printf '010203%.0s' 1 2 3 4 5 6 7; printf '040506%.0s' 1 2 3 4 5 6 7)" \
     "tensor-view: colours are the values"
+is "$(pixels "$TMP/frames.png" | tail -c 84)" "$(printf '070809%.0s' 1 2 3 4 5 6 7; printf '0a0b0c%.0s' 1 2 3 4 5 6 7)" "tensor-view: those of the second"
 # [3, T, H, W], not as high as wide: the first red and the last, of two lines of four.
 one='\0\0\200\77' four='\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' nil='\0\0\0\0'
 (document '{"video":{"dtype":"F32","shape":[3,1,2,4],"data_offsets":[0,96]}}'

@@ -170,4 +170,11 @@ steady=$(sed -n 's/.*"steady_device_bytes": \([0-9]*\).*/\1/p' stats.json)
 ok $? "what is held between steps is less than the peak"
 comment "peak $peak, steady $steady bytes"
 
+# CFG-Zero* without a step that stands still: the guidance is projected all the same.
+wan-denoise -m "$model" -s 2 -S 1 $small < text > plain
+wan-denoise -m "$model" -s 2 -S 1 $small --cfg-zero 0 < text > projected
+like "$(tensor-info projected)" "*cfg_zero: 0*" "--cfg-zero 0 is said"
+tensor-diff --rel 1e-4 plain:latents projected:latents > /dev/null
+is $? 1 "and counts"
+
 done_testing

@@ -22,7 +22,7 @@ lines() { paste -s -d ' '; }
 tensor-pick -d 1 drawn:frames >one
 is "$(tiny-look <one | tail -n 1 | cut -f 16)" 1 "a clip as it was drawn: all is right"
 tensor-pick -d 1 drawn:frames -k 'prompt=a red circle' >other
-like "$(tiny-look <other | tail -n 1 | cut -f 10-)" "[01]$TAB[01]$TAB$TAB$TAB$TAB${TAB}0*" \
+like "$(tiny-look <other | tail -n 1 | cut -f 10-)" "[01]${TAB}[01]$TAB$TAB$TAB$TAB${TAB}0*" \
     "what a caption leaves open is not judged"
 tensor-pick -d 1 drawn:frames -k 'prompt=two cats' >other
 is "$(tiny-look <other | tail -n 1 | cut -f 10-)" "$TAB$TAB$TAB$TAB$TAB$TAB" "nor one of another grammar"

@@ -69,6 +69,14 @@ else
 	$(CHECKS) $(PROVE) -e '' $(TESTS)
 endif
 
+# ---- what tools say, and whether tests bite ----
+
+lint: all
+	$(CHECKS) prove -v -e '' t/lint.sh
+
+mutate:
+	t/mutate.sh '$(ONLY)'
+
 # ---- Slurm: one of its own, where munge, slurmctld, slurmd and slurm-client are installed ----
 
 check-slurm: all
@@ -113,4 +121,4 @@ $(O)/t/races/%: t/races/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(CFLAGS) -fopenmp -o $@ $<
 
-.PHONY: check-faults check-threads
+.PHONY: check-faults check-threads lint mutate

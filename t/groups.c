@@ -185,6 +185,12 @@ END_TEST
 
 START_TEST(what_fits_no_format)
 {
+    static const char *const others[] = {"int4",      "int4-g",   "int4-g016", "int4-g 16",
+                                         "int4-g16x", "int4-g17", "int8-g16"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        int group;
+        ck_assert_msg(!format_named(others[i], &group), "%s is a format", others[i]);
+    }
     stored s = random_groups(1), t = s;
     t.step = tensor_of(s.step.data, F16, OUT, IN / 128 - 1);
     ck_assert_ptr_null(format_of(&t));

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What tests of layouts share: the fixture's tensors under the names that other libraries give them,
 # made by tensor-pick. For sh, after tap.sh.
 

@@ -19,8 +19,8 @@ case $(clang-format --version 2> /dev/null) in
 esac
 
 if have clang-tidy; then
-    checks=bugprone-sizeof-expression,bugprone-suspicious-*,bugprone-misplaced-*,bugprone-infinite-loop
-    checks=$checks,bugprone-integer-division,bugprone-too-small-loop-variable,bugprone-not-null-terminated-result
+    checks=bugprone-suspicious-*,-bugprone-suspicious-missing-comma,bugprone-misplaced-operator-in-strlen-in-alloc,bugprone-infinite-loop
+    checks=$checks,bugprone-too-small-loop-variable
     checks=$checks,bugprone-posix-return,bugprone-redundant-branch-condition,bugprone-terminating-continue
     checks=$checks,bugprone-undefined-memory-manipulation,misc-redundant-expression,misc-misplaced-const
     checks=$checks,readability-misleading-indentation,readability-redundant-preprocessor

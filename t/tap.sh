@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # TAP for shell tests: `. "$(dirname "$0")/tap.sh"` at the top, `done_testing` at the end. $BUILD is
 # where the programs are (build/cpu unless set), $ROOT the repository, $TMP a directory that goes
 # with the test, $GOLDEN the reference's outputs. Programs are on PATH.

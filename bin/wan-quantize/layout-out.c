@@ -233,7 +233,8 @@ static json_t *torch_type(tensor_type type)
 static json_t *torchao_tensor(const plan *p)
 {
     tensor w = p->part[0];
-    bool rows = tensor_count(p->part[1]) == w.dim[0] && strcmp(rule_name(p->rule), "fp8-tensor");
+    bool rows =
+        tensor_count(p->part[1]) == w.dim[0] && strcmp(rule_name(p->rule), "fp8-tensor") != 0;
     json_t *data =
         json_pack("{s:[I, I], s:n, s:o}", "block_size", (json_int_t)(rows ? 1 : w.dim[0]),
                   (json_int_t)w.dim[1], "act_quant_kwargs", "dtype", torch_type(p->from.w.type));
