@@ -150,7 +150,7 @@ float *request_noise(const request *q, const document *d, tensor shape, uint64_t
     return noise;
 }
 
-/* The digest of the text that is sampled for, so that two results can be seen to have had the same;
+/* The digest of context and context_null, by which two results are seen to be of the same text.
  * NULL if the document has none (-s 0). Static memory. */
 static const char *context_digest(const document *in)
 {

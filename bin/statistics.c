@@ -2,8 +2,9 @@
 ** statistics.c: accumulators on the device, one for each layer and bin of timesteps that has steps;
 ** and the documents that are made of them.
 **
-** Nothing waits for the device before statistics_write(): an addition is two launches (X^T X: some
-** for each 512 rows), and how many rows there were the host knows.
+** Sums stay on the device until statistics_write(): to add a batch of rows takes two kernel
+** launches (X^T X: some for each 512 rows), and the host, which counts the rows, waits for none of
+** them.
 */
 #include "statistics.h"
 
@@ -44,14 +45,14 @@ static struct {
     statistics *first, **last;
 } all = {.last = &all.first};
 
-/* What comes from here on. */
+/* Of the evaluation that runs. */
 static struct {
     int bin, copies;
     int passes; /* 0: all rows count */
     int64_t each, n[PASSES];
 } now;
 
-/* What was seen. */
+/* Of all evaluations so far. */
 static struct {
     int results;
     name_list prompts; /* digests */

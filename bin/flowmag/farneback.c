@@ -237,7 +237,8 @@ VECTORISED static void sum_along(double *restrict to, double *from, int64_t n)
         to[i] += s[i] + s[i + 4];
 }
 
-/* flow [2, w] = G^-1 h, the sums being [MOMENTS, w]; as means, which is what 1e-3 is small to. */
+/* flow [2, w] = G^-1 h of the window's means, not its sums: the 1e-3 that keeps G from being
+ * singular is small beside means. */
 VECTORISED static void solve_row(float *restrict flow, const double *sums, int64_t w)
 {
     const double mean = 1.0 / ((2 * REACH + 1) * (2 * REACH + 1));

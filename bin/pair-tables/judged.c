@@ -1,8 +1,8 @@
 /*
 ** judged.c: the tables of a judge, whose columns nobody knows before.
 **
-** Numbers are told from words by looking at all cells of all videos, so that "?" in one of them
-** makes a column of words, and a video that a judge says nothing of makes an empty cell.
+** A column is one of numbers if all its cells, of all videos, are numbers or empty; "?" in one of
+** them makes it a column of words. A video of which the judge says nothing has empty cells.
 */
 #include "judged.h"
 

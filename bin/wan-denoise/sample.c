@@ -73,7 +73,8 @@ static void end_taps(const tensor v[], int passes)
     stats_add("documents", 1);
 }
 
-/* x: the noise; or the latents that were read; or with --from both, at the level to begin with. */
+/* x begins as noise; as the latents that were read, if a sampling goes on; with --from as latents
+ * and noise mixed at that level. */
 static void begin_state(const sampling *a, solver *s, tensor x, const float *noise)
 {
     const request *q = a->q;
@@ -105,7 +106,8 @@ static void begin(const sampling *a, tensor x, int step)
     result_begin(a->r, a->out, a->q, a->in, x, a->seed, step, skip_taken());
 }
 
-/* The velocity of a step, and the solver's step with it; is it done? */
+/* The velocity of a step, and the solver's step with it. True when the step is done: Heun's needs
+ * two calls. */
 static bool advance(const sampling *a, solver *s, const tensor v[], int *passes)
 {
     const request *q = a->q;

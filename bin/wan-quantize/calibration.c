@@ -1,9 +1,9 @@
 /*
 ** calibration.c: statistics of inputs, read layer by layer from maps of their files.
 **
-** A gram of 8960 channels has 640 MB, and a model has thirty: so only headers are read at first,
-** and a layer's bins are added up when it is its turn. What is of another model is refused: its
-** channels mean something else.
+** The Gram matrix X^T X of 8960 channels has 640 MB, and a model has thirty of them. So headers
+** alone are read at first, and a layer's bins are summed when the layer is quantised. Statistics of
+** another model are refused: its channels mean something else.
 */
 #include "calibration.h"
 
@@ -188,9 +188,9 @@ static void add(moments *m, const bin *b, const char *layer)
         die("%s: what it has of %s is not finite", b->where, layer);
 }
 
-/* Sums of squares are none below zero, those on the gram's diagonal are the same, and what is
- * beside it is at most the root of two of them (Cauchy and Schwarz), the same on both sides: else
- * it is of no inputs. Devices that add in F32 are 1e-6 apart. */
+/* What every Gram matrix has, whatever the inputs: no negative sum of squares; the sums of squares
+ * on its diagonal; |g_ij| <= sqrt(g_ii g_jj) (Cauchy and Schwarz); symmetry. Without these it was
+ * made of no inputs. Devices that add in F32 are 1e-6 apart. */
 static bool is_of_inputs(const moments *m)
 {
     static const double APART = 1e-4;

@@ -1,6 +1,6 @@
 /*
-** report.c: one line for each rule, and below it one for all its layers of a kind
-** ("blocks.*.ffn.0.weight"); one for all together.
+** report.c: what wan-quantize says of its errors: a line for each rule, below it a line for each
+** kind of its layers ("blocks.*.ffn.0.weight"), and a last line for all layers.
 */
 #include "report.h"
 
@@ -57,7 +57,7 @@ static void add_to(line *l, const char *worst, int tensors, change c)
     l->c.r = rounding_sum(l->c.r, c.r);
 }
 
-/* Takes over `kind`. */
+/* kind is freed with the line. */
 static line *line_of(const char *rule, char *kind)
 {
     for (int i = 0; i < count; i++)

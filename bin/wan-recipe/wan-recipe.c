@@ -2,8 +2,8 @@
 ** wan-recipe.c: what files say of how they were made, beside what is wanted: the questions that the
 ** pipelines ask.
 **
-** The first operand is a verb. Nothing is computed here that would need a model, and no age is
-** looked at: a file is what its recipe says, or is to be made.
+** The first operand is a verb. No verb needs a model, and none looks at dates: a file whose recipe
+** is not the wanted one is to be made.
 */
 #include <stdlib.h>
 #include <string.h>
