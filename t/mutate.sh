@@ -38,31 +38,39 @@ targets() {
     case $test in
     *.t) for p in bin/*/; do
             p=$(basename "$p")
-            if grep -qwF -- "$p" "t/$test" t/tap.sh; then echo "build/cpu/$p"; fi
+            if grep -qwF -e "$p" -e make "t/$test" || grep -qwF -- "$p" t/tap.sh; then echo "build/cpu/$p"; fi
         done ;;
     *) echo "build/cpu/t/$test" ;;
     esac
 }
 
-# fails: does $test?
+# fails: does $test? `how` says if it had to be stopped.
 fails() {
+    how=
     case $test in
     *.t)
         BUILD=$PWD/build/cpu timeout "$seconds" "t/$test" 2> /dev/null | awk '
-            /^not ok/ { failed = 1; exit } /^1\.\.[0-9]/ { whole = 1 } END { exit !(failed || !whole) }' ;;
-    *) ! timeout "$seconds" "build/cpu/t/$test" > /dev/null 2>&1 ;;
+            /^not ok/ { failed = 1; exit } /^1\.\.[0-9]/ { whole = 1 } END { exit !(failed || !whole) }'
+        local status=("${PIPESTATUS[@]}")
+        [ "${status[0]}" -ne 124 ] || how=" after $seconds s"
+        return "${status[1]}" ;;
+    *)
+        timeout "$seconds" "build/cpu/t/$test" > /dev/null 2>&1
+        local is=$?
+        [ $is -ne 124 ] || how=" after $seconds s"
+        [ $is -ne 0 ] ;;
     esac
 }
 
 one() { # a line: what came of it
-    local file from to test reason
+    local file from to test reason how
     IFS=$'\t' read -r file from to test reason <<< "$1"
     if [ "$reason" ]; then echo "equivalent	$file: $from: $reason"; return; fi
     touch stamp
     if ! replaced "$file"; then echo "stale	$file: '$from' is not there once"; return; fi
     # shellcheck disable=SC2046 # words
     if ! make -s DEVICE=cpu $(targets) > log 2>&1; then echo "broken	$file: $from -> $to: $(grep -m 1 error log)"
-    elif fails; then echo "killed	$file: $from -> $to ($test)"
+    elif fails; then echo "killed	$file: $from -> $to ($test$how)"
     else echo "survived	$file: $from -> $to ($test)"
     fi
     cp -p "$work/whole/$file" "$file"
