@@ -153,6 +153,10 @@ is "$(grep -L '^1:1:[a-z0-9-]*: .*nobody is a pipe' -- *_nobody*/status; ls -- *
 mkfifo late
 { sleep 1; cat one; } > late &
 is "$(tensor-info -n late)" "$(tensor-info -n one)" "a pipe whose writer is late is read"
+{ sleep 1; cat late > ledger; } &
+timeout 20 wan-quantize -q -t int8 -m "$ROOT/fixtures/random" --ledger late > /dev/null
+wait
+is "$(head -n 1 ledger | cut -f 1)" name "and one whose reader is late is written"
 
 # A file that is written whole replaces files alone.
 mkfifo there

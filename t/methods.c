@@ -288,6 +288,10 @@ static void clip_case(const char *name, const float *w, const moments *m, const 
     ck_assert(clip <= 1.05);
     ck_assert(strncmp(name, "int4", 4) != 0 || clip < 0.9);
     ck_assert(both <= 0.6);
+    int clipped = 0; /* of the first range of each row */
+    for (int64_t row = 0; row < OUT; row++)
+        clipped += f[rule_range(rule_named(name), IN, row, 0)] < 1;
+    ck_assert(strncmp(name, "int4", 4) != 0 || clipped > OUT / 4);
     free(f);
 }
 
