@@ -299,12 +299,14 @@ is "$(pixels "$TMP/frames.png" | cut -c 1-84)" \
     "$(printf '010203%.0s' 1 2 3 4 5 6 7; printf '040506%.0s' 1 2 3 4 5 6 7)" \
     "tensor-view: colours are the values"
 is "$(pixels "$TMP/frames.png" | tail -c 84)" "$(printf '070809%.0s' 1 2 3 4 5 6 7; printf '0a0b0c%.0s' 1 2 3 4 5 6 7)" "tensor-view: those of the second"
-# [3, T, H, W], not as high as wide: the first red and the last, of two lines of four.
+# [3, T, H, W], not as high as wide: of two pictures of two lines the first pixel is red and the last.
 one='\0\0\200\77' four='\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' nil='\0\0\0\0'
-(document '{"video":{"dtype":"F32","shape":[3,1,2,4],"data_offsets":[0,96]}}'
-    printf "$one$nil$nil$nil$nil$nil$nil$one$four$four$four$four") >"$TMP/video"
-tensor-view -q -r 0,1 -p 16 "$TMP/video" >"$TMP/video.png"
-is "$(pixels "$TMP/video.png" | fold -w 96 | uniq)" "$(printf 'ff0000%.0s' 1 2 3 4; printf '%072d\n%072d' 0 0; printf 'ff0000%.0s' 1 2 3 4)" "tensor-view: channels first"
+(document '{"video":{"dtype":"F32","shape":[3,2,2,4],"data_offsets":[0,192]}}'
+    printf "$one$nil$nil$nil$four$four$nil$nil$nil$one$four$four$four$four$four$four$four$four") >"$TMP/video"
+tensor-view -q -r 0,1 -p 16 -c 1 "$TMP/video" >"$TMP/video.png"
+pixels "$TMP/video.png" | sed 's/000000//g' >"$TMP/red"
+is "$(pixels "$TMP/video.png" | cut -c 1-18)$(pixels "$TMP/video.png" | tail -c 18)$(sed 's/ffffff//g; s/808080//g' "$TMP/red" | tr -d '\n' | wc -c)" \
+    "ff0000ff0000ff0000ff0000ff0000ff0000252" "tensor-view: channels first"
 (document '{"m":{"dtype":"I8","shape":[1,4],"data_offsets":[0,4]}}'; printf '\201\0\177\1') >"$TMP/m"
 tensor-view "$TMP/m" -p 16 2>"$TMP/said" | cat >"$TMP/m.png"
 is "$(cat "$TMP/said")" "tensor-view: m I8 [1, 4] from -127 to 127" "tensor-view: the range is said"
