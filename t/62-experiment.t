@@ -181,7 +181,7 @@ for v in x z; do
 done
 printf '\357\273\277a b.mp4\ta cat\r\n' >"$TMP/names/prompts-by-name.tsv"
 run "$TMP/names" eval VARIANTS='x z'
-is "$?:$(column "$TMP/names/pairs.csv" name prompt psnr | lines)" "0:-q,,inf a b,a cat,inf" \
+is "$?:$(column "$TMP/names/pairs.csv" name prompt psnr | lines)" "0:'-q,,inf a b,a cat,inf" \
     "names may have blanks and begin with -, and a list gives their prompts"
 is "$(column "$TMP/names/clip_temporal_per_video.csv" clip | grep -c .)" 2 "those with a prompt have a score"
 printf x >"$TMP/names/x/$(printf 'a\nb').mp4"

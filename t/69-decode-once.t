@@ -46,7 +46,7 @@ comment "$(tail -n 2 "$TMP/err")"
 is "$(decodings)" 6 "are decoded six times: N + 1 for each name"
 is "$(cut -d / -f 1-20 "$TMP/decoded" | grep -o '[abc]/[a-z]*.mp4' | sort | uniq -d)" "" "none of them twice"
 is "$(cd "$out/eval" && ls a a_vs_b | lines)" \
-    "a: one.clip.tsv one.json one.judge.tsv one.motion.tsv two.clip.tsv two.json two.judge.tsv two.motion.tsv  a_vs_b: one.diff.tsv pairs.tsv two.diff.tsv" \
+    "a: one.clip.tsv one.json one.judge.tsv one.motion.tsv one.stats.tsv two.clip.tsv two.json two.judge.tsv two.motion.tsv two.stats.tsv  a_vs_b: one.diff.tsv pairs.tsv two.diff.tsv" \
     "all of them measured them"
 is "$(for f in "$out"/eval/*/*.tsv; do case $f in */pairs.tsv) continue ;; esac; sed -n 3p "$f" | cut -f 1; done | sort -u)" 1 \
     "each table is of a video alone"
@@ -58,8 +58,8 @@ cp -a "$out" "$TMP/converted"
 was=$(sed 1d "$out/motion_per_video.csv")
 run "$TMP/converted" eval VARIANTS='a b c' CONVERSION=opencv METRICS='psnr motion'
 is "$?:$(decodings):$(grep -c bgr24 "$TMP/decoded")" 0:6:6 "CONVERSION=opencv: all are decoded as VideoCapture does it"
-is "$(grep -o '"conversion": "[a-z]*"' "$TMP/converted/experiment.json" "$out/experiment.json" | sed 's|.*/||' | lines)" \
-    'experiment.json:"conversion": "opencv" experiment.json:"conversion": "exact"' "and experiment.json says so"
+is "$(for f in "$TMP/converted" "$out"; do grep -o '"conversion": "[a-z]*"' "$f/experiment.json" | sort -u; done | lines)" \
+    '"conversion": "opencv" "conversion": "exact"' "and experiment.json says so"
 [ "$(sed 1d "$TMP/converted/motion_per_video.csv")" != "$was" ]
 ok $? "the numbers are others"
 rm "$out/eval/b/two.motion.tsv"
@@ -88,7 +88,7 @@ judge "$TMP/stops" 'head -c 60000 >/dev/null; printf "document\tseen\n1\t1\n"; e
 run "$out" -k eval VARIANTS='a b' JUDGE="$TMP/stops"
 like "$?:$(cat "$TMP/err")" "2:*eval: stops has failed: of judge, what is not in a table is missing*" "a judge that stops is named"
 is "$(cd "$out/eval" && ls */*.tsv | lines)" \
-    "a/one.judge.tsv a/one.motion.tsv a/two.motion.tsv a_vs_b/one.diff.tsv a_vs_b/pairs.tsv a_vs_b/two.diff.tsv b/one.motion.tsv b/two.motion.tsv" \
+    "a/one.judge.tsv a/one.motion.tsv a/one.stats.tsv a/two.motion.tsv a/two.stats.tsv a_vs_b/one.diff.tsv a_vs_b/pairs.tsv a_vs_b/two.diff.tsv b/one.motion.tsv b/one.stats.tsv b/two.motion.tsv b/two.stats.tsv" \
     "what it said of one video is kept, and the others measured all"
 run "$out" eval VARIANTS='a b' JUDGE="$TMP/none"
 like "$?:$(cat "$TMP/err")" "2:*none*" "a judge that there is not"

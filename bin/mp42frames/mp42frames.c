@@ -135,6 +135,19 @@ static void describe(document *d, const video *v, const char *name, const json_t
     provenance_add(d, options, NUMERICS, stamp);
 }
 
+/* ffprobe, ffmpeg and we open it, and what it says of itself is at its end. */
+static void check_file(const char *name)
+{
+    struct stat s;
+    if (stat(name, &s) != 0)
+        die_errno("cannot read %s", name);
+    if (!S_ISREG(s.st_mode))
+        die("%s is %s: a video is read from a file, more than once", name,
+            S_ISDIR(s.st_mode)    ? "a directory"
+            : S_ISFIFO(s.st_mode) ? "a pipe"
+                                  : "a device");
+}
+
 /* ---- without decoding ---- */
 
 /* A number that ffprobe prints as text; 0 if it is none. */
@@ -175,6 +188,7 @@ static int64_t count_packets(const char *url)
 static void print_about(const char *name)
 {
     document d = {0};
+    check_file(name);
     char *url = new_format("file:%s", name);
     json_t *sealed = sealed_metadata(name), *keys = json_object();
     video v = probe(name, url);
