@@ -217,19 +217,6 @@ static void print_about(const char *name)
 
 /* ---- a document ---- */
 
-/* ffprobe, ffmpeg and we open it, and what it says of itself is at its end. */
-static void check_file(const char *name)
-{
-    struct stat s;
-    if (stat(name, &s) != 0)
-        die_errno("cannot read %s", name);
-    if (!S_ISREG(s.st_mode))
-        die("%s is %s: a video is read from a file, more than once", name,
-            S_ISDIR(s.st_mode)    ? "a directory"
-            : S_ISFIFO(s.st_mode) ? "a pipe"
-                                  : "a device");
-}
-
 static void write_document(writer *w, const char *name)
 {
     int64_t N;

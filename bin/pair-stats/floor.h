@@ -7,9 +7,10 @@
 
 #include "../../common/csv.h"
 
+/* Of intervals twice as wide as the twins' are (twin_low, twin_high in metrics.h). */
 typedef enum {
-    FLOOR_OF_DIFFERENCE, /* of two measurements of a pair: the twins' greatest |twin_low| or |_high| */
-    FLOOR_OF_MEASURE /* of one: their least twin_low if more is better, else greatest twin_high */
+    FLOOR_OF_DIFFERENCE, /* of two measurements of a pair: the greatest absolute limit */
+    FLOOR_OF_MEASURE     /* of one: the least limit if more is better, else the greatest */
 } floor_kind;
 
 /* NAN: the table has no such metric, none with an interval, or for a FLOOR_OF_MEASURE it is not
