@@ -67,6 +67,6 @@ is "$(grep -vE '^[a-z0-9_]+(\.[a-z]+)?(\.[0-9])?: ((fp16\/|w8a16\/)?0[1-4]_seed1
     "" "every line of a job that was ever seen is whole, and of one job"
 grep -qE '^fp16.latents: 03_seed1 \(3 of 4\): step [0-9]+/10' "$TMP/frames"
 ok $? "the video is named while it is made"
-is "$(cat "$TMP/frames.most")" 3 "jobs at one time, two and at the end three that measure, are a line each"
+is "$(cat "$TMP/frames.most")" 4 "jobs at one time, two and at the end four that measure, are a line each"
 is "$(cat "$TMP"/shown/*/01_seed1.mp4 | cksum)" "$(cat "$TMP"/logged/*/01_seed1.mp4 | cksum)" "the videos are the same"
 done_testing

@@ -147,7 +147,7 @@ is "$(left)" "kept.mp4 " "and what was in the making is gone"
 
 fails 1 "mp42frames: cannot read $TMP/nothing.mp4: No such file or directory" "no such file" \
     mp42frames "$TMP/nothing.mp4"
-fails 1 "mp42frames: ffprobe: *$TMP*" "a directory" mp42frames "$TMP"
+fails 1 "mp42frames: $TMP is a directory: a video is read from a file, more than once" "a directory" mp42frames "$TMP"
 fails 1 "mp42frames: ffprobe: *$TMP/frames: Invalid data*" "no video at all" mp42frames "$TMP/frames"
 ffmpeg -v error -f lavfi -i sine=duration=0.1 "$TMP/sound.wav"
 fails 1 "mp42frames: */sound.wav has no video" "sound" mp42frames "$TMP/sound.wav"

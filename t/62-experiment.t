@@ -34,10 +34,10 @@ run "$out" experiment
 ok $? "make experiment"
 comment "$(tail -3 "$TMP/err")"
 is "$(cd "$out" && ls *.csv *.json | lines)" \
-    "clip_per_frame.csv clip_temporal_per_video.csv clip_temporal_summary.csv experiment.json motion_per_frame.csv motion_per_video.csv motion_summary.csv pairs.csv pairs_per_frame.csv pairs_refused.csv pairs_summary.csv paper_table.csv tidy.csv" \
+    "clip_per_frame.csv clip_temporal_per_video.csv clip_temporal_summary.csv experiment.json metrics_per_frame.csv metrics_per_video.csv metrics_summary.csv motion_per_frame.csv motion_per_video.csv motion_summary.csv pairs.csv pairs_per_frame.csv pairs_refused.csv pairs_summary.csv paper_table.csv tidy.csv" \
     "all tables"
 is "$(for t in "$out"/*.csv; do grep -q "^\.SS.*$(basename "$t")" pipelines/wan-experiment.5 || basename "$t"
-    head -n 1 "$t" | tr ',' '\n' | tr -d '\r' | while read -r c; do grep -q "\b$c\b" pipelines/wan-experiment.5 || echo "$c"; done; done)" \
+    head -n 1 "$t" | tr ',' '\n' | tr -d '\r' | while read -r c; do grep -q "\b$c\b\|\b${c%_[ab]}\b" pipelines/wan-experiment.5 || echo "$c"; done; done)" \
     "" "each of them and all of their columns are in the manual page"
 is "$(column "$out/pairs.csv" name variant_a variant_b pairing differs frames file_b | lines)" \
     "01_seed1,fp16,w8a16,provenance,wan-denoise.weights,5,w8a16/01_seed1.mp4 02_seed1,fp16,w8a16,provenance,wan-denoise.weights,5,w8a16/02_seed1.mp4" \
