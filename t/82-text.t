@@ -43,8 +43,8 @@ is "$n" 7 "all of them"
 ok $? "nothing was executed"
 printf 'x\n%s\n' "$(head -c 2000000 /dev/zero | tr '\0' 'a')" >"$TMP/huge.txt"
 encode() { set -o pipefail; wan-encode-text -q -m $model -n b <"$1" | cat; }
-fails 1 "wan-encode-text: cannot write standard output: a header of * over the limit of 1048576" \
-    "a prompt of 2 MB does not fit a pipe" encode "$TMP/huge.txt"
+fails 1 "wan-encode-text: line 2 has 2000000 bytes: a prompt has at most 65536" \
+    "a prompt of 2 MB is too long" encode "$TMP/huge.txt"
 
 # ---- a stream's metadata, which a stranger wrote ----
 
