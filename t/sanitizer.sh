@@ -35,6 +35,7 @@ runs() {
         [ $tool = initcheck ] || sixteen $tool
         echo "$tool pictures nothing /dev/null - $run/pictures"
         echo "$tool pictures-sm80 nothing /dev/null WAN_CAPABILITY=80 $run/pictures"
+        echo "$tool nets nothing /dev/null - $run/nets"
         echo "$tool rows nothing /dev/null - $run/rows"
         echo "$tool solvers nothing /dev/null - $run/solvers"
         lines $tool fp32

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "../../common/die.h"
 #include "../../kernels/cuda/common.cuh"
 
 struct stack {
@@ -28,6 +29,13 @@ void scratch_use(int which)
 }
 
 size_t scratch_mark(void) { return now->at.size(); }
+
+/* Layers that leave the device are one piece of the stack, which there is none of here. */
+void *scratch_at(size_t mark)
+{
+    die("--memory is not for tensors that lie apart (mark %zu)", mark);
+    return NULL;
+}
 
 void scratch_reset(size_t mark)
 {
