@@ -100,7 +100,7 @@ $(O)/sanitizer/planted: $(O)/t/sanitizer/planted.o $(APART) $(COMMON)
 	$(CC) $(CFLAGS) -o $@ $^ $(KERNELLIBS) -lm
 
 check-sanitizer: all $(MODELS:%=$(O)/sanitizer/%) \
-                 $(addprefix $(O)/sanitizer/,activations attention kernels nets pictures rows threads solvers planted)
+                 $(addprefix $(O)/sanitizer/,activations attention attention8 kernels nets pictures rows threads solvers planted)
 	$(if $(filter cuda,$(DEVICE)),,$(error check-sanitizer needs DEVICE=cuda))
 	BUILD=$(CURDIR)/$(O) DEVICE=cuda prove -v -e '' t/sanitizer.sh
 

@@ -237,6 +237,7 @@ __device__ __forceinline__ void write_rows(const attention_args &a, T *y, const 
                                            uint32_t q, int query, int row, int lane)
 {
     constexpr int D = S::D, CHUNKS = D / 8, STEP = 32 / CHUNKS;
+    __syncwarp(); /* lanes read rows of q of each other */
 #pragma unroll
     for (int m = 0; m < 2; m++)
 #pragma unroll
