@@ -16,7 +16,6 @@ const source_row SOURCE[] = {
     {"diff", OF_PAIR, ROWS_FRAMES, "framediff", "FRAMEDIFF", "--per-frame", NULL},
     {"lpips_alex", OF_PAIR, ROWS_FRAMES, "lpips", "-", "--net alex --per-frame", "LPIPS"},
     {"lpips_vgg", OF_PAIR, ROWS_FRAMES, "lpips", "-", "--net vgg --per-frame", "LPIPS"},
-    {"vmaf", OF_PAIR, ROWS_FRAMES, "framevmaf", "-", "--per-frame", NULL},
 };
 const int SOURCES = sizeof SOURCE / sizeof *SOURCE;
 
@@ -46,7 +45,6 @@ const metric_row METRIC_TABLE[] = {
      OF_PAIR, MEAN, false},
     {"lpips_vgg", "lpips_vgg", "lpips", "LPIPS (VGG)", "LPIPS VGG", "0 is equal", -1, 4, OF_PAIR,
      MEAN, false},
-    {"vmaf", "vmaf", "vmaf", "VMAF", "VMAF", "100 is equal", 1, 1, OF_PAIR, MEAN, false},
 };
 const int METRIC_ROWS = sizeof METRIC_TABLE / sizeof *METRIC_TABLE;
 

@@ -56,6 +56,10 @@ extern const int METRIC_ROWS;
 const metric_row *metric_named(const char *name);
 const source_row *source_named(const char *name);
 
+/* Of fewer videos, or prompts where several are of one, a twin says nothing of the floor: its
+ * interval is so wide that all would lie within. */
+enum { FEWEST_TWINS = 5 };
+
 /* Where another twin like one whose 95 % interval is low..high may lie: an interval twice as wide,
  * about the same middle. Of two studies of one size of changes that do just the same, the one is
  * then within the other's, by a test at 5 %, in 19 of 20: 2.09 + 2.09 - 1.73 standard errors (of 20

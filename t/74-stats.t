@@ -30,7 +30,7 @@ compare() {
     comment "greatest relative difference $most"
 }
 names=$(column metric "$S/scipy.csv" | paste -s -d ,)
-margins() { echo metric,low,high; tr -d '\r' <"$1" | awk -F , 'NR > 1 { printf "%s,%.17g,%.17g\n", $1, -$16 / 2, $16 / 2 }'; }
+margins() { echo metric,n,low,high; tr -d '\r' <"$1" | awk -F , 'NR > 1 { printf "%s,20,%.17g,%.17g\n", $1, -$16 / 2, $16 / 2 }'; }
 margins "$S/scipy.csv" >floor.csv
 stats -c "$names" --floor floor.csv <"$S/pairs.csv" >table
 ok $? "fifteen metrics at once"
@@ -117,6 +117,7 @@ metric,variant_a,variant_b,n,low,high,note
 x,ref,perturb,8,-0.15,0.15,
 x,ref,dither,8,-0.1,0.1,
 x,ref,one,1,,,n is too small
+x,ref,few,4,-9,9,n is too small
 psnr,ref,perturb,8,40,42,
 psnr,ref,dither,8,50,60,
 END
@@ -134,7 +135,7 @@ is "$(head -n 1 within)" "metric,variant_a,variant_b,n,mean,sd,low,high,clusters
     "of one measurement"
 is "$(column floor within | lines),$(column within within | lines),$(column equivalent within | lines)" "39 39,1 0,1 0" \
     "where more is better the floor is the least limit"
-like "$(stats -c y --floor twins <family | tail -n 1)" "y,ref,far,*,,,,,the table of the floor has no interval of it" "no floor of it"
+like "$(stats -c y --floor twins <family | tail -n 1)" "y,ref,far,*,,,,,the table of the floor has no interval of it of 5 or more" "no floor of it"
 sed 's/psnr/else/' family | stats -c else --floor twins >unknown
 like "$(tail -n 1 unknown)" "else,*,,,,,no floor: it is not known whether more is better" "nor of what nobody knows"
 stats -c x --floor within <family >again

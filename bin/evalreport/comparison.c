@@ -213,6 +213,10 @@ double floor_distance(const evaluation *e, const metric *m)
     for (int row = -1; (row = floor_row(e, m, row + 1)) >= 0;) {
         double low = known_at(&e->table[FLOOR], row, "low");
         double high = known_at(&e->table[FLOOR], row, "high");
+        double clusters = known_at(&e->table[FLOOR], row, "clusters");
+        double size = isnan(clusters) ? known_at(&e->table[FLOOR], row, "n") : clusters;
+        if (!(size >= FEWEST_TWINS))
+            continue;
         double x = m->direction < 0 ? twin_high(low, high) : twin_low(low, high);
         if (isnan(worst) || quality(m, NAN, x) < quality(m, NAN, worst))
             worst = x;

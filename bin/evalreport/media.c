@@ -9,6 +9,7 @@
 
 #include "../../common/die.h"
 #include "../../common/filemap.h"
+#include "../../common/openfile.h"
 
 static void put_base64(FILE *f, const unsigned char *at, size_t n)
 {
@@ -42,7 +43,7 @@ int64_t put_video(FILE *f, const char *directory, const char *videos, const char
     char *link = strcmp(videos, ".") == 0 ? new_format("%s/%s.mp4", variant, name)
                                           : new_format("%s/%s/%s.mp4", videos, variant, name);
     char *path = new_format("%s/%s", directory, link);
-    FILE *film = fopen(path, "rb");
+    FILE *film = input_file(path);
     if (!film)
         die_errno("cannot read %s", path);
     filemap_open(&m, fileno(film), path);

@@ -11,6 +11,7 @@
 
 #include "../../common/die.h"
 #include "../../common/openfile.h"
+#include "../../common/openfile.h"
 
 static json_t *value_of(const char *key, const char *text)
 {
@@ -29,7 +30,7 @@ json_t *lines_read(const char *path)
     char *line = NULL;
     size_t room = 0;
     json_t *all = json_object();
-    FILE *f = fopen(path, "r");
+    FILE *f = input_file(path);
     if (!f && errno != ENOENT)
         die_errno("cannot read %s", path);
     while (f && getline(&line, &room, f) > 0) {

@@ -13,8 +13,8 @@ typedef enum {
     FLOOR_OF_MEASURE     /* of one: the least limit if more is better, else the greatest */
 } floor_kind;
 
-/* NAN: the table has no such metric, none with an interval, or for a FLOOR_OF_MEASURE it is not
- * known whether more is better. */
+/* NAN: the table has no such metric, none with an interval of FEWEST_TWINS or more, or for a
+ * FLOOR_OF_MEASURE it is not known whether more is better. */
 double floor_of(const csv *t, const char *metric, floor_kind kind);
 /* Is it known, and what? 1: more is better, -1: less is, 0: neither or not known. */
 int better_is(const char *metric);

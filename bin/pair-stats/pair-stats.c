@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/metrics.h"
 #include "../../common/filedigest.h"
 #include "../../common/program.h"
 #include "../../common/recipe.h"
@@ -211,6 +212,11 @@ static void put_names(const measure *m, const group *g, const values *v)
     printf("%d,", v->n);
 }
 
+static void say_no_floor(notes *to)
+{
+    say(to, "the table of the floor has no interval of it of %d or more", FEWEST_TWINS);
+}
+
 /* floor, within, p_equivalence, equivalent; within: NAN, 0 or 1. */
 static void put_floor(double floor, double within, double p)
 {
@@ -253,7 +259,7 @@ static void print_paired(const work *w, const measure *m, const group *g, const 
     note_size(&note, v);
     note_test(&note, v, t);
     if (floor_path && isnan(floor))
-        say(&note, "the table of the floor has no interval of it");
+        say_no_floor(&note);
     put_text(note.text, '\n');
 }
 
@@ -292,7 +298,7 @@ static void print_single(const work *w, const measure *m, const group *g, const 
     if (floor_path && better == 0)
         say(&note, "no floor: it is not known whether more is better");
     else if (floor_path && isnan(floor))
-        say(&note, "the table of the floor has no interval of it");
+        say_no_floor(&note);
     put_text(note.text, '\n');
 }
 
