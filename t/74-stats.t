@@ -126,6 +126,8 @@ is "$(column floor within | lines),$(column within within | lines),$(column equi
     "the floor is the farthest limit of all twins; one variant is within it, and shown to be"
 awk -F , 'NR == 2 { exit !($21 > 0.0117 && $21 < 0.0118) }' within && awk -F , 'NR == 3 { exit !($21 > 0.999) }' within
 ok $? "its p, here of the t test: 0.0117"
+sed 's/dither,8,-0.1,0.1/dither,8,0.05,0.25/' twins >above
+is "$(stats -c x --floor above <family | column floor /dev/stdin | lines)" "0.35 0.35" "the farthest limit may be the upper one"
 sed 's/near,0,0/near,0,9/' family | stats -c x --floor twins >wide
 is "$(column within wide | head -n 1),$(column equivalent wide | head -n 1)" "0,0" "one that varies more is not"
 awk 'BEGIN { print "variant_a,variant_b,x_a,x_b"; for (i = 0; i < 8; i++) print "p,q,0," (i % 2 ? 2 : -1.9) }' | stats -c x --floor twins >vague

@@ -11,7 +11,6 @@
 
 #include "../../common/die.h"
 #include "../../common/openfile.h"
-#include "../../common/openfile.h"
 
 static json_t *value_of(const char *key, const char *text)
 {

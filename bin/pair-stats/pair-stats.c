@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "../../common/die.h"
-#include "../../common/metrics.h"
 #include "../../common/filedigest.h"
+#include "../../common/metrics.h"
 #include "../../common/program.h"
 #include "../../common/recipe.h"
 #include "floor.h"
