@@ -80,7 +80,7 @@ tensor-pick $(tensor-info --names dino.safetensors | grep -v qkv | sed '
     s/^/dino.safetensors:/') $(for b in 0 1 2; do for e in weight bias; do
     i=0
     for part in query key value; do
-        echo "dino.safetensors:blocks.$b.attn.qkv.$e[$((128 * i)):$((128 * i + 128))]=encoder.layer.$b.attention.attention.$part.$e"
+        echo "dino.safetensors:blocks.$b.attn.qkv.${e}[$((128 * i)):$((128 * i + 128))]=encoder.layer.$b.attention.attention.$part.$e"
         i=$((i + 1))
     done
 done; done) >hf/model.safetensors
