@@ -13,30 +13,18 @@
 #include "dynamic.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../common/die.h"
-#include "farneback.h"
 
-struct dynamics {
-    int64_t H, W, interval, seen, taken, moving;
-    double threshold; /* pixels */
-    farneback *f;
-    float *length; /* [H W] */
-};
-
-dynamics *dynamic_new(int64_t H, int64_t W, double fps)
+dynamic_rule dynamic_rule_of(int64_t H, int64_t W, double fps)
 {
-    dynamics *d = new_bytes(sizeof *d);
     double rate = fps > 0 ? fps : 8, interval = rint(rate / 8);
-    *d = (dynamics){.H = H, .W = W, .interval = 1, .f = farneback_new(H, W)};
-    d->threshold = (rate < 8 ? 8 / rate : 1) * 6 * ((double)(H < W ? H : W) / 256);
+    dynamic_rule rule = {1, (rate < 8 ? 8 / rate : 1) * 6 * ((double)(H < W ? H : W) / 256)};
     if (interval > 1)
-        d->interval = interval < 1e9 ? (int64_t)interval : 1000000000;
-    d->length = new_bytes((size_t)(H * W) * sizeof *d->length);
-    return d;
+        rule.interval = interval < 1e9 ? (int64_t)interval : 1000000000;
+    return rule;
 }
 
 static int downwards(const void *a, const void *b)
@@ -75,33 +63,23 @@ static double mean_longest(float *length, int64_t n)
     return sum / (double)most;
 }
 
-static void count(dynamics *d, const float *flow)
+bool dynamic_moves(const float *flow, int64_t H, int64_t W, dynamic_rule rule)
 {
-    int64_t W = d->W;
-    for (int64_t y = 0; y < d->H; y++)
+    float *length = new_bytes((size_t)(H * W) * sizeof *length);
+    for (int64_t y = 0; y < H; y++)
         for (int64_t x = 0; x < W; x++) {
             float u = flow[2 * y * W + x], v = flow[(2 * y + 1) * W + x];
-            d->length[y * W + x] = sqrtf(u * u + v * v);
+            length[y * W + x] = sqrtf(u * u + v * v);
         }
-    d->moving += mean_longest(d->length, d->H * W) > d->threshold;
+    bool moves = mean_longest(length, H * W) > rule.threshold;
+    free(length);
+    return moves;
 }
 
-void dynamic_frame(dynamics *d, const uint8_t *grey)
+double dynamic_degree(int64_t N, int64_t H, int64_t W, int64_t moving, dynamic_rule rule)
 {
-    if (d->seen++ % d->interval)
-        return;
-    farneback_frame(d->f, grey);
-    if (d->taken++ > 0)
-        count(d, farneback_flow(d->f));
-}
-
-double dynamic_degree(dynamics *d)
-{
-    double degree = NAN;
-    if (d->taken > 1 && d->H * d->W >= 20)
-        degree = (double)d->moving >= rint((double)d->taken / 4);
-    farneback_free(d->f);
-    free(d->length);
-    free(d);
-    return degree;
+    int64_t seen = (N + rule.interval - 1) / rule.interval;
+    if (seen < 2 || H * W < 20)
+        return NAN;
+    return (double)moving >= rint((double)seen / 4);
 }

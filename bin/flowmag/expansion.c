@@ -56,21 +56,23 @@ VECTORISED static void filter_columns(float *v, int64_t stride, const float *f, 
 {
     float *restrict constant = v, *restrict slope = v + stride,
                     *restrict curvature = slope + stride;
-    const float *centre = f + y * w;
-    for (int64_t x = 0; x < w; x++) {
-        constant[x] = k->constant[0] * centre[x];
-        slope[x] = 0;
-        curvature[x] = k->curvature[0] * centre[x];
+    const float *above[REACH + 1], *below[REACH + 1];
+    for (int64_t i = 0; i <= REACH; i++) {
+        above[i] = f + (y - i < 0 ? 0 : y - i) * w;
+        below[i] = f + (y + i >= h ? h - 1 : y + i) * w;
     }
-    for (int64_t i = 1; i <= REACH; i++) {
-        const float *above = f + (y - i < 0 ? 0 : y - i) * w;
-        const float *below = f + (y + i >= h ? h - 1 : y + i) * w;
-        for (int64_t x = 0; x < w; x++) {
-            float sum = below[x] + above[x], difference = below[x] - above[x];
-            constant[x] += k->constant[i] * sum;
-            slope[x] += k->slope[i] * difference;
-            curvature[x] += k->curvature[i] * sum;
+    for (int64_t x = 0; x < w; x++) {
+        float c = k->constant[0] * above[0][x], s = 0, q = k->curvature[0] * above[0][x];
+        UNROLL
+        for (int i = 1; i <= REACH; i++) {
+            float sum = below[i][x] + above[i][x], difference = below[i][x] - above[i][x];
+            c += k->constant[i] * sum;
+            s += k->slope[i] * difference;
+            q += k->curvature[i] * sum;
         }
+        constant[x] = c;
+        slope[x] = s;
+        curvature[x] = q;
     }
 }
 
@@ -79,9 +81,11 @@ VECTORISED static void filter_row(float *restrict r, const float *v, int64_t str
                                   const filters *k)
 {
     const float *constant = v, *slope = v + stride, *curvature = slope + stride;
+#pragma omp simd
     for (int64_t x = 0; x < w; x++) {
         float x1 = 0, y1 = k->constant[0] * slope[x], xx = k->curvature[0] * constant[x],
               yy = k->constant[0] * curvature[x], xy = 0;
+        UNROLL
         for (int i = 1; i <= REACH; i++) {
             x1 += k->slope[i] * (constant[x + i] - constant[x - i]);
             xx += k->curvature[i] * (constant[x + i] + constant[x - i]);
@@ -89,11 +93,13 @@ VECTORISED static void filter_row(float *restrict r, const float *v, int64_t str
             xy += k->slope[i] * (slope[x + i] - slope[x - i]);
             yy += k->constant[i] * (curvature[x + i] + curvature[x - i]);
         }
-        r[X * w + x] = x1;
-        r[Y * w + x] = y1;
-        r[XX * w + x] = xx;
-        r[YY * w + x] = yy;
-        r[XY * w + x] = xy;
+        float *to = r + x * LANES;
+        to[X] = x1;
+        to[Y] = y1;
+        to[XX] = xx;
+        to[YY] = yy;
+        to[XY] = xy;
+        to[5] = to[6] = to[7] = 0;
     }
 }
 
@@ -109,16 +115,12 @@ void expand(float *r, const float *f, int64_t h, int64_t w)
 {
     filters k = make_filters();
     int64_t stride = w + 2 * REACH;
-#pragma omp parallel
-    {
-        float *memory = new_bytes((size_t)(3 * stride) * sizeof *memory), *v = memory + REACH;
-#pragma omp for schedule(dynamic, 16)
-        for (int64_t y = 0; y < h; y++) {
-            filter_columns(v, stride, f, y, h, w, &k);
-            for (int i = 0; i < 3; i++)
-                repeat_ends(v + i * stride, w);
-            filter_row(r + y * COEFFICIENTS * w, v, stride, w, &k);
-        }
-        free(memory);
+    float *memory = new_bytes((size_t)(3 * stride) * sizeof *memory), *v = memory + REACH;
+    for (int64_t y = 0; y < h; y++) {
+        filter_columns(v, stride, f, y, h, w, &k);
+        for (int i = 0; i < 3; i++)
+            repeat_ends(v + i * stride, w);
+        filter_row(r + y * w * LANES, v, stride, w, &k);
     }
+    free(memory);
 }

@@ -2,12 +2,13 @@
 ** flowmag.c: how much the pictures of a video move: the mean length of the optical flow between
 ** neighbours, as a table, or the flow itself as a stream.
 **
-** Frames are read one by one and two are kept, so a video of any length takes the same memory. A
-** video of one frame has no motion that could be measured: its cell is empty, which is neither 0
-** nor NaN.
+** As many frames are kept as there are threads, and two, so a video of any length takes the same
+** memory. A video of one frame has no motion that could be measured: its cell is empty, which is
+** neither 0 nor NaN.
 */
 #include <inttypes.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@
 #include "warp.h"
 
 static bool per_pair, as_flow, with_warp, with_dynamic, dry;
-enum { NUMERICS = 1 };
+enum { NUMERICS = 2, MOST_THREADS = 16 };
 static const option options[] = {
     {0, "per-pair", OPTION_FLAG, &per_pair, 0, 0, false},
     {0, "flow", OPTION_FLAG, &as_flow, 0, 0, false},
@@ -116,94 +117,154 @@ static void write_flow(writer *w, const float *flow, int64_t H, int64_t W)
 
 /* ---- measuring ---- */
 
-/* What a video is measured with. */
 typedef struct {
-    int64_t N, H, W;
-    uint8_t *rgb, *before, *grey;
-    float *forward; /* [H, 2, W] */
-    farneback *f;
-    dynamics *d; /* NULL: not asked for */
+    uint8_t *rgb; /* [H, W, 3] */
+    expanded *e;
+} picture;
+
+/* Two pictures whose flow is wanted: neighbours, or two further apart, for the dynamic degree. */
+typedef struct {
+    const picture *first, *second;
+    motion *pair; /* of neighbours: where it goes */
+    bool dynamic, moves;
+    float *flow; /* [H, 2, W], if it is to be written */
+} task;
+
+/* A video is read in batches, a frame a thread, and the flows of a batch are made at one time. */
+typedef struct {
+    int64_t N, H, W, read, batch;
+    picture pool[MOST_THREADS + 2];
+    const picture *last, *looked_at; /* of the frames read before: the last; the dynamic degree's */
+    task tasks[2 * MOST_THREADS];
+    int n;
+    dynamic_rule rule;
+    int64_t moving;
+    motion *pair; /* [N - 1] */
 } measurer;
 
-static measurer measurer_new(const reader *r, tensor frames)
+static measurer *measurer_new(const reader *r, tensor frames)
 {
-    int64_t H = frames.dim[1], W = frames.dim[2];
+    measurer *m = new_bytes(sizeof *m);
+    int64_t H = frames.dim[1], W = frames.dim[2], threads = omp_get_max_threads();
     const char *fps = metadata_get(&r->d, "fps");
-    return (measurer){
+    *m = (measurer){
         .N = frames.dim[0],
         .H = H,
         .W = W,
-        .rgb = new_bytes((size_t)(3 * H * W)),
-        .before = new_bytes((size_t)(3 * H * W)),
-        .grey = new_bytes((size_t)(H * W)),
-        .forward = new_bytes((size_t)(2 * H * W) * sizeof(float)),
-        .f = farneback_new(H, W),
-        .d = with_dynamic ? dynamic_new(H, W, fps ? strtod(fps, NULL) : 0) : NULL,
+        .batch = threads < MOST_THREADS ? threads : MOST_THREADS,
+        .rule = dynamic_rule_of(H, W, fps ? strtod(fps, NULL) : 0),
+        .pair = new_bytes((size_t)frames.dim[0] * sizeof *m->pair),
     };
+    for (int64_t i = 0; i < m->batch + 2; i++)
+        m->pool[i] = (picture){new_bytes((size_t)(3 * H * W)), expanded_new(H, W)};
+    return m;
 }
 
 static void measurer_free(measurer *m)
 {
-    farneback_free(m->f);
-    free(m->rgb);
-    free(m->before);
-    free(m->grey);
-    free(m->forward);
-}
-
-/* The flow from the picture before to this one: its magnitude, its error, and it as a stream. */
-static motion measure_pair(measurer *m, writer *w)
-{
-    const float *flow = farneback_flow(m->f);
-    motion now = {mean_magnitude(flow, m->H, m->W), NAN, NAN};
-    if (as_flow)
-        write_flow(w, flow, m->H, m->W);
-    if (with_warp) {
-        memcpy(m->forward, flow, (size_t)(2 * m->H * m->W) * sizeof *flow);
-        now.warp =
-            warping_error(m->before, m->rgb, m->forward, farneback_backward(m->f), m->H, m->W);
+    for (int64_t i = 0; i < m->batch + 2; i++) {
+        expanded_free(m->pool[i].e);
+        free(m->pool[i].rgb);
     }
-    return now;
+    free(m->pair);
+    free(m);
 }
 
-/* pair[i - 1] gets what is between frame i, which is read, and the one before. */
-static void next_frame(reader *r, writer *w, measurer *m, int64_t i, motion *pair)
+static void add_task(measurer *m, const picture *first, const picture *second, motion *pair,
+                     bool dynamic)
 {
-    uint8_t *old = m->before;
-    m->before = m->rgb;
-    m->rgb = old;
-    stats_phase("read");
-    reader_bytes(r, m->rgb, (size_t)(3 * m->H * m->W));
-    stats_phase("flow");
-    grey_of(m->grey, m->rgb, m->H * m->W);
-    farneback_frame(m->f, m->grey);
-    if (m->d)
-        dynamic_frame(m->d, m->grey);
+    m->tasks[m->n++] = (task){first, second, pair, dynamic, false, NULL};
+}
+
+/* The next frame is `now`: with which is its flow wanted? */
+static void plan_frame(measurer *m, const picture *now)
+{
+    int64_t i = m->read++;
+    bool looked_at = with_dynamic && i % m->rule.interval == 0;
     if (i > 0)
-        pair[i - 1] = measure_pair(m, w);
+        add_task(m, m->last, now, &m->pair[i - 1], looked_at && m->rule.interval == 1);
+    if (i > 0 && looked_at && m->rule.interval > 1)
+        add_task(m, m->looked_at, now, NULL, true);
+    m->last = now;
+    if (looked_at)
+        m->looked_at = now;
+}
+
+static void expand_rgb(const measurer *m, const picture *p)
+{
+    uint8_t *grey = new_bytes((size_t)(m->H * m->W));
+    grey_of(grey, p->rgb, m->H * m->W);
+    expand_picture(p->e, grey);
+    free(grey);
+}
+
+static void do_task(const measurer *m, task *t)
+{
+    int64_t H = m->H, W = m->W;
+    float *flow = new_bytes((size_t)(2 * H * W) * sizeof *flow);
+    farneback_flow(flow, t->first->e, t->second->e);
+    if (t->dynamic)
+        t->moves = dynamic_moves(flow, H, W, m->rule);
+    if (t->pair)
+        *t->pair = (motion){mean_magnitude(flow, H, W), NAN, NAN};
+    if (t->pair && with_warp) {
+        float *back = new_bytes((size_t)(2 * H * W) * sizeof *back);
+        farneback_flow(back, t->second->e, t->first->e);
+        t->pair->warp = warping_error(t->first->rgb, t->second->rgb, flow, back, H, W);
+        free(back);
+    }
+    if (as_flow)
+        t->flow = flow;
+    else
+        free(flow);
+}
+
+static void next_batch(reader *r, writer *w, measurer *m)
+{
+    const picture *old = m->last, *old_looked_at = m->looked_at, *now[MOST_THREADS];
+    int n = 0;
+    m->n = 0;
+    stats_phase("read");
+    for (const picture *p = m->pool; n < m->batch && m->read < m->N; p++)
+        if (p != old && p != old_looked_at) {
+            reader_bytes(r, p->rgb, (size_t)(3 * m->H * m->W));
+            plan_frame(m, p);
+            now[n++] = p;
+        }
+    stats_phase("flow");
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < n; i++)
+        expand_rgb(m, now[i]);
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < m->n; i++)
+        do_task(m, &m->tasks[i]);
+    for (task *t = m->tasks; t < m->tasks + m->n; t++) {
+        m->moving += t->moves;
+        if (as_flow)
+            write_flow(w, t->flow, m->H, m->W);
+        free(t->flow);
+    }
 }
 
 static void measure(reader *r, writer *w)
 {
     tensor frames = frames_shape(r);
-    measurer m = measurer_new(r, frames);
-    motion *pair = new_bytes((size_t)m.N * sizeof *pair);
+    measurer *m = measurer_new(r, frames);
     if (as_flow)
         write_header(w, &r->d, frames);
     frames_begin(r);
-    for (int64_t i = 0; i < m.N; i++) {
-        next_frame(r, w, &m, i, pair);
-        progress("frames", i + 1, m.N);
+    while (m->read < m->N) {
+        next_batch(r, w, m);
+        progress("frames", m->read, m->N);
     }
-    double degree = m.d ? dynamic_degree(m.d) : NAN;
     if (as_flow)
         writer_end(w);
     else
-        print_lines(r, pair, m.N - 1, degree);
-    measurer_free(&m);
-    free(pair);
+        print_lines(r, m->pair, m->N - 1,
+                    with_dynamic ? dynamic_degree(m->N, m->H, m->W, m->moving, m->rule) : NAN);
     stats_add("documents", 1);
-    stats_add("pairs", (double)(m.N - 1));
+    stats_add("pairs", (double)(m->N - 1));
+    measurer_free(m);
 }
 
 int main(int argc, char **argv)

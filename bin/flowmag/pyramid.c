@@ -118,16 +118,11 @@ void pyramid_level(float *small, const uint8_t *big, int64_t H, int64_t W, int l
     int64_t h = scaled_side(H, level), w = scaled_side(W, level);
     kernel k = gaussian(level);
     place *across = places(w, W), *down = places(h, H);
-#pragma omp parallel
-    {
-        float *column = new_bytes((size_t)(2 * W + 2 * MOST_RADIUS) * sizeof *column);
-        float *blurred = column + W + 2 * MOST_RADIUS;
-#pragma omp for schedule(dynamic, 8)
-        for (int64_t y = 0; y < h; y++)
-            make_row(small + y * w, w, down[y], across, big, H, W, &k, column + MOST_RADIUS,
-                     blurred);
-        free(column);
-    }
+    float *column = new_bytes((size_t)(2 * W + 2 * MOST_RADIUS) * sizeof *column);
+    float *blurred = column + W + 2 * MOST_RADIUS;
+    for (int64_t y = 0; y < h; y++)
+        make_row(small + y * w, w, down[y], across, big, H, W, &k, column + MOST_RADIUS, blurred);
+    free(column);
     free(across);
     free(down);
 }

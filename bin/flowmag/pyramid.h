@@ -6,14 +6,7 @@
 
 #include <stdint.h>
 
-/* Built for AVX2 as well, chosen when the program starts; no fused multiply-add, so both agree but
- * for the order of sums. Not under a sanitizer, as in kernels/cpu/cpu.h. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) &&                            \
-    !defined(__SANITIZE_ADDRESS__)
-#define VECTORISED __attribute__((target_clones("avx2", "default")))
-#else
-#define VECTORISED
-#endif
+#include "../../common/vectorised.h"
 
 /* Side `n` at 2^-level, to the nearest. */
 int64_t scaled_side(int64_t n, int level);

@@ -16,9 +16,6 @@
 #include "warp.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-#include "../../common/die.h"
 
 typedef struct {
     double squares;
@@ -100,14 +97,11 @@ static sum row_error(const uint8_t *a, const uint8_t *b, const float *flow, cons
 double warping_error(const uint8_t *a, const uint8_t *b, const float *flow, const float *back,
                      int64_t H, int64_t W)
 {
-    sum *row = new_bytes((size_t)H * sizeof *row), total = {0};
-#pragma omp parallel for schedule(dynamic, 16)
-    for (int64_t y = 0; y < H; y++)
-        row[y] = row_error(a, b, flow, back, y, H, W);
-    for (int64_t y = 0; y < H; y++) { /* in order: it is part of the result */
-        total.squares += row[y].squares;
-        total.values += row[y].values;
+    sum total = {0};
+    for (int64_t y = 0; y < H; y++) {
+        sum row = row_error(a, b, flow, back, y, H, W);
+        total.squares += row.squares;
+        total.values += row.values;
     }
-    free(row);
     return total.values ? sqrt(total.squares / (double)total.values) : NAN;
 }
