@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "../../common/die.h"
+#include "../../common/vectorised.h"
 
 enum { WINDOW = SSIM_WINDOW };
 
@@ -28,7 +29,7 @@ enum { A, B, AA, BB, AB, MOMENTS };
 
 /* ---- levels ---- */
 
-static level_error row_levels(const uint8_t *a, const uint8_t *b, int64_t n)
+VECTORISED static level_error row_levels(const uint8_t *a, const uint8_t *b, int64_t n)
 {
     int64_t absolute = 0, squares = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -66,7 +67,7 @@ double psnr(level_error e)
 
 /* ---- structure ---- */
 
-static void luma_row(double *to, const uint8_t *rgb, int64_t n)
+VECTORISED static void luma_row(double *to, const uint8_t *rgb, int64_t n)
 {
     for (int64_t x = 0; x < n; x++)
         to[x] = 0.299 * rgb[3 * x] + 0.587 * rgb[3 * x + 1] + 0.114 * rgb[3 * x + 2];
@@ -83,56 +84,65 @@ static void gaussian(double g[WINDOW])
         g[i] /= sum;
 }
 
-/* down [MOMENTS, W] += weight * the moments of single pixels */
-static void add_row(double *restrict down, const double *a, const double *b, double weight,
-                    int64_t W)
+/* down [MOMENTS, W] = the weighted means down the columns of WINDOW rows from a and b on */
+VECTORISED static void mean_down(double *restrict down, const double *a, const double *b,
+                                 const double *g, int64_t W)
 {
     for (int64_t x = 0; x < W; x++) {
-        double wa = weight * a[x], wb = weight * b[x];
-        down[A * W + x] += wa;
-        down[B * W + x] += wb;
-        down[AA * W + x] += wa * a[x];
-        down[BB * W + x] += wb * b[x];
-        down[AB * W + x] += wa * b[x];
+        double sum[MOMENTS] = {0};
+        UNROLL
+        for (int i = 0; i < WINDOW; i++) {
+            double va = a[i * W + x], vb = b[i * W + x], wa = g[i] * va, wb = g[i] * vb;
+            sum[A] += wa;
+            sum[B] += wb;
+            sum[AA] += wa * va;
+            sum[BB] += wb * vb;
+            sum[AB] += wa * vb;
+        }
+        for (int i = 0; i < MOMENTS; i++)
+            down[i * W + x] = sum[i];
     }
 }
 
 /* to[x] = the weighted mean of from[x .. x + WINDOW) */
-static void mean_along(double *restrict to, const double *from, const double *g, int64_t n)
+VECTORISED static void mean_along(double *restrict to, const double *from, const double *g,
+                                  int64_t n)
 {
-    for (int64_t x = 0; x < n; x++)
-        to[x] = g[0] * from[x];
-    for (int i = 1; i < WINDOW; i++)
-        for (int64_t x = 0; x < n; x++)
-            to[x] += g[i] * from[x + i];
+    for (int64_t x = 0; x < n; x++) {
+        double sum = 0;
+        UNROLL
+        for (int i = 0; i < WINDOW; i++)
+            sum += g[i] * from[x + i];
+        to[x] = sum;
+    }
 }
 
-static double similarity_sum(const double *mean, int64_t stride, int64_t n)
+/* to[x] = the similarity of the windows whose means [MOMENTS, stride] are mean */
+VECTORISED static void similarities(double *restrict to, const double *mean, int64_t stride,
+                                    int64_t n)
 {
     const double C1 = (0.01 * 255) * (0.01 * 255), C2 = (0.03 * 255) * (0.03 * 255);
-    double sum = 0;
     for (int64_t x = 0; x < n; x++) {
         double ma = mean[A * stride + x], mb = mean[B * stride + x];
         double saa = mean[AA * stride + x] - ma * ma, sbb = mean[BB * stride + x] - mb * mb,
                sab = mean[AB * stride + x] - ma * mb;
-        sum += (2 * ma * mb + C1) * (2 * sab + C2) / ((ma * ma + mb * mb + C1) * (saa + sbb + C2));
+        to[x] = (2 * ma * mb + C1) * (2 * sab + C2) / ((ma * ma + mb * mb + C1) * (saa + sbb + C2));
     }
-    return sum;
 }
 
 /* The sum over the windows whose first row is y; scratch is [2, MOMENTS, W]. */
 static double row_similarity(const double *a, const double *b, int64_t y, int64_t W,
                              const double g[WINDOW], double *scratch)
 {
-    double *down = scratch, *mean = scratch + MOMENTS * W;
+    double *down = scratch, *mean = scratch + MOMENTS * W, sum = 0;
     int64_t n = W - WINDOW + 1;
-    for (int64_t i = 0; i < MOMENTS * W; i++)
-        down[i] = 0;
-    for (int i = 0; i < WINDOW; i++)
-        add_row(down, a + (y + i) * W, b + (y + i) * W, g[i], W);
+    mean_down(down, a + y * W, b + y * W, g, W);
     for (int i = 0; i < MOMENTS; i++)
         mean_along(mean + i * W, down + i * W, g, n);
-    return similarity_sum(mean, W, n);
+    similarities(down, mean, W, n);
+    for (int64_t x = 0; x < n; x++) /* by itself: the order is part of the result */
+        sum += down[x];
+    return sum;
 }
 
 double ssim(const uint8_t *a, const uint8_t *b, int64_t H, int64_t W)
