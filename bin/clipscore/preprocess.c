@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/vectorised.h"
 
 enum { BITS = 22 }; /* after the point: 8 bits of level and 2 of sign and overshoot are left */
 
@@ -131,30 +132,39 @@ static void resize_row(const filter *f, unsigned char *to, const unsigned char *
     }
 }
 
-/* Place y of the filter over rows [height, across.n, 3]. */
-static void resize_rows(const resizer *r, unsigned char *to, const unsigned char *rows, int64_t y)
+VECTORISED static void add_weighted(int32_t *restrict sum, const unsigned char *from,
+                                    int32_t weight, int64_t n)
+{
+    for (int64_t x = 0; x < n; x++)
+        sum[x] += weight * from[x];
+}
+
+/* Place y of the filter over rows [height, across.n, 3]; sum is scratch of [across.n, 3]. */
+static void resize_rows(const resizer *r, unsigned char *to, const unsigned char *rows, int64_t y,
+                        int32_t *sum)
 {
     const filter *f = &r->down;
     int64_t bytes = 3 * r->across.n;
-    const int32_t *weight = f->weight + y * f->most;
-    const unsigned char *from = rows + (f->begin[y] - r->first) * bytes;
-    for (int64_t x = 0; x < bytes; x++) {
-        int32_t sum = 1 << (BITS - 1);
-        for (int64_t k = 0; k < f->count[y]; k++)
-            sum += weight[k] * from[k * bytes + x];
-        to[x] = level(sum);
-    }
+    for (int64_t x = 0; x < bytes; x++)
+        sum[x] = 1 << (BITS - 1);
+    for (int64_t k = 0; k < f->count[y]; k++)
+        add_weighted(sum, rows + (f->begin[y] - r->first + k) * bytes, f->weight[y * f->most + k],
+                     bytes);
+    for (int64_t x = 0; x < bytes; x++)
+        to[x] = level(sum[x]);
 }
 
 void resize(const resizer *r, unsigned char *picture, const unsigned char *frame)
 {
     unsigned char *rows = new_bytes((size_t)(3 * r->height * r->across.n));
+    int32_t *sum = new_bytes((size_t)(3 * r->across.n) * sizeof *sum);
     for (int64_t i = 0; i < 3 * r->side * r->side; i++)
         picture[i] = (unsigned char)lround(255 * clip_scale.mean[i % 3]);
     for (int64_t y = 0; y < r->height; y++)
         resize_row(&r->across, rows + 3 * r->across.n * y, frame + 3 * r->W * (r->first + y));
     for (int64_t y = 0; y < r->down.n; y++)
-        resize_rows(r, picture + 3 * ((r->top + y) * r->side + r->left), rows, y);
+        resize_rows(r, picture + 3 * ((r->top + y) * r->side + r->left), rows, y, sum);
+    free(sum);
     free(rows);
 }
 

@@ -76,9 +76,10 @@ VECTORISED static void filter_columns(float *v, int64_t stride, const float *f, 
     }
 }
 
-/* The filters along the row; each row of v has REACH more elements on both sides. */
-VECTORISED static void filter_row(float *restrict r, const float *v, int64_t stride, int64_t w,
-                                  const filters *k)
+/* The filters along the row; each row of v has REACH more elements on both sides; row [w, LANES] is
+ * scratch. */
+VECTORISED static void filter_row(float *restrict r, float *restrict row, const float *v,
+                                  int64_t stride, int64_t w, const filters *k)
 {
     const float *constant = v, *slope = v + stride, *curvature = slope + stride;
 #pragma omp simd
@@ -93,7 +94,7 @@ VECTORISED static void filter_row(float *restrict r, const float *v, int64_t str
             xy += k->slope[i] * (slope[x + i] - slope[x - i]);
             yy += k->constant[i] * (curvature[x + i] + curvature[x - i]);
         }
-        float *to = r + x * LANES;
+        float *to = row + x * LANES;
         to[X] = x1;
         to[Y] = y1;
         to[XX] = xx;
@@ -101,6 +102,8 @@ VECTORISED static void filter_row(float *restrict r, const float *v, int64_t str
         to[XY] = xy;
         to[5] = to[6] = to[7] = 0;
     }
+    for (int64_t x = 0; x < w; x++) /* each pixel overwrites what the one before wrote too far */
+        at_pixel(r, x) = *(lanes *)(row + x * LANES);
 }
 
 static void repeat_ends(float *row, int64_t w)
@@ -115,12 +118,13 @@ void expand(float *r, const float *f, int64_t h, int64_t w)
 {
     filters k = make_filters();
     int64_t stride = w + 2 * REACH;
-    float *memory = new_bytes((size_t)(3 * stride) * sizeof *memory), *v = memory + REACH;
+    float *memory = new_bytes((size_t)(3 * stride + w * LANES) * sizeof *memory);
+    float *row = memory, *v = memory + w * LANES + REACH;
     for (int64_t y = 0; y < h; y++) {
         filter_columns(v, stride, f, y, h, w, &k);
         for (int i = 0; i < 3; i++)
             repeat_ends(v + i * stride, w);
-        filter_row(r + y * w * LANES, v, stride, w, &k);
+        filter_row(r + y * w * COEFFICIENTS, row, v, stride, w, &k);
     }
     free(memory);
 }

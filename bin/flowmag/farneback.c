@@ -26,7 +26,7 @@ enum {
 
 typedef struct {
     int64_t h, w;
-    float *r; /* [h, w, LANES] */
+    float *r; /* [h, w, COEFFICIENTS] and BEHIND more */
 } scale;
 
 struct expanded {
@@ -45,7 +45,7 @@ expanded *expanded_new(int64_t H, int64_t W)
         e->levels++;
     for (int i = 0; i <= e->levels; i++) {
         int64_t h = scaled_side(H, i), w = scaled_side(W, i);
-        e->level[i] = (scale){h, w, floats(h * w * LANES)};
+        e->level[i] = (scale){h, w, floats(h * w * COEFFICIENTS + BEHIND)};
     }
     return e;
 }

@@ -123,8 +123,8 @@ VECTORISED static void find_places(int32_t *restrict at, float *restrict fx, flo
 }
 
 /* mean [w, LANES] of a row: half of r1 + r2(x + d0) of the curvatures, half of r1 - r2(x + d0) of
- * the slopes. r1 [w, LANES] is the row's expansion, r2 the other picture's from its first pixel on;
- * its neighbours are `right` and `down` pixels away. */
+ * the slopes. r1 [w, COEFFICIENTS] is the row's expansion, r2 the other picture's from its first
+ * pixel on; its neighbours are `right` and `down` pixels away. */
 VECTORISED static void compare(float *restrict mean, const float *restrict r1,
                                const float *restrict r2, const int32_t *restrict at,
                                const float *restrict fx, const float *restrict fy, int64_t right,
@@ -140,7 +140,7 @@ VECTORISED static void compare(float *restrict mean, const float *restrict r1,
             lower += fx[x] * (at_pixel(r2, i + down + right) - lower);
             b = upper + fy[x] * (lower - upper);
         }
-        at_pixel(mean, x) = 0.5f * (a + sign * b);
+        *(lanes *)(mean + x * LANES) = 0.5f * (a + sign * b);
     }
 }
 
@@ -170,7 +170,8 @@ static void row_moments(refiner *r, float *m, int64_t y, const float *guess)
 {
     int64_t w = r->w;
     find_places(r->at, r->fx, r->fy, guess, y, r->h, w);
-    compare(r->mean, r->r1 + y * w * LANES, r->r2, r->at, r->fx, r->fy, w > 1, r->h > 1 ? w : 0, w);
+    compare(r->mean, r->r1 + y * w * COEFFICIENTS, r->r2, r->at, r->fx, r->fy, w > 1,
+            r->h > 1 ? w : 0, w);
     combine(m, r->mean, guess, r->across, border_weight(y, r->h), w);
 }
 
