@@ -112,7 +112,10 @@ like "$(tensor-info q4)" '*seed*9*' "metadata pass through"
 wan-quantize -t w8a16 -q -m "$model" 2>&1 >q5 | cmp -s - /dev/null
 ok $? "-q prints nothing"
 
-wan-quantize -q -t w8a16 --all-linears -m "$model" >qall
+wan-quantize -t w8a16 --all-linears -m "$model" >qall 2>table
+is "$(sed -n 's/^wan-quantize:   \([^ ]*\.[0-9*]*\.weight\) *\([0-9]*\) .*/\1 \2/p' table | tr '\n' ' ')" "blocks.*.ffn.0.weight 2 \
+blocks.*.ffn.2.weight 2 text_embedding.0.weight 1 text_embedding.2.weight 1 time_embedding.0.weight 1 time_embedding.2.weight 1 \
+time_projection.1.weight 1 " "the table has a line for layers that differ in the block's number alone"
 is "$(tensor-info -n qall | grep '_scale$' | grep -v ^blocks | sort | tr '\n' ' ')" \
     "head.head.weight_scale text_embedding.0.weight_scale text_embedding.2.weight_scale \
 time_embedding.0.weight_scale time_embedding.2.weight_scale time_projection.1.weight_scale " \

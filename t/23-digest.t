@@ -35,6 +35,9 @@ is "$(digest x.st)" "$first" "an old file has the same"
 is "$(wc -l <"$cache")" 1 "which is kept"
 sed 's/ .*/ 00000000000000000000000000000000/' "$cache" >changed && cp changed "$cache"
 is "$(digest x.st)" 00000000000000000000000000000000 "and believed as long as the file is what it was"
+cat changed changed | sed '2s/ .*/ 11111111111111111111111111111111/' >"$cache"
+is "$(digest x.st)" 11111111111111111111111111111111 "of two lines about one file the later counts"
+cp changed "$cache"
 touch -r x.st date
 cp y.st z.st && touch -r date z.st && mv z.st x.st
 [ "$(digest x.st)" != 00000000000000000000000000000000 ]

@@ -250,6 +250,13 @@ printf '{"format": "nvfp4"}' >json
 number $q.comfy_quant U8 19 '{"format": "nvfp4"}' 19 >quant
 codes scale quant
 refused "another format" "$q.comfy_quant in bad.safetensors says the format 'nvfp4': only fp8 and int8 with scales are read"
+number $q.comfy_quant U8 39 '{"format": "int8_tensorwise", "odd": 2}' 39 >quant
+codes scale quant
+refused "a number that nobody knows" "$q.comfy_quant in bad.safetensors says odd: its weights are not codes times scales, and are not read"
+number $q.comfy_quant U8 39 '{"format": "int8_tensorwise", "odd": 0}' 39 >quant
+codes scale quant
+wan-denoise -m bad.safetensors --forward 500 <in >/dev/null 2>err
+is "$(cat err)" "" "which is nothing"
 tensor-pick wan.safetensors:$q.weight >one
 sed "1s/\"dtype\":\"F16\",\"shape\":\[64,64\]/\"dtype\":\"U8\",\"shape\":[64,128]/" one >packed
 tensor-info --names wan.safetensors | grep -vx $q.weight | sed 's/^/wan.safetensors:/' | xargs tensor-pick packed >bad.safetensors

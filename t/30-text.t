@@ -108,6 +108,8 @@ done
 sed 's/"single_word": false/"single_word": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
 ids_by "added tokens that are whole words" ids.word.txt
 cp "$H/tokenizer.json" "$TMP/json"
+printf '\032\003\012\001x' | cat "$H/spiece.model" - >"$TMP/json/spiece.model" # normalizer_spec { name: "x" }
+ids_by "what a model says of its normalizer beside the map is none" ids.none.txt
 rm "$TMP/json/spiece.model"
 ids_by "a tokenizer.json alone" ids.none.txt
 rm "$TMP/json/tokenizer.json"

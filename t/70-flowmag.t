@@ -113,6 +113,11 @@ motion=$(data "$TMP/flow" | od -An -v -t f4 -w8 |
 echo "$motion" | awk '{ exit !(($1 + 3) ^ 2 + ($2 - 2) ^ 2 < 0.05 ^ 2) }'
 ok $? "a shift by -3, 2 is found"
 comment "mean flow inside $motion"
+tail -c $((2 * 240 * 320 * 3)) "$TMP/moving.raw" >"$TMP/later.raw"
+document 2 240 320 "$TMP/later.raw" | flowmag --flow >"$TMP/later"
+data "$TMP/later" >"$TMP/later.flow"
+tail -c $((240 * 320 * 8)) "$TMP/flow" | cmp - "$TMP/later.flow"
+ok $? "a pair's flow is what it is without the pairs before it: nothing of theirs is left in any row"
 head -c $((240 * 320 * 3)) "$TMP/moving.raw" >"$TMP/one.raw"
 cat "$TMP/one.raw" "$TMP/one.raw" >"$TMP/still.raw"
 # The last row and column have no neighbours to be found between: there alone something is seen.

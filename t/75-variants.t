@@ -90,6 +90,19 @@ is "$(table 'my %at; for my $f (qw(clip_temporal)) { $at{"$_->{metric} $_->{vari
     }
     print "$n ", $worst < 0.02 ? "right" : $worst')" "4 right" "the marks stand where bytes and difference say"
 is "$(count 'class="pareto"' report.html) $(count '<path class="front"' report.html)" "12 12" "a drawing for each cost and metric that has a better"
+# Numbers on an axis are 1, 2 or 5 times a power of ten apart, as many as fit that are at most five steps.
+is "$(table 'my ($n, %step) = (0);
+    for my $svg (split /<svg /, slurp("report.html")) {
+        my ($left, $right, $low, $high) = $svg =~ m{class="pareto" data-left="(\S+)" data-right="(\S+)" data-low="(\S+)" data-high="(\S+)"} or next;
+        my ($y, $x) = $svg =~ m{<g class="axis">(.*?)</g>}gs;
+        for (["end", $y, $high - $low], ["middle", $x, $right - $left]) {
+            my ($anchor, $axis, $range) = @$_; $n++;
+            my @at = map { plain($_) } $axis =~ m{<text x="\S+" y="\S+" text-anchor="$anchor">([^<]*)<}g;
+            my $step = $at[1] - $at[0]; $step{sprintf("%.0e", $step) =~ s/e.*//r}++;
+            print "@at for $range\n" if $range / $step > 5 + 1e-9 || $range / $step <= 2;
+        }
+    }
+    print "$n axes, steps ", join " ", sort keys %step')" "24 axes, steps 1 2 5" "numbers on axes are 1, 2 or 5 apart, at most five steps"
 
 # ---- prompts, worst pairs, videos ----
 

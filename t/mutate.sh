@@ -1,10 +1,11 @@
 #!/bin/bash
 # mutate.sh [PATTERN]: does a test notice when the code is wrong? (make mutate)
 #
-# Each line of t/mutations names a file, words in it, other words in their place, and the test that must then fail:
-# four columns with tabs between; the words occur once in the file. A fifth column says why no test can: that
-# the code then does the same. Works in copies of the tree under TMPDIR, JOBS of them (2), builds there
-# only what the test runs, and stops a test where it first fails. With PATTERN only lines that have it.
+# Each line of t/mutations (or of LIST) names a file, words in it, other words in their place, and the test that must
+# then fail: four columns with tabs between; the words occur once in the file. A fifth column says why no test can:
+# that the code then does the same. Works in copies of the tree under TMPDIR, JOBS of them (2), builds there
+# only what the test runs, and stops a test where it first fails. With PATTERN only lines that have it. A test that
+# fails where nothing was changed shows nothing: each is run so once, before the first change that it is to notice.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 jobs=${JOBS:-2} seconds=${SECONDS_EACH:-300}
@@ -14,12 +15,13 @@ trap 'exit 1' INT TERM
 unset MAKELEVEL MAKEFLAGS MFLAGS MAKEOVERRIDES BUILD
 export CK_FORK=no CK_VERBOSITY=silent OMP_WAIT_POLICY=passive
 
-grep -v '^#' "$root/t/mutations" | grep -F -- "${1-}" > "$work/list"
+grep -v '^#' "${LIST:-$root/t/mutations}" | grep -F -- "${1-}" > "$work/list"
 total=$(wc -l < "$work/list")
 [ "$total" -gt 0 ] || { echo "1..0 # SKIP no mutation has '$1'"; exit 0; }
 units=$(cut -f 4 "$work/list" | grep -v '\.t$' | sort -u | sed 's|^|build/cpu/t/|')
+tools=$(cd "$root" && printf '%s\n' t/tools/*.c t/bench/random-model.c | sed 's|^|build/cpu/|; s|\.c$||')
 # shellcheck disable=SC2086 # words
-make -s -C "$root" DEVICE=cpu all $units || exit 1
+make -s -C "$root" DEVICE=cpu all $units $tools || exit 1
 
 copy() { # DIRECTORY: the tree and what is built of it, as old as they are
     mkdir -p "$1/build/cpu"
@@ -62,10 +64,23 @@ fails() {
     esac
 }
 
+# passes: does $test where nothing is changed? Found out once.
+passes() {
+    local known=../passes.$test says=yes
+    if [ ! -e "$known" ]; then
+        if fails; then says=no; fi
+        rm -rf tmp/*
+        echo "$says" > "$known.$BASHPID"
+        mv "$known.$BASHPID" "$known"
+    fi
+    [ "$(cat "$known")" = yes ]
+}
+
 one() { # a line: what came of it
     local file from to test reason how
     IFS=$'\t' read -r file from to test reason <<< "$1"
     if [ "$reason" ]; then echo "equivalent	$file: $from: $reason"; return; fi
+    if ! passes; then echo "unchanged	$file: $from ($test fails without it$how)"; return; fi
     touch stamp
     if ! replaced "$file"; then echo "stale	$file: '$from' is not there once"; return; fi
     # shellcheck disable=SC2046 # words

@@ -153,6 +153,34 @@ static void check_fold(plan *p, int n, const char *after, const char *before, co
     ck_assert_msg(changed > in / 2, "%s is as it was", before);
 }
 
+/* The layer's scales are s_k = r_k^alpha / sqrt(least * greatest of these), r_k the root mean square of
+ * channel k beside the greatest; returns alpha in twentieths, of which it is a whole number. */
+static double power_of_scales(calibration *c, plan *p, int n, const char *layer)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s.weight", layer);
+    plan *t = plan_named(p, n, name);
+    int64_t in = plan_width(t), low = 0, high = 0;
+    moments m = calibration_of(c, layer, in, true);
+    const float *s = t->columns_by;
+    ck_assert_ptr_nonnull(s);
+    for (int64_t k = 0; k < in; k++) {
+        low = m.squares[k] < m.squares[low] ? k : low;
+        high = m.squares[k] > m.squares[high] ? k : high;
+    }
+    double alpha =
+        log((double)s[high] / (double)s[low]) / (log(m.squares[high] / m.squares[low]) / 2);
+    for (int64_t k = 0; k < in; k++) {
+        double wanted = alpha * log(m.squares[k] / m.squares[high]) / 2;
+        ck_assert(fabs(log((double)s[k] / (double)s[high]) - wanted) < 1e-5);
+    }
+    ck_assert(fabs((double)s[low] * (double)s[high] - 1) < 1e-5);
+    ck_assert_msg(fabs(20 * alpha - round(20 * alpha)) < 1e-4, "%s: %g twentieths", layer,
+                  20 * alpha);
+    moments_free(&m);
+    return round(20 * alpha);
+}
+
 START_TEST(smoothing_keeps_the_function)
 {
     char path[64];
@@ -173,6 +201,10 @@ START_TEST(smoothing_keeps_the_function)
                "blocks.1.self_attn.v.bias");
     check_fold(p, n, "blocks.0.cross_attn.o.weight", "blocks.0.cross_attn.v.weight",
                "blocks.0.cross_attn.v.bias");
+    double powers = power_of_scales(to.method.inputs, p, n, "blocks.1.cross_attn.q") +
+                    power_of_scales(to.method.inputs, p, n, "blocks.1.self_attn.o") +
+                    power_of_scales(to.method.inputs, p, n, "blocks.0.cross_attn.o");
+    ck_assert_msg(powers > 0, "nothing is smoothed");
     ck_assert_ptr_null(plan_named(p, n, "blocks.0.ffn.2.weight")->columns_by);
     ck_assert_ptr_null(plan_named(p, n, "blocks.0.ffn.0.weight")->columns_by);
     plan_free(p, n);

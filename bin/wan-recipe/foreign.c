@@ -341,6 +341,7 @@ void foreign_seal(const foreign *f, const char *rows, const char *headers, const
         json_decref(all);
     }
     json_decref(record);
+    document_free(&in.d);
     fclose(kept);
     fclose(list);
 }

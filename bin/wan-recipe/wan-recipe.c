@@ -121,11 +121,17 @@ static void do_current(char **word)
         die("standard input has no document");
     wanted w = wanted_of(&in.d, 1, 1);
     found f = found_file(word[0]);
-    if (f.recipe && strcmp(f.recipe, w.recipe[0]) == 0)
-        return;
-    puts(why_not(&w, TEXT, &f, &in.d));
+    bool is = f.recipe && strcmp(f.recipe, w.recipe[0]) == 0;
+    char *why = is ? NULL : why_not(&w, TEXT, &f, &in.d);
+    if (why)
+        puts(why);
+    free(why);
+    found_free(&f);
+    wanted_free(&w);
+    document_free(&in.d);
     fflush(stdout);
-    exit(1);
+    if (!is)
+        exit(1);
 }
 
 static void do_apart(char **word) { apart_check(needed(word[0], "the file")); }

@@ -131,5 +131,6 @@ int main(int argc, char **argv)
     each_tensor(NULL, &out, argc > 3);
     writer_end(&out);
     writer_close(&out);
+    document_free(&d);
     return fflush(stdout) ? 1 : 0;
 }
