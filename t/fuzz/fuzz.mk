@@ -23,7 +23,7 @@ FUZZED_words    = $(addprefix $(O)/bin/wan-denoise/,skip-rule.o ratios.o) $(LOAD
 FUZZED_sampling = $(O)/bin/wan-denoise/state.o $(LOAD) $(KERNELS)
 
 # All calls of these from our own code go through fuzz.c.
-WRAPPED        = malloc calloc realloc free mmap munmap fopen fclose getline getdelim __getdelim
+WRAPPED        = malloc calloc realloc free mmap munmap fopen fclose open access getline getdelim __getdelim
 WRAPPED_config = weights_find
 # fuzz.o first: its die() stands in for common's.
 FUZZMAIN = $(O)/t/fuzz/replay.o
