@@ -461,6 +461,19 @@ static void begin(void)
         known_descriptors[fd] = fcntl(fd, F_GETFD) >= 0;
 }
 
+/* AddressSanitizer, where it is linked, says who took it. */
+void __asan_describe_address(void *at) __attribute__((weak));
+
+static void tell_leak(void)
+{
+    for (size_t i = 0; i < taken_count; i++)
+        if (table[find(taken[i])].at && __asan_describe_address) {
+            __asan_describe_address(taken[i]);
+            break;
+        }
+    fuzz_broken("what was taken for an input is given back");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     begin();
@@ -476,7 +489,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         fuzz_target(copy, n);
     counting = false;
     if (!died && held_count)
-        fuzz_broken("what was taken for an input is given back");
+        tell_leak();
     give_back_all();
     if (died)
         close_descriptors(known_descriptors);

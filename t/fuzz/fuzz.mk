@@ -8,7 +8,7 @@
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
 FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box sampling \
-        adapters lists words
+        adapters lists words report
 
 # What of the programs a target parses with, beside common.
 FUZZED_config   = $(filter-out %/clipscore.o,$(OBJECTS_clipscore)) $(LOAD) $(KERNELS)
@@ -18,6 +18,7 @@ FUZZED_tokens   = $(FUZZED_prompts)
 FUZZED_clip-bpe = $(O)/bin/clipscore/bpe.o
 FUZZED_probe    = $(O)/bin/mp42frames/probe.o
 FUZZED_adapters = $(O)/bin/wan-merge/adapters.o
+FUZZED_report   = $(filter-out %/evalreport.o,$(OBJECTS_evalreport))
 FUZZED_lists    = $(O)/bin/wan-recipe/rows.o
 FUZZED_words    = $(addprefix $(O)/bin/wan-denoise/,skip-rule.o ratios.o) $(LOAD) $(KERNELS)
 FUZZED_sampling = $(O)/bin/wan-denoise/state.o $(LOAD) $(KERNELS)
