@@ -207,6 +207,9 @@ schedule schedule_given(schedule_kind kind, solver_kind solver, double shift, co
             s.timestep[i] = t[i];
         else if (!whole)
             s.timestep[i] = (double)((float)sigma * TRAIN_STEPS);
+        if (!(s.sigma[i] > 0)) /* too small for F32 */
+            usage_error("%s must be above 0, which %g is not as a level",
+                        sigmas ? "--sigmas" : "--timesteps", sigmas ? level[i] : t[i]);
         if (i > 0 && !(s.sigma[i] < s.sigma[i - 1]))
             usage_error("%s must descend: %g is not below the one before it",
                         sigmas ? "--sigmas" : "--timesteps", sigmas ? level[i] : t[i]);

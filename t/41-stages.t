@@ -190,6 +190,7 @@ for list in '' 0 1,,2 5,x 1001 900,nan; do
     usage "--timesteps takes numbers above 0 and up to 1000" --timesteps "$list"
 done
 usage "--sigmas takes numbers above 0 and up to 1" --sigmas 1.5
+usage "--sigmas must be above 0" --sigmas 1e-320
 usage "must descend" --timesteps 500,900
 usage "must descend" --sigmas 0.5,0.5
 usage "--timesteps has 2 numbers, --sigmas 1" --timesteps 900,500 --sigmas 0.5

@@ -70,20 +70,22 @@ static void build(row_index *x)
     }
 }
 
+/* Of the tables of the evaluation that is open. */
+static row_index indices[MOST_INDICES];
+static int index_count;
+
 static const row_index *index_of(const csv *t, int n, const int column[])
 {
-    static row_index all[MOST_INDICES];
-    static int have;
-    for (int i = 0; i < have; i++) {
+    for (int i = 0; i < index_count; i++) {
         int k = 0;
-        while (all[i].table == t && all[i].n == n && k < n && all[i].column[k] == column[k])
+        while (indices[i].table == t && indices[i].n == n && k < n && indices[i].column[k] == column[k])
             k++;
-        if (k == n && all[i].table == t && all[i].n == n)
-            return &all[i];
+        if (k == n && indices[i].table == t && indices[i].n == n)
+            return &indices[i];
     }
-    if (have == MOST_INDICES)
+    if (index_count == MOST_INDICES)
         return NULL;
-    row_index *x = &all[have++];
+    row_index *x = &indices[index_count++];
     *x = (row_index){.table = t, .n = n};
     for (int k = 0; k < n; k++)
         x->column[k] = column[k];
@@ -137,6 +139,7 @@ static void note_rows(evaluation *e, table_name name, const char *who)
 void find_rows(evaluation *e)
 {
     static const table_name of_videos[] = {CLIP, MOTION, JUDGED, OTHERS};
+    index_count = 0;
     for (size_t i = 0; i < sizeof of_videos / sizeof *of_videos; i++)
         if (has_table(e, of_videos[i]))
             note_rows(e, of_videos[i], "variant");
@@ -147,6 +150,10 @@ void rows_free(evaluation *e)
 {
     for (int i = 0; i < TABLES; i++)
         free(e->row[i]);
+    for (; index_count > 0; index_count--) {
+        index_free(&indices[index_count - 1].first);
+        free(indices[index_count - 1].next);
+    }
 }
 
 int video_row(const evaluation *e, table_name t, int variant, int i)

@@ -56,6 +56,9 @@ static const char *safe(const char *value, char letter, const char *what, int nu
 {
     if (!value)
         die("%%%c in the name: document %d has no %s", letter, number, what);
+    if (!value[strspn(value, ".")]) /* "", ".", "..": as a directory another than is meant */
+        die("%%%c in the name: the %s of document %d is '%s', which names nothing", letter, what,
+            number, value);
     for (const char *p = value; *p; p++)
         if (!isalnum((unsigned char)*p) && !strchr("._+-", *p))
             die("%%%c in the name: the %s of document %d, '%s', cannot be part of one", letter,

@@ -177,18 +177,21 @@ static const layout *best_layout(const weights *w, model_part part)
     return best;
 }
 
-/* By the name as it is, or without what holds the model. */
+/* By the name as it is, or without what holds the model: the first of the list that has a tensor. */
 static const stranger *stranger_of(const weights *w, const stranger *all, const char **name)
 {
     char room[LONGEST + 64];
-    for (const stranger *s = all; s->pattern; s++)
-        for (int i = 0; i < w->items; i++) {
-            *name = w->item[i].raw;
-            if (fnmatch(s->pattern, *name, 0) == 0 ||
-                fnmatch(s->pattern, bare(room, *name, PART_TRANSFORMER), 0) == 0)
-                return s;
-        }
-    return NULL;
+    const stranger *first = NULL;
+    for (int i = 0; i < w->items; i++) {
+        const char *raw = w->item[i].raw, *inner = bare(room, raw, PART_TRANSFORMER);
+        for (const stranger *s = all; s->pattern && s != first; s++)
+            if (fnmatch(s->pattern, raw, 0) == 0 || fnmatch(s->pattern, inner, 0) == 0) {
+                first = s;
+                *name = raw;
+                break;
+            }
+    }
+    return first;
 }
 
 const char *part_name(model_part part)

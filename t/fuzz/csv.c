@@ -10,12 +10,7 @@
 
 static FILE *again;
 
-void fuzz_begin(void)
-{
-    again = tmpfile();
-    if (!again)
-        fuzz_broken("there are temporary files");
-}
+void fuzz_begin(void) { again = fuzz_blank(); }
 
 static void write_table(FILE *f, const csv *t)
 {
@@ -44,7 +39,7 @@ void fuzz_target(const uint8_t *bytes, size_t n)
     fclose(f);
     rewind(again);
     if (ftruncate(fileno(again), 0) != 0)
-        fuzz_broken("a temporary file can be emptied");
+        fuzz_broken("a file in memory can be emptied");
     write_table(again, &t);
     fflush(again);
     rewind(again);

@@ -28,7 +28,7 @@
 #include "../../common/die.h"
 
 enum { PLACES = 1 << 20, MOST_TAKEN = 1 << 22, MOST_BYTES = 100 << 20 };
-enum { MOST_FILES = 4, MOST_DESCRIPTORS = 64 };
+enum { MOST_FILES = 32, MOST_DESCRIPTORS = 128 };
 
 /* What --wrap leaves us of the library's own. */
 void *__real_malloc(size_t n);
@@ -37,6 +37,8 @@ void *__real_realloc(void *p, size_t n);
 void __real_free(void *p);
 FILE *__real_fopen(const char *path, const char *mode);
 int __real_fclose(FILE *f);
+int __real_open(const char *path, int flags, ...);
+int __real_access(const char *path, int mode);
 void *__real_mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset);
 int __real_munmap(void *p, size_t n);
 ssize_t __real_getdelim(char **line, size_t *room, int end, FILE *f);
@@ -216,43 +218,108 @@ ssize_t __wrap_getline(char **line, size_t *room, FILE *f)
 
 /* ---- files ---- */
 
+/* fd: what can be mapped; 0: only a stream reads it. */
 static struct {
     const char *name;
     const void *bytes;
     size_t n;
+    int fd;
 } files[MOST_FILES];
 static int file_count;
 
-void fuzz_file(const char *name, const void *bytes, size_t n)
+static int new_memory(void)
+{
+    int fd = memfd_create("input", MFD_CLOEXEC);
+    if (fd < 0)
+        fuzz_broken("there are files in memory");
+    return fd;
+}
+
+static void fill(int fd, const void *bytes, size_t n)
+{
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, bytes, n, 0) != (ssize_t)n)
+        fuzz_broken("a file in memory can be written");
+}
+
+static int file_of(const char *name)
 {
     int i = 0;
     while (i < file_count && strcmp(files[i].name, name) != 0)
         i++;
     if (i == MOST_FILES)
-        fuzz_broken("there are no more than four files");
+        fuzz_broken("there are no more than 32 files");
     file_count += i == file_count;
     files[i].name = name;
+    return i;
+}
+
+void fuzz_file(const char *name, const void *bytes, size_t n)
+{
+    int i = file_of(name);
     files[i].bytes = bytes;
     files[i].n = n;
 }
 
-FILE *__wrap_fopen(const char *path, const char *mode)
+void fuzz_mapped(const char *name, const void *bytes, size_t n)
+{
+    int i = file_of(name);
+    fuzz_file(name, bytes, n);
+    if (!files[i].fd)
+        files[i].fd = new_memory();
+    if (bytes)
+        fill(files[i].fd, bytes, n);
+}
+
+/* Which of the files ends the path, -1: none. */
+static int file_at(const char *path)
 {
     size_t length = strlen(path);
-    if (*mode == 'w') /* libFuzzer writes down what it crashed on */
-        return __real_fopen(path, mode);
     for (int i = 0; i < file_count; i++) {
         size_t n = strlen(files[i].name);
-        if (length < n || strcmp(path + length - n, files[i].name) != 0)
-            continue;
-        FILE *f = fmemopen((void *)files[i].bytes, files[i].n, mode);
-        hold(f, 0, STREAM);
-        return f;
+        if (length >= n && strcmp(path + length - n, files[i].name) == 0)
+            return files[i].bytes ? i : -1;
     }
-    if (!counting)
+    return -1;
+}
+
+static void descriptor_path(char path[40], int fd) { snprintf(path, 40, "/proc/self/fd/%d", fd); }
+
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+    char memory[40];
+    int i = file_at(path);
+    if (*mode == 'w') /* libFuzzer writes down what it crashed on */
         return __real_fopen(path, mode);
-    errno = ENOENT;
-    return NULL;
+    if (i >= 0 && files[i].fd) {
+        descriptor_path(memory, files[i].fd);
+        path = memory;
+    } else if (i < 0 && counting) {
+        errno = ENOENT;
+        return NULL;
+    }
+    FILE *f = i >= 0 && !files[i].fd ? fmemopen((void *)files[i].bytes, files[i].n, mode)
+                                     : __real_fopen(path, mode);
+    hold(f, 0, STREAM);
+    return f;
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+    char memory[40];
+    va_list a;
+    va_start(a, flags);
+    int mode = flags & O_CREAT ? va_arg(a, int) : 0, i = counting ? file_at(path) : -1;
+    va_end(a);
+    if (i >= 0 && files[i].fd) {
+        descriptor_path(memory, files[i].fd);
+        path = memory;
+    }
+    return __real_open(path, flags, mode);
+}
+
+int __wrap_access(const char *path, int mode)
+{
+    return counting && file_at(path) >= 0 ? 0 : __real_access(path, mode);
 }
 
 int __wrap_fclose(FILE *f)
@@ -266,10 +333,27 @@ static int memory_file;
 const char *fuzz_path(const void *bytes, size_t n)
 {
     static char path[40];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", memory_file);
-    if (ftruncate(memory_file, 0) != 0 || pwrite(memory_file, bytes, n, 0) != (ssize_t)n)
-        fuzz_broken("a file in memory can be written");
+    descriptor_path(path, memory_file);
+    fill(memory_file, bytes, n);
     return path;
+}
+
+FILE *fuzz_blank(void)
+{
+    FILE *f = fdopen(new_memory(), "w+b");
+    if (!f)
+        fuzz_broken("a file in memory can be opened");
+    return f;
+}
+
+size_t fuzz_read(void *room, size_t most, const char *path)
+{
+    FILE *f = __real_fopen(path, "rb");
+    size_t n = f ? fread(room, 1, most, f) : 0;
+    if (n == 0 || n == most)
+        fuzz_broken("a file of the tree is there, and fits");
+    __real_fclose(f);
+    return n;
 }
 
 FILE *fuzz_open(const void *bytes, size_t n)
@@ -370,13 +454,24 @@ static void begin(void)
         return;
     begun = true;
     json_set_alloc_funcs(__wrap_malloc, __wrap_free);
-    memory_file = memfd_create("input", MFD_CLOEXEC);
-    if (memory_file < 0)
-        fuzz_broken("there are files in memory");
+    memory_file = new_memory();
     if (fuzz_begin)
         fuzz_begin();
     for (int fd = 0; fd < MOST_DESCRIPTORS; fd++)
         known_descriptors[fd] = fcntl(fd, F_GETFD) >= 0;
+}
+
+/* AddressSanitizer, where it is linked, says who took it. */
+void __asan_describe_address(void *at) __attribute__((weak));
+
+static void tell_leak(void)
+{
+    for (size_t i = 0; i < taken_count; i++)
+        if (table[find(taken[i])].at && __asan_describe_address) {
+            __asan_describe_address(taken[i]);
+            break;
+        }
+    fuzz_broken("what was taken for an input is given back");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
@@ -394,7 +489,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         fuzz_target(copy, n);
     counting = false;
     if (!died && held_count)
-        fuzz_broken("what was taken for an input is given back");
+        tell_leak();
     give_back_all();
     if (died)
         close_descriptors(known_descriptors);

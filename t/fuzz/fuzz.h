@@ -21,6 +21,13 @@ void fuzz_target(const uint8_t *bytes, size_t n);
 
 /* From now on fopen() of a path that ends with `name` reads these bytes; of any other it fails. */
 void fuzz_file(const char *name, const void *bytes, size_t n);
+/* The same of a file that can be mapped and whose descriptor can be asked; bytes NULL: it is not
+ * there. */
+void fuzz_mapped(const char *name, const void *bytes, size_t n);
+/* An empty file in memory, for a target's own use. */
+FILE *fuzz_blank(void);
+/* What the file of the tree has, less than `most` bytes; how many. */
+size_t fuzz_read(void *room, size_t most, const char *path);
 /* A path under which the bytes are a file that can be mapped. */
 const char *fuzz_path(const void *bytes, size_t n);
 /* The bytes as a file that is open for reading. */

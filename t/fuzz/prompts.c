@@ -14,12 +14,9 @@ static tokens *pieces;
 void fuzz_begin(void)
 {
     static char model[1 << 20];
-    FILE *f = fopen(SOURCEDIR "/fixtures/random/google/umt5-xxl/spiece.model", "rb");
-    size_t n = f ? fread(model, 1, sizeof model, f) : 0;
-    if (!n)
-        fuzz_broken("there is a tokenizer");
+    size_t n =
+        fuzz_read(model, sizeof model, SOURCEDIR "/fixtures/random/google/umt5-xxl/spiece.model");
     pieces = tokens_open(model, n, "the fixture", NULL);
-    fclose(f);
 }
 
 static void read_all(const prompt_rules *rules, FILE *f)

@@ -14,11 +14,7 @@ static size_t model_bytes;
 
 void fuzz_begin(void)
 {
-    FILE *f = fopen(SOURCEDIR "/fixtures/spm/bytes/spiece.model", "rb");
-    model_bytes = f ? fread(model, 1, sizeof model, f) : 0;
-    if (!model_bytes)
-        fuzz_broken("there is a tokenizer");
-    fclose(f);
+    model_bytes = fuzz_read(model, sizeof model, SOURCEDIR "/fixtures/spm/bytes/spiece.model");
 }
 
 void fuzz_target(const uint8_t *bytes, size_t n)

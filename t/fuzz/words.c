@@ -1,6 +1,6 @@
 /*
 ** words.c: what stands behind options. The first byte says which: levels (t, s), a rule of skipping (k), random
-** numbers (r), patterns and a name that they may fit (p).
+** numbers (r), a file of ratios (m), patterns and a name that they may fit (p).
 */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "../../bin/patterns.h"
 #include "../../bin/schedule.h"
 #include "../../bin/wan-denoise/describe.h"
+#include "../../bin/wan-denoise/ratios.h"
 #include "../../bin/wan-denoise/skip-rule.h"
 #include "fuzz.h"
 
@@ -46,6 +47,16 @@ static void read_random(const char *text)
         fuzz_broken("random numbers that are taken have a name");
 }
 
+static void read_ratios(const uint8_t *bytes, size_t n)
+{
+    fuzz_file("ratios", bytes, n);
+    ratio_table t = ratios_read("ratios");
+    for (int step = 0; step < 50; step++)
+        if (!(ratios_at(&t, step, 50, step % 2) > 0))
+            fuzz_broken("a ratio is above 0");
+    free(t.ratio);
+}
+
 void fuzz_target(const uint8_t *bytes, size_t n)
 {
     const char *text = (const char *)bytes + 1;
@@ -56,6 +67,7 @@ void fuzz_target(const uint8_t *bytes, size_t n)
     case 's': read_levels(NULL, text); break;
     case 'k': free(skip_rule_read(text).text); break;
     case 'r': read_random(text); break;
+    case 'm': read_ratios(bytes + 1, n - 1); break;
     default: read_patterns(text);
     }
 }
