@@ -149,7 +149,7 @@ is "$(perl -e 'local $/; $_ = <>; my ($svg) = /<g class="traces"(.*?)<\/svg>/s; 
     for ($svg =~ m{class="traced" d="([^"]*)"}g) { my @y = m{[ML]\S+ ([0-9.]+)}g; push @out, map { sprintf "%.3f", (178 - $_) / 166 * $high * 1e5 } @y[3, 4] }
     print "@out"' many.html)" "0.003 1.000 0.253 0.750" "where they are"
 is "$(perl -e 'local $/; $_ = <>; my ($svg) = /<g class="all-traces"(.*?)<\/svg>/s;
-    print join ",", $svg =~ m{<text [^>]*text-anchor="end">([^<]*)<}g' many.html | perl -CS -pe 's/\x{e2}\x{88}\x{92}/-/g')" "1e-6,1e-5,0.0001,0.001,0.01,0.1,1" \
+    print join ",", $svg =~ m{<text [^>]*text-anchor="end">([^<]*)<}g' many.html)" "1e−6,1e−5,0.0001,0.001,0.01,0.1,1" \
     "of many decades the powers of ten"
 refused() { # NAME PATTERN SED
     sed "$3" whole >s/trace.csv
