@@ -161,7 +161,8 @@ is "$(tail -n 1 same)" "$(stats -c psnr --twins "$T" <"$F" | tail -n 1)" "who it
 sed -n '1p;/,one,/p' "$T" | stats -c psnr,mad --twins "$T" >twin
 is "$(awk -F , 'NR > 1 && ($10 > 0 || $11 < 0.9)' twin)" "" "a twin is no farther than the twins"
 # With others of the table in one family: of three, psnr is the first, ssim the last.
-awk -F , -v OFS=, 'NR == 1 { print $0, "x_a", "x_b"; next } { print $0, 0, NR * 7 % 5 - 1.5 }' <(tr -d '\r' <"$F") >both
+tr -d '\r' <"$F" >plain
+awk -F , -v OFS=, 'NR == 1 { print $0, "x_a", "x_b"; next } { print $0, 0, NR * 7 % 5 - 1.5 }' plain >both
 x=$(stats -c x <both | column p /dev/stdin)
 is "$(stats -c x -f psnr,ssim --twins "$T" <both | column p_holm /dev/stdin)" "$(awk "BEGIN { printf \"%.16g\", 2 * $x }")" \
     "tests beside twins are of the family"
@@ -171,7 +172,7 @@ is "$(stats -c psnr -f x,ssim --twins "$T" <both | column p_holm /dev/stdin | cu
 # Identical videos have an infinite PSNR: as a twin, as a variant, as both.
 sed '/^0[1-3],/d' "$T" >fewer
 sed -n '1p;/^0[1-3],/p' "$F" | sed 's/,p0,[0-9.]*,/,p0,inf,/' >equal
-cat equal <(sed '1d;/^0[1-3],/d' "$F") >partly
+sed '1d;/^0[1-3],/d' "$F" | cat equal - >partly
 p_of() { stats -c psnr --twins "$1" <"$2" | column p /dev/stdin; }
 awk -F , -v OFS=, 'NR > 1 { $5 = "inf" } 1' "$T" >perfect
 is "$(p_of perfect "$F")" "$(awk 'BEGIN { printf "%.17g", 2 ^ -24 }')" "beside twins that are equal to the reference any other is farther"
