@@ -145,11 +145,58 @@ is "$?:$(column floor again | lines)" "0: " "a summary can be a floor"
 awk 'BEGIN { print "variant_a,variant_b,x_a,x_b"; for (i = 0; i < 8; i++) print "p,q,7,7" }' | stats -c x --floor twins >equal
 is "$(column within equal),$(column p_equivalence equal),$(column equivalent equal)" "1,0,1" "equal values are equivalent"
 
+# ---- beside twins: is it farther than they are? ----
+
+F=$S/farther.csv T=$S/farther-twins.csv
+stats -c psnr,ssim,mad,lpips_alex --twins "$T" <"$F" >table
+compare "farther than the farthest twin: one-sided signed ranks, and Holm" "$S/farther-scipy.csv" n farther p p_holm
+is "$(head -n 1 table)" "metric,variant_a,variant_b,n,mean,sd,low,high,clusters,farther,p,method,p_holm,note" "four columns more"
+is "$(stats -c psnr <"$F" | tail -n 1)" "$(sed -n 2p table | cut -d , -f 1-9,14)" "the others are as they were"
+stats -c psnr,ssim,mad,lpips_alex --cluster seeds_of --twins "$T" <"$F" >table
+sed '1s/.*/metric,n,farther,p_alone,p,p_holm_alone,p_holm/' "$S/farther-scipy.csv" >other
+compare "of prompts: the signs of their sums, to one side" other farther p p_holm
+is "$(column method table | sort -u)" clusters "the method"
+sed 's/ref,far/ref,one/' "$F" | stats -c psnr --twins "$T" | sed 's/,one,/,far,/' >same
+is "$(tail -n 1 same)" "$(stats -c psnr --twins "$T" <"$F" | tail -n 1)" "who it is does not matter"
+sed -n '1p;/,one,/p' "$T" | stats -c psnr,mad --twins "$T" >twin
+is "$(awk -F , 'NR > 1 && ($10 > 0 || $11 < 0.9)' twin)" "" "a twin is no farther than the twins"
+# With others of the table in one family: of three, psnr is the first, ssim the last.
+tr -d '\r' <"$F" >plain
+awk -F , -v OFS=, 'NR == 1 { print $0, "x_a", "x_b"; next } { print $0, 0, NR * 7 % 5 - 1.5 }' plain >both
+x=$(stats -c x <both | column p /dev/stdin)
+is "$(stats -c x -f psnr,ssim --twins "$T" <both | column p_holm /dev/stdin)" "$(awk "BEGIN { printf \"%.16g\", 2 * $x }")" \
+    "tests beside twins are of the family"
+comment "x alone: $x"
+is "$(stats -c x -f psnr,ssim <both | column p_holm /dev/stdin)" "$x" "without twins they are none"
+is "$(stats -c psnr -f x,ssim --twins "$T" <both | column p_holm /dev/stdin | cut -c 1-12)" "$(awk 'BEGIN { printf "%.17g", 3 * 4.708766937255859e-06 }' | cut -c 1-12)" "nor the other way round"
+# Identical videos have an infinite PSNR: as a twin, as a variant, as both.
+sed '/^0[1-3],/d' "$T" >fewer
+sed -n '1p;/^0[1-3],/p' "$F" | sed 's/,p0,[0-9.]*,/,p0,inf,/' >equal
+sed '1d;/^0[1-3],/d' "$F" | cat equal - >partly
+p_of() { stats -c psnr --twins "$1" <"$2" | column p /dev/stdin; }
+awk -F , -v OFS=, 'NR > 1 { $5 = "inf" } 1' "$T" >perfect
+is "$(p_of perfect "$F")" "$(awk 'BEGIN { printf "%.17g", 2 ^ -24 }')" "beside twins that are equal to the reference any other is farther"
+is "$(p_of perfect equal)" "" "but not one that is equal too"
+like "$(stats -c psnr --twins perfect <equal | tail -n 1)" "*no pair is farther or nearer than its twins: nothing to test*" "which is said"
+comment "$(p_of "$T" "$F") and $(p_of "$T" partly)"
+awk "BEGIN { exit !($(p_of "$T" partly) > 2 * $(p_of "$T" "$F") && $(p_of "$T" partly) < 0.05) }"
+ok $? "three equal videos are three that are nearer than their twins"
+is "$(stats -c psnr --twins fewer <"$F" | column p /dev/stdin)" "$(sed '/^0[1-3],/d' "$F" | stats -c psnr --twins "$T" | column p /dev/stdin)" \
+    "videos without a twin are not tested"
+sed 's/,ref,/,another,/' "$T" >others
+like "$(stats -c psnr --twins others <"$F" | tail -n 1)" "psnr,ref,far,24,*,,,,,no twin of the reference has it" "nor beside another's twins"
+sed 1s/psnr/else/ "$F" >unknown
+is "$(stats -c else --twins "$T" <unknown | tail -n 1 | cut -d , -f 10-)" ",,,," "nor what nobody knows the direction of"
+sed -n 1,4p "$F" | stats -c psnr --twins "$T" >three
+like "$(tail -n 1 three)" "*beside twins n is too small for p below 0.125*" "three cannot say it"
+
 # ---- what the numbers depend on ----
 
 is "$(pair-stats --recipe | grep -o '"numerics":[0-9]*')" '"numerics":2' "the recipe"
 [ "$(pair-stats --recipe)" != "$(pair-stats --recipe --floor twins)" ]
 ok $? "names the content of the floor"
+[ "$(pair-stats --recipe --floor twins)" != "$(pair-stats --recipe --floor twins --twins twins)" ]
+ok $? "and of the table of twins"
 cp twins copied
 is "$(pair-stats --recipe --floor twins)" "$(pair-stats --recipe --floor copied)" "not its path"
 [ "$(pair-stats --recipe)" != "$(pair-stats --recipe --cluster '')" ]
@@ -246,6 +293,9 @@ fails 1 "pair-stats: standard input:1: psnr and x need summaries of their own: *
 fails 1 "pair-stats: standard input:1: no column 'z_a'" "an unknown metric of the family" from mixed -c x -f z
 fails 1 "pair-stats: *none.csv*" "no floor" from mixed -c x --floor none.csv
 fails 1 "pair-stats: videos:1: no column 'metric'" "a floor that is no summary" from mixed -c x --floor videos
+fails 1 "pair-stats: *none.csv*" "no twins" from mixed -c psnr --twins none.csv
+fails 1 "pair-stats: standard input:1: no column 'name'" "twins of a table without names" from mixed -c psnr --twins "$T"
+fails 1 "pair-stats: *farther-scipy.csv:1: no column 'name'" "twins that are no pairs" from "$F" -c psnr --twins "$S/farther-scipy.csv"
 fails 1 "pair-stats: *" "nothing" from /dev/null -c x
 fails 2 "pair-stats: -c METRIC,.. is needed*" "no metric" from mixed
 fails 2 "*unwanted operand*" "an operand" from mixed -c x file

@@ -106,6 +106,24 @@ is "$(perl -e 'local $/; $_ = <>; my ($svg) = /<g class="traces"(.*?)<\/svg>/s;
         my ($x, $y, $t) = m{x="([0-9.]+)" y="([0-9.]+)"[^>]*>(.*)}; $at{$x}{$y} = $t }
     print join " ", map { "$at{$_}{\"192.0\"}:$at{$_}{\"205.0\"}" } sort { $a <=> $b } keys %at' report.html)" \
     "2:0.820 4:0.640 6:0.460 8:0.280 10:0.100" "under each step stands its sigma"
+# All variants in one: a line each, told by more than its colour, on a logarithmic axis.
+is "$(perl -e 'local $/; $_ = <>; my ($svg) = /<g class="all-traces"(.*?)<\/svg>/s; my @out;
+    my ($low, $high, $top, $bottom) = $svg =~ m{^[^>]*data-low="(\S+)" data-high="(\S+)" data-top="(\S+)" data-bottom="(\S+)"};
+    for ($svg =~ m{<path class="curve v\d" d="(M[^"]*L[^"]*)"}g) {
+        my @y = m{[ML]\S+ ([0-9.]+)}g;
+        push @out, scalar @y, map { sprintf "%.4f", 10 ** ($low + ($bottom - $_) / ($bottom - $top) * ($high - $low)) } @y[0, -1] }
+    push @out, join ",", $svg =~ m{<text [^>]*text-anchor="end">([^<]*)<}g; print "@out"' report.html)" \
+    "10 0.0250 0.2000 10 0.0500 0.4000 0.02,0.05,0.1,0.2,0.5" "one drawing of all variants: the mean of each, where the logarithm says"
+is "$(perl -e 'local $/; $_ = <>; my ($svg) = /<g class="all-traces"(.*?)<\/svg>/s;
+    print join " ", $svg =~ m{<(rect|path|circle) class="mark v(\d)"[^>]*><title>(\w+), step 10: ([0-9.]+)}g, $svg =~ m{">(w8a16|int4)</text>}g' report.html)" \
+    "rect 1 w8a16 0.2 path 2 int4 0.4 w8a16 int4" "with marks of their own, and a key"
+for v in 1 2 3 4 6 7 8; do grep "^\.curve\.v$v {" "$ROOT/bin/evalreport/report.css"; done | sed 's/.*array//' | sort -u | wc -l >dashes
+is "$(cat dashes)" 7 "and dashes"
+is "$(sed -n '/^\*\*All variants against fp16: relative error/,/^| 10 /p' report.md | sed -n '3p;5p;$p')" \
+    "$(printf '| step | timestep | sigma | w8a16 | int4 |\n| 1 | 909.5 | 0.9100 | 0.0250 | 0.0500 |\n| 10 | 95 | 0.1000 | 0.200 | 0.400 |')" \
+    "and one table"
+grep -q '^10 & 95 & 0.1000 & 0.200 & 0.400' report.tex
+ok $? "in LaTeX too"
 is "$(grep -c 'class="trace mean"' report.html)" 2 "the mean is drawn bold"
 grep -q '\.trace\.mean {[^}]*stroke-width: 3' report.html
 ok $? "by the page's style"
@@ -114,7 +132,25 @@ tr -d '\r' <s/trace.csv | awk -F , -v OFS=, '{ if (NR > 1) $5 = $6 = ""; print }
 like "$(evalreport -f md s)" "*| 1 | – | – | 4 | 0.0250 |*" "without timestep and sigma there are dashes"
 evalreport s >bare.html
 is "$? $("$ROOT/t/check-html" bare.html) $(grep -ci '[^a-z]nan[^a-z]' bare.html)" "0  0" "and the page is whole"
+# Of one variant alone there is no drawing of all; of many videos not a line for each.
 cp s/trace.csv whole
+grep -v int4 whole >s/trace.csv
+evalreport s >one.html
+is "$(count '<g class="all-traces"' one.html) $(count '<g class="traces"' one.html) $(evalreport -f md s | grep -c '^\*\*All variants against')" "0 1 0" \
+    "one other variant has its own drawing alone"
+"$ROOT/t/sample-experiment" many 300 1 fp16 w8a16 int4 </dev/null
+awk 'BEGIN {
+    printf "name,variant_a,variant_b,step,timestep,sigma,relative,greatest,cosine\r\n"
+    for (v = 1; v <= 2; v++) for (i = 1; i <= 300; i++) for (k = 1; k <= 4; k++)
+        printf "%02d_seed123,fp16,%s,%d,%d,%.3f,%.9g,1,0.9\r\n", i, v == 1 ? "w8a16" : "int4", k, 900 - k, 0.9, i * k * (v == 1 ? 1e-5 : 1) / 1200 }' >many/trace.csv
+evalreport --link many >many.html
+is "$("$ROOT/t/check-html" many.html) $(count 'class="trace"' many.html) $(count 'class="traced"' many.html)" " 0 4" "of 300 videos from the nearest to the farthest, and the middle half"
+is "$(perl -e 'local $/; $_ = <>; my ($svg) = /<g class="traces"(.*?)<\/svg>/s; my ($high) = $svg =~ /data-high="(\S+)"/; my @out;
+    for ($svg =~ m{class="traced" d="([^"]*)"}g) { my @y = m{[ML]\S+ ([0-9.]+)}g; push @out, map { sprintf "%.3f", (178 - $_) / 166 * $high * 1e5 } @y[3, 4] }
+    print "@out"' many.html)" "0.003 1.000 0.253 0.750" "where they are"
+is "$(perl -e 'local $/; $_ = <>; my ($svg) = /<g class="all-traces"(.*?)<\/svg>/s;
+    print join ",", $svg =~ m{<text [^>]*text-anchor="end">([^<]*)<}g' many.html)" "1e−6,1e−5,0.0001,0.001,0.01,0.1,1" \
+    "of many decades the powers of ten"
 refused() { # NAME PATTERN SED
     sed "$3" whole >s/trace.csv
     fails 1 "evalreport: s/trace.csv$2" "$1" evalreport s

@@ -240,20 +240,39 @@ static void write_curves(const evaluation *e)
     section_end();
 }
 
+static void write_all_steps(const evaluation *e)
+{
+    fputs("<figure>\n<div class=\"plots\">\n", out);
+    int drawn = plot_traces(out, e);
+    fputs("</div>\n<figcaption>Relative error (L2) of the latents after each step, mean over the "
+          "videos of each variant, against ",
+          out);
+    text(e->variant[0]);
+    fprintf(out,
+            ", on a logarithmic axis. Under the number of a step is its sigma, the share of noise "
+            "that is left.%s</figcaption>\n</figure>\n",
+            drawn ? "" : " No variant differs.");
+}
+
 /* Where latents were traced, how far the variants are apart after each step. */
 static void write_steps(const evaluation *e)
 {
     if (e->table[TRACE].rows == 0 || e->base)
         return;
     section("steps", "Step by step");
+    if (traced_variants(e) > 1)
+        write_all_steps(e);
+    write_one(traces_table(e));
     fputs("<figure>\n<div class=\"plots\">\n", out);
     for (int v = 1; v < e->variants; v++)
         plot_trace(out, e, v);
     fputs("</div>\n<figcaption>Relative error (L2) of the latents after each step, against ", out);
     text(e->variant[0]);
-    fputs(": a thin line for each video, their mean in bold. Under the number of a step is its "
-          "sigma, the share of noise that is left. Errors begin at 0.</figcaption>\n</figure>\n",
-          out);
+    fputs(
+        ": a thin line for each video (of more than 200 what lies between the nearest and the "
+        "farthest, the middle half darker), their mean in bold. Under the number of a step is its "
+        "sigma, the share of noise that is left. Errors begin at 0.</figcaption>\n</figure>\n",
+        out);
     for (int v = 1; v < e->variants; v++)
         write_one(trace_table(e, v));
     section_end();

@@ -74,6 +74,7 @@ static void write_body(const evaluation *e, markup m)
     write_metrics(e, m);
     if (e->table[TRACE].rows > 0 && e->base == 0)
         heading(m, "Step by step");
+    write_table(m, traces_table(e));
     for (int v = 1; v < e->variants; v++)
         write_table(m, trace_table(e, v));
     heading(m, "Cost");

@@ -10,7 +10,9 @@
 #include "../../common/die.h"
 #include "text.h"
 
-enum { FORMS = 4 }; /* circle, square, triangle, diamond; then again, in other colours */
+/* Circle, square, triangle, diamond; then again, in other colours and dashes, of which report.css has
+** nine: no two of 36 variants look alike. */
+enum { FORMS = 4, STYLES = 9 };
 static const double LETTER = 6.4; /* about what a letter or digit takes */
 
 void svg_begin(FILE *f, double width, double height, const char *title, const char *description)
@@ -76,6 +78,27 @@ static double round_step(double range, int most)
     return step * (parts <= 1 ? 1 : parts <= 2 ? 2 : parts <= 5 ? 5 : 10);
 }
 
+/* A line of the grid at y with its number; how many letters that has. */
+static size_t grid_y(const plane *p, double y, char *number)
+{
+    size_t n = letters(number);
+    fprintf(p->f, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.2f\" y2=\"%.2f\"/>", p->left, p->right, y,
+            y);
+    svg_text(p->f, p->left - 5, y + 3.5, "end", NULL, number);
+    free(number);
+    return n;
+}
+
+static void name_y(const plane *p, const char *name, size_t longest)
+{
+    fprintf(p->f,
+            "<text class=\"name\" transform=\"translate(%.1f %.1f) rotate(-90)\" "
+            "text-anchor=\"middle\">",
+            p->left - 14 - LETTER * (double)longest, (p->top + p->bottom) / 2);
+    put_text(p->f, HTML, name);
+    fputs("</text></g>\n", p->f);
+}
+
 void axis_y(const plane *p, const char *name)
 {
     double step = round_step(p->y1 - p->y0, 5);
@@ -83,20 +106,35 @@ void axis_y(const plane *p, const char *name)
     size_t longest = 0;
     fputs("<g class=\"axis\">", p->f);
     for (double k = ceil(p->y0 / step); k * step <= p->y1; k++) {
-        double y = plane_y(p, k * step);
-        fprintf(p->f, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.2f\" y2=\"%.2f\"/>", p->left, p->right,
-                y, y);
-        char *number = figure(k * step, decimals);
-        svg_text(p->f, p->left - 5, y + 3.5, "end", NULL, number);
-        longest = letters(number) > longest ? letters(number) : longest;
-        free(number);
+        size_t n = grid_y(p, plane_y(p, k * step), figure(k * step, decimals));
+        longest = n > longest ? n : longest;
     }
-    fprintf(p->f,
-            "<text class=\"name\" transform=\"translate(%.1f %.1f) rotate(-90)\" "
-            "text-anchor=\"middle\">",
-            p->left - 14 - LETTER * (double)longest, (p->top + p->bottom) / 2);
-    put_text(p->f, HTML, name);
-    fputs("</text></g>\n", p->f);
+    name_y(p, name, longest);
+}
+
+/* 0.001, 0.02, 5; of more than four places the power: 1e-5 */
+static char *power_text(int digit, int power)
+{
+    if (power < -4 || power > 4)
+        return new_format("%de%s%d", digit, power < 0 ? "\u2212" : "", abs(power));
+    return figure(digit * pow(10, power), power < 0 ? -power : 0);
+}
+
+void axis_y_log(const plane *p, const char *name)
+{
+    static const int digits[] = {1, 2, 5};
+    bool few = p->y1 - p->y0 < 2.5;
+    size_t longest = 0;
+    fputs("<g class=\"axis\">", p->f);
+    for (int power = (int)floor(p->y0); power <= p->y1; power++)
+        for (int i = 0; i < (few ? 3 : 1); i++) {
+            double y = power + log10(digits[i]);
+            if (y < p->y0 || y > p->y1)
+                continue;
+            size_t n = grid_y(p, plane_y(p, y), power_text(digits[i], power));
+            longest = n > longest ? n : longest;
+        }
+    name_y(p, name, longest);
 }
 
 void axis_x(const plane *p, const char *name)
@@ -158,7 +196,7 @@ void svg_text(FILE *f, double x, double y, const char *anchor, const char *style
 
 static void form(FILE *f, int i, double x, double y)
 {
-    fprintf(f, " class=\"mark v%d\"", i);
+    fprintf(f, " class=\"mark v%d\"", i % STYLES);
     switch (i % FORMS) {
     case 0: fprintf(f, " r=\"3.2\" cx=\"%.2f\" cy=\"%.2f\"", x, y); break;
     case 1:
@@ -183,17 +221,22 @@ void svg_mark(FILE *f, int i, double x, double y, const char *note)
     fprintf(f, "</title></%s>", element[i % FORMS]);
 }
 
-void svg_curve(const plane *p, int i, double first, const double *value, int n)
+void svg_line(const plane *p, int i, double first, const double *value, int n)
 {
     bool on = false;
-    fprintf(p->f, "<path class=\"curve v%d\" d=\"", i);
+    fprintf(p->f, "<path class=\"curve v%d\" d=\"", i % STYLES);
     for (int k = 0; k < n; k++) {
         if (isfinite(value[k]))
             fprintf(p->f, "%c%.2f %.2f", on ? 'L' : 'M', plane_x(p, first + k),
                     plane_y(p, value[k]));
         on = isfinite(value[k]);
     }
-    fputs("\"/>", p->f);
+    fputs("\"/>\n", p->f);
+}
+
+void svg_curve(const plane *p, int i, double first, const double *value, int n)
+{
+    svg_line(p, i, first, value, n);
     int every = n / 8 + 1;
     for (int k = i * every / 3 % every; k < n; k += every)
         if (isfinite(value[k]))
@@ -203,7 +246,7 @@ void svg_curve(const plane *p, int i, double first, const double *value, int n)
 
 void svg_key(FILE *f, int i, double x, double y, const char *name)
 {
-    fprintf(f, "<path class=\"curve v%d\" d=\"M%.1f %.1fh22\"/>", i, x, y - 3.5);
+    fprintf(f, "<path class=\"curve v%d\" d=\"M%.1f %.1fh22\"/>", i % STYLES, x, y - 3.5);
     svg_mark(f, i, x + 11, y - 3.5, NULL);
     svg_text(f, x + 27, y, "start", NULL, name);
 }

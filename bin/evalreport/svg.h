@@ -30,6 +30,9 @@ double plane_y(const plane *p, double y);
 
 /* Lines of the grid and their numbers, at round values; `name` stands along the axis. */
 void axis_y(const plane *p, const char *name);
+/* The same where y0 and y1 are decimal logarithms: a line at each power of ten, of few decades also
+ * at 2 and 5 times it. */
+void axis_y_log(const plane *p, const char *name);
 /* Numbers along the bottom, at round values. */
 void axis_x(const plane *p, const char *name);
 /* What lies between the two values, as far as it is in the plane. */
@@ -47,6 +50,8 @@ void svg_mark(FILE *f, int i, double x, double y, const char *note);
 /* A line through n points (first + k, value[k]), broken where a value is not finite; a point alone
  * is a mark. Every few points carry the variant's mark. */
 void svg_curve(const plane *p, int i, double first, const double *value, int n);
+/* The line alone. */
+void svg_line(const plane *p, int i, double first, const double *value, int n);
 /* What stands for the variant i in a key: line and mark; and how much room it takes. */
 void svg_key(FILE *f, int i, double x, double y, const char *name);
 double svg_key_width(const char *name);

@@ -13,6 +13,8 @@
 #include "../../common/die.h"
 #include "svg.h"
 
+enum { MARKED = 200 }; /* of more videos no one follows a line */
+
 /* What is known of each step from 0 on; NAN where nothing is. */
 typedef struct {
     int steps, videos;        /* steps: one more than the last */
@@ -49,6 +51,14 @@ bool is_traced(const evaluation *e, int variant)
     return variant > 0 && e->table[TRACE].rows > 0 && pair_rows(e, variant, 0) >= 0;
 }
 
+int traced_variants(const evaluation *e)
+{
+    int n = 0;
+    for (int v = 0; v < e->variants; v++)
+        n += is_traced(e, v);
+    return n;
+}
+
 static bool any_finite(const double *x, int n)
 {
     for (int i = 0; i < n; i++)
@@ -57,7 +67,7 @@ static bool any_finite(const double *x, int n)
     return false;
 }
 
-static series series_of(const evaluation *e, int variant)
+static series read_series(const evaluation *e, int variant)
 {
     const csv *t = &e->table[TRACE];
     series s = {0};
@@ -81,12 +91,16 @@ static series series_of(const evaluation *e, int variant)
     return s;
 }
 
-static void series_free(series *s)
+/* Read once, as the drawings and tables of a variant ask for it in turn; it lives as long as the
+** program. */
+static const series *series_of(const evaluation *e, int variant)
 {
-    free(s->timestep);
-    free(s->sigma);
-    free(s->error);
-    free(s->cosine);
+    static series *all;
+    if (!all)
+        all = new_bytes((size_t)e->variants * sizeof *all);
+    if (!all[variant].error)
+        all[variant] = read_series(e, variant);
+    return &all[variant];
 }
 
 /* Of the finite ones of x[subject][step]. */
@@ -115,6 +129,20 @@ static spread spread_of(const double *x, const series *s, int subjects, int step
     return of;
 }
 
+trace_means trace_means_of(const evaluation *e, int variant)
+{
+    trace_means m = {0};
+    if (!is_traced(e, variant))
+        return m;
+    const series *s = series_of(e, variant);
+    m = (trace_means){s->steps, s->videos, s->timestep, s->sigma, undefined(s->steps)};
+    for (int k = 0; k < s->steps; k++)
+        m.mean[k] = spread_of(s->error, s, e->subjects, k).mean;
+    return m;
+}
+
+void trace_means_free(trace_means *m) { free(m->mean); }
+
 /* ---- table ---- */
 
 static void column(table *t, const char *head) { table_column(t, new_format("%s", head), true); }
@@ -136,21 +164,20 @@ table trace_table(const evaluation *e, int variant)
     column(&t, "cosine, mean");
     if (!is_traced(e, variant))
         return t;
-    series s = series_of(e, variant);
-    for (int k = 0; k < s.steps; k++) {
-        spread error = spread_of(s.error, &s, e->subjects, k);
+    const series *s = series_of(e, variant);
+    for (int k = 0; k < s->steps; k++) {
+        spread error = spread_of(s->error, s, e->subjects, k);
         if (error.n == 0)
             continue;
         table_put(&t, figure(k, 0));
-        table_put(&t, figure(s.timestep[k], s.timestep[k] == floor(s.timestep[k]) ? 0 : 1));
-        table_put(&t, figure(s.sigma[k], 4));
+        table_put(&t, figure(s->timestep[k], s->timestep[k] == floor(s->timestep[k]) ? 0 : 1));
+        table_put(&t, figure(s->sigma[k], 4));
         table_put(&t, figure(error.n, 0));
         table_put(&t, digits(error.mean));
         table_put(&t, digits(error.sd));
         table_put(&t, digits(error.most));
-        table_put(&t, figure(spread_of(s.cosine, &s, e->subjects, k).mean, 6));
+        table_put(&t, figure(spread_of(s->cosine, s, e->subjects, k).mean, 6));
     }
-    series_free(&s);
     return t;
 }
 
@@ -177,6 +204,47 @@ static void draw_line(const plane *p, const char *style, const double *y, int n,
     fputs("</title></path>\n", p->f);
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* What lies between two shares of the videos, such as 0.25 and 0.75, step by step. */
+static void draw_share(const plane *p, const series *s, const double *sorted, const int *n,
+                       int subjects, double from, double to)
+{
+    char command = 'M';
+    fputs("<path class=\"traced\" d=\"", p->f);
+    for (int i = 0; i < 2 * s->steps; i++) {
+        int k = i < s->steps ? i : 2 * s->steps - 1 - i;
+        if (n[k] == 0)
+            continue;
+        double at = (n[k] - 1) * (i < s->steps ? from : to);
+        fprintf(p->f, "%c%.2f %.2f", command, plane_x(p, k),
+                plane_y(p, sorted[k * subjects + (int)round(at)]));
+        command = 'L';
+    }
+    fputs("z\"/>\n", p->f);
+}
+
+/* Of many videos from the nearest to the farthest, and the middle half. */
+static void draw_spread(const plane *p, const series *s, int subjects)
+{
+    double *sorted = undefined(subjects * s->steps);
+    int *n = new_bytes((size_t)s->steps * sizeof *n);
+    for (int k = 0; k < s->steps; k++) {
+        for (int i = 0; i < subjects; i++)
+            if (isfinite(s->error[i * s->steps + k]))
+                sorted[k * subjects + n[k]++] = s->error[i * s->steps + k];
+        qsort(sorted + k * subjects, (size_t)n[k], sizeof *sorted, ascending);
+    }
+    draw_share(p, s, sorted, n, subjects, 0, 1);
+    draw_share(p, s, sorted, n, subjects, 0.25, 0.75);
+    free(sorted);
+    free(n);
+}
+
 static void draw_trace(FILE *f, const evaluation *e, const series *s, const double *mean)
 {
     plane p = {.f = f, .left = 62, .right = 378, .top = 12, .bottom = 178};
@@ -192,7 +260,9 @@ static void draw_trace(FILE *f, const evaluation *e, const series *s, const doub
             p.x1, p.y1);
     axis_y(&p, "relative error of latents");
     axis_x_noted(&p, "step, and its sigma", sigma_of, s);
-    for (int i = 0; i < e->subjects; i++)
+    if (s->videos > MARKED)
+        draw_spread(&p, s, e->subjects);
+    for (int i = 0; i < e->subjects && s->videos <= MARKED; i++)
         if (any_finite(s->error + i * s->steps, s->steps))
             draw_line(&p, "trace", s->error + i * s->steps, s->steps, e->subject[i].name);
     draw_line(&p, "trace mean", mean, s->steps, "mean");
@@ -211,23 +281,24 @@ void plot_trace(FILE *f, const evaluation *e, int variant)
 {
     if (!is_traced(e, variant))
         return;
-    series s = series_of(e, variant);
-    double *mean = undefined(s.steps);
-    for (int k = 0; k < s.steps; k++)
-        mean[k] = spread_of(s.error, &s, e->subjects, k).mean;
+    const series *s = series_of(e, variant);
+    double *mean = undefined(s->steps);
+    for (int k = 0; k < s->steps; k++)
+        mean[k] = spread_of(s->error, s, e->subjects, k).mean;
     char *title = new_format("Relative error of the latents by step: %s against %s",
                              e->variant[variant], e->variant[0]);
-    char *last = digits(mean[s.steps - 1]);
-    char *said =
-        new_format("%d videos, a thin line each, and their mean in bold, which is %s after "
-                   "the last step, %d",
-                   s.videos, last, s.steps - 1);
+    char *last = digits(mean[s->steps - 1]);
+    char *said = new_format(
+        "%d videos, %s, and their mean in bold, which is %s after the last step, %d", s->videos,
+        s->videos > MARKED ? "from the nearest to the farthest, and their middle half"
+                           : "a thin line each",
+        last, s->steps - 1);
     svg_begin(f, 400, 228, title, said);
-    draw_trace(f, e, &s, mean);
+    svg_text(f, 62, 7, "start", "heading", e->variant[variant]);
+    draw_trace(f, e, s, mean);
     svg_end(f);
     free(title);
     free(last);
     free(said);
     free(mean);
-    series_free(&s);
 }

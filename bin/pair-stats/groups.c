@@ -71,6 +71,12 @@ static int cluster_of(values *v, struct json_t **index, const char *cell)
     return number;
 }
 
+/* How much worse b is than a; of two that are as far as can be, not at all. */
+static double farther(const measure *m, double a, double b)
+{
+    return a == b ? 0 : m->better > 0 ? a - b : b - a;
+}
+
 values values_of(const csv *t, const measure *m, const group *g, int clusters)
 {
     size_t bytes = (size_t)g->rows * sizeof(double) + 1;
@@ -81,17 +87,17 @@ values values_of(const csv *t, const measure *m, const group *g, int clusters)
     struct json_t *index = NULL;
     for (int i = 0; i < g->rows; i++) {
         int row = g->row[i];
-        double a = csv_number(t, row, m->own < 0 ? m->a : m->own);
-        double b = m->own < 0 ? csv_number(t, row, m->b) : 0;
+        double a = m->twin ? m->twin[row] : csv_number(t, row, m->own < 0 ? m->a : m->own);
+        double b = m->twin || m->own < 0 ? csv_number(t, row, m->twin ? m->own : m->b) : 0;
         if (isnan(a) || isnan(b))
             continue;
-        if (isinf(a) || isinf(b) || isinf(b - a)) {
-            v.infinite++;
+        bool infinite = isinf(a) || isinf(b) || isinf(b - a);
+        v.infinite += infinite;
+        if (infinite && !m->twin)
             continue;
-        }
         v.a[v.n] = a;
         v.b[v.n] = b;
-        v.difference[v.n] = m->own < 0 ? b - a : a;
+        v.difference[v.n] = m->twin ? farther(m, a, b) : m->own < 0 ? b - a : a;
         v.cluster[v.n++] = cluster_of(&v, &index, csv_text(t, row, clusters));
     }
     if (index)

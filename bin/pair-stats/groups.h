@@ -13,7 +13,9 @@
 /* The columns of one metric; -1: there is none. */
 typedef struct {
     const char *name;
-    int own, a, b; /* METRIC, METRIC_a, METRIC_b */
+    int own, a, b;      /* METRIC, METRIC_a, METRIC_b */
+    const double *twin; /* [rows], of METRIC: what twins have of each (twins.h); NULL: not asked */
+    int better;         /* 1: more is, -1: less is */
 } measure;
 
 /* Dies if the table has neither. */
@@ -39,9 +41,10 @@ void groups_free(grouping *g);
 /* The values of one metric and group. */
 typedef struct {
     int n;              /* rows that have a finite value, or two */
-    int infinite;       /* rows left out */
+    int infinite;       /* rows left out; beside twins, rows that are as far as can be */
     double *a, *b;      /* [n]; b is 0 where there is one measurement */
-    double *difference; /* [n]: b - a; a where there is one measurement */
+    double *difference; /* [n]: b - a; a where there is one measurement; beside twins, how much
+                           farther: infinite where one of the two is */
     int *cluster;       /* [n] */
     int clusters;
 } values;

@@ -19,12 +19,13 @@
 #include "groups.h"
 #include "pair-stats.h"
 #include "statistics.h"
+#include "twins.h"
 
 enum {
     NUMERICS = 2
 }; /* 2: clusters; intervals corrected for skewness; ranks with ties to n = 50 */
 
-static const char *metrics, *family, *floor_path, *cluster_column;
+static const char *metrics, *family, *floor_path, *twins_path, *cluster_column;
 static int64_t draws = 100000, seed = 1;
 static bool dry;
 static const option options[] = {
@@ -32,6 +33,7 @@ static const option options[] = {
     {'f', "family", OPTION_TEXT, &family, 0, 0, false},
     {0, "cluster", OPTION_TEXT, &cluster_column, 0, 0, false},
     {0, "floor", OPTION_TEXT, &floor_path, 0, 0, true},
+    {0, "twins", OPTION_TEXT, &twins_path, 0, 0, true},
     {'B', "resamples", OPTION_INT, &draws, 100, 10000000, false},
     {'S', "seed", OPTION_INT, &seed, 0, 0x1p53, false},
     {0, "recipe", OPTION_FLAG, &dry, 0, 0, true},
@@ -40,12 +42,13 @@ static const option options[] = {
 
 /* What is asked of which table. */
 typedef struct {
-    csv table, floor; /* floor: if floor_path */
+    csv table, floor, twins; /* the last two if there is such a path */
     grouping groups;
     int cluster;        /* column; -1: none */
     int metrics, asked; /* of -c and -f, and how many of them are -c's */
     measure *metric;    /* [metrics]: those of -c first */
     paired_test *test;  /* [metrics, groups] */
+    double *farther;    /* [metrics, groups]: means, beside twins */
     double *p_holm;     /* [metrics, groups] */
 } work;
 
@@ -59,8 +62,13 @@ static void add_metrics(work *w, const char *list)
         bool there = false;
         for (int i = 0; i < w->metrics; i++)
             there |= strcmp(w->metric[i].name, name) == 0;
-        if (!there)
-            w->metric[w->metrics++] = measure_of(&w->table, new_format("%s", name));
+        if (there)
+            continue;
+        measure m = measure_of(&w->table, new_format("%s", name));
+        if (twins_path && m.own >= 0 && w->groups.pairs)
+            m.twin = twin_distances(&w->table, &w->twins, name);
+        m.better = better_is(name);
+        w->metric[w->metrics++] = m;
     }
     free(copy);
 }
@@ -86,6 +94,8 @@ static void work_begin(work *w)
         csv_open(&w->floor, floor_path);
         floor_of(&w->floor, "", FLOOR_OF_DIFFERENCE);
     }
+    if (twins_path)
+        csv_open(&w->twins, twins_path);
     csv_read(&w->table, stdin, "standard input");
     w->groups = groups_of(&w->table);
     w->cluster = cluster_of(&w->table);
@@ -104,15 +114,20 @@ static void work_begin(work *w)
 
 static void work_end(work *w)
 {
-    for (int i = 0; i < w->metrics; i++)
+    for (int i = 0; i < w->metrics; i++) {
         free((char *)w->metric[i].name);
+        free((double *)w->metric[i].twin);
+    }
     free(w->metric);
     free(w->test);
     free(w->p_holm);
+    free(w->farther);
     groups_free(&w->groups);
     csv_close(&w->table);
     if (floor_path)
         csv_close(&w->floor);
+    if (twins_path)
+        csv_close(&w->twins);
 }
 
 /* ---- tests ---- */
@@ -123,16 +138,24 @@ static void test_family(work *w)
     double *p = new_bytes((size_t)all * sizeof *p + 1);
     w->p_holm = new_bytes((size_t)all * sizeof *p + 1);
     w->test = new_bytes((size_t)all * sizeof *w->test + 1);
+    w->farther = new_bytes((size_t)all * sizeof *p + 1);
     for (int i = 0; i < all; i++) {
         const measure *m = &w->metric[i / groups];
-        p[i] = NAN;
-        if (m->own < 0) {
-            values v = values_of(&w->table, m, &w->groups.of[i % groups], w->cluster);
-            sample s = sample_of(&v);
+        p[i] = w->farther[i] = NAN;
+        w->test[i] = (paired_test){0, NAN, NAN, NAN, ""};
+        if (m->own >= 0 && !m->twin)
+            continue;
+        values v = values_of(&w->table, m, &w->groups.of[i % groups], w->cluster);
+        sample s = sample_of(&v);
+        if (m->twin) {
+            w->test[i] = farther_test(&v, draws, (uint64_t)seed);
+            w->farther[i] = mean(v.difference, v.n);
+            p[i] = w->test[i].p_more;
+        } else {
             w->test[i] = test_of(&s, is_verdict(&v), draws, (uint64_t)seed);
             p[i] = w->test[i].p;
-            values_free(&v);
         }
+        values_free(&v);
     }
     holm(w->p_holm, p, all);
     free(p);
@@ -212,6 +235,24 @@ static void put_names(const measure *m, const group *g, const values *v)
     printf("%d,", v->n);
 }
 
+/* Of one measurement beside twins: their test, and what a reader must know of it. */
+static void put_twins(const work *w, const measure *m, int at, notes *note)
+{
+    if (!twins_path)
+        return;
+    const paired_test *t = &w->test[at];
+    put_figure(w->farther[at]);
+    put_figure(t->p_more);
+    put_text(t->method, ',');
+    put_figure(w->p_holm[at]);
+    if (m->better != 0 && isnan(w->farther[at]))
+        say(note, "no twin of the reference has it");
+    else if (m->better != 0 && t->n == 0)
+        say(note, "no pair is farther or nearer than its twins: nothing to test");
+    else if (t->n > 0 && ldexp(1, -t->n) > 0.05)
+        say(note, "beside twins n is too small for p below %g", ldexp(1, -t->n));
+}
+
 static void say_no_floor(notes *to)
 {
     say(to, "the table of the floor has no interval of it of %d or more", FEWEST_TWINS);
@@ -277,7 +318,7 @@ static void print_variant(const measure *m, const group *g, const values *v)
 }
 
 /* One measurement of each pair. */
-static void print_single(const work *w, const measure *m, const group *g, const values *v)
+static void print_single(const work *w, const measure *m, const group *g, const values *v, int at)
 {
     sample s = sample_of(v);
     estimate e = estimate_of(&s);
@@ -289,6 +330,7 @@ static void print_single(const work *w, const measure *m, const group *g, const 
     put_names(m, g, v);
     put_figures(means, sizeof means / sizeof *means);
     printf("%d,", v->clusters);
+    put_twins(w, m, at, &note);
     put_floor(floor,
               isnan(floor) || v->n == 0 ? NAN
               : better > 0              ? e.mean >= floor
@@ -308,7 +350,9 @@ static void print_header(const work *w)
     printf("metric,variant_a,variant_b,n,%s,clusters%s%s,note\r\n",
            single ? "mean,sd,low,high"
                   : "mean_a,sd_a,mean_b,sd_b,difference,difference_sd,low,high,statistic,p,method",
-           single ? "" : ",p_holm,detectable",
+           !single      ? ",p_holm,detectable"
+           : twins_path ? ",farther,p,method,p_holm"
+                        : "",
            floor_path ? ",floor,within,p_equivalence,equivalent" : "");
 }
 
@@ -316,12 +360,14 @@ static void summarize(const work *w, int metric, int in)
 {
     const measure *m = &w->metric[metric];
     const group *g = &w->groups.of[in];
-    values v = values_of(&w->table, m, g, w->cluster);
+    measure plain = *m;
+    plain.twin = NULL;
+    values v = values_of(&w->table, &plain, g, w->cluster);
     int at = metric * w->groups.n + in;
     if (m->own < 0)
         print_paired(w, m, g, &v, &w->test[at], w->p_holm[at]);
     else if (w->groups.pairs)
-        print_single(w, m, g, &v);
+        print_single(w, m, g, &v, at);
     else
         print_variant(m, g, &v);
     values_free(&v);
@@ -336,6 +382,8 @@ int main(int argc, char **argv)
         json_t *extra = json_object();
         if (floor_path)
             json_object_set_new(extra, "floor", json_string(file_digest(floor_path).hex));
+        if (twins_path)
+            json_object_set_new(extra, "twins", json_string(file_digest(twins_path).hex));
         recipe_print(options, NUMERICS, extra);
         return program_end();
     }

@@ -75,11 +75,13 @@ static double *sums_of_bytes(const double *size, int k)
     return sums;
 }
 
-/* The share of drawn signs, those of the sample among them (B. Phipson and G. K. Smyth 2010). */
-static double p_of_draws(const double *size, int k, double least, int64_t draws, uint64_t seed)
+/* The shares of drawn signs whose sum is as far from 0, and as far above it, those of the sample
+ * among them (B. Phipson and G. K. Smyth 2010). */
+static void p_of_draws(paired_test *t, const double *size, int k, const double least[2],
+                       int64_t draws, uint64_t seed)
 {
     double *sums = sums_of_bytes(size, k);
-    int64_t reached = 1;
+    int64_t reached = 1, above = 1;
     for (int64_t i = 0; i < draws; i++) {
         double sum = 0;
         uint64_t bits = 0;
@@ -88,10 +90,12 @@ static double p_of_draws(const double *size, int k, double least, int64_t draws,
                 bits = splitmix64(&seed);
             sum += sums[256 * j + (int)(bits & 255)];
         }
-        reached += fabs(sum) >= least;
+        reached += fabs(sum) >= least[0];
+        above += sum >= least[1];
     }
     free(sums);
-    return (double)reached / (double)(draws + 1);
+    t->p = (double)reached / (double)(draws + 1);
+    t->p_more = (double)above / (double)(draws + 1);
 }
 
 /* The clusters' sums that are not 0, without their signs; returns how many. */
@@ -112,14 +116,19 @@ paired_test sign_flips(const sample *s, int64_t draws, uint64_t seed)
 {
     double *size = new_bytes((size_t)s->clusters * sizeof *size + 1), total = 0;
     int k = sizes_of(s, size, &total);
-    paired_test t = {k, mean(s->x, s->n), NAN, ""};
+    paired_test t = {k, mean(s->x, s->n), NAN, NAN, ""};
     if (k > 0) {
         bool counted = k <= COUNTED;
-        double least = fabs(t.statistic * s->n) - EQUAL * total;
+        double sum = t.statistic * s->n;
+        double least[2] = {fabs(sum) - EQUAL * total, sum - EQUAL * total};
         t.method = counted ? "clusters" : "clusters-sampled";
-        t.p = least <= 0 ? 1
-              : counted  ? ldexp(count_from(size, k, least), 1 - k)
-                         : p_of_draws(size, k, least, draws, seed);
+        if (counted) {
+            t.p = ldexp(count_from(size, k, least[0]), 1 - k);
+            t.p_more = ldexp(count_from(size, k, least[1]), -k);
+        } else
+            p_of_draws(&t, size, k, least, draws, seed);
+        if (least[0] <= 0)
+            t.p = 1;
     }
     free(size);
     return t;

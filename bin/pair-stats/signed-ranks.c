@@ -60,8 +60,8 @@ static ranking ranking_of(const double *difference, int n)
 }
 
 /* How probable, if signs are fair coins, is a sum of positive ranks at most r->plus, or at least?
- * Twice the lesser of the two. */
-static double p_of_all_signs(const ranking *r)
+ * Two-sided it is twice the lesser of the two. */
+static void p_of_all_signs(paired_test *w, const ranking *r)
 {
     int64_t most = r->plus + r->minus, reached = 0;
     double *ways = new_bytes((size_t)(most + 1) * sizeof *ways), below = 0, above = 0;
@@ -76,26 +76,29 @@ static double p_of_all_signs(const ranking *r)
         above += s >= r->plus ? ways[s] : 0;
     }
     free(ways);
-    return fmin(1, 2 * fmin(below, above) / pow(2, r->n));
+    w->p = fmin(1, 2 * fmin(below, above) / pow(2, r->n));
+    w->p_more = above / pow(2, r->n);
 }
 
-static double p_of_normal(const ranking *r)
+static void p_of_normal(paired_test *w, const ranking *r)
 {
     double n = r->n, expected = n * (n + 1) / 4;
     double variance = (n * (n + 1) * (2 * n + 1) - r->ties / 2) / 24;
-    return erfc(fabs((double)r->plus / 2 - expected) / sqrt(variance) / sqrt(2));
+    double z = ((double)r->plus / 2 - expected) / sqrt(variance);
+    w->p = erfc(fabs(z) / sqrt(2));
+    w->p_more = erfc(z / sqrt(2)) / 2;
 }
 
 paired_test signed_ranks(const double *difference, int n)
 {
     enum { EXACT = 50 };
     ranking r = ranking_of(difference, n);
-    paired_test w = {r.n, (double)(r.plus < r.minus ? r.plus : r.minus) / 2, NAN, ""};
+    paired_test w = {r.n, (double)(r.plus < r.minus ? r.plus : r.minus) / 2, NAN, NAN, ""};
     bool plain = r.n == n && r.ties == 0;
     if (r.n > 0) {
         bool all_signs = r.n <= EXACT;
         w.method = !all_signs ? "normal" : plain ? "exact" : "permutation";
-        w.p = all_signs ? p_of_all_signs(&r) : p_of_normal(&r);
+        (all_signs ? p_of_all_signs : p_of_normal)(&w, &r);
     }
     free(r.size);
     free(r.rank);

@@ -60,9 +60,10 @@ double p_beyond(const estimate *e, double bound, bool more);
 /* ---- tests ---- */
 
 typedef struct {
-    int n;              /* differences, or clusters, that are not 0: the others are left out */
-    double statistic;   /* see the test */
-    double p;           /* two-sided; NAN if n is 0 */
+    int n;            /* differences, or clusters, that are not 0: the others are left out */
+    double statistic; /* see the test */
+    double p;         /* two-sided; NAN if n is 0 */
+    double p_more;    /* one-sided: of a statistic so far above 0; NAN of verdicts, or if n is 0 */
     const char *method; /* "" if n is 0 */
 } paired_test;
 

@@ -13,7 +13,7 @@ paired_test mcnemar(const double *difference, int n)
         worse += difference[i] < 0;
     }
     int all = better + worse, fewer = better < worse ? better : worse;
-    paired_test t = {all, fewer, NAN, ""};
+    paired_test t = {all, fewer, NAN, NAN, ""};
     if (all == 0)
         return t;
     double ways = 1,

@@ -176,14 +176,20 @@ trace_table() {
     shift
     printf 'name,variant_a,variant_b,step,timestep,sigma,relative,greatest,cosine\r\n'
     for v; do
-        traces "$reference" "$v" | awk -F '\t' '$5 { print $1 }' | while IFS= read -r name; do
-            awk -F '\t' -v who="$name,$reference,$v" '
-                NR == 2 { for (i = 1; i <= NF; i++) at[$i] = i }
-                NR > 2 && $at["tensor"] == "latents" {
-                    printf "%s,%s,%s,%s,%s,%s,%s\r\n", who, $at["step"], $at["timestep"], $at["sigma"],
-                        $at["rel"], $at["abs"], $at["cosine"]
-                }' "$eval_dir/${reference}_vs_$v/$name.trace"
-        done
+        traces "$reference" "$v" | awk -F '\t' -v dir="$eval_dir/${reference}_vs_$v" -v who="$reference,$v" '
+            !$5 { next }
+            {
+                name = $1
+                file = dir "/" name ".trace"
+                split("", at)
+                for (row = 1; (getline < file) > 0; row++)
+                    if (row == 2)
+                        for (i = 1; i <= NF; i++) at[$i] = i
+                    else if (row > 2 && $at["tensor"] == "latents")
+                        printf "%s,%s,%s,%s,%s,%s,%s,%s\r\n", name, who, $at["step"], $at["timestep"], $at["sigma"],
+                            $at["rel"], $at["abs"], $at["cosine"]
+                close(file)
+            }'
     done
 }
 
