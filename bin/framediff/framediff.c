@@ -1,9 +1,10 @@
 /*
-** framediff.c: how far two videos are apart, frame by frame: PSNR, SSIM and mean absolute
-** difference. For pairs: the same prompt and seed, another model.
+** framediff.c: PSNR, SSIM and mean absolute difference of two videos, frame by frame. It is meant
+** for pairs: videos of one prompt and seed by two models.
 **
-** Documents are paired in order, the first with the first. It refuses videos of another size or
-** length, and a document without a partner: those are no pairs. Two frames are in memory at a time.
+** Documents of the two streams are paired in order, the first with the first. The program refuses
+** two videos that differ in size or length, and a document without a partner. Two frames are in
+** memory at a time.
 */
 #include <inttypes.h>
 #include <math.h>
@@ -32,7 +33,7 @@ static void print_header(void)
            per_frame ? "frame" : "frames");
 }
 
-/* similarity NaN: there is none, and its cell is empty. number: the frame's, or how many. */
+/* number: of the frame, or of frames in the video. similarity: SSIM; NaN leaves its cell empty. */
 static void print_line(const reader *a, const reader *b, int64_t number, level_error e,
                        double similarity)
 {

@@ -1,5 +1,5 @@
 /*
-** places.h: where the parts of a text encoder lie that are no weights: the tokenizer, text_len.
+** places.h: finds what a text encoder needs beside its weights: the tokenizer and text_len.
 */
 #ifndef PLACES_H
 #define PLACES_H
@@ -7,12 +7,13 @@
 #include "../../common/checkpoint/weights.h"
 #include "tokens.h"
 
-/* The directory that a path names, or that its file is in; to be freed. */
+/* The path itself if it is a directory, else the directory of that file; to be freed. */
 char *directory_of(const char *path);
-/* text_len of the configuration there; 512 where it says nothing. */
+/* text_len of the model's config.json; 512 if it has none. */
 int64_t text_len_of(const char *model);
-/* The tokenizer that `named` is or holds (--tokenizer; NULL: none was named); else the one within
- * the model's file, which open() opens; else the one in or beside the model's directory. */
+/* Finds the tokenizer. The first of these: `named` (--tokenizer, or NULL), a file or a directory
+ * that has one; a tokenizer stored in the model's file, which open() opens; one in the model's
+ * directory or beside it. */
 tokens *tokens_find(const char *model, const char *named, weights *open(void));
 
 #endif
