@@ -29,20 +29,15 @@ static const option options[] = {
 
 static void print_header(void)
 {
-    printf("document\tseed\tvariant_a\tvariant_b\tprompt\t%s\tpsnr\tssim\tmad\n",
-           per_frame ? "frame" : "frames");
+    pair_columns(per_frame);
+    puts("\tpsnr\tssim\tmad");
 }
 
 /* number: of the frame, or of frames in the video. similarity: SSIM; NaN leaves its cell empty. */
 static void print_line(const reader *a, const reader *b, int64_t number, level_error e,
                        double similarity)
 {
-    printf("%d\t", a->documents);
-    print_cell(metadata_get(&a->d, "seed"));
-    print_cell(document_variant(&a->d));
-    print_cell(document_variant(&b->d));
-    print_cell(metadata_get(&a->d, "prompt"));
-    printf("%" PRId64 "\t", number);
+    pair_cells(a, b, number);
     print_number(psnr(e), '\t');
     print_number(similarity, '\t');
     print_number(mean_absolute(e), '\n');
