@@ -174,9 +174,9 @@ static void check_comfy(weights *w, const char *name)
     json_object_foreach(layers, key, o)
     {
         size_t k = strlen(key);
-        bool own =
+        bool about_it =
             k <= end && memcmp(raw + end - k, key, k) == 0 && (k == end || raw[end - k - 1] == '.');
-        if (own)
+        if (about_it)
             check_format(w, raw, o);
     }
     json_decref(all);

@@ -1,8 +1,8 @@
 /*
-** places.h: finds what a text encoder needs beside its weights: the tokenizer and text_len.
+** locate.h: finds what a text encoder needs beside its weights: the tokenizer and text_len.
 */
-#ifndef PLACES_H
-#define PLACES_H
+#ifndef LOCATE_H
+#define LOCATE_H
 
 #include "../../common/checkpoint/weights.h"
 #include "tokens.h"
