@@ -66,7 +66,7 @@ void request_seeds(request *q, const char *list)
 
 request request_of(const request *q, const document *d)
 {
-    static uint64_t own;
+    static uint64_t document_seed;
     request its = *q;
     if (document_find(d, "noise") && q->seeds > 1 && !solver_draws(q->solver))
         die("%s brings its noise: that is one result, not one for each of %d seeds", stdin_name,
@@ -76,10 +76,10 @@ request request_of(const request *q, const document *d)
     const char *text = metadata_get(d, "seed");
     char *end = NULL;
     errno = 0;
-    own = text ? strtoull(text, &end, 10) : 0;
-    if (text && (*text < '0' || *text > '9' || *end || errno || own > INT64_MAX))
+    document_seed = text ? strtoull(text, &end, 10) : 0;
+    if (text && (*text < '0' || *text > '9' || *end || errno || document_seed > INT64_MAX))
         die("the seed of %s is '%s', not a whole number", stdin_name, text);
-    its.seed = &own;
+    its.seed = &document_seed;
     its.seeds = 1;
     return its;
 }

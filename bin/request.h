@@ -9,7 +9,7 @@
 #include "../common/stream.h"
 #include "dit.h"
 #include "noise.h"
-#include "solver.h"
+#include "schedule.h"
 
 /* Of the VAE: a latent is 8 x 8 pixels of 4 frames, but for the first, which is one frame. */
 enum { PIXELS = 8, FRAMES = 4 };

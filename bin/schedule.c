@@ -20,20 +20,8 @@
 
 enum { TRAIN_STEPS = 1000, MOST_STEPS = 1000 };
 
-static const char *const SOLVER_NAMES[SOLVERS] = {"unipc", "dpm++",     "euler",
-                                                  "heun",  "dpm++-sde", "lcm"};
 static const char *const SCHEDULE_NAMES[SCHEDULES] = {"official", "diffusers", "diffusers-0.36",
                                                       "trained"};
-
-solver_kind solver_named(const char *name)
-{
-    for (int i = 0; i < SOLVERS; i++)
-        if (strcmp(SOLVER_NAMES[i], name) == 0)
-            return (solver_kind)i;
-    usage_error("--solver is unipc, dpm++, euler, heun, dpm++-sde or lcm, not '%s'", name);
-}
-
-const char *solver_text(solver_kind kind) { return SOLVER_NAMES[kind]; }
 
 schedule_kind schedule_named(const char *name)
 {
@@ -90,9 +78,9 @@ static void put(schedule *s, int i, double sigma)
 
 /* Evenly from the greatest level down towards 0, then shifted. UniPC starts at the training
  * schedule's second level, 0.999 rounded to F32, the others at pure noise. */
-static void official(schedule *s, solver_kind solver, double shift)
+static void official(schedule *s, solver_kind for_solver, double shift)
 {
-    double most = solver == SOLVER_UNIPC ? (double)0.999f : 1.0;
+    double most = for_solver == SOLVER_UNIPC ? (double)0.999f : 1.0;
     for (int i = 0; i < s->steps; i++)
         put(s, i, shifted(between(most, 0, i, s->steps), shift));
 }
@@ -128,20 +116,21 @@ static void diffusers_flow_match(schedule *s, double shift)
     }
 }
 
-static bool multistep(solver_kind solver)
+static bool multistep(solver_kind for_solver)
 {
-    return solver == SOLVER_UNIPC || solver == SOLVER_DPMPP || solver == SOLVER_DPMPP_SDE;
+    return for_solver == SOLVER_UNIPC || for_solver == SOLVER_DPMPP ||
+           for_solver == SOLVER_DPMPP_SDE;
 }
 
-schedule schedule_plan(schedule_kind kind, solver_kind solver, int steps, double shift)
+schedule schedule_plan(schedule_kind kind, solver_kind for_solver, int steps, double shift)
 {
     schedule s = room(steps);
     if (kind == SCHEDULE_OFFICIAL)
-        official(&s, solver, shift);
+        official(&s, for_solver, shift);
     else if (kind == SCHEDULE_TRAINED)
         usage_error("--schedule trained is for --timesteps");
-    else if (multistep(solver))
-        diffusers_multistep(&s, solver == SOLVER_UNIPC && kind == SCHEDULE_DIFFUSERS, shift);
+    else if (multistep(for_solver))
+        diffusers_multistep(&s, for_solver == SOLVER_UNIPC && kind == SCHEDULE_DIFFUSERS, shift);
     else
         diffusers_flow_match(&s, shift);
     return s;
@@ -186,8 +175,8 @@ static int numbers(double x[], const char *option, const char *list, double most
     }
 }
 
-schedule schedule_given(schedule_kind kind, solver_kind solver, double shift, const char *timesteps,
-                        const char *sigmas)
+schedule schedule_given(schedule_kind kind, solver_kind for_solver, double shift,
+                        const char *timesteps, const char *sigmas)
 {
     static double t[MOST_STEPS], level[MOST_STEPS];
     int n = timesteps ? numbers(t, "--timesteps", timesteps, TRAIN_STEPS) : 0;
@@ -197,7 +186,7 @@ schedule schedule_given(schedule_kind kind, solver_kind solver, double shift, co
     if (kind == SCHEDULE_TRAINED && (!timesteps || sigmas))
         usage_error("--schedule trained is for --timesteps alone");
     schedule s = room(n ? n : levels);
-    bool whole = kind == SCHEDULE_OFFICIAL || multistep(solver);
+    bool whole = kind == SCHEDULE_OFFICIAL || multistep(for_solver);
     for (int i = 0; i < s.steps; i++) {
         double sigma = sigmas                     ? level[i]
                        : kind == SCHEDULE_TRAINED ? trained(t[i], shift)

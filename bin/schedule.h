@@ -1,28 +1,18 @@
 /*
-** schedule.h: the levels of noise that a sampling goes through, and what the model is told at each.
+** schedule.h: the noise schedule of a sampling: a sigma for each step, and the timestep that the
+** model is told with it.
 **
-** Of a level sigma x = (1 - sigma) data + sigma noise. The official code and diffusers say other
-** levels for the same steps and shift, and diffusers has changed its mind; results differ by
-** several per cent, so whose levels they are is said by name and stands in the record.
+** At the level sigma the latents are x = (1 - sigma) data + sigma noise. For the same number of
+** steps and the same shift the official code and diffusers have different sigmas, and so have two
+** versions of diffusers. Results differ by several per cent, so the user chooses a schedule by
+** name, and the record keeps that name.
 */
 #ifndef SCHEDULE_H
 #define SCHEDULE_H
 
 #include <jansson.h>
 
-typedef enum {
-    SOLVER_UNIPC,
-    SOLVER_DPMPP,
-    SOLVER_EULER,
-    SOLVER_HEUN,
-    SOLVER_DPMPP_SDE,
-    SOLVER_LCM,
-    SOLVERS
-} solver_kind;
-
-/* "unipc", "dpm++", ..; usage error for others. */
-solver_kind solver_named(const char *name);
-const char *solver_text(solver_kind kind);
+#include "solver.h"
 
 typedef enum {
     SCHEDULE_OFFICIAL,
@@ -35,25 +25,26 @@ typedef enum {
 schedule_kind schedule_named(const char *name);
 const char *schedule_text(schedule_kind kind);
 
-typedef struct {
+struct schedule {
     int steps;
     double *sigma;    /* [steps + 1], descending to 0; exactly representable as F32 */
     double *timestep; /* [steps]: what the model is told */
-} schedule;
+};
 
-/* So many levels of a kind, for a solver (some have their own); to be freed. */
-schedule schedule_plan(schedule_kind kind, solver_kind solver, int steps, double shift);
-/* The levels of --timesteps and --sigmas, lists with commas between; either may be NULL. Usage
- * error if they are no levels. */
-schedule schedule_given(schedule_kind kind, solver_kind solver, double shift, const char *timesteps,
-                        const char *sigmas);
-/* How many steps come before the first whose timestep is below 1000 level. */
+/* The schedule of a kind with that many steps. The solver counts too: some kinds have other levels
+ * for some solvers. To be freed. */
+schedule schedule_plan(schedule_kind kind, solver_kind for_solver, int steps, double shift);
+/* The levels given by --timesteps and --sigmas, numbers separated by commas; one of the two may be
+ * NULL. Usage error if a list is not numbers that descend. */
+schedule schedule_given(schedule_kind kind, solver_kind for_solver, double shift,
+                        const char *timesteps, const char *sigmas);
+/* The number of steps whose timestep is at least 1000 * level. */
 int schedule_before(const schedule *s, double level);
 
-/* A timestep as JSON: whole where it is whole. */
+/* A timestep as JSON: an integer if it is whole. */
 json_t *timestep_json(double t);
-/* As JSON, in a document: {"sigmas": [..], "timesteps": [..]} into `object`, and from it; the
- * second gives steps 0 if it is no such thing. */
+/* Writes {"sigmas": [..], "timesteps": [..]} into `object`, and reads it. schedule_get() returns
+ * a schedule of 0 steps if the object holds none. */
 void schedule_put(const schedule *s, json_t *object);
 schedule schedule_get(const json_t *object);
 void schedule_free(schedule *s);

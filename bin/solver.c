@@ -16,13 +16,32 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../common/die.h"
+#include "schedule.h"
+
+static const char *const NAMES[SOLVERS] = {"unipc", "dpm++", "euler", "heun", "dpm++-sde", "lcm"};
+
+solver_kind solver_named(const char *name)
+{
+    char all[200] = "";
+    for (int i = 0; i < SOLVERS; i++) {
+        if (strcmp(NAMES[i], name) == 0)
+            return (solver_kind)i;
+        const char *comma = i == 0 ? "" : i < SOLVERS - 1 ? ", " : " or ";
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", comma, NAMES[i]);
+    }
+    usage_error("--solver is %s, not '%s'", all, name);
+}
+
+const char *solver_text(solver_kind kind) { return NAMES[kind]; }
 
 bool solver_draws(solver_kind kind) { return kind == SOLVER_DPMPP_SDE || kind == SOLVER_LCM; }
 
-/* How many predictions of the data it looks at. */
+/* The number of predictions of the data that a step uses. */
 static int predictions(solver_kind kind)
 {
     switch (kind) {

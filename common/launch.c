@@ -233,9 +233,9 @@ static const char *last_line(const rank *it)
     text[n > 0 ? n : 0] = 0;
     char *line = strrchr(text, '\n');
     line = line ? line + 1 : text;
-    size_t own = strlen(program_name());
-    if (strncmp(line, program_name(), own) == 0 && strncmp(line + own, ": ", 2) == 0)
-        line += own + 2;
+    size_t length = strlen(program_name());
+    if (strncmp(line, program_name(), length) == 0 && strncmp(line + length, ": ", 2) == 0)
+        line += length + 2;
     return line;
 }
 

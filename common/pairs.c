@@ -1,6 +1,6 @@
 /*
-** pairs.c: two streams of videos, read side by side: the first document with the first. It refuses
-** videos of another size or length, and a document without a partner: those are no pairs.
+** pairs.c: reads two streams of videos side by side: the first document with the first. It refuses
+** two videos that differ in size or length, and a document without a partner.
 */
 #include "pairs.h"
 
@@ -53,4 +53,19 @@ tensor pair_shape(const reader *a, const reader *b)
         die("%s has %" PRId64 " frames in %s and %" PRId64 " in %s", document_called(a), x.dim[0],
             a->name, y.dim[0], b->name);
     return x;
+}
+
+void pair_columns(bool per_frame)
+{
+    printf("document\tseed\tvariant_a\tvariant_b\tprompt\t%s", per_frame ? "frame" : "frames");
+}
+
+void pair_cells(const reader *a, const reader *b, int64_t number)
+{
+    printf("%d\t", a->documents);
+    print_cell(metadata_get(&a->d, "seed"));
+    print_cell(document_variant(&a->d));
+    print_cell(document_variant(&b->d));
+    print_cell(metadata_get(&a->d, "prompt"));
+    printf("%" PRId64 "\t", number);
 }

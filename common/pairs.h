@@ -13,4 +13,11 @@ bool pair_next(reader *a, reader *b);
 /* The shape of `frames` that both current documents share; dies if they differ. */
 tensor pair_shape(const reader *a, const reader *b);
 
+/* The columns that every table of pairs begins with, on standard output, without a line end. The
+ * last is "frame" with per_frame, else "frames". */
+void pair_columns(bool per_frame);
+/* Their cells for the current documents, each with a tab behind it; number: of the frame, or of
+ * frames in the video. */
+void pair_cells(const reader *a, const reader *b, int64_t number);
+
 #endif

@@ -1,5 +1,6 @@
 /*
-** routes.c: a list of recipes and files, read once and ticked off.
+** routes.c: the list of wanted files and their recipes. It is read once; each document takes its
+** file from it.
 */
 #include "routes.h"
 
@@ -13,7 +14,7 @@
 typedef struct {
     char *recipe, *file;
     bool given;
-    int place; /* in the list: of files with one recipe the first comes first */
+    int place; /* in the list: files with the same recipe are given in this order */
 } route;
 
 struct routes {

@@ -60,7 +60,7 @@ value_summary summarize(tensor t)
     int64_t seen = 0;
     for (int64_t first = 0; first < s.count; first += BLOCK) {
         int64_t n = s.count - first < BLOCK ? s.count - first : BLOCK, finite = 0;
-        double sum = 0, own = 0;
+        double sum = 0, deviations = 0;
         values(block, t, first, n);
         for (int64_t i = 0; i < n; i++) {
             double v = block[i];
@@ -77,10 +77,11 @@ value_summary summarize(tensor t)
             continue;
         double mean = sum / (double)finite, step = mean - s.mean;
         for (int64_t i = 0; i < finite; i++)
-            own += (block[i] - mean) * (block[i] - mean);
+            deviations += (block[i] - mean) * (block[i] - mean);
         seen += finite;
         s.mean += step * (double)finite / (double)seen;
-        squares += own + step * step * (double)finite * (double)(seen - finite) / (double)seen;
+        squares +=
+            deviations + step * step * (double)finite * (double)(seen - finite) / (double)seen;
     }
     if (!seen)
         s.min = s.max = 0;

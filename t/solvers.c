@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bin/solver.h"
+#include "../bin/schedule.h"
 #include "../common/checkpoint/weights.h"
 #include "../common/die.h"
 #include "suite.h"

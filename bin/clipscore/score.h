@@ -1,5 +1,6 @@
 /*
-** score.h: a video's vectors, what they say, and the lines that say it.
+** score.h: the CLIP score and temporal consistency of a video, computed from its CLIP embeddings,
+** and the lines of the table that has them.
 */
 #ifndef SCORE_H
 #define SCORE_H
@@ -8,17 +9,17 @@
 
 #include "../../common/stream.h"
 
-/* The vectors of one video. */
+/* The CLIP embeddings of one video. */
 typedef struct {
     int document;
     const char *seed, *variant; /* NULL: unknown */
-    tensor pictures;            /* host F32 [N, P] */
-    tensor text;                /* host F32 [1, P]; absent: no prompt */
+    tensor pictures;            /* host F32 [N, P], a row a frame */
+    tensor text;                /* host F32 [1, P]; data NULL: there is no prompt */
 } video;
 
-/* The line of column names. */
+/* Prints the column names. */
 void score_header(bool per_frame);
-/* A video's line, or a line for each of its frames. */
+/* Prints a line for the video, or one for each of its frames. */
 void score_print(const video *v, bool per_frame);
 
 #endif

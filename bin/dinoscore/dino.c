@@ -36,7 +36,8 @@ static const vit_names names = {
 
 /* ---- positions ---- */
 
-/* Weights of the four places around a point a part t behind the second (Keys 1981, a = -3/4). */
+/* Cubic weights of the four neighbours of a point that lies t, 0 to 1, behind the second of them
+ * (Keys 1981, a = -3/4). */
 static void cubic(double w[4], double t)
 {
     const double a = -0.75;
@@ -46,7 +47,7 @@ static void cubic(double w[4], double t)
     }
 }
 
-/* Where place i of n lies among `trained` ones: the first of four places, and their weights. */
+/* The four trained positions around the i-th of n: the first of them, and their weights. */
 static int64_t four_of(double w[4], int64_t i, int64_t n, int64_t trained)
 {
     double scale = (double)trained / ((double)n + 0.1), at = scale * ((double)i + 0.5) - 0.5;
@@ -56,8 +57,8 @@ static int64_t four_of(double w[4], int64_t i, int64_t n, int64_t trained)
 
 static int64_t within(int64_t i, int64_t n) { return i < 0 ? 0 : i >= n ? n - 1 : i; }
 
-/* to [rows, columns, D] = places [n, n, D], stretched; what lies outside is the edge. */
-static void stretch(float *to, int64_t rows, int64_t columns, const float *places, int64_t n,
+/* to [rows, columns, D] = positions [n, n, D], interpolated; outside, the nearest edge counts. */
+static void stretch(float *to, int64_t rows, int64_t columns, const float *positions, int64_t n,
                     int64_t D)
 {
     for (int64_t y = 0; y < rows; y++)
@@ -71,7 +72,8 @@ static void stretch(float *to, int64_t rows, int64_t columns, const float *place
                     sum +=
                         down[i / 4] * across[i % 4] *
                         (double)
-                            places[(within(top + i / 4, n) * n + within(left + i % 4, n)) * D + c];
+                            positions[(within(top + i / 4, n) * n + within(left + i % 4, n)) * D +
+                                      c];
                 out[c] = (float)sum;
             }
         }
@@ -85,11 +87,11 @@ void dino_size(dino *m, int64_t rows, int64_t columns)
     tensor host = tensor_of(new_bytes((size_t)(L * D) * 4), F32, L, D);
     float *start = host.data;
     for (int64_t c = 0; c < D; c++)
-        start[c] = m->class[c] + m->places[c];
+        start[c] = m->class[c] + m->positions[c];
     if (rows == n && columns == n)
-        memcpy(start + D, m->places + D, (size_t)(n * n * D) * sizeof *start);
+        memcpy(start + D, m->positions + D, (size_t)(n * n * D) * sizeof *start);
     else
-        stretch(start + D, rows, columns, m->places + D, n, D);
+        stretch(start + D, rows, columns, m->positions + D, n, D);
     m->start = scratch(F32, L, D);
     m->rows = rows;
     m->columns = columns;
@@ -135,12 +137,12 @@ void dino_open(dino *m, const char *path)
     vit_sizes(&m->body, w, "blocks", &names,
               config_whole(c, "num_attention_heads", 0, 0, INT32_MAX), config_from(c));
     m->patches.side = kernel.dim[2];
-    tensor places = weights_tensor(w, "pos_embed", 1, -1, m->body.width);
-    m->trained = (int64_t)lround(sqrt((double)(places.dim[1] - 1)));
+    tensor positions = weights_tensor(w, "pos_embed", 1, -1, m->body.width);
+    m->trained = (int64_t)lround(sqrt((double)(positions.dim[1] - 1)));
     if (kernel.dim[3] != kernel.dim[2] || kernel.dim[2] < 1 || m->trained < 1 ||
-        m->trained * m->trained != places.dim[1] - 1)
+        m->trained * m->trained != positions.dim[1] - 1)
         die("patches %s and positions %s of %s are not of square pictures", tensor_text(kernel),
-            tensor_text(places), weights_path(w));
+            tensor_text(positions), weights_path(w));
     config_close(c);
 }
 
@@ -164,7 +166,7 @@ void dino_load(dino *m, tensor_type type)
     int64_t D = m->body.width;
     load_begin(m->w);
     m->class = host_values(m->w, "cls_token", D);
-    m->places = host_values(m->w, "pos_embed", (1 + m->trained * m->trained) * D);
+    m->positions = host_values(m->w, "pos_embed", (1 + m->trained * m->trained) * D);
     vit_load_patches(&m->patches, m->w, "patch_embed.proj", D, type);
     vit_load(&m->body, m->w, "blocks", &names, "norm", type);
     load_end();
@@ -175,7 +177,7 @@ void dino_close(dino *m)
 {
     vit_free(&m->body);
     free(m->patches.padded);
-    free(m->places);
+    free(m->positions);
     free(m->class);
     weights_close(m->w);
 }

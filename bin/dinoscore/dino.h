@@ -12,9 +12,9 @@ typedef struct {
     int64_t trained; /* patches a side that positions were trained for */
     vit body;
     vit_patches patches;
-    float *places; /* host [1 + trained^2, D]: positions, the class token's first */
-    float *class;  /* host [D] */
-    tensor start;  /* F32 [1 + rows * columns, D]: positions and the class token */
+    float *positions; /* host [1 + trained^2, D]: the class token's first */
+    float *class;     /* host [D] */
+    tensor start;     /* F32 [1 + rows * columns, D]: positions and the class token */
     int64_t rows, columns;
 } dino;
 

@@ -36,7 +36,7 @@ variant variant_read(const char *directory, const char *name, const char *names)
     name_list list = {0};
     variant v = {.name = name};
     char *home = new_format("%s/eval/%s", directory, name),
-         *own = new_format("%s/%s", directory, name);
+         *variant_home = new_format("%s/%s", directory, name);
     if (names)
         names_read(&list, names);
     else
@@ -50,10 +50,10 @@ variant variant_read(const char *directory, const char *name, const char *names)
         else
             v.videos++;
     }
-    v.runs = runs_read(own);
+    v.runs = runs_read(variant_home);
     names_free(&list);
     free(home);
-    free(own);
+    free(variant_home);
     return v;
 }
 

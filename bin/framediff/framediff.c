@@ -1,9 +1,10 @@
 /*
-** framediff.c: how far two videos are apart, frame by frame: PSNR, SSIM and mean absolute
-** difference. For pairs: the same prompt and seed, another model.
+** framediff.c: PSNR, SSIM and mean absolute difference of two videos, frame by frame. It is meant
+** for pairs: videos of one prompt and seed by two models.
 **
-** Documents are paired in order, the first with the first. It refuses videos of another size or
-** length, and a document without a partner: those are no pairs. Two frames are in memory at a time.
+** Documents of the two streams are paired in order, the first with the first. The program refuses
+** two videos that differ in size or length, and a document without a partner. Two frames are in
+** memory at a time.
 */
 #include <inttypes.h>
 #include <math.h>
@@ -28,20 +29,15 @@ static const option options[] = {
 
 static void print_header(void)
 {
-    printf("document\tseed\tvariant_a\tvariant_b\tprompt\t%s\tpsnr\tssim\tmad\n",
-           per_frame ? "frame" : "frames");
+    pair_columns(per_frame);
+    puts("\tpsnr\tssim\tmad");
 }
 
-/* similarity NaN: there is none, and its cell is empty. number: the frame's, or how many. */
+/* number: of the frame, or of frames in the video. similarity: SSIM; NaN leaves its cell empty. */
 static void print_line(const reader *a, const reader *b, int64_t number, level_error e,
                        double similarity)
 {
-    printf("%d\t", a->documents);
-    print_cell(metadata_get(&a->d, "seed"));
-    print_cell(document_variant(&a->d));
-    print_cell(document_variant(&b->d));
-    print_cell(metadata_get(&a->d, "prompt"));
-    printf("%" PRId64 "\t", number);
+    pair_cells(a, b, number);
     print_number(psnr(e), '\t');
     print_number(similarity, '\t');
     print_number(mean_absolute(e), '\n');

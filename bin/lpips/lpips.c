@@ -34,19 +34,14 @@ static const option options[] = {
 
 static void print_header(void)
 {
-    printf("document\tseed\tvariant_a\tvariant_b\tprompt\t%s\tlpips\n",
-           per_frame ? "frame" : "frames");
+    pair_columns(per_frame);
+    puts("\tlpips");
 }
 
-/* number: the frame's, or how many. */
+/* number: of the frame, or of frames in the video. */
 static void print_line(const reader *a, const reader *b, int64_t number, double distance)
 {
-    printf("%d\t", a->documents);
-    print_cell(metadata_get(&a->d, "seed"));
-    print_cell(document_variant(&a->d));
-    print_cell(document_variant(&b->d));
-    print_cell(metadata_get(&a->d, "prompt"));
-    printf("%" PRId64 "\t", number);
+    pair_cells(a, b, number);
     print_number(distance, '\n');
 }
 

@@ -1,8 +1,9 @@
 /*
-** video.c: the tables that filters printed of a video or a pair, a row a frame, read back.
+** video.c: reads the tables that the measuring programs printed for a video or a pair, a row a
+** frame.
 **
-** A table that has not as many rows as the video has frames was cut short or belongs to another
-** video: it is refused, since a mean of it would look like any other.
+** A table whose number of rows is not the number of frames was cut short or belongs to another
+** video. It is refused: nobody would see that its mean is wrong.
 */
 #include "video.h"
 
@@ -16,8 +17,8 @@
 #include "../../common/csv.h"
 #include "../../common/die.h"
 
-/* Does the table say that it is of these contents (b NULL: of one)? One that says nothing is taken
- * for what its name says. */
+/* Was the table measured on the videos with these digests (b NULL: on one video)? A table without
+ * that information in its first line is accepted by its name alone. */
 static bool is_of(const csv *t, const char *a, const char *b)
 {
     json_t *head = t->head ? json_loads(t->head, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -29,8 +30,8 @@ static bool is_of(const csv *t, const char *a, const char *b)
     return is;
 }
 
-/* PATH's table of `rows` rows, of these contents; false if there is no such file, or it is of what
- * the videos were before. */
+/* Opens the table at `path`, which must have `rows` rows. False if there is no such file, or if it
+ * was measured on other contents than a and b, such as an older version of the videos. */
 static bool open_rows(csv *t, const char *path, int64_t rows, const char *a, const char *b)
 {
     if (access(path, F_OK) != 0)
@@ -45,7 +46,8 @@ static bool open_rows(csv *t, const char *path, int64_t rows, const char *a, con
     return true;
 }
 
-/* [n]: the column; where the table has a row less than the video has frames, of the first NAN. */
+/* The column as n values. A table of neighbours has one row less than there are frames: then the
+ * first value is NAN. */
 static double *column_of(const csv *t, int column, int64_t n)
 {
     int64_t before = n - t->rows;
@@ -55,8 +57,9 @@ static double *column_of(const csv *t, int column, int64_t n)
     return x;
 }
 
-/* What the table of the source in HOME has: the metrics that are its, and of which it has the
- * column. */
+/* Reads the metrics of one source from its table HOME/NAME.SOURCE.tsv. A metric whose column is
+ * missing stays unmeasured, unless the program has always printed it (`early`): then that is an
+ * error. */
 static void read_source(measured_values *m, const source_row *s, const char *home, const char *name,
                         const char *a, const char *b)
 {
@@ -152,7 +155,7 @@ double value_of(const measured_values *m, const metric_row *metric)
     int64_t from = 0;
     while (from < m->n && isnan(x[from]))
         from++;
-    for (int64_t i = from; i < m->n; i++) /* of squared errors it is the mean that is averaged */
+    for (int64_t i = from; i < m->n; i++) /* PSNR: the mean is over squared errors, not decibels */
         sum += metric->mean == MEAN_OF_MSE ? pow(10, -x[i] / 10) : x[i];
     double mean = from < m->n ? sum / (double)(m->n - from) : NAN;
     return metric->mean == MEAN_OF_MSE ? -10 * log10(mean) : mean;

@@ -1,5 +1,5 @@
 /*
-** video.h: what was measured of one video, and of one pair.
+** video.h: the measurements of one video, and of one pair.
 */
 #ifndef VIDEO_H
 #define VIDEO_H
@@ -8,8 +8,8 @@
 #include "../../common/metrics.h"
 #include "../../common/record.h"
 
-/* The values of each metric of METRIC_TABLE, of videos or of pairs: [METRIC_ROWS][n]. NULL: not
- * measured. NAN: not defined, as what a frame is with the one before it is of the first. */
+/* The values of each metric of METRIC_TABLE, for a video or for a pair: [METRIC_ROWS][n]. NULL: not
+ * measured. NAN: not defined, such as the first frame's difference from the frame before it. */
 typedef struct {
     double **of;
     int64_t n; /* frames */
@@ -19,23 +19,24 @@ typedef struct {
     const char *variant, *name;
     record about; /* about.fault: there is no such video */
     measured_values measured;
-    csv *judged; /* one row: what the judge says of it; NULL: not judged */
+    csv *judged; /* one row: what the program in JUDGE printed for it; NULL: not judged */
 } video;
 
-/* From DIRECTORY/VARIANT/NAME.json, .SOURCE.tsv of each source of videos, and .judge.tsv. Dies if a
- * table has not the rows that its source prints, or the judge's not one; one that says it is of
- * another content counts as not measured. */
+/* Reads DIRECTORY/VARIANT/NAME.json, NAME.SOURCE.tsv for each source that measures videos, and
+ * NAME.judge.tsv. Dies if a table has another number of rows than its source prints (the judge's:
+ * one). A table that was measured on other contents counts as not measured. */
 video video_read(const char *directory, const char *variant, const char *name);
 void video_free(video *v);
 
-/* From DIRECTORY/PAIR/NAME.SOURCE.tsv of each source of pairs. */
+/* Reads DIRECTORY/PAIR/NAME.SOURCE.tsv for each source that measures pairs. */
 measured_values pair_read(const char *directory, const char *pair, const video *a, const video *b);
 void values_free(measured_values *m);
 
-/* What the video, or the pair, has of the metric: over its frames, as the table says, from the
- * first of which it is defined. NAN if it was not measured, or not defined of one behind that. */
+/* The metric of the whole video or pair: its mean over the frames, from the first frame that has a
+ * value (what kind of mean: METRIC_TABLE). NAN if it was not measured, or if a later frame has no
+ * value. */
 double value_of(const measured_values *m, const metric_row *metric);
-/* Of a frame; NAN as above. */
+/* The metric of one frame; NAN as above. */
 double frame_of(const measured_values *m, const metric_row *metric, int64_t frame);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** names.c: the table of what a forward pass makes, in dit.c's order.
+** names.c: the names and shapes of all that a forward pass computes, in the order of dit.c.
 */
 #include "names.h"
 
@@ -13,7 +13,7 @@ typedef struct {
     void *to;
 } visitor;
 
-/* rows 0: a vector. block < 0: the name is whole. */
+/* Visits one name. block >= 0: the name is that of a module in this block. rows 0: a vector. */
 static void say(const visitor *v, bool linear, int block, const char *name, int64_t rows,
                 int64_t width)
 {

@@ -1,16 +1,17 @@
 /*
-** skip.c: which steps are answered: TeaCache, MagCache, EasyCache, a list.
+** skip.c: decides which steps are answered from the cache: TeaCache, MagCache, EasyCache, a list.
 **
-** Each rule adds up what it thinks a further answer costs, and runs the model, and starts again at
-** 0, where the sum reaches its threshold. TeaCache estimates it by a polynomial of how much the
-** time's embedding has changed; MagCache by how much the blocks' sums shrink from step to step in
-** other samplings (ratios.h); EasyCache by how much the latents have changed, times how much the
-** velocity changed for that between the last two calls. Sums are F64, on the host.
+** Each of the three rules estimates the error that one more answered step adds, and sums these
+** estimates. When the sum reaches the threshold the model is run, and the sum starts again at 0.
+** The estimates: TeaCache's is a polynomial of the relative change of the time embedding.
+** MagCache's is by how much the blocks' residual shrank at this step in earlier samplings
+** (ratios.h). EasyCache's is the change of the latents times a rate: the change of the velocity
+** by that of the latents between the last two calls of the model. Sums are F64, on the host.
 **
 ** Sources: Liu et al. 2024 and TeaCache4Wan2.1, Ma et al. 2025 and MagCache4Wan2.1, Zhou et al.
-** 2025 and EasyCache's repository. There each pass has its own decision: TeaCache's always come to
-** the same, EasyCache's second follows its first, and MagCache's may differ: here a step is
-** answered if both passes' would be.
+** 2025 and EasyCache's repository. They decide for each pass on its own. TeaCache's two decisions
+** are always equal, EasyCache's second follows the first, MagCache's may differ: here a step is
+** answered only if both passes would be.
 */
 #include "skip.h"
 
@@ -24,21 +25,21 @@
 
 static skip_rule rule;
 
-/* Of a sampling. */
+/* The state of the current sampling. */
 static struct {
     const run *r;
     const request *q;
-    int64_t n;                      /* values of the latents */
-    int passes;                     /* that what is kept has; 0: nothing is kept */
-    tensor residual;                /* F32 [rows, D]: what the blocks added */
-    tensor less_x[GUIDANCE_PASSES]; /* EasyCache: v - x */
-    double sum[GUIDANCE_PASSES];
+    int64_t n;                       /* values of the latents */
+    int passes;                      /* the passes whose results are cached; 0: none */
+    tensor residual;                 /* F32 [rows, D]: what the blocks added */
+    tensor less_x[GUIDANCE_PASSES];  /* EasyCache: v - x of the last call */
+    double sum[GUIDANCE_PASSES];     /* of the estimates since the last call */
     double product[GUIDANCE_PASSES]; /* MagCache: of the ratios since the last call */
-    int row;                         /* answers since then */
-    float *time, *time_before;       /* TeaCache: of this step and the one before */
-    float *x, *x_before, *x_called;  /* EasyCache: of the step before, of the last call */
-    float *v, *v_called;             /* the prompt's pass */
-    double rate;                     /* of change; 0: not known yet */
+    int row;                         /* steps answered in a row */
+    float *time, *time_before;       /* TeaCache: the time embedding of this step, of the last */
+    float *x, *x_before, *x_called;  /* EasyCache: latents of this step, the last, the last call */
+    float *v, *v_called;             /* EasyCache: the prompt's velocity, the same two calls */
+    double rate;                     /* EasyCache: |dv| / |dx| of the last calls; 0: not known */
     json_t *taken;
 } now;
 
@@ -105,7 +106,7 @@ static void begin_anew(void)
     }
 }
 
-/* The mean of |a - b|, or of |a|. */
+/* The mean of |a - b|; of |a| if b is NULL. */
 static double change(const float *a, const float *b, int64_t n)
 {
     double sum = 0;
@@ -171,7 +172,7 @@ static void swap(float **a, float **b)
     *b = c;
 }
 
-/* What a rule looks at, of this step. */
+/* Takes from this step what the rule will compare. */
 static void look(tensor x, double t)
 {
     if (rule.kind == SKIP_EASYCACHE) {
@@ -201,7 +202,7 @@ static bool decide(int step, int passes)
 
 /* ---- a step ---- */
 
-/* EasyCache: what it remembers of a call. */
+/* EasyCache: stores what later steps need of this call of the model. */
 static void remember(int passes, const tensor v[], tensor x)
 {
     for (int p = 0; p < passes; p++)

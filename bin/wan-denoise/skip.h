@@ -1,29 +1,33 @@
 /*
-** skip.h: --skip: steps whose call of the model is answered from what was computed before.
+** skip.h: --skip: steps that reuse a cached result instead of running the model's blocks. Such a
+** step is called answered.
 **
-** One decision is made for a step, for both passes. A rule that reuses what the blocks add
-** (TeaCache, MagCache, a list of steps) still runs what is before and after them, with the step's
-** own latents and timestep; EasyCache's answers with velocity minus latents.
+** A step has one decision, for both passes. TeaCache, MagCache and a list of steps cache the
+** residual that the blocks added to their input; the layers before and after the blocks still run,
+** on the latents and timestep of the step. EasyCache caches velocity minus latents and runs no
+** layer.
 */
 #ifndef SKIP_H
 #define SKIP_H
 
 #include "run.h"
 
-/* rule: as wan-denoise(1) has it, or NULL. Reads the file of ratios that it names. Usage error or
- * death for others. */
+/* rule: the value of --skip, or NULL. Reads MagCache's file of ratios. A usage error if the rule is
+ * none of wan-denoise(1)'s; dies if the file is wrong. */
 void skip_open(const char *rule);
 bool skip_wanted(void);
-/* Is there such a step, has a model of its width the coefficients? */
+/* Dies if the rule does not fit: a listed step beyond the last, or a model for which TeaCache has
+ * no coefficients. */
 void skip_check(const request *q, const dit *m);
 void skip_stamp(json_t *stamp);
 
-/* A sampling begins; memory on the stack. rope: of its tokens. */
+/* Begins a sampling of latents of this shape; takes device memory from scratch. rope: the rotation
+ * table of its tokens. */
 void skip_begin(const run *r, const request *q, tensor shape, tensor rope);
-/* The velocities v of x at timestep t: by the model or not. */
+/* Writes the velocities v of x at timestep t, by running the model or from the cache. */
 void skip_forward(const run *r, int step, int passes, const tensor v[], tensor x, double t,
                   const dit_text *text, tensor rope, const bool *omitted);
-/* The steps so far, counted from 1, that were answered; to be released. */
+/* The steps that were answered so far, counted from 1; the caller releases the array. */
 json_t *skip_taken(void);
 void skip_end(void);
 

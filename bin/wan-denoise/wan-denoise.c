@@ -2,9 +2,9 @@
 ** wan-denoise: text contexts to latents, with Wan's diffusion transformer.
 **
 ** The model is loaded once, when the first document has arrived, and serves all documents and
-** seeds. What a document costs but its seeds share (keys and values of its text, the table of
-** places) is made once a document. With several gpus, each has a rank: a process that does all that
-** is here, with its own copy of the model; only in the forward pass (share.h) do they share work.
+** seeds. Keys and values of the text and the rotation table (RoPE) are made once a document: its
+** seeds share them. With several GPUs each has a rank, a process that runs this whole program with
+** its own copy of the model; only the forward pass is divided among the ranks (share.h).
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,8 @@
 #include "state.h"
 #include "wan-denoise.h"
 
-/* NULL and -1: as it is by default, or, where a sampling goes on, as that has it (settle.c). */
+/* NULL, -1 and INT64_MIN mean that the option was not given: the value is then the default, or,
+ * when the input is a sampling to be continued, the value of that sampling (settle.c). */
 static const char *model_path, *seeds, *size, *solver_name, *levels, *timesteps, *sigmas;
 static const char *preview, *dtype = "fp16", *rng, *until, *from, *skip, *guided, *omitted;
 static int64_t steps = -1, frames = INT64_MIN, gpus = 1, bins = 1, still = -1, memory, every;
@@ -38,7 +39,8 @@ static const char *act;
 static bool strict;
 static option_list act_layers;
 static said given;
-/* 2: --act multiplies codes by codes; attention on Hopper. 3: attention and codes before Hopper */
+/* Raised when: 2: --act multiplies codes by codes; Hopper's attention was rewritten. 3: attention
+ * and products of codes on GPUs before Hopper. */
 enum { NUMERICS = 3 };
 
 static run all = {.numerics = NUMERICS, .attend = "fp16"};
@@ -58,7 +60,7 @@ static const option options[] = {
     {0, "rng", OPTION_TEXT, &rng, 0, 0, false},
     {0, "trace", OPTION_FLAG, &all.trace, 0, 0, true},
     {0, "forward", OPTION_FLOAT, &forward, 0, 1000, true},
-    /* Records have these where they were asked for: */
+    /* These are in the record only if they were given: */
     {0, "until", OPTION_TEXT, &until, 0, 0, true},
     {0, "from", OPTION_TEXT, &from, 0, 0, true},
     {0, "schedule", OPTION_TEXT, &levels, 0, 0, true},
@@ -76,13 +78,13 @@ static const option options[] = {
     {0, "stat", OPTION_TEXT, &all.stat, 0, 0, true},
     {0, "bins", OPTION_INT, &bins, 1, 1000, true},
     {0, "recipe", OPTION_FLAG, &all.dry, 0, 0, true},
-    {0, "memory", OPTION_INT, &memory, 1, 1 << 30, true}, /* decides no bytes */
-    {0, "preview", OPTION_TEXT, &preview, 0, 0, true},    /* as little */
+    {0, "memory", OPTION_INT, &memory, 1, 1 << 30, true}, /* changes no result */
+    {0, "preview", OPTION_TEXT, &preview, 0, 0, true},    /* nor does this */
     {0, "preview-every", OPTION_INT, &every, 1, 1000, true},
     OPTIONS_END,
 };
 
-/* Options that exclude each other. */
+/* Refuses options that exclude each other. */
 static void check_options(void)
 {
     bool one = forward >= 0, noise = steps == 0;
@@ -109,7 +111,7 @@ static void check_options(void)
         usage_error("-m DIR or -m FILE is needed");
 }
 
-/* The same of what changes a sampling. */
+/* The same for options that change how a sampling runs. */
 static void check_changes(const request *q)
 {
     const char *const name[] = {"--until",       "--from",     "--timesteps",
@@ -147,7 +149,7 @@ static attention_operands attention_named(const char *name)
     usage_error("--attention is fp16, int8 or fp8, not '%s'", name);
 }
 
-/* The defaults of what was not said. */
+/* Notes which options were given, and sets the others to their defaults. */
 static void complete_options(void)
 {
     given = (said){.steps = steps >= 0,
@@ -206,7 +208,7 @@ static request read_options(void)
 
 static dit_share share;
 
-/* What can be done before there is a document, and holds no memory of the device. */
+/* What can be done before the first document arrives: it takes no device memory. */
 static void find_model(const request *q)
 {
     dit *m = &all.model;
@@ -250,7 +252,7 @@ dit_text run_text(const run *r, const document *in, int passes)
     return text;
 }
 
-/* --stat: a document for each bin that had steps. */
+/* --stat: writes a document for each bin of timesteps that had steps. */
 static void write_statistics(writer *out)
 {
     for (int bin = 0; bin < bins; bin++) {
@@ -268,7 +270,8 @@ static void write_statistics(writer *out)
 
 /* ---- a document ---- */
 
-/* What is to be sampled for it; options are then as records are to say they were. */
+/* The request for this document, which may continue a sampling. Sets the option variables to the
+ * values that are used, because the records are written from them. */
 static request settled(const request *q, const document *d)
 {
     request its = settle(q, &given, d);
@@ -287,7 +290,7 @@ static request settled(const request *q, const document *d)
     return its;
 }
 
-/* Dies for a stream that is of another kind, before a model is loaded for it. */
+/* Dies if the document has not the tensors that are needed, before the model is loaded. */
 static void check_document(const request *q, const document *d)
 {
     if (q->plan.steps == 0)

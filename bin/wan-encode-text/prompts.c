@@ -16,8 +16,8 @@
 #include "../../common/utf8.h"
 #include "clean.h"
 
-/* A header on a pipe has room for this and for a negative prompt as long, both escaped. A model
- * reads some 2 kB of it. */
+/* The prompt and the negative prompt, both escaped, must fit the header of a stream. A model reads
+ * only the first 2 kB or so. */
 enum { MOST_BYTES = 1 << 16 };
 
 static void check_text(const char *s, size_t n, const char *where)
@@ -97,7 +97,8 @@ prompt prompt_of(const prompt_rules *rules, char *s, size_t bytes, const char *w
 
 /* ---- lines ---- */
 
-/* Counts the line s: where lines are some of another list's, on to the next that is equal. */
+/* Sets list->line, the line number for messages, after the line s was read. If the list is a
+ * selection of lines of list->of, the number is that of the next line there that equals s. */
 static void count_line(prompt_list *list, const char *s, size_t n)
 {
     char *other = NULL;
@@ -113,7 +114,7 @@ static void count_line(prompt_list *list, const char *s, size_t n)
     free(other);
 }
 
-/* Where the last line stands, for messages. */
+/* "line 3 of NAME": the place of the last line, for messages. */
 enum { WHERE = 320 };
 static const char *where_is(const prompt_list *list, char where[WHERE])
 {

@@ -30,12 +30,12 @@ typedef struct {
     FILE *file;
     size_t line;  /* the number of the last line read, */
     size_t given; /* how many were not blank */
-    FILE *of;     /* the list of which these lines are, in which they are counted; NULL: `file` */
+    FILE *of;     /* the whole list, if `file` has some of its lines: line counts there; or NULL */
     const char *name; /* its name; NULL: none */
 } prompt_list;
 
-/* The next line that is not blank, without its end, checked to be text; the caller frees it. NULL
- * at the end; dies if there was none at all. */
+/* The next line that is not blank, without its line end; dies if it is not text. NULL at the end;
+ * dies if the whole list is blank. The caller frees the line. */
 char *prompt_line(prompt_list *list, size_t *bytes);
 /* The same as ids; false at the end. */
 bool prompt_read(prompt *p, const prompt_rules *rules, prompt_list *list);

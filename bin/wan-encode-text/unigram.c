@@ -28,8 +28,8 @@ typedef struct {
 } piece;
 
 struct unigram {
-    piece *table; /* by hash, open addressing; `places` is a power of two */
-    size_t places, longest, pieces;
+    piece *table; /* by hash, open addressing; `slots` is a power of two */
+    size_t slots, longest, pieces;
     double worst;
     int32_t unknown, byte[256]; /* byte: -1 where the vocabulary has none */
     bool fallback;
@@ -54,9 +54,9 @@ static uint64_t hash_byte(uint64_t h, char c) { return (h ^ (unsigned char)c) * 
 /* Where a text of this hash is, or would be. */
 static piece *place_of(const unigram *u, uint64_t h, const char *s, size_t n)
 {
-    size_t i = (size_t)(h ^ h >> 32) & (u->places - 1);
+    size_t i = (size_t)(h ^ h >> 32) & (u->slots - 1);
     while (u->table[i].text && (u->table[i].n != n || memcmp(u->table[i].text, s, n) != 0))
-        i = (i + 1) & (u->places - 1);
+        i = (i + 1) & (u->slots - 1);
     return u->table + i;
 }
 
@@ -105,9 +105,9 @@ static unigram *empty(json_t *model, const char *path, size_t n)
         json_integer_value(unknown) > INT32_MAX || n == 0 || n > MOST_PIECES)
         die("%s: its vocabulary of %zu pieces has no unk_id, or is none", path, n);
     unigram *u = new_bytes(sizeof *u);
-    for (u->places = 64; u->places < 2 * n;)
-        u->places *= 2;
-    u->table = new_bytes(u->places * sizeof *u->table);
+    for (u->slots = 64; u->slots < 2 * n;)
+        u->slots *= 2;
+    u->table = new_bytes(u->slots * sizeof *u->table);
     u->unknown = (int32_t)json_integer_value(unknown);
     u->fallback = json_is_true(json_object_get(model, "byte_fallback"));
     return u;
@@ -153,7 +153,7 @@ size_t unigram_pieces(const unigram *u) { return u->pieces; }
 
 void unigram_close(unigram *u)
 {
-    for (size_t i = 0; i < u->places; i++)
+    for (size_t i = 0; i < u->slots; i++)
         free(u->table[i].text);
     free(u->table);
     free(u);

@@ -17,7 +17,7 @@
 #include "../../common/recipe.h"
 #include "../../common/utf8.h"
 #include "clean.h"
-#include "places.h"
+#include "locate.h"
 #include "prompts.h"
 #include "t5.h"
 #include "wan-encode-text.h"

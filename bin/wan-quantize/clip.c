@@ -1,10 +1,10 @@
 /*
-** clip.c: of each range (a group, a row, ...) the factor of its least and greatest value with which
-** rounding to nearest does least to the outputs.
+** clip.c: for each range that has a scale (a group, a row, ...) the factor by which its least and
+** greatest value are multiplied, so that rounding to nearest changes the layer's outputs least.
 **
-** 21 factors from 1 to 0.5 are tried on all ranges at once; each keeps its best, the greater of two
-** that are equal. It is what AWQ's program does after its scales, and what OmniQuant (Shao et al.
-** 2023, arXiv:2308.13137) learns by gradients, found by search.
+** 21 factors from 1 to 0.5 are tried, each on all ranges at once, and every range keeps its best
+** (of two equally good ones the greater). AWQ's program searches so too, after its scales;
+** OmniQuant (Shao et al. 2023, arXiv:2308.13137) learns the same factors by gradient descent.
 */
 #include "clip.h"
 

@@ -1,5 +1,6 @@
 /*
-** clip.h: ranges of values narrowed where that makes the outputs' error smaller.
+** clip.h: clipping: narrows the range of values that codes cover where that makes the error of the
+** layer's outputs smaller.
 */
 #ifndef CLIP_H
 #define CLIP_H
@@ -7,8 +8,8 @@
 #include "calibration.h"
 #include "rule.h"
 
-/* The best factor in (0, 1] of each of rule_ranges(), for rule_fit(); NULL and *why if w cannot be
- * stored so. To be freed. */
+/* The best factor in (0, 1] for each range of the rule, in the order of rule_range(), as rule_fit()
+ * takes them. NULL, and the reason in *why, if the rule cannot store w. To be freed. */
 float *clip_search(const rule *r, const float *w, int64_t out, int64_t in, const moments *m,
                    const char **why);
 

@@ -152,10 +152,10 @@ static void comfy_parts(weights *w, plan *p, const char *layer)
 static void refuse_more(const plan *p, const target *t)
 {
     rule_part part[RULE_PARTS];
-    int own = rule_parts(p->rule, &p->made, part);
-    if (!t->fake && p->parts > own)
+    int of_rule = rule_parts(p->rule, &p->made, part);
+    if (!t->fake && p->parts > of_rule)
         die("--layout %s has no form for %s: --fake stores what is meant, in any layout",
-            layout_names[t->layout], p->part_name[own]);
+            layout_names[t->layout], p->part_name[of_rule]);
 }
 
 static void apply_codes(weights *w, plan *p, const target *t)

@@ -1,5 +1,5 @@
 /*
-** layout-out.h: --layout: the result as other programs read it.
+** layout-out.h: --layout: writes the result in the layout that another program reads.
 */
 #ifndef LAYOUT_OUT_H
 #define LAYOUT_OUT_H
@@ -7,12 +7,12 @@
 #include "../../common/stream.h"
 #include "plan.h"
 
-/* Usage error for a rule that the layout has no form for; says whether the file is GGUF. */
+/* A usage error if the layout cannot hold codes of the rule; also sets whether the file is GGUF. */
 void layout_check(target *t);
-/* Names, shapes and what else stands beside codes, before values are looked at. Dies for what the
- * layout cannot hold. */
+/* Changes the plan's names, shapes and companion tensors to the layout's, before any weight is
+ * quantised. Dies for a tensor that the layout cannot hold. */
 void layout_apply(weights *w, plan *p, const target *t);
-/* What the layout's readers look for in the metadata. */
+/* Adds the metadata that readers of the layout need. */
 void layout_metadata(document *d, const weights *w, const plan *p, const target *t);
 
 #endif

@@ -1,6 +1,7 @@
 /*
-** rotate.h: the regular Hadamard matrix of 256, on the inner dimension: outliers are spread over
-** 256 channels before anything is rounded.
+** rotate.h: rotation of a weight's inner dimension by H, the regular Hadamard matrix of order 256
+** divided by 16, in blocks of 256 channels: it spreads an outlier over the 256 channels of its
+** block before values are rounded.
 */
 #ifndef ROTATE_H
 #define ROTATE_H
@@ -9,9 +10,10 @@
 
 enum { ROTATE_WIDTH = 256 };
 
-/* Each row of w [rows, in], in whole 256s, becomes w H; twice is as it was, but for rounding. */
+/* Multiplies each 256 channels of each row of w [rows, in] by H. Since H H = 1, a second call
+ * undoes the first, up to rounding. */
 void rotate_rows(float *w, int64_t rows, int64_t in);
-/* g [in, in] = x^T x becomes that of x H: H g H. */
+/* g [in, in] = x^T x becomes H g H, the Gram matrix of the rotated inputs x H. */
 void rotate_gram(double *g, int64_t in);
 /* The sums of squares of x become those of x H, if channels are uncorrelated. */
 void rotate_squares(double *squares, int64_t in);

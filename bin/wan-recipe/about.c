@@ -1,5 +1,6 @@
 /*
-** about.c: records of videos, each as good as its file is what it was.
+** about.c: records of videos. A record holds as long as its video's file has the contents that the
+** record names by their digest.
 */
 #include "about.h"
 
@@ -40,7 +41,7 @@ char *about_path(const char *pattern, const char *name)
     return path;
 }
 
-/* The first size of the tensor `frames`. */
+/* The number of frames: the first dimension of the tensor `frames`. */
 static int64_t count_frames(const json_t *all)
 {
     size_t i;
@@ -84,7 +85,7 @@ char *next_name(FILE *f)
     return name;
 }
 
-/* What a file says, as a text; "" for NULL. To be freed. */
+/* The contents of a file; "" if path is NULL. To be freed. */
 static char *text_of(const char *path)
 {
     char *text = NULL;
@@ -100,7 +101,7 @@ static char *text_of(const char *path)
     return text;
 }
 
-/* Of the record without its digest. */
+/* The digest of a record: of its JSON without the member `digest`. */
 static digest digest_of_record(const json_t *all)
 {
     json_t *bare = json_copy((json_t *)all);
@@ -112,7 +113,7 @@ static digest digest_of_record(const json_t *all)
     return d;
 }
 
-/* The record if it is as it was written; else NULL. */
+/* Reads a record; NULL if it is missing or was changed after it was written. */
 static json_t *read_record(const char *path)
 {
     json_t *all = input_json(path, JSON_REJECT_DUPLICATES, NULL);
@@ -134,7 +135,7 @@ void about_check(const char *path)
 static void keep_line(json_t *all, const char *to, const char *file, const char *reader)
 {
     char *part = new_format("%s.part", to);
-    json_object_del(all, "file"); /* how it came is not about the video */
+    json_object_del(all, "file"); /* where the video was read from does not describe it */
     json_object_del(all, "document");
     json_object_set_new(all, "content", json_string(file_digest(file).hex));
     json_object_set_new(all, "reader", json_string(reader));
@@ -170,7 +171,7 @@ int about_keep(const char *to, const char *file, const char *record, const char 
 
 /* ---- videos that are not known yet ---- */
 
-/* Is the record about the file as it is, and by this reader? */
+/* Does the record describe the file's present contents, as read by this reader? */
 static bool is_known(const char *record, const char *file, const char *reader)
 {
     json_t *all = read_record(record);
@@ -182,7 +183,7 @@ static bool is_known(const char *record, const char *file, const char *reader)
     return known;
 }
 
-/* Names that are refused, and why: an object. */
+/* The list of refused videos as an object: name to reason. */
 static json_t *read_refused(const char *path)
 {
     char *line = NULL;
@@ -205,7 +206,8 @@ static json_t *read_refused(const char *path)
     return all;
 }
 
-/* The name of the fault that stands in place of this record. To be freed. */
+/* The path of the file NAME.fault, which a video has instead of NAME.json if it cannot be measured.
+ * To be freed. */
 static char *fault_path(const char *record)
 {
     size_t n = strlen(record), end = strlen(".json");

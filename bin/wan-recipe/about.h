@@ -1,9 +1,10 @@
 /*
-** about.h: what is known of a video that is measured: eval/VARIANT/NAME.json.
+** about.h: the record of a video that is to be measured: eval/VARIANT/NAME.json.
 **
-** It is the line that tensor-info --json prints of the video's stream, with more members:
-** `content`, the digest of the file, `reader`, what decoded it, and `digest`, of all this. Of a
-** video that cannot be measured there is NAME.fault instead, a line of why.
+** It is the line that tensor-info --json prints for the video's stream, with three more members:
+** `content`, the digest of the file; `reader`, the program that decoded it; and `digest`, of all
+** the others. A video that cannot be measured has the file NAME.fault instead, a line with the
+** reason.
 */
 #ifndef ABOUT_H
 #define ABOUT_H
@@ -20,18 +21,18 @@ typedef struct {
 
 about about_read(const char *path);
 void about_free(about *a);
-/* The path with the name for %j. Of VARIANT/NAME it is NAME, and VARIANT stands for %v. To be
- * freed. */
+/* The pattern with %j replaced by the name. If the name is VARIANT/NAME, %j is NAME and %v is
+ * VARIANT. To be freed. */
 char *about_path(const char *pattern, const char *name);
 /* The next line of a list of names; NULL at its end. To be freed. */
 char *next_name(FILE *f);
 
-/* Lines of tensor-info --json on standard input: the i-th is kept as the record (`to`, a path with
- * %j) of the i-th name in the file `names`, as being about its `file` (another), read by what the
- * file `record` says. Returns how many there were. */
+/* Reads lines of tensor-info --json from standard input and writes them as records: the i-th line
+ * belongs to the i-th name in the file `names`. `to` (the record) and `file` (the video) are paths
+ * with %j; the contents of the file `record` name the reader. Returns the number of lines. */
 int about_keep(const char *to, const char *file, const char *record, const char *names);
 
-/* Dies unless the record is what was written: for verify. */
+/* Dies if the record was changed since it was written: for `make verify`. */
 void about_check(const char *path);
 
 typedef struct {
@@ -40,9 +41,10 @@ typedef struct {
     const char *refused; /* a file: lines of a name, a tab and why it does not count; or NULL */
 } videos;
 
-/* Names on standard input: prints those whose file is there and not what its record is about, and
- * removes that record. A name without a file, or that is refused, loses its record and is not
- * printed; of one that is refused, about's .fault says why. */
+/* Reads names from standard input and prints those that need a new record: their video is there,
+ * but its record is missing or describes other contents; an old record is removed. A name that has
+ * no video, or that is refused, also loses its record, but is not printed; a refused one gets a
+ * .fault with the reason. */
 void unknown_print(const videos *v);
 
 #endif

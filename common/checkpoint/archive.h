@@ -1,6 +1,6 @@
 /*
-** archive.h: the inside of `pth`, for pth.c, which knows where storages lie, and state.c, which
-** knows what a pickle calls a tensor.
+** archive.h: the struct behind `pth`, shared by pth.c, which finds the bytes of storages, and
+** state.c, which finds the tensors in the pickle.
 */
 #ifndef ARCHIVE_H
 #define ARCHIVE_H
@@ -10,11 +10,11 @@
 #include "zip.h"
 
 typedef struct {
-    const zip_entry *entry; /* in a zip, once a tensor has named it */
-    const char *at;         /* in a file of before the zips */
+    const zip_entry *entry; /* in a zip: set when the first tensor names this storage */
+    const char *at;         /* in a legacy file: its bytes */
     uint64_t size;          /* bytes */
-    void *inflated;         /* or NULL */
-    pickle_value key;       /* before the zips: its name, */
+    void *inflated;         /* a deflated entry's bytes, or NULL */
+    pickle_value key;       /* in a legacy file: its name, */
     int type;               /* and the type of its elements */
 } storage;
 
@@ -25,36 +25,38 @@ typedef struct {
     uint64_t offset; /* bytes into the storage */
     int64_t stride[TENSOR_MAX_RANK];
     bool contiguous;
-    void *copy; /* or NULL */
+    void *copy; /* contiguous elements, if they had to be copied; or NULL */
 } pth_item;
 
 struct pth {
     const char *where;
-    bool legacy;             /* of before the zips */
-    bool narrow_activations; /* torchao says that they were of 8 bits */
+    bool legacy;             /* torch.save's format before PyTorch 1.6, without a zip */
+    bool narrow_activations; /* a torchao subclass says that activations had 8 bits */
     zip z;
     char *prefix; /* "NAME/" in a zip */
     int items, room, storages;
     pth_item *item;
-    storage *storage; /* in a zip in the order of z.entry: index is the entry's; else by key */
+    storage *storage; /* zip: parallel to z.entry; legacy: in the order of the file, found by key */
 };
 
 enum { UNTYPED = TENSOR_TYPES }; /* a storage that takes its type from a dtype */
 
 /* The names that a pickle may use. */
 extern const char *const state_names[];
-/* The type of a storage's class (UNTYPED: bytes); -1 if it is none. */
+/* The element type of a storage class (UNTYPED: bytes); -1 if the class is no storage. */
 int state_storage_type(pickle_value class);
 bool state_is_tensor(pickle_value v);
 bool state_is_matrix(pickle_value v); /* of a tensor: has it more than one dimension? */
-/* Fills p->item from the dict that is the model, or that key leads to. */
+/* Fills p->item from the model's dict: the one that key names, or the one that nested_find()
+ * finds. */
 void state_read(pth *p, pickle_value root, const char *key);
 
-/* nested.c: the dict of tensors that is the model, or that key leads to. Dies if there is none, or
- * nobody can know which. */
+/* nested.c: the dict of tensors that is the model: the one that key names; without a key, the only
+ * one. Dies if there is none, or if several could be meant. */
 pickle_value nested_find(const char *where, pickle_value root, const char *key);
 
-/* pth.c: the index of the storage that a tensor names; its bytes. Dies if there is none. */
+/* pth.c: the index of the storage with this key, and its size in *bytes. Dies if there is none;
+ * tensor_name: the tensor that uses it, for the message. */
 int pth_storage(pth *p, const char *tensor_name, pickle_value key, uint64_t *bytes);
 
 #endif

@@ -1,12 +1,13 @@
 /*
 ** nested.c: which dict of a pickle is the model.
 **
-** It may be the pickle itself, or lie in dicts of it (state_dict, model, generator_ema, ...) beside
-** an optimizer, numbers, texts and what else training leaves, which is passed over. Where several
-** lie side by side nobody can know which is meant: the user is told their names, and chooses.
+** It may be the pickle itself, or an inner dict (state_dict, model, generator_ema, ...) that lies
+** beside an optimizer, numbers, texts and other things of a training, which are skipped. If several
+** dicts could be the model, the message lists their names, and the user chooses one.
 **
-** A model is told from a handful of tensors by a matrix with a name of several components. What has
-** param_groups is an optimizer, whose moments look like a model.
+** A dict counts as a model if it has a matrix whose name has several components; a few loose
+** tensors do not. A dict with param_groups is an optimizer: it is skipped, although its moments
+** look like a model.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +20,13 @@ enum { MOST_FOUND = 16, MOST_DEEP = 3, MOST_LOOKED_AT = 1 << 20 };
 typedef struct {
     char path[256]; /* keys with dots in between; "" is the pickle itself */
     pickle_value dict;
-    bool model; /* else only tensors */
+    bool model; /* false: it has tensors, but does not look like a model */
 } candidate;
 
 typedef struct {
     candidate found[MOST_FOUND];
     int n;
-    int64_t looked_at; /* a pickle may hold one dict in many places */
+    int64_t looked_at; /* bounds the work: a pickle may refer to one dict from many places */
 } search;
 
 static pickle_value key_of(pickle_value dict, int64_t i) { return dict.u.node->item[2 * i]; }
@@ -62,7 +63,7 @@ static void look_at(search *s, pickle_value dict, const char *path, int deep)
     }
 }
 
-/* The names of those that are like the first chosen, for the message. */
+/* Lists the names of the models, or of the other dicts of tensors, for a message. */
 static void name_all(const search *s, bool models, char *to, size_t room)
 {
     *to = 0;

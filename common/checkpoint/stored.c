@@ -1,10 +1,10 @@
 /*
-** stored.c: a weight and its companions: what quantizers leave beside it, believed only so far.
+** stored.c: a weight and its companions: the tensors that quantisers write beside it.
 **
-** Scales may be F32, F16, BF16 or F64, of one element for all or one for each row, [out] or
-** [out, 1]. Whatever else stands beside a weight, under its name and an ending that is not listed,
-** would change its values in a way that nobody here knows; so it is an error, never ignored. A
-** comfy_quant is JSON: of it only formats are accepted that are codes times scales.
+** Scales may be F32, F16, BF16 or F64: one for the whole weight or one for each row, [out] or
+** [out, 1]. Any other tensor with the weight's name and an ending that is not listed here could
+** change the values in an unknown way, so it is an error and never ignored. The companion
+** comfy_quant is JSON; only formats in which a value is a code times a scale are accepted.
 */
 #include "stored.h"
 
@@ -66,7 +66,7 @@ static bool is_row_scale(tensor scale, int64_t rows)
 
 static bool is_float_type(tensor_type t) { return t == F64 || t == F32 || t == F16 || t == BF16; }
 
-/* All of them in F32, looked at once. */
+/* Converts the scales to F32, one for each row, and checks that they are finite and positive. */
 static void read_scales(weights *w, const char *name, const char *end, tensor weight, tensor scale,
                         float *to, int64_t rows)
 {
@@ -87,7 +87,8 @@ static void read_scales(weights *w, const char *name, const char *end, tensor we
         to[i] = to[0];
 }
 
-/* F32 [rows], kept where the scales are. */
+/* The scales as F32 [rows]. They are converted and checked once, and kept with the item of the
+ * checkpoint. */
 static tensor row_scales(weights *w, const char *name, const char *end, tensor weight, tensor scale)
 {
     char full[256];
@@ -115,8 +116,8 @@ static void check_zero_point(weights *w, const char *name)
                 called(w, name, ".weight_zero_point"), tensor_text(zero), weights_path(w));
 }
 
-/* {"format": "float8_e4m3fn", ...}: another key that is true, or a number over 0, is one more step
- * that the values need. */
+/* Checks an object such as {"format": "float8_e4m3fn", ...}. A further key that is true or a number
+ * other than 0 means that the values need one more operation, which is not known here. */
 static void check_format(const weights *w, const char *whose, json_t *o)
 {
     static const char *const formats[] = {"float8_e4m3fn", "float8_e5m2", "int8", "int8_rowwise",
@@ -149,7 +150,7 @@ static void check_format(const weights *w, const char *whose, json_t *o)
     }
 }
 
-/* What ComfyUI says of a weight, in a tensor beside it, or in the metadata for all layers. */
+/* Checks what ComfyUI writes about a weight: a tensor beside it, or an entry of the metadata. */
 static void check_comfy(weights *w, const char *name)
 {
     tensor t = companion(w, name, ".comfy_quant");
@@ -173,15 +174,15 @@ static void check_comfy(weights *w, const char *name)
     json_object_foreach(layers, key, o)
     {
         size_t k = strlen(key);
-        bool own =
+        bool about_it =
             k <= end && memcmp(raw + end - k, key, k) == 0 && (k == end || raw[end - k - 1] == '.');
-        if (own)
+        if (about_it)
             check_format(w, raw, o);
     }
     json_decref(all);
 }
 
-/* Whatever else has the weight's name. */
+/* Refuses all other tensors that begin with the weight's name. */
 static void check_others(const weights *w, const char *name, bool groups)
 {
     static const char *const known[] = {

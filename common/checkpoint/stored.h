@@ -12,7 +12,7 @@
 ** scales, scales that are not finite and positive or of another shape, zero points that are not
 ** zero, companions that are not known, and types that have no values. */
 stored weights_stored(weights *w, const char *name);
-/* All of them in new memory, F32 of s.w's shape; weights_keep()s are for who asked. */
+/* All values in new memory, F32 of s.w's shape, which the caller frees. */
 tensor stored_expanded(const stored *s);
 /* X.weight, if name is that of a companion (X.weight_scale, ...) that stands beside it; else NULL.
  * Static memory. */

@@ -2,9 +2,9 @@
 ** zip.c: the directory of a zip, zip64 included, as torch.save and the usual archivers write it.
 **
 ** It refuses archives in parts, encryption, methods other than stored and deflate, names that
-** appear twice, and entries that overlap (so that no small file unpacks to a great one by saying
-** the same bytes many times). Sizes are the directory's; local headers are only stepped over, and
-** only when an entry is asked for, so opening a zip touches its last pages alone.
+** appear twice, and entries that overlap (otherwise a small file could unpack to a huge one by
+** using the same bytes many times). Sizes are taken from the directory. A local header is read only
+** to skip it, when its entry is asked for, so opening a zip reads nothing but its last pages.
 **
 ** The format: PKWARE's APPNOTE, sections 4.3 and 4.5.3.
 */
@@ -35,7 +35,7 @@ static uint32_t u16(const unsigned char *p) { return p[0] | (uint32_t)p[1] << 8;
 static uint32_t u32(const unsigned char *p) { return u16(p) | u16(p + 2) << 16; }
 static uint64_t u64(const unsigned char *p) { return u32(p) | (uint64_t)u32(p + 4) << 32; }
 
-/* [begin, begin + n) lies in [0, end): no sum can overflow. */
+/* Does [begin, begin + n) lie in [0, end)? Written so that no sum can overflow. */
 static bool inside(uint64_t begin, uint64_t n, uint64_t end)
 {
     return begin <= end && n <= end - begin;
@@ -80,7 +80,8 @@ static directory find_directory(const zip *z)
     return d;
 }
 
-/* Sizes that do not fit 32 bits stand in extra field 1, those alone, in this order. */
+/* Sizes that do not fit 32 bits are 0xffffffff in the entry itself. Their values are in the extra
+ * field with id 1: only of these, in this order. */
 static void read_extra(const zip *z, zip_entry *e, const unsigned char *p, size_t n)
 {
     uint64_t *wide[] = {&e->size, &e->packed, &e->header};
@@ -234,7 +235,7 @@ void *zip_inflate(const zip *z, const zip_entry *e)
         die("out of memory");
     uint64_t in = e->packed, out = e->size, crc = crc32(0, NULL, 0);
     enum { PIECE = 1 << 30 };
-    unsigned char beyond; /* room where there is none left, to see if there is more */
+    unsigned char beyond; /* a byte behind the end: inflate writes there only if data go on */
     int rc = Z_OK;
     bool fits = true;
     s.next_in = (unsigned char *)from;

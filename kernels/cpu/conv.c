@@ -1,11 +1,12 @@
 /*
 ** conv.c: causal convolution in time, zero padded in space, channels last, as matrix products.
 **
-** A strip of output pixels of one frame is a matrix [pixels, C_out]: for each kt the ky*kx*C_in
-** inputs of every pixel times weights [C_out, ky*kx*C_in]^T. No patch matrix is made: product.c
-** asks for a few pixels' inputs at a time, and in a line of the kernel these lie side by side,
-** because channels are last. Weights are packed once, for all strips. Frames before the first are
-** zeros and add nothing. Of 3 x 3 kernels with many channels conv_winograd.c makes fewer products.
+** A strip of output pixels of one frame is a matrix [pixels, C_out]. It is the sum over kt of
+** [pixels, ky*kx*C_in], the inputs of every pixel, times weights [C_out, ky*kx*C_in]^T. The matrix
+** of inputs (im2col) is never stored: product.c asks for the inputs of a few pixels at a time.
+** Within a line of the kernel they are contiguous, because channels are last. Weights are packed
+** once, for all strips. Frames before the first are zeros and are skipped. conv_winograd.c needs
+** fewer multiplications for 3 x 3 kernels with many channels.
 */
 #include <omp.h>
 
@@ -14,14 +15,14 @@
 /* The most pixels and channels of a strip. */
 enum { MOST_PIXELS = 504, MOST_CHANNELS = 512 };
 
-/* A frame, whose pixels' inputs are rows of a matrix. */
+/* A frame of the input; the inputs of its output pixels are the rows of a matrix. */
 typedef struct {
     const convolution *c;
     const float *in;
 } patches;
 
-/* Of the inputs of an output pixel in `line`, kx * C_in floats from column `first` on, n of them
-** from the `k`-th. */
+/* Copies inputs of one output pixel that lie in one line of the picture. They are the kx * C_in
+** floats from column `first` on; n of these are copied, from the k-th. Outside the picture: 0. */
 static void gather_run(float *to, const patches *of, int64_t line, int64_t first, int64_t k,
                        int64_t n)
 {
@@ -94,7 +95,7 @@ static void check(const char *op, tensor y, tensor x, int before, const tensor p
         check_pair(b.type == F32 && tensor_count(b) == w.dim[0], op, b, w);
 }
 
-/* The whole weight, packed: a call's pixels are many, its weight small (16 MB at 384 channels). */
+/* Packs the whole weight at once: it is small (16 MB at 384 channels), and used for all pixels. */
 static const float *pack_weight(const convolution *c, tensor w)
 {
     stored s = {.w = reshape(w, c->C_out, c->kt * c->inner)};
@@ -110,7 +111,8 @@ static const float *pack_weight(const convolution *c, tensor w)
     return packed;
 }
 
-/* up and down: 2 if pictures are doubled or halved, else 1. */
+/* up, down: the factor, 1 or 2, by which pictures are enlarged before and reduced by the
+** convolution. */
 static void convolve(const char *op, tensor y, tensor x, int before, const tensor past[],
                      const conv_weight *w, int up, int down, bool add)
 {

@@ -1,9 +1,9 @@
 /*
-** conv_plain.cu: convolution without tensor cores: F32 throughout for --dtype fp32, and the layers
-** whose pictures have channels that are no multiple of 8 (3, at the encoder's end).
+** conv_plain.cu: convolution without tensor cores, in F32. It serves --dtype fp32, and layers whose
+** number of input channels is no multiple of 8 (the encoder's first: 3).
 **
-** A block makes 64 pixels of a frame x 64 channels, a thread 4 x 4 of them; the sum runs in steps
-** of 16, whose operands are brought to shared memory as F32. Bound: the rate of F32
+** A thread block computes 64 pixels of a frame x 64 channels, a thread 4 x 4 of them. The sum over K
+** runs in steps of 16, whose operands are copied to shared memory as F32. Bound: the rate of F32
 ** multiply-adds.
 */
 #include "conv.cuh"
@@ -18,8 +18,8 @@ template <class T> __global__ void __launch_bounds__(THREADS) conv_plain_kernel(
     __shared__ __align__(16) float xs[STEP][PIXELS + 4], ws[STEP][N + 4];
     int tiles = (a.c_out + N - 1) / N, n0 = blockIdx.x % tiles * N, t = blockIdx.y;
     int pixel0 = blockIdx.x / tiles * PIXELS, pixels = a.height * a.width;
-    int column = threadIdx.x % STEP, row = threadIdx.x / STEP; /* what it copies: 4 rows */
-    int m = threadIdx.x / 16 * 4, n = threadIdx.x % 16 * 4;    /* what it sums */
+    int column = threadIdx.x % STEP, row = threadIdx.x / STEP; /* this thread copies 4 rows */
+    int m = threadIdx.x / 16 * 4, n = threadIdx.x % 16 * 4;    /* and sums 4 x 4 from here on */
     int start = conv_start(a, t), height = a.height << a.down, width = a.width << a.down;
     conv_place p(a, start + column);
     float acc[4][4] = {};

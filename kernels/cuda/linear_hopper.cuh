@@ -1,13 +1,14 @@
 /*
-** linear_hopper.cuh: what Hopper's two kernels of products share (linear_hopper.cu, whose groups take
-** turns at tiles; linear_e4m3.cu, whose groups share a tile): where things lie in shared memory, who
-** fetches them, and how a tile's sums leave.
+** linear_hopper.cuh: shared by Hopper's two matrix product kernels: linear_hopper.cu, whose consumer
+** warpgroups take turns at tiles, and linear_e4m3.cu, whose warpgroups share a tile. It has the
+** layout of shared memory, the producer, and the epilogue.
 **
-** A block makes tiles of 128 rows x WIDTH columns. One thread asks the copy engine for parts of x
-** and w, 128 bytes of each row, as far ahead as there is room, and runs on into the next tile. Two
-** blocks form a cluster, one above the other: they need the same part of w, so each fetches half
-** of it for both. Results go out through shared memory by the copy engine, which clips them, and
-** adds them to what is there where that is asked for.
+** A thread block computes tiles of 128 rows x WIDTH columns, one after another (a persistent
+** kernel). The producer, one thread, loads x and w by the copy engine (TMA, cp.async.bulk.tensor)
+** in parts of 128 bytes of each row, as far ahead as there are free buffers, also into the next
+** tile. Two blocks, one above the other, form a cluster: they need the same part of w, so each loads
+** half of it for both (multicast). F32 results are written through shared memory by the copy engine,
+** which clips them at the matrix's edges and adds them to y if asked (cp.reduce.async.bulk.tensor).
 */
 #ifndef LINEAR_HOPPER_CUH
 #define LINEAR_HOPPER_CUH
@@ -25,16 +26,16 @@ constexpr int OUT_BYTES = 2048; /* a warp's F32 results on their way out: 16 row
 /* Elements of the inner dimension in a part. */
 template <class T> constexpr int DEPTH = PART / (int)sizeof(T);
 
-/* What a block makes at a time, by how many groups of 128 threads, and how many parts are under way. */
+/* The tile of a block, its warpgroups (groups of 128 threads), and the stages of its pipeline. */
 template <int ROWS_, int WIDTH_, int GROUPS_, int STAGES_> struct shape {
     static constexpr int ROWS = ROWS_, WIDTH = WIDTH_, GROUPS = GROUPS_, STAGES = STAGES_;
-    static constexpr int THREADS = (GROUPS + 1) * 128; /* the last group fetches */
+    static constexpr int THREADS = (GROUPS + 1) * 128; /* the last group is the producer */
     static constexpr int X_BYTES = ROWS * PART, STAGE_BYTES = X_BYTES + WIDTH * PART;
     static constexpr int VECTORS_BYTES = (2 * WIDTH + ROWS) * 4; /* a group's */
     static constexpr int SHARED_BYTES =
         STAGES * (STAGE_BYTES + 2 * 8) + GROUPS * (4 * OUT_BYTES + VECTORS_BYTES);
 
-    /* The blocks that make y [rows, out], each one tile after the other. */
+    /* The number of blocks for y [rows, out]: at most one for each multiprocessor. */
     static unsigned blocks(int64_t rows, int64_t out)
     {
         int64_t n = ceil_div(rows, CLUSTER * ROWS) * ceil_div(out, WIDTH) * CLUSTER;
@@ -52,7 +53,7 @@ struct job {
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
-/* Where things are in shared memory. */
+/* Addresses in shared memory. */
 template <class G> struct layout {
     uint32_t raw;
     __device__ __forceinline__ uint32_t x(int s) const { return raw + s * G::STAGE_BYTES; }
@@ -61,7 +62,7 @@ template <class G> struct layout {
     {
         return x(G::STAGES) + warp * OUT_BYTES;
     }
-    /* A group's scales and biases of its tile's columns, and scales of its rows of codes. */
+    /* For one group: scales and biases of its tile's columns; of codes, scales of its rows. */
     __device__ __forceinline__ uint32_t vectors(int group) const
     {
         return out(4 * G::GROUPS) + group * G::VECTORS_BYTES;
@@ -70,7 +71,7 @@ template <class G> struct layout {
     __device__ __forceinline__ uint32_t empty(int s) const { return full(G::STAGES + s); }
 };
 
-/* The n-th part that the copy engine brought: its buffer, and the parity of that buffer's round. */
+/* The n-th part that was loaded: its buffer, and the parity of the mbarrier's phase for it. */
 template <class G> struct part {
     int stage, parity;
     __device__ __forceinline__ explicit part(int n)
@@ -84,7 +85,7 @@ template <class G> struct part {
     }
 };
 
-/* The cluster's tiles: columns run fastest. */
+/* The tiles of the whole product, in the order of computation: columns run fastest. */
 template <class G> struct tiles {
     int across, n;
     __device__ __forceinline__ explicit tiles(const job &j)
@@ -99,8 +100,8 @@ template <class G> struct tiles {
     }
 };
 
-/* First of all: barriers, and what was asked for before. users: groups that use a part, of both
-** blocks. */
+/* The begin of a kernel: initialises the barriers and waits for the kernel before it. users: the
+** groups of both blocks that read a part, and release it. */
 template <class G> __device__ __forceinline__ void begin(layout<G> at, int users)
 {
     if (threadIdx.x == 0) {
@@ -114,7 +115,7 @@ template <class G> __device__ __forceinline__ void begin(layout<G> at, int users
     kernel_begin();
 }
 
-/* One thread: fetches what this block's products need, as far ahead as there is room. */
+/* The producer, one thread: loads all parts of this block's tiles, waiting for free buffers. */
 template <class T, class G>
 __device__ __forceinline__ void produce(layout<G> at, const CUtensorMap *mx, const CUtensorMap *mw,
                                         const job &j, int rank)
@@ -125,7 +126,7 @@ __device__ __forceinline__ void produce(layout<G> at, const CUtensorMap *mx, con
     for (int t = blockIdx.x / CLUSTER; t < all.n; t += gridDim.x / CLUSTER)
         for (int k = 0; k < j.in; k += DEPTH<T>, now.next()) {
             uint32_t full = at.full(now.stage);
-            barrier_wait(at.empty(now.stage), now.parity ^ 1); /* in both blocks */
+            barrier_wait(at.empty(now.stage), now.parity ^ 1); /* both blocks have released it */
             barrier_expect(full, G::STAGE_BYTES);
             tile_fetch(at.x(now.stage), mx, full, k, all.row(t, rank));
             tile_fetch_shared(at.w(now.stage) + rank * HALF * PART, mw, full, CLUSTER, k,
@@ -133,7 +134,7 @@ __device__ __forceinline__ void produce(layout<G> at, const CUtensorMap *mx, con
         }
 }
 
-/* One thread of a group: it has used this part. */
+/* Called by one thread of a group: the group has read this part, in both blocks of the cluster. */
 template <class G> __device__ __forceinline__ void release(layout<G> at, int stage)
 {
 #pragma unroll
@@ -141,9 +142,9 @@ template <class G> __device__ __forceinline__ void release(layout<G> at, int sta
         barrier_arrive_there(address_in(rank, at.empty(stage)));
 }
 
-/* ---- out: a warp's 16 x WIDTH sums ---- */
+/* ---- epilogue: a warp's 16 x WIDTH sums ---- */
 
-/* The vectors of a tile in shared memory. */
+/* The vectors that a tile's sums are scaled and shifted by, in shared memory. */
 struct factors {
     float2 *scale, *b; /* of columns 2i, 2i + 1 */
     float *x_scale;    /* of rows */
@@ -160,11 +161,13 @@ struct factors {
     }
 };
 
-/* A product's value, but for its columns' scale: of a row of codes that has the scale s. */
+/* A sum as a float, before the scale of its column; a sum of codes is multiplied by s, the scale of
+** its row. */
 __device__ __forceinline__ float value(float sum, float) { return sum; }
 __device__ __forceinline__ float value(int sum, float s) { return (float)sum * s; }
 
-/* Two neighbours: of the m-th eight columns, `row` rows below those that f begins with. */
+/* The final values of two neighbouring columns: of the m-th eight columns, and of the row that is
+** `row` below f's first. */
 template <class S>
 __device__ __forceinline__ float2 finished(const S *sum, const factors &f, int row, int m,
                                            bool gelu)
@@ -175,8 +178,9 @@ __device__ __forceinline__ float2 finished(const S *sum, const factors &f, int r
     return gelu ? make_float2(gelu_tanh(v.x), gelu_tanh(v.y)) : v;
 }
 
-/* 16 bits: a lane has two neighbours of each eight columns, of rows lane / 4 and eight on. Four lanes
-** exchange theirs of four eights, and each stores one: 64 bytes of eight rows at a time. */
+/* 16-bit results: of each eight columns a lane has two neighbours, in the rows lane / 4 and
+** lane / 4 + 8. Four lanes transpose four such pairs, so that each stores eight columns (16 bytes),
+** and the warp 64 bytes of eight rows at a time. */
 template <bool GELU, class S, class Y>
 __device__ __forceinline__ void store_piece(const S (&sum)[16], const job &j, const factors &f,
                                             int row, int column, uint32_t, const CUtensorMap *,
@@ -200,11 +204,11 @@ __device__ __forceinline__ void store_piece(const S (&sum)[16], const job &j, co
             *(uint4 *)(y + (row + 8 * e) * j.y_stride + column) =
                 make_uint4(r[e][0], r[e][1], r[e][2], r[e][3]);
     }
-    __syncwarp(); /* or the compiler would hold more values than there are registers */
+    __syncwarp(); /* without it the compiler keeps too many values alive, and spills registers */
 }
 
-/* F32: 128 bytes of 16 rows through shared memory and the copy engine, which clips them, and adds
-** them where that is asked for. */
+/* F32 results: 16 rows of 128 bytes go through shared memory and the copy engine, which clips them
+** at the edges of y, and adds them to y if ends.add. */
 template <bool GELU, class S>
 __device__ __forceinline__ void store_piece(const S (&sum)[16], const job &j, const factors &f,
                                             int row, int column, uint32_t out,
@@ -218,7 +222,7 @@ __device__ __forceinline__ void store_piece(const S (&sum)[16], const job &j, co
         for (int e = 0; e < 2; e++)
             v[m][e] = finished(sum + m * 4 + 2 * e, f, 8 * e, m, GELU);
     if (lane == 0)
-        stores_read(); /* the piece before this has left the buffer */
+        stores_read(); /* until the copy engine has read the piece before this from the buffer */
     __syncwarp();
 #pragma unroll
     for (int m = 0; m < 4; m++)
@@ -237,7 +241,7 @@ __device__ __forceinline__ void store_piece(const S (&sum)[16], const job &j, co
         tile_store(my, out, column, row);
 }
 
-/* row: the warp's first; f: from its first row and the tile's first column on. */
+/* Stores a warp's sums. row: the warp's first; f begins with the tile's first row and column. */
 template <class Y, int WIDTH, bool GELU, class S>
 __device__ __forceinline__ void store(const S (&sum)[WIDTH / 2], const job &j, factors f, int row,
                                       int column, uint32_t out, const CUtensorMap *my)
@@ -252,8 +256,8 @@ __device__ __forceinline__ void store(const S (&sum)[WIDTH / 2], const job &j, f
     }
 }
 
-/* A thread's part of a tile's vectors, by 128 threads: two columns, whose gate joins scale and bias; and
-** of codes a row. */
+/* 128 threads load the vectors of a tile, two columns each; the gate is multiplied into scale and
+** bias. Of codes each also loads the scale of a row. */
 template <class T, class G>
 __device__ __forceinline__ void load_vectors(const job &j, const factors &f, int thread, int row,
                                              int column)
@@ -278,7 +282,7 @@ __device__ __forceinline__ void load_vectors(const job &j, const factors &f, int
 
 #endif
 
-/* A view of t for the copy engine: boxes of box_rows rows, 128 bytes of each. */
+/* A tensor map of t for the copy engine, with boxes of box_rows rows of 128 bytes. */
 inline CUtensorMap matrix_map(tensor t, int box_rows)
 {
     int size = (int)type_size(t.type), box[] = {PART / size, box_rows};

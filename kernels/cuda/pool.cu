@@ -1,7 +1,7 @@
 /*
-** pool.cu: pictures made smaller by the greatest value of each square, channel by channel. A thread
-** has eight channels of a pixel of the result. Floor: the bytes of x, read once (squares that
-** overlap come from the caches), and of y.
+** pool.cu: max pooling: each pixel of the result is the greatest value of a square of pixels,
+** channel by channel. A thread computes eight channels of one pixel. Floor: the bytes of x, read
+** once (squares may overlap, but the caches serve the second read), and of y.
 */
 #include "common.cuh"
 

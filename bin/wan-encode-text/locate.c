@@ -1,10 +1,11 @@
 /*
-** places.c: where the parts of a text encoder lie that are no weights.
+** locate.c: finds what a text encoder needs beside its weights: the tokenizer and text_len.
 **
 ** The official layout has google/umt5-xxl/, diffusers' has tokenizer/ beside text_encoder/, and
-** ComfyUI's single file has spiece.model as a tensor. Where a tokenizer.json lies, it decides.
+** ComfyUI's single file has spiece.model as a tensor. A tokenizer.json beside a spiece.model
+** decides.
 */
-#include "places.h"
+#include "locate.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,14 +65,14 @@ static tokens *tokens_at(const char *path)
     return t;
 }
 
-/* The first of the places in the directory that has a tokenizer; NULL if none has. */
-static tokens *tokens_in(const char *directory, const char *const places[])
+/* The tokenizer in the first subdirectory that has one; NULL if none has. */
+static tokens *tokens_in(const char *directory, const char *const subdirectories[])
 {
     static const char *const names[] = {"spiece.model", "tokenizer.json"};
     tokens *t = NULL;
-    for (int i = 0; places[i]; i++)
+    for (int i = 0; subdirectories[i]; i++)
         for (int k = 0; k < 2 && !t; k++) {
-            char *path = new_format("%s/%s%s", directory, places[i], names[k]);
+            char *path = new_format("%s/%s%s", directory, subdirectories[i], names[k]);
             if (is_there(path))
                 t = tokens_at(path);
             free(path);
@@ -79,7 +80,7 @@ static tokens *tokens_in(const char *directory, const char *const places[])
     return t;
 }
 
-/* What a file of weights holds beside them; NULL: nothing. */
+/* The tokenizer that is stored in a file of weights; NULL if there is none. */
 static tokens *tokens_within(weights *w)
 {
     if (!weights_has(w, "spiece_model"))
