@@ -56,6 +56,14 @@ nothing "files that CONTRIBUTING.md names are there" "$(grep -oE '`[A-Za-z0-9./-
 nothing "files for users are there" "$(for f in LICENSE NOTICE CHANGELOG.md CONTRIBUTING.md CITATION.cff README.md pipelines/GUIDE.md; do [ -s $f ] || echo $f; done)"
 is "$(sed -n 's/^version: //p' CITATION.cff)" "$(sed -n 's/.*PROGRAM_VERSION "\(.*\)"/\1/p' common/program.h)" "CITATION.cff has the programs' version"
 
+nothing "each finding states versions, behaviour, what was seen, why it matters, its source, and is in findings/README.md" \
+    "$(for f in findings/*.sh; do
+        for word in Versions Behaviour Seen 'Why it matters' Source 'Needs .*Exit 0'; do
+            sed '1d; /^[^#]/,$d' "$f" | grep -q "^# $word.*:" || echo "$f lacks: $word"
+        done
+        grep -qF "| $(basename "$f") |" findings/README.md || echo "$f has no row"
+    done)"
+
 if have shellcheck; then
     nothing "the pipelines' scripts have nothing that shellcheck warns of" "$(cd pipelines/.. &&
         shellcheck -x -S info -f gcc $(find pipelines -type f -perm -u+x ! -name "*.py") 2>&1)"

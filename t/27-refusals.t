@@ -1,6 +1,6 @@
 #!/bin/sh
-# Files that hold something else than a model of Wan 2.1 that is run here: each is refused in one
-# line that says what it is, by the program that would run it and by wan-quantize; none is misread.
+# Checkpoints that are not a text-to-video model of Wan 2.1: wan-denoise (or the program that would run them) and
+# wan-quantize refuse each in one line that says what it is. None is misread.
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
 gzip -dc "$ROOT/fixtures/layouts/wan.safetensors.gz" >wan.safetensors
@@ -15,13 +15,13 @@ number() {
     printf "\\$(printf %03o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"
     head -c "$4" /dev/zero | tr '\0' '\1'
 }
-# both NAME PATTERN: bad.safetensors
+# both NAME PATTERN: bad.safetensors is refused with that message, by wan-denoise and by wan-quantize
 both() {
     fails 1 "wan-denoise: $2" "$1" sh -c 'wan-denoise -m bad.safetensors --forward 500 <in'
     fails 1 "wan-quantize: $2" "$1, to be converted" wan-quantize -q -t bf16 -m bad.safetensors
     fails 1 "wan-quantize: $2" "$1, from a pipe" sh -c 'cat bad.safetensors | wan-quantize -q -t bf16'
 }
-# without NAME FILE..: the model without that tensor, and with the files
+# without NAME FILE..: makes bad.safetensors of the model without that tensor, and of the files
 without() {
     _name=$1
     shift
@@ -29,7 +29,7 @@ without() {
         xargs tensor-pick "$@" >bad.safetensors
 }
 
-# ---- what stands beside weights ----
+# ---- tensors beside weights ----
 
 while IFS='|' read -r name what; do
     number "$name" F32 1 4 >more
@@ -137,7 +137,7 @@ model.layers.0.self_attn.q_proj.weight|a language model or one like it
 END
 number $b.lora_A.weight F32 4,4 64 >bad.safetensors
 both "a LoRA alone" "*has $b.lora_A.weight: it is a LoRA; *"
-wide() { # CHANNELS PATTERN: patches of so many
+wide() { # CHANNELS PATTERN: a patch embedding of so many channels
     number patch_embedding.weight F16 64,$1,1,2,2 $((64 * $1 * 8)) >more
     without patch_embedding.weight more
     fails 1 "wan-denoise: bad.safetensors is $2: patch_embedding takes $1 channels, not 16" \

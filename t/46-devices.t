@@ -1,12 +1,12 @@
 #!/bin/sh
-# A GPU's results against the CPU's, through pipes: every op, and whole lines whose stages run now on
-# the one, now on the other.
+# Results of a GPU against those of the CPU: every op, and whole pipes whose stages run partly on the GPU and
+# partly on the CPU.
 . "$(dirname "$0")/tap.sh"
 cpu=${CPU_BUILD:-$ROOT/build/cpu} cuda=${CUDA_BUILD:-$ROOT/build/cuda}
 model=$ROOT/fixtures/random
 cd "$ROOT" || exit 1
 
-# What several cards exchange is in 45-ranks.t; what has no result of its own is not here.
+# Operations that exchange data between cards are tested in 45-ranks.t; those without a result are left out.
 "$BUILD/t/devices/ops" fp32 >"$TMP/ops"
 is "$(sed -n 's/^\(void\|int64_t\|tensor\) \([a-z0-9_]*\)(.*/\2/p' kernels/kernels.h |
     grep -v -e '^device_' -e '^scratch' -e '^ranks_' -e '^exchange' -e '^download_finish' | sort | tr '\n' ' ')" \
@@ -25,8 +25,8 @@ fi
 
 # ---- every op ----
 
-# Products, norms and gates round their result once (2^-11, 2^-8 of it at most), attention its weights
-# too; in F32 sums take other orders. What only moves numbers is exact.
+# Products, norms and gates round their result once (by a relative 2^-11 in F16, 2^-8 in BF16 at most), attention
+# also its weights; in F32 only the order of sums differs. Operations that only move numbers are exact.
 ops() { # TYPE BOUND
     "$cpu/t/devices/ops" "$1" >"$TMP/ops"
     "$cuda/t/devices/ops" "$1" >"$TMP/gpu"
@@ -35,7 +35,7 @@ ops() { # TYPE BOUND
         case $name in
         upload* | download* | copy* | zero | *nonfinite* | *patchify | unfold | max_pool | split_frames | quantize_frames | spread_frames)
             close_to "$name, $1" --same 1 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
-        # e4m3's sums have about 14 bits; a weight between two codes may become either
+        # sums of e4m3 products have about 14 bits; a weight midway between two codes may become either
         attention.fp8*) close_to "$name, $1" --rel 5e-3 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
         *) close_to "$name, $1" --rel "$2" "$TMP/gpu:$name" "$TMP/ops:$name" ;;
         esac
@@ -45,7 +45,7 @@ ops fp32 4e-6
 ops fp16 4.9e-4
 ops bf16 3.9e-3
 
-# ---- lines of both ----
+# ---- pipes that use both ----
 
 line="5 17 99 4 1"
 encode() { echo "$line" | "$1/wan-encode-text" -m "$model" --token-ids -n "3 4 5 1"; }
@@ -70,7 +70,7 @@ for type in fp16 bf16; do
     close_to "encoded on the GPU, $type" --rel "$(bound $type 1e-4 vae.encode)" \
         "$TMP/mixed:latents" "$TMP/put:latents"
 done
-# The reference's own error after 8 steps is more than any after 4.
+# These are 4 steps; the bound is the reference's own error after 8 steps, which is greater.
 for type in fp16 bf16; do
     denoise "$cuda" $type <"$TMP/text" >"$TMP/mixed"
     close_to "denoised on the GPU, $type" --rel "$(bound $type 1e-4 unipc.latents)" \

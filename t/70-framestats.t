@@ -1,18 +1,18 @@
 #!/bin/sh
-# framestats: flicker and sharpness against OpenCV's, by hand, and at the edges.
+# framestats: flicker and sharpness against OpenCV's, against values computed by hand, and with odd input.
 . "$(dirname "$0")/tap.sh"
 cd "$ROOT" || exit 1
 
-# document N H W: a document of frames whose values are standard input
+# document N H W: writes a document of frames whose values are read from standard input
 document() {
     _n=$(($1 * $2 * $3 * 3))
     _h="{\"frames\":{\"dtype\":\"U8\",\"shape\":[$1,$2,$3,3],\"data_offsets\":[0,$_n]}}"
     printf "\\$(printf %03o ${#_h})\\000\\000\\000\\000\\000\\000\\000%s" "$_h"
     cat
 }
-# greys LEVEL...: a grey pixel of each
+# greys LEVEL...: writes a grey pixel of each level
 greys() { for _l; do printf "\\$(printf %03o "$_l")%.0s" 1 2 3; done; }
-# measured FILE: the numbers of the line of a document, with | between them
+# measured FILE: prints the numbers of the first document's line, with | between them
 measured() { framestats <"$1" | sed -n 2p | cut -f5- | tr '\t' '|'; }
 
 if have ffmpeg && [ "$(uname -m)" = x86_64 ]; then
@@ -44,12 +44,12 @@ fi
 
 # ---- by hand ----
 
-# One pixel over five frames: a step, a ramp.
+# One pixel over five frames: an even ramp that ends in a step.
 greys 10 20 30 40 80 | document 5 1 1 >"$TMP/ramp"
 is "$(measured "$TMP/ramp")" "5|17.5|10|0" "a ramp counts in flicker, only its end in flicker2"
 greys 0 255 0 255 | document 4 1 1 >"$TMP/blink"
 is "$(measured "$TMP/blink")" "4|255|510|0" "black and white in turn: the greatest of both"
-# A pixel of 90 in the middle of 3 x 3. Mirrored, each of its four neighbours has it on two sides.
+# A pixel of 90 in the middle of 3 x 3. As borders are mirrored, each of its four neighbours has it on two sides.
 greys 0 0 0 0 90 0 0 0 0 | document 1 3 3 >"$TMP/dot"
 is "$(measured "$TMP/dot")" "1|||27200" "a dot: four times 180, once -360"
 greys 7 7 | document 2 1 1 >"$TMP/still"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What skipping costs with the small checkpoint: the table of `make skipping`, of few captions and rules.
+# The error of skipped steps with the small checkpoint: the table of `make skipping`, with few captions and rules.
 . "$(dirname "$0")/tap.sh"
 tab=$(printf '\t')
 cd "$TMP" || exit 1

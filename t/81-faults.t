@@ -1,8 +1,8 @@
 #!/bin/sh
-# Faults: each program is killed, starved, cut off from its input and its output. It must end with
-# status 0 and the right output, or with a word on stderr and no file under its final name; and run
-# again, it must make what an undisturbed run makes. FAULTS=20 (make check-faults) tries 20 moments
-# and 20 limits of memory, above those at which a library ends it before main; the tests try 2.
+# Faults: each program is killed, gets too little memory, and loses its input or its output. It must end with
+# status 0 and the right output, or with a message and no file under its final name; and when it is run
+# again it must make what an undisturbed run makes. FAULTS=20 (make check-faults) tries 20 moments
+# and 20 limits of memory; the tests try 2. Limits so low that the loader ends the program before main are not tried.
 . "$(dirname "$0")/tap.sh"
 cd "$TMP" || exit 1
 FAULTS=${FAULTS:-2}
@@ -40,7 +40,7 @@ mkdir -p e/eval/a_vs_b
 pair-check -q -d variant e/eval/a e/eval/b 01 >e/eval/a_vs_b/pairs.tsv
 "$ROOT/t/sample-experiment" report 2 4 fp16 w8a16 </dev/null
 
-# ffmpeg has as much memory as it wants: ffprobe 5.1 waits for ever for threads that it could not
+# The limits do not apply to ffmpeg and ffprobe: ffprobe 5.1 waits for ever for threads that it could not
 # start.
 mkdir bin
 for tool in ffmpeg ffprobe; do
@@ -52,8 +52,8 @@ PATH=$TMP/bin:$PATH
 
 # ---- what each program does ----
 
-# run PROGRAM [WRAPPER...]: its usual work under the wrapper; what it writes to files is in files/, and
-# what make would move on from there in aside/
+# run PROGRAM [WRAPPER...]: runs the program on a usual input, under the wrapper. It writes its files to files/, and
+# files that make would move to their final place to aside/
 run() {
     _p=$1
     shift
@@ -90,15 +90,15 @@ run() {
     esac
 }
 
-# ---- what is wrong after it ----
+# ---- checks after a fault ----
 
-# same: what run made is what it made undisturbed
+# same: has run made the same as the undisturbed run?
 same() { cmp -s out right.out && diff -r files right.files && diff -r aside right.aside; } >/dev/null
 
-# A library ended the program in its own way: it could not start its threads.
+# Did a library end the program, because it could not start its threads?
 in_library() { grep -qE '^libgomp: |^OMP: Error ' err; }
 
-# tried PROGRAM WHAT WRAPPER...: one fault; `wrong` gets a word if it was not survived
+# tried PROGRAM WHAT WRAPPER...: tries one fault; adds a word to `wrong` if the program did not survive it
 tried() {
     _program=$1 _what=$2
     shift 2
@@ -142,7 +142,8 @@ for directory in "$ROOT"/bin/*/; do
     is "$status $(cat err)" "0 " "$program, undisturbed"
     mv files right.files
     mv aside right.aside
-    case $program in wan-encode-text | pair-stats) cuts= ;; *) cuts='cut' ;; esac # lines are lines
+    # a text that is cut off is a valid text of fewer lines
+    case $program in wan-encode-text | pair-stats) cuts= ;; *) cuts='cut' ;; esac
     for what in closed-stdin closed-stdout read-error broken-pipe full ${cuts:+"cut 5" "cut 4000"}; do
         tried "$program" "$what" "$fault" $what
     done

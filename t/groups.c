@@ -1,6 +1,7 @@
 /*
-** groups.c: weights whose scales lie beside their codes, a step for each group: values, from their
-** definitions written out once more here; the same on the device; joined rows; what is refused.
+** groups.c: weights in codes with a scale for each group (its step), in a tensor of its own. Tests
+** the values, against their definitions, which are written out here once more; the same values on
+** the device; several weights joined by rows; and which tensors fit no format.
 */
 #include "codes.h"
 #include "suite.h"
@@ -26,7 +27,7 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static uint8_t random_byte(void) { return (uint8_t)(random_float(128) + 128); }
 
-/* Steps between 2^-9 and 1, each of another value. */
+/* Random steps between about 2^-9 and 1. */
 static void random_steps(tensor step)
 {
     for (int64_t i = 0; i < tensor_count(step); i++) {
@@ -64,7 +65,8 @@ static stored random_groups(int kind)
 
 /* ---- the definitions, once more ---- */
 
-/* sign, `bits` of mantissa, exponents from 1 - bias; all in F64 */
+/* The value of a float of few bits: a sign, `exponents` bits of exponent with this bias, `bits` of
+ * mantissa, subnormals; in F64. */
 static double minifloat(unsigned v, int exponents, int bits, int bias)
 {
     unsigned m = v & ((1u << bits) - 1), e = v >> bits & ((1u << exponents) - 1);
@@ -120,7 +122,7 @@ START_TEST(values_are_as_defined)
 }
 END_TEST
 
-/* One row of ones after the other as x: the product is w, rounded to the operand's type. */
+/* With the identity matrix as x the product is w, rounded to the operand's type. */
 START_TEST(the_device_has_them)
 {
     static const tensor_type operands[] = {F32, F16, BF16};

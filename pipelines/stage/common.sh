@@ -1,8 +1,8 @@
-# common.sh: what the scripts of the stages share; each sources it, and runs where make does.
+# common.sh: functions shared by the scripts of the stages. Each script sources it, and runs in make's directory.
 #
 # The variables of an experiment (MODEL, OUT, SIZE, ...) come from make, exported. A command such as
-# DENOISE is words as the shell reads them, so that it may be a program with options.
-# shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
+# DENOISE is split into words as by the shell, so that it may be a program with options.
+# shellcheck shell=bash disable=SC2034 # variables set here are used by the scripts that source it
 set -euo pipefail
 export LC_ALL=C
 here=${BASH_SOURCE[0]%/*}
@@ -20,8 +20,8 @@ fail() {
     exit 1
 }
 
-# update FILE: standard input becomes FILE, unless FILE holds just that already: so its date says when its
-# content last changed. Only the holder of the lock writes.
+# update FILE: writes standard input to FILE, unless FILE has these contents already: so its date is when its
+# contents last changed. Only the holder of the lock may call it.
 update() {
     cat > "$1.part"
     if cmp -s "$1.part" "$1"; then rm "$1.part"; else mv "$1.part" "$1"; fi
@@ -33,7 +33,7 @@ ours() {
     [ "${2##*/}" = "$1" ] && path=$(command -v -- "$2") && [ "$(head -c 4 "$path")" = $'\x7fELF' ]
 }
 
-# The commands of a variant's stages, without what belongs to one run of them.
+# commands: sets arrays with the commands of a variant's stages, without the arguments of a single run.
 commands() {
     words encode "${ENCODE:?}"
     words denoise "${DENOISE:?}"
@@ -48,11 +48,11 @@ commands() {
     mp4+=(-r "$FPS" "${film[@]}")
 }
 
-# shown < NAMES: on one line; of many the first, and how many more.
+# shown < NAMES: prints the names on one line; of many the first 12, and the number of the others.
 shown() { awk 'NR <= 12 { line = line (NR > 1 ? " " : "") $0 } END { print line (NR > 12 ? " and " NR - 12 " more" : "") }'; }
 
-# foreign VERB ROLE OPTIONS -- WORD...: what is known of a command that is not ours. Of a sampler, the model
-# and the variant's options are said apart: they are what variants are compared for.
+# foreign VERB ROLE OPTIONS -- WORD...: calls wan-recipe for a command that is not ours. The model and the options
+# of a sampler are passed as options of their own, because variants differ in them.
 foreign() {
     local verb=$1 role=$2 given=()
     shift 2
@@ -65,10 +65,10 @@ foreign() {
     "$BUILD/wan-recipe" "$verb" -k "$role" "${given[@]}" -- "$@"
 }
 
-# ---- recipes, nothing is made ----
+# ---- recipes: nothing is computed ----
 
-# recipes ROLE PROGRAM SEEDS FROM TO WORD...: documents without tensors through a stage, from file to
-# file; ROLE is its variable in make, SEEDS are its seeds or empty. What is wrong is one line.
+# recipes ROLE PROGRAM SEEDS FROM TO WORD...: passes documents without tensors through a stage, from the file FROM
+# to the file TO. ROLE is the stage's variable in make, SEEDS are its seeds or empty. An error is one line.
 recipes() {
     local role=$1 program=$2 seeds=$3 from=$4 to=$5
     shift 5
@@ -83,7 +83,7 @@ recipes() {
     fi
 }
 
-# text_recipes PROMPTS TO: a document for each prompt.
+# text_recipes PROMPTS TO: writes a document without tensors for each prompt.
 text_recipes() {
     local from=$1
     if ! ours wan-encode-text "${encode[@]}"; then
@@ -93,8 +93,8 @@ text_recipes() {
     recipes ENCODE wan-encode-text '' "$from" "$2" "${encode[@]}"
 }
 
-# film_recipes PROMPTS: a document for each video, in $wanted, which goes with the script. A model that was
-# calibrated with one of the prompts is refused.
+# film_recipes PROMPTS: writes a document without tensors for each video to the file $wanted, which is removed when
+# the script ends. Refuses a model that was calibrated with one of the prompts.
 film_recipes() {
     local parts
     [ ! -f "${WEIGHTS-}" ] || "$BUILD/wan-recipe" apart "$WEIGHTS" < "$1"
@@ -110,8 +110,8 @@ film_recipes() {
 
 # ---- a run of a stage ----
 
-# stamped ROLE PROGRAM STAGE WORD...: passes on what the command wrote. What is not ours does not say
-# how it was made: that is put in.
+# stamped ROLE PROGRAM STAGE WORD...: passes on what the command wrote. If the command is not ours, its documents
+# have no record: this adds one.
 stamped() {
     local role=$1 program=$2 stage=$3
     shift 3
@@ -122,12 +122,12 @@ stamped() {
     fi
 }
 
-# begin_run DIR STAGE PART: of the rows in the file PART those that are missing become $run/rows, where
-# $run is the record of this run. If there is none, the script ends. With CLAIM, a command that runs
-# another on a device, it starts itself anew behind that.
+# begin_run DIR STAGE PART: begins a run, whose record is the directory $run. Writes the rows of the file PART whose
+# files are missing to $run/rows; if none is missing, the script ends. CLAIM is a command that waits for a device
+# and then runs another command on it: if it is set, the script executes itself through it.
 begin_run() {
     local dir=$1 stage=$2 part=$3
-    if [ "${TASK-}" = sweep ]; then # tasks share the lock, which keeps other makes away
+    if [ "${TASK-}" = sweep ]; then # tasks of a sweep share the lock; it keeps other makes out
         exec {lock}>> "$OUT/.lock"
         flock -s "$lock"
     fi
@@ -144,25 +144,26 @@ begin_run() {
     echo "$label.${part##*/}: $(cut -f $column <<< "$rows" | shown)"
     run=$("$here/run" begin "$OUT/$dir/runs" "$stage" "$part")
     echo "$rows" > "$run/rows"
-    # Of one part the number says nothing.
+    # The number of a part is shown only if there are several.
     [ ! -e "${part%/*}/2" ] || label=$label.${part##*/}
     job "$label" "$run/rows"
 }
 
-# job NAME [VIDEOS]: what is shown of the programs that follow is of this, and VIDEOS has a line for each document.
+# job NAME [VIDEOS]: the name under which progress of the following programs is shown; VIDEOS is a file with a line
+# for each document.
 job() { export WAN_JOB=$1 WAN_VIDEOS=${2-}; }
 
-# job_done: its line on a terminal goes.
+# job_done: removes the job's line from the terminal.
 job_done() { if [ "${WAN_DRAW-}" ]; then printf '\r%s\t\n' "$WAN_JOB" >&2; fi; }
 
-# end_run STATUS...: of the programs; the script ends with the greatest.
+# end_run STATUS...: ends the run and the script with the greatest exit status of its programs.
 end_run() {
     job_done
     exec "$here/run" end "$run" "$@"
 }
 
-# files COLUMN PATTERN: for --by-recipe: the rows' recipes in this column, and files; %j is the name,
-# %n the number of the prompt.
+# files COLUMN PATTERN: prints a list for --by-recipe: the recipe in this column of each row, and its file, the
+# PATTERN with the name for %j and the number of the prompt for %n.
 files() {
     awk -F '\t' -v column="$1" -v pattern="$2" '{
         file = pattern
@@ -174,7 +175,7 @@ files() {
     }' "$run/rows"
 }
 
-# clear_runs DIR: the records of runs in OUT/DIR (text, or a variant) go of which no file is wanted any more.
+# clear_runs DIR: removes the records of runs in OUT/DIR (text, or a variant) that made no file still wanted.
 clear_runs() {
     local dir=$1 wanted_files=$OUT/$1/wanted.files.part
     if [ "$dir" = text ]; then

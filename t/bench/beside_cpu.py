@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Ours beside the official PyTorch model in F32, on the CPU, by turns in one run.
+"""Times our programs and the official PyTorch model in F32, on the CPU, in turns in one run.
 
     WAN_REFERENCE=DIR python3 t/bench/beside_cpu.py BUILD[,BUILD] [TOKENS=64,640] [FRAMES=5,13] [LAYERS=30]
 
-DIR is the official repository. Both sides load the same random weights, ours stored in F16 and as w8a16,
-of a transformer with so many of the 1.3B's layers, and of the decoder. TOKENS are those of two latent
-frames, FRAMES those decoded at VAE_SIZE=320x256. A step is two forwards. Seconds are the least of ROUNDS=3 runs;
-with OMP_NUM_THREADS=1 those that the processor worked, loading included, so that others' programs matter
-less. Errors are relative 2-norms against the official F32. Several builds are asked in turn.
+DIR is the official repository. Both sides load the same random weights, of a transformer with LAYERS layers of the
+1.3B's sizes and of the decoder; ours are stored in F16 and as w8a16. TOKENS are those of two latent
+frames, FRAMES are decoded at VAE_SIZE=320x256. A step is two forwards. Seconds are the least of ROUNDS=3 runs.
+With OMP_NUM_THREADS=1 they are processor time, loading included, on which other programs have less influence.
+Errors are relative 2-norms against the official F32. Several builds are run in turns.
 """
 import inspect
 import json

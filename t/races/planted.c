@@ -1,6 +1,6 @@
 /*
-** planted.c: a race, so that t/races/check shows that races are found: all threads count in one
-** place. With an argument each has its own, and there is none.
+** planted.c: a program with a data race, by which t/races/check shows that races are found: all
+** threads add to one element. With an argument each adds to its own, and there is no race.
 */
 #include <stdio.h>
 
