@@ -1,11 +1,10 @@
 /*
-** load.h: a checkpoint's parameters onto the device, the same way in every program that runs a
-** model.
+** load.h: loads a checkpoint's parameters to the device, for every program that runs a model.
 **
-** Each function names the parameter in full, checks its shape (-1: any), converts it to the type it
-** will be used in, and counts its bytes by type for --stats ("weight_bytes.F16"). Values that are
-** not finite are refused by load_end(): they are counted on the device, and nothing waits for an
-** answer before that.
+** Each function takes the full name of a parameter, checks its shape (-1: any), converts it to the
+** type it will be used in, and counts its bytes by type for --stats ("weight_bytes.F16").
+** load_end() refuses values that are not finite: they are counted on the device, and the counts are
+** read only then, so that loading never waits for them.
 */
 #ifndef LOAD_H
 #define LOAD_H
@@ -15,8 +14,9 @@
 #include "../common/checkpoint/weights.h"
 #include "../kernels/kernels.h"
 
-/* Parameters of w are loaded between these two. load_end() waits, and dies naming the first one
-** that has values that are not finite. What load_begin() takes of the stack is in use till then. */
+/* Parameters of w are loaded between these two. load_end() waits, and dies naming the first
+** parameter with values that are not finite. Memory that load_begin() takes of the stack is used
+** until then. */
 void load_begin(weights *w);
 void load_end(void);
 
@@ -41,13 +41,14 @@ int64_t load_channels(int64_t n);
 conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
 /* The same without a bias. */
 conv_weight load_bare_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
-/* A kernel [out, 2 in, ky, kx] that sees the channels of a frame and then those of the frame
- * before, as one of two frames. */
+/* A kernel [out, 2 in, ky, kx] whose input channels are those of a frame followed by those of the
+ * frame before; loaded as a kernel of two frames (kt = 2). */
 conv_weight load_pair_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type);
 /* The same of a kernel of one pixel, as a product. */
 linear_weight load_pointwise(weights *w, const char *name, int64_t out, int64_t in,
                              tensor_type type);
-/* F32 gains of an RMS norm over n channels: as its mean is over zeros as well, they are smaller. */
+/* F32 gains of an RMS norm over n channels. The mean of squares is also over the zero channels that
+ * load_channels() adds, so the gains are reduced by as much. */
 tensor load_gains(weights *w, const char *name, int64_t n);
 
 /* "fp32", "fp16", "bf16" as a type; usage error for others. */

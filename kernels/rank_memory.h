@@ -1,8 +1,8 @@
 /*
-** rank_memory.h: the memory that the ranks of one program have in common on the host (mmap,
-** MAP_SHARED), and what needs no more than that: a barrier, and a figure compared. It is made
-** before the ranks are started, and goes with the last of them. Included by the two ranks files
-** alone.
+** rank_memory.h: the host memory that the ranks of one program share (mmap, MAP_SHARED), and two
+** functions that need nothing else: a barrier, and the greatest of a number of all ranks. The memory
+** is made before the ranks are started, and is freed when the last of them ends. Included only by
+** ranks.c and ranks.cu.
 */
 #ifndef RANK_MEMORY_H
 #define RANK_MEMORY_H
@@ -21,13 +21,13 @@ typedef struct {
     char id[256];                           /* cuda: names the communicator */
 } shared_memory;
 
-/* The rank of this process, and how many there are; shared is NULL where it is the only one. */
+/* The rank of this process, and the number of ranks; shared is NULL if it is the only one. */
 static struct {
     int rank, count;
     shared_memory *shared;
 } ranks = {0, 1, NULL};
 
-/* `more` bytes behind it. Pages are taken when they are touched. */
+/* Makes it, with `more` bytes behind it. Pages are allocated when they are first written. */
 static inline void *shared_make(int count, size_t more)
 {
     pthread_barrierattr_t attribute;
