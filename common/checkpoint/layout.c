@@ -177,7 +177,7 @@ static const layout *best_layout(const weights *w, model_part part)
     return best;
 }
 
-/* By the name as it is, or without what holds the model: the first of the list that has a tensor. */
+/* The first pattern of the list that the name of a tensor matches, with or without its prefix. */
 static const stranger *stranger_of(const weights *w, const stranger *all, const char **name)
 {
     char room[LONGEST + 64];
