@@ -1,5 +1,5 @@
 /*
-** nameindex.c: names and their places, as a JSON object of integers.
+** nameindex.c: names and their indices, as a JSON object of integers.
 */
 #include "nameindex.h"
 

@@ -1,10 +1,10 @@
 /*
 ** process.c: a child process with one pipe to or from it.
 **
-** Refuses shells, and pipes in both directions (those can deadlock). The hard part is that whatever
-** goes wrong in the child must end as one line of ours: a child that cannot be started reports its
-** errno through a second pipe that a successful exec closes; one that dies half way makes our write
-** fail, and then its own message, kept in a file in memory, is what the user sees.
+** Refuses shells, and pipes in both directions (those can deadlock). The hard part: every error of
+** the child must become one line of this program. A child that cannot be started reports its
+** errno through a second pipe, which a successful exec closes. If a child dies half way our write
+** fails; then the user sees the child's own message, whose stderr is kept in a file in memory.
 */
 #include "process.h"
 
@@ -45,7 +45,8 @@ become(const char *const argv[], int in, int out, int errors, int report, pid_t 
     _exit(127);
 }
 
-/* Waits for the word of the child that it could not become argv[0]; silence means that it did. */
+/* Waits until the child has executed argv[0], which closes the pipe, or reports that it could
+ * not. */
 static void check_started(process *p, int report)
 {
     int error;
@@ -87,7 +88,7 @@ void process_feed(process *p, const char *const argv[], int out) { start(p, argv
 
 void process_collect(process *p, const char *const argv[]) { start(p, argv, false, -1); }
 
-/* The last line that is not empty of its stderr; "" if there is none. */
+/* The last line of its stderr that is not empty; "" if there is none. */
 static const char *last_line(const process *p)
 {
     static char text[1000];

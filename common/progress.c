@@ -1,10 +1,11 @@
 /*
-** progress.c: how far a program is: one line on a terminal, a line at each tenth elsewhere.
+** progress.c: shows the progress of a program: on a terminal one line that is overwritten,
+** elsewhere a line at each tenth.
 **
-** An experiment says in the environment what only it knows: WAN_JOB, what the work is called, and
-** WAN_VIDEOS, a file with a line for each document, whose first field is the name of its video.
-** Then it is said which video of how many this is, tenths are those of the whole job, and so is the
-** time left, which follows from what is done. With WAN_DRAW, somebody else (pipelines/draw) shows
+** An experiment passes two environment variables: WAN_JOB, the name of the job, and WAN_VIDEOS, a
+** file with a line for each document, whose first field is the name of its video. With these the
+** line has the number of the video, and tenths and the time left are those of the whole job. The
+** time left is estimated from the time so far. With WAN_DRAW another program (pipelines/draw) shows
 ** the lines of many programs, and gets each as "\rJOB\tTEXT\n".
 */
 #include <stdio.h>
@@ -16,12 +17,12 @@
 #include "program.h"
 
 static struct {
-    const char *name; /* of what is done, for people */
+    const char *name; /* of the job, for the line */
     char **video;
-    int videos;    /* in all; 0: not known */
-    int document;  /* the one at work, from 1 */
-    double since;  /* when this began, in seconds of the monotonic clock */
-    double said;   /* when a line was written last */
+    int videos;    /* of the job; 0: not known */
+    int document;  /* the current one, from 1 */
+    double since;  /* the job's begin, in seconds of the monotonic clock */
+    double said;   /* the time of the last line */
     int tenth;     /* of the last line */
     int64_t done;  /* of the call before */
     char what[32]; /* of the call before */
@@ -77,7 +78,7 @@ static void duration(char *text, size_t size, double s)
         snprintf(text, size, "%.1f h", s / 3600);
 }
 
-/* A part of the job's work, from 0 to 1. */
+/* The part of the job that is done, from 0 to 1. */
 static double part_done(int64_t done, int64_t total, bool counted)
 {
     double part = (double)done / (double)total;
@@ -91,7 +92,7 @@ static void write_line(const char *line)
         return;
 }
 
-/* On a terminal: over the line before. */
+/* On a terminal: overwrites the line before. */
 static void redraw(const char *text, double part, bool last)
 {
     enum { WIDTH = 20 };
@@ -149,7 +150,7 @@ void progress(const char *what, int64_t done, int64_t total)
         write_line(line);
         return;
     }
-    /* A log: tenths, the first step of what is long, and at least a line in ten minutes. */
+    /* A log gets a line at each tenth, at the first step of a long job, and every ten minutes. */
     enum { SOON = 10, LONG = 60, OFTEN = 600 };
     int tenth = (int)(part * 10 + 1e-9);
     if (loading && now - job.since < SOON)

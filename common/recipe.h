@@ -1,11 +1,11 @@
 /*
-** recipe.h: what a document says of how it was made: a record of each program, and its recipe.
+** recipe.h: how a document was made, in its metadata: a record of each program, and a recipe.
 **
-** A program adds one key, its own name, whose value is a JSON object: its version, all options in
-** effect, what else decides the bytes that it writes (the digest of its weights), and `input`, the
-** recipe of what it read, or the digest of that content where it has none. The document's `recipe`
-** is the digest of this object but for what is only said to readers (version, device). So two
-** documents of one recipe have the same bytes, and a recipe is known before anything is computed:
+** A program's record is the metadata key with its name, a JSON object: its version, all options in
+** effect, all else that changes its output (the digest of its weights), and `input`: the recipe of
+** the document that it read or, if that has none, the digest of its contents. The key `recipe` is
+** the digest of the last record without members that do not change the output (version, device). So
+** documents with equal recipes have equal bytes, and a recipe is known before anything is computed:
 ** with --recipe a program reads and writes documents without tensors, and computes nothing.
 */
 #ifndef RECIPE_H
@@ -18,29 +18,29 @@
 
 #define RECIPE_KEY "recipe"
 
-/* Adds the key program_name() to d, and d's recipe, which it has only if extra has `input`.
-** `numerics` is raised by hand when the same recipe is to give other bits. extra: more members,
-** taken over, or NULL. */
+/* Adds the record of this program to d, and d's recipe if extra has the member `input`. `numerics`
+** is raised by hand when a new version gives other bits for the same options. extra: further
+** members, or NULL; this function releases it. */
 void provenance_add(document *d, const option *table, int numerics, json_t *extra);
 
-/* Puts the member `input` into extra: the recipe of d, or else "tensors:DIGEST" of what it holds if
-** its data are loaded, or else nothing. */
+/* Adds the member `input` to extra: the recipe of d; if it has none, "tensors:DIGEST" of its
+** tensors, if these are loaded; else nothing. */
 void recipe_input(json_t *extra, const document *d);
 
-/* The recipe that a record of a program means: of its members but for what is only said. */
+/* The recipe of a record: the digest of all members that change the output. */
 digest recipe_of(const char *program, const json_t *record);
-/* Does this member decide nothing, or follow from others? */
+/* Is this a member that does not change the output, or that follows from others? */
 bool only_said(const char *member);
 
-/* Is the value of this key a text, whatever it looks like (prompt, seed)? */
+/* Is the value of this key a string, even if it looks like a record or a number (prompt, seed)? */
 bool is_text(const char *key);
-/* The record in a value of the metadata: an object with a version, of a key that is no text.
-** NULL: it is a text. To be freed by json_decref. */
+/* The record in a value of the metadata: an object with a version, unless the key's value is always
+** a string. NULL: it is a string. To be freed by json_decref. */
 json_t *record_of(const char *key, const char *value);
 
 /* ---- --recipe: documents without tensors, one for each that would be made ---- */
 
-/* Writes d as it is, without tensors. */
+/* Writes d, without tensors. */
 void recipe_write(writer *w, document *d);
 /* The document just read, with its data if it has any: for recipe_input. */
 void recipe_load(reader *r);

@@ -1,9 +1,10 @@
 /*
-** record.c: a video's shape and metadata from the JSON that tensor-info makes of its stream.
+** record.c: reads a video's shape and metadata from the JSON that tensor-info prints for its
+** stream.
 **
-** The record of a program is a JSON object in a text: its members become keys of their own, so that
-** two videos can be compared, and a difference named, option by option. A prompt stays a text, also
-** if it looks like one.
+** The record of a program is a JSON object in a string. Its members become keys of their own, so
+** that two videos can be compared option by option, and a difference can be named. A prompt stays a
+** string, even if it looks like such an object.
 */
 #include "record.h"
 
@@ -36,7 +37,7 @@ static void add_key(record *r, char *key, char *value, bool member)
     r->key[r->keys++] = (record_key){key, value, member};
 }
 
-/* One text of the metadata, or the members of the record that it is. */
+/* Adds one string of the metadata; if it is a record, its members. */
 static void add_metadata(record *r, const char *key, const char *text)
 {
     const char *member;
@@ -98,7 +99,8 @@ static void read_json(record *r, const char *path)
     json_decref(all);
 }
 
-/* The last line of the file, or else that DIRECTORY/NAME is missing. */
+/* The reason in the last line of the .fault file; without such a file, that DIRECTORY/NAME is
+ * missing. */
 static char *read_fault(const char *path, const char *directory, const char *name)
 {
     char line[1000], last[1000] = "", *variant = last_component(directory), *text;

@@ -1,6 +1,6 @@
 /*
-** judged.h: what a judge found of the videos, a program of the user's that prints a line of columns
-** for each: which of them are numbers, and so metrics.
+** judged.h: the results of a judge, a program of the user that prints a row for each video. Columns
+** of numbers become metrics.
 */
 #ifndef JUDGED_H
 #define JUDGED_H
@@ -12,13 +12,14 @@ typedef struct {
     char **name;    /* [n] */
 } judged;
 
-/* The columns of all videos' tables, in the order in which they come, but for those that only say
- * which video it is. One is a metric if all its cells are numbers or empty, and one of them is not
- * empty. Dies if a name cannot be one of a column, or is another metric's. */
+/* Collects the columns of all videos' tables, in their order, without those that only identify the
+ * video. A column is a metric if all its cells are numbers or empty, and not all are empty. Dies if
+ * its name cannot be the name of a column, or is that of another metric. */
 judged judged_of(const video *v, int n);
 void judged_free(judged *j);
 
-/* A cell of the video's table; "" or NAN if it was not judged, or not in that. */
+/* A cell of the video's table; "" or NAN if the video was not judged or its table has no such
+ * column. */
 const char *judged_text(const video *v, const char *column);
 double judged_number(const video *v, const char *column);
 

@@ -1,9 +1,9 @@
 /*
-** tensor-view: a tensor as a PNG: a video as a contact sheet, anything else as heat maps; or, with
-** -a, as a picture that moves: time is its time.
+** tensor-view: shows a tensor as a PNG: a video as a contact sheet, anything else as heat maps;
+** with -a as an animation over the tensor's time.
 **
-** It looks and does not judge: ranges are those of the values and are said on stderr. The PNG is
-** made by ffmpeg; a file appears under its name only when it is whole.
+** Colours span the range of the values, which is printed on stderr. ffmpeg makes the PNG; a file
+** gets its final name only when it is complete.
 */
 #include <fcntl.h>
 #include <math.h>
@@ -37,7 +37,8 @@ static const option options[] = {
     OPTIONS_END,
 };
 
-/* The tensor named; else the only one, or the one that a stage's stream is about. */
+/* The tensor with the given name; without a name the only one, or the main one of a stage's
+ * stream (frames, video, latents, noise, context). */
 static const entry *choose(source *s, const char *name)
 {
     static const char *const usual[] = {"frames", "video", "latents", "noise", "context"};
@@ -90,7 +91,7 @@ static void forget(void *part) { unlink(part); }
 
 /* ---- pictures ---- */
 
-/* What of the tensor is shown at one time, and how many times there are. */
+/* The part of the tensor that is shown at one time, and the number of times. */
 typedef struct {
     tensor t;
     layout l;
@@ -104,7 +105,8 @@ static bool ends_in(const char *name, const char *end)
     return n >= m && strcasecmp(name + n - m, end) == 0;
 }
 
-/* Each picture of a video or a stack is a time; of [.., T, H, W] those of all channels at t are. */
+/* Each frame of a video, or picture of a stack, is a time. For latents [.., T, H, W] a time shows
+ * the pictures of all channels at t. */
 static int64_t times_of(const layout *l) { return l->columns ? l->columns : l->tiles; }
 
 static picture at_time(const scene *s, int64_t i)
@@ -120,7 +122,7 @@ static picture at_time(const scene *s, int64_t i)
                         pixels);
 }
 
-/* To the descriptor out, through ffmpeg: a PNG, or of several times an APNG or a GIF. */
+/* Writes to the descriptor out, through ffmpeg: a PNG; with several times an APNG or a GIF. */
 static void encode(const scene *s, int out)
 {
     static const char palette[] = "split[a][b];[a]palettegen[p];[b][p]paletteuse";

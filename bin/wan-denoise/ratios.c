@@ -1,8 +1,9 @@
 /*
-** ratios.c: MagCache's ratios, measured and read.
+** ratios.c: reads MagCache's ratios from a file, and measures them for --stat residual.
 **
-** Source: Ma et al. 2025 (MagCache); other numbers of steps take the nearest measured, as its code
-** does. Norms are made on the host in F64: measuring is done once a model.
+** Source: Ma et al. 2025 (MagCache). If a sampling has another number of steps than the file, the
+** ratio of the nearest step is taken, as in its code. Norms are computed on the host in F64, which
+** is slow, but ratios are measured only once for a model.
 */
 #include "ratios.h"
 

@@ -1,5 +1,6 @@
 /*
-** sample.c: the loop over steps: the velocity, by the model or not, guidance, the solver's step.
+** sample.c: the loop over steps: the velocity, from the model or from --skip's cache; guidance; the
+** solver's step.
 */
 #include "sample.h"
 
@@ -18,14 +19,14 @@
 #include "skip.h"
 #include "state.h"
 
-/* What a sampling is of. */
+/* The inputs of a sampling. */
 typedef struct {
     const run *r;
     const request *q;
     const document *in;
     writer *out;
     uint64_t seed;
-    dit_text text, prompt; /* of all passes; of the first alone, where some steps have no other */
+    dit_text text, prompt; /* of all passes; of the first alone, for steps without guidance */
     tensor rope;
 } sampling;
 
@@ -44,7 +45,7 @@ static void free_text(sampling *a)
     a->text.kv = a->prompt.kv = NULL;
 }
 
-/* With --tap: a document of the evaluation after i steps is begun, with its latents. */
+/* With --tap: begins a document for the evaluation after i steps, and writes its latents. */
 static void begin_taps(const sampling *a, tensor x, int i)
 {
     const dit *m = &a->r->model;
@@ -73,8 +74,8 @@ static void end_taps(const tensor v[], int passes)
     stats_add("documents", 1);
 }
 
-/* x begins as noise; as the latents that were read, if a sampling goes on; with --from as latents
- * and noise mixed at that level. */
+/* Sets the initial x: noise; if a sampling is continued, the latents that were read; with --from,
+ * latents and noise mixed at that level. */
 static void begin_state(const sampling *a, solver *s, tensor x, const float *noise)
 {
     const request *q = a->q;
@@ -98,7 +99,8 @@ static void begin_state(const sampling *a, solver *s, tensor x, const float *noi
         state_restore(s, q, a->in);
 }
 
-/* The header of what is known before the step is made. Decisions of --skip are known at the end. */
+/* The header can be written before the first step, unless --skip is used: which steps it answers is
+ * known only at the end. */
 static bool begins_early(const run *r) { return !r->taps && !r->stat && !skip_wanted(); }
 
 static void begin(const sampling *a, tensor x, int step)
@@ -106,15 +108,15 @@ static void begin(const sampling *a, tensor x, int step)
     result_begin(a->r, a->out, a->q, a->in, x, a->seed, step, skip_taken());
 }
 
-/* The velocity of a step, and the solver's step with it. True when the step is done: Heun's needs
- * two calls. */
+/* Computes a velocity, and advances the solver by it. True when the step is done: one of Heun's
+ * needs two calls. */
 static bool advance(const sampling *a, solver *s, const tensor v[], int *passes)
 {
     const request *q = a->q;
     int i = s->step;
     double weight[SOLVER_VELOCITIES];
     *passes = guide_passes(q, i);
-    if (*passes == 0) { /* stands still */
+    if (*passes == 0) { /* --cfg-zero: the latents stay as they are */
         preview_estimate(s, 0, v, weight);
         return solver_step(s, 1, &s->x, (double[]){0});
     }
@@ -128,7 +130,8 @@ static bool advance(const sampling *a, solver *s, const tensor v[], int *passes)
     return solver_step(s, *passes, v, weight);
 }
 
-/* noise: host memory, which becomes the result; what it holds is not looked at if it goes on. */
+/* noise: host memory of the initial noise, which becomes the result. Its contents are not used if a
+ * sampling is continued. */
 static void sample(sampling *a, tensor noise)
 {
     const run *r = a->r;
@@ -181,7 +184,7 @@ static void sample(sampling *a, tensor noise)
     scratch_reset(mark);
 }
 
-/* With --stat: what was read is part of what is told of it. */
+/* With --stat: notes the document that was read, for the metadata of the statistics. */
 static void count_source(const sampling *a, tensor shape)
 {
     document d = {0};

@@ -1,9 +1,9 @@
 /*
-** cpu.h: what the CPU's ops share: loops compiled for more than one processor, exp and the gates
-** made of it, panels of stored weights as F32, memory for each thread.
+** cpu.h: shared by the CPU's ops: loops compiled for several instruction sets, exp and the
+** activations that use it, panels of stored weights as F32, memory for each thread.
 **
-** Every op gives the same bytes for any number of threads: work is cut into pieces whose sizes come
-** from the shapes alone, and no sum crosses a piece.
+** Every op gives the same bytes for any number of threads: its work is divided into pieces whose
+** sizes depend on the shapes alone, and each sum is computed within one piece.
 */
 #ifndef CPU_H
 #define CPU_H
@@ -15,8 +15,8 @@
 #include "../check.h"
 #include "../kernels.h"
 
-/* 16 floats, wherever they lie: of a sum each lane has every sixteenth term, however many the
- * processor adds at a time. */
+/* 16 floats, at any alignment. In a sum each lane adds every sixteenth term, whatever the width of
+ * the processor's vectors, so the result is the same on all. */
 typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
 enum { LANE_COUNT = 16 };
 
@@ -84,7 +84,7 @@ INLINE float gelu_f32(float x)
     return x / (1.0f + exp_f32(-2.0f * u));
 }
 
-/* Columns [k, k + n) of row `row` of s, whole blocks, as F32, but for the scale of the row. */
+/* Columns [k, k + n) of row `row` of s, whole blocks, as F32, not multiplied by the row's scale. */
 void widen_row(float *y, const stored *s, int64_t row, int64_t k, int64_t n);
 
 /* Memory for each thread of the next parallel loop, on the scratch stack: thread i has
@@ -94,11 +94,11 @@ float *thread_buffers(int64_t floats);
 
 static inline float *f32_row(tensor t, int64_t row) { return (float *)t.data + row * t.stride; }
 
-/* Elements, and multiplications of products, below which starting threads costs more than it
+/* With fewer elements (of products: fewer multiplications) starting threads costs more than it
  * saves. */
 enum { PARALLEL_FROM = 1 << 14, PARALLEL_FROM_PRODUCTS = 1 << 19 };
 
-/* How many pieces of `size` cover n. */
+/* The number of pieces of `size` that cover n: n / size, rounded up. */
 static inline int64_t pieces(int64_t n, int64_t size) { return (n + size - 1) / size; }
 static inline int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 

@@ -1,5 +1,5 @@
 /*
-** pool.c: pictures made smaller by the greatest value of each square, channel by channel.
+** pool.c: max pooling: the greatest value of each square of pixels, channel by channel.
 */
 #include "cpu.h"
 

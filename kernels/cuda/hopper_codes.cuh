@@ -1,7 +1,7 @@
 /*
-** hopper_codes.cuh: wgmma of 8-bit codes: 64 x N sums over 32 values, both operands rows of shared
-** memory, contiguous along the inner dimension (these types have no other way). Sums of I8 are I32
-** and exact; those of e4m3 are F32 registers in which the hardware keeps about 14 bits while it adds.
+** hopper_codes.cuh: wgmma of 8-bit codes: m64nNk32. Both operands are in shared memory, K-major
+** (contiguous along the inner dimension): wgmma has no other layout for these types. Sums of I8 are
+** I32 and exact; those of e4m3 are F32 registers, but the hardware keeps about 14 bits as it adds.
 */
 #ifndef HOPPER_CODES_CUH
 #define HOPPER_CODES_CUH
@@ -9,10 +9,10 @@
 #include "codes.cuh"
 #include "hopper.cuh"
 
-/* What products of T are summed in. */
+/* The accumulators' type for products of T. */
 template <class T> using sum_of = std::conditional_t<std::is_same_v<T, int8_t>, int, float>;
 
-/* As the other pin. */
+/* As pin() of floats in hopper.cuh, for integers. */
 template <int N> __device__ __forceinline__ void pin(int (&x)[N])
 {
 #pragma unroll

@@ -1,14 +1,14 @@
 /*
-** linear_small.cu: F32 products of few rows or few columns: of a model in 16 bits the time's
-** linears and the head, which stay F32.
+** linear_small.cu: F32 products of few rows or few columns: the linears of the time embedding and
+** the head, which are F32 also in a model of 16 bits.
 **
-** cuBLASLt would do these as well, but the first product of a kind costs it 60 to 120 ms, in which
-** a kernel is chosen and its library loaded: more than all of them together take in a run.
+** cuBLASLt could compute these, but the first call for a shape takes 60 to 120 ms, to choose a
+** kernel and load its library: more than all of these products of a run together.
 **
-** Few rows: a warp sums one result, along w. Bound: the bytes of w.
-** Few columns: a block makes ROWS rows of all columns; a thread 4 x 4 of these, from slices of x
-** and w in shared memory that lie K first, so that it reads its fours as vectors; the next slice is
-** on its way in registers meanwhile. Bound: 2 N in out over the rate of F32.
+** Few rows: a warp computes one result as a dot product with a row of w. Bound: the bytes of w.
+** Few columns: a thread block computes ROWS rows of all columns, a thread 4 x 4 of these. Slices of x
+** and w are in shared memory, transposed (K first), so that a thread reads four values as a vector.
+** The next slice is prefetched into registers. Bound: 2 N in out over the rate of F32.
 */
 #include "linear.cuh"
 

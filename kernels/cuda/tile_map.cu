@@ -1,7 +1,7 @@
 /*
-** tile_map.cu: describes device memory to Hopper's copy engine. The driver makes the description;
-** its entry is asked for at run time, so that programs do not link with the driver and start where
-** there is none.
+** tile_map.cu: makes tensor maps (CUtensorMap), which describe device memory to Hopper's copy engine
+** (TMA). The driver's cuTensorMapEncodeTiled makes them. It is looked up at run time, so that
+** programs are not linked with the driver, and start on machines without it.
 */
 #include "hopper.cuh"
 
@@ -43,7 +43,7 @@ CUtensorMap tile_map(tensor_type type, const void *data, int rank, const int64_t
             strides[i] = (cuuint64_t)stride[i];
     }
     CUtensorMap map;
-    /* 16 bits are 16 bits: BF16 travels as F16 does. So are 8. */
+    /* A copy does not depend on the meaning of the bits: BF16 is copied as F16, all codes as U8. */
     CUresult r = encode(&map,
                         type == F32            ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32
                         : type_size(type) == 1 ? CU_TENSOR_MAP_DATA_TYPE_UINT8
