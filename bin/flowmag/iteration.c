@@ -28,8 +28,8 @@
 
 enum {
     REACH = 7, /* the window is 2 REACH + 1 wide */
-    ROWS =
-        2 * REACH + 2, /* of contributions that are kept: the window's, and the one that left it */
+    /* rows of contributions that are kept: those of the window, and the one that left it */
+    ROWS = 2 * REACH + 2,
     BORDER = 5,
 };
 
