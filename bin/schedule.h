@@ -1,6 +1,6 @@
 /*
 ** schedule.h: the noise schedule of a sampling: a sigma for each step, and the timestep that the
-** model is told with it.
+** model gets with it.
 **
 ** At the level sigma the latents are x = (1 - sigma) data + sigma noise. For the same number of
 ** steps and the same shift the official code and diffusers have different sigmas, and so have two
@@ -28,7 +28,7 @@ const char *schedule_text(schedule_kind kind);
 struct schedule {
     int steps;
     double *sigma;    /* [steps + 1], descending to 0; exactly representable as F32 */
-    double *timestep; /* [steps]: what the model is told */
+    double *timestep; /* [steps]: the model's input */
 };
 
 /* The schedule of a kind with that many steps. The solver counts too: some kinds have other levels

@@ -1,11 +1,11 @@
 /*
-** filedigest.h: digests of whole files, each computed once as long as the file stays what it was.
+** filedigest.h: digests of whole files, cached as long as the file does not change.
 **
-** What was computed is kept outside any experiment, in $WAN_CACHE, else $XDG_CACHE_HOME/wan, else
-** ~/.cache/wan: a file `digests` that may be deleted at any moment, and without which all goes on,
-** slower. Modification time, size, inode, device and change time only say that a digest still
-** holds; a file that changed within the last seconds is not remembered, since it may change again
-** within one tick of the clock.
+** The cache is the file `digests` in $WAN_CACHE, else $XDG_CACHE_HOME/wan, else ~/.cache/wan,
+** outside any experiment. It may be deleted at any moment: programs are then only slower. A digest
+** is taken from the cache if modification time, size, inode, device and change time are the same. A
+** file that changed within the last seconds is not cached, since it may change again within one
+** tick of the clock.
 */
 #ifndef FILEDIGEST_H
 #define FILEDIGEST_H
@@ -14,14 +14,14 @@
 
 #include "digest.h"
 
-/* Of an open file: what it is now, as a text that changes when it is written to or replaced. False:
- * it is no regular file, or changed too recently to be remembered (text is set all the same). */
+/* The identity of an open file, a text that changes when the file is written to or replaced. False:
+ * it is no regular file, or changed too recently to be cached (text is set all the same). */
 typedef struct {
     char text[160];
 } file_identity;
 bool identify(file_identity *id, int fd);
 
-/* What was kept under this key, a digest itself: true if there is something. */
+/* The digest cached under this key, which is a digest itself; false if there is none. */
 bool digest_recall(const digest *key, digest *d);
 void digest_remember(const digest *key, const digest *d);
 

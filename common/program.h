@@ -1,5 +1,5 @@
 /*
-** program.h: what every filter has: options, --stats, --progress.
+** program.h: shared by all programs: options, --stats, --progress.
 **
 ** A program has one table of its own options and calls program_begin(); that handles the common
 ** ones (-h --version -q --progress --stats --wait). usage[] is made from the SYNOPSIS of the man
@@ -39,34 +39,34 @@ typedef struct {
         .value = NULL                                                                              \
     }
 
-/* Parses; returns the index of the first operand. Bad use: exit 2. Ignores SIGPIPE, so a closed
-** pipe is a message. */
+/* Parses the options; returns the index of the first operand. Wrong usage: exit 2. Ignores SIGPIPE,
+** so that a closed pipe gives a message. */
 int program_begin(int argc, char **argv, const option *table, const char *usage);
 /* Closes stdout, writes --stats, returns the exit status 0: `return program_end();`. Dies if
 ** output was lost. */
 int program_end(void);
 bool program_waits(void); /* --wait was given */
-/* No warnings, notes, --progress or --stats from here on: another process gives them (launch.h). */
+/* Turns off warnings, notes, --progress and --stats: another process prints them (launch.h). */
 void program_mute(void);
 
 /* ---- --stats FILE: {"program": .., "seconds": {phase: s, .., "total": s}, "counts": {..}} ---- */
 
 /* The time from here on belongs to the phase `name`; NULL: to none. */
 void stats_phase(const char *name);
-/* Seconds of a clock that only goes on: now, and when the phase began. */
+/* Seconds of a monotonic clock: now, and when the phase began. */
 double stats_now(void);
 double stats_phase_began(void);
 /* Counts: "documents", "weight_loads", "weight_bytes.F16"; figures: "peak_device_bytes". */
 void stats_add(const char *name, double amount);
 void stats_set(const char *name, double amount);
-/* What the work was done on. */
+/* The device that was used. */
 void stats_set_device(const char *text);
 
 /* ---- --progress: a bar on a terminal, lines elsewhere, on stderr (progress.c) ---- */
 
-/* So much of the document at work is done; with what is "load", of what must be done before. */
+/* done of total of the current document; if what is "load", of the loading before it. */
 void progress(const char *what, int64_t done, int64_t total);
-/* Which document is at work, from 1: streams say it. */
+/* The number of the current document, from 1; readers of streams set it. */
 void progress_document(int number);
 void progress_show(bool on);
 

@@ -1,9 +1,9 @@
 /*
-** seal.h: the digest that a file carries of itself, in its metadata `digest`.
+** seal.h: the digest of a file in its own metadata, the key `digest`.
 **
 ** It is XXH3-128 of a canonical header (all other metadata, sorted; the tensors' names, types and
-** shapes) and of the data. So every bit that says something counts; where a header's JSON has its
-** blanks does not. It holds for one file: no program passes it on, and tensor-split writes it.
+** shapes) and of the data, so it does not depend on blanks in the header's JSON. It belongs to one
+** file: no program passes it on. tensor-split writes it.
 */
 #ifndef SEAL_H
 #define SEAL_H
@@ -13,9 +13,9 @@
 
 #define SEAL_KEY "digest"
 
-/* Has taken the canonical header of d; the data follow. */
+/* A digester that was fed the canonical header of d; the caller feeds it the data. */
 digester *seal_begin(const document *d);
-/* The digest that d says it has; NULL if it says none. */
+/* The digest in d's metadata; NULL if there is none. */
 const char *seal_of(const document *d);
 
 #endif

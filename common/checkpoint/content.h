@@ -1,18 +1,19 @@
 /*
-** content.h: the digest of what a checkpoint says: every byte of every tensor.
+** content.h: the digest of a checkpoint's contents: every byte of every tensor.
 **
-** It depends on names, types, shapes and values alone: not on files, their order or their age.
+** It depends only on names, types, shapes and values of the tensors: not on files, their order or
+** their age.
 */
 #ifndef CONTENT_H
 #define CONTENT_H
 
 #include "weights.h"
 
-/* The work goes on in threads of its own; w must outlive it. */
+/* Starts computing it in threads of its own; w must outlive the result. */
 typedef struct content content;
 content *content_begin(weights *w);
-/* 32 hex digits; waits for the work. Dies if a file became shorter meanwhile. Valid until it is
-** freed. */
+/* 32 hex digits; waits for the threads. Dies if a file became shorter meanwhile. Valid until
+** content_free(). */
 const char *content_digest(content *c);
 void content_free(content *c); /* waits as well */
 

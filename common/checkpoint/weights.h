@@ -1,11 +1,10 @@
 /*
-** weights.h: checkpoints as users have them, mapped: safetensors, one or several with an
-** index.json, a .pth of any age, GGUF. Names are the files' own; layout.h opens models by official
-** names.
+** weights.h: maps checkpoints in all their formats: safetensors, one or several with an index.json,
+** a .pth of any age, GGUF. Names are those in the files; layout.h opens models by official names.
 **
-** Nothing is read but headers until a tensor is touched. A tensor that is contiguous in its file is
-** a view of the map; one that is not (a strided view in a .pth, a deflated entry) is copied when
-** asked for, and kept.
+** Only headers are read until a tensor is used. A tensor that is contiguous in its file is a view
+** of the map; one that is not (a strided view in a .pth, a deflated entry) is copied on first use,
+** and the copy is kept.
 */
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
@@ -16,14 +15,14 @@
 
 typedef struct weights weights;
 
-/* path: a file by itself (.safetensors, .safetensors.index.json, .pth, .gguf), told by its content;
-** or FILE:KEY, a dict of tensors within a .pth that has several. */
+/* path: one file (.safetensors, .safetensors.index.json, .pth, .gguf), whose format is recognised
+** by its content; or FILE:KEY, a dict of tensors within a .pth that has several. */
 weights *weights_open(const char *path);
-/* As weights_open, of what fd gives: a file is mapped, a pipe is read into memory. */
+/* As weights_open, from a descriptor: a file is mapped, a pipe is read into memory. */
 weights *weights_open_fd(int fd, const char *name);
 /* path: a file, or a directory in which the first of the NULL-terminated patterns that matches is
 ** opened; a pattern is a glob relative to the directory, and its matches are one checkpoint
-** together if they are numbered shards. Dies, with what it is that was looked for: "cannot find
+** together if they are numbered shards. what: for the message, "cannot find
 ** models_t5_umt5-xxl-enc-bf16.pth or another file of umT5's encoder in DIR". */
 weights *weights_find(const char *path, const char *const patterns[], const char *what);
 void weights_close(weights *w);
@@ -33,7 +32,7 @@ const char *weights_name(const weights *w, int i);
 /* The i-th tensor's shape and type without touching its data. */
 tensor weights_shape(const weights *w, int i);
 bool weights_has(const weights *w, const char *name);
-/* What the file calls the tensor: for messages. */
+/* The tensor's name in the file: for messages. */
 const char *weights_called(const weights *w, const char *name);
 /* Dies "FILE has no tensor NAME". The result is contiguous, aligned to its type, in host memory; it
 ** lives as long as w. */
@@ -48,38 +47,39 @@ tensor weights_get(weights *w, const char *name, int rank, const int64_t *dim);
 ** then). Does nothing to copies. */
 void weights_done(tensor t);
 
-/* Memory that goes with w; returned. */
+/* weights_close() will free this memory; returns it. */
 void *weights_keep(weights *w, void *memory);
-/* Who calls this applies what a weight of our own files may have beside it: X.weight_hadamard, its
-** inputs are rotated; X.weight_low_rank_down, .._up, a branch. Others refuse such weights. */
+/* Accepts the extra tensors of wan-quantize: X.weight_hadamard (the inputs must be rotated) and
+** X.weight_low_rank_down, .._up (a low-rank branch). The caller applies them; without this call
+** such weights are refused. */
 void weights_take_extras(weights *w);
-/* The rule that our own file says its layer X was quantized by ("int4-g128"), or NULL. */
+/* The rule by which wan-quantize quantized layer X ("int4-g128"), or NULL. */
 const char *weights_rule(const weights *w, const char *layer);
-/* What else it says of that: a key of its `quantization`, or NULL. */
+/* Another key of the metadata's `quantization`, or NULL. */
 const json_t *weights_quantization(const weights *w, const char *key);
-/* As it stands there, ours or not, in whichever shard has it; NULL if none does. Dies if two do and
- * do not agree. */
+/* The text of `quantization`, of this program or not, from the shard that has it; NULL if none has.
+ * Dies if those of two shards differ. */
 const char *weights_quantization_text(const weights *w);
-/* Tensors whose names match are another program's half of the model: nobody will ask for them. */
+/* Tensors whose names match belong to another program's half of the model: no warning for them. */
 void weights_pass_over(weights *w, const char *pattern);
-/* Once: a warning that counts and names the tensors that nobody asked for. */
+/* Warns once, with the number and names of tensors that were not used. */
 void weights_report_unused(weights *w);
 
 const char *weights_path(const weights *w); /* as opened: for messages */
 const char *weights_file(const weights *w); /* the first file of it */
-const char *weights_what(const weights *w); /* what layout.c found it to be; NULL: not asked */
-/* Metadata of the (first) safetensors file: NULL if absent; how many keys there are, and which. */
+const char *weights_what(const weights *w); /* the layout that layout.c found; NULL: not asked */
+/* Metadata of the (first) safetensors file: NULL if absent; the number of keys; the i-th key. */
 const char *weights_metadata(const weights *w, const char *key);
 int weights_keys(const weights *w);
 const char *weights_key(const weights *w, int i);
-/* The digest of every byte of every tensor, with names, types and shapes (content.h): the same
-** however a model is cut into files, another for any change. It is computed once as long as the
-** files stay what they are (filedigest.h); begin starts that in threads of its own. */
+/* The digest of every byte of every tensor, with names, types and shapes (content.h). It does not
+** depend on how a model is divided into files. It is cached as long as the files do not change
+** (filedigest.h); weights_digest_begin() starts computing it in threads of its own. */
 void weights_digest_begin(weights *w);
 const char *weights_digest(weights *w);
 
-/* What content.c needs for it: the files, and where the i-th tensor's bytes are: from *at on in the
-** open file *fd, or (*fd < 0) in memory. */
+/* For content.c: the files, and the place of the i-th tensor's bytes: from *at on in the open file
+** *fd, or (*fd < 0) in memory. */
 int weights_files(const weights *w);
 int weights_fd(const weights *w, int i);
 const char *weights_chosen(const weights *w); /* KEY of FILE:KEY, or "" */
