@@ -57,14 +57,14 @@ nothing "files that CONTRIBUTING.md names are there" "$(grep -oE '`[A-Za-z0-9./-
 nothing "files for users are there" "$(for f in LICENSE NOTICE CHANGELOG.md CONTRIBUTING.md CITATION.cff README.md pipelines/GUIDE.md; do [ -s $f ] || echo $f; done)"
 is "$(sed -n 's/^version: //p' CITATION.cff)" "$(sed -n 's/.*PROGRAM_VERSION "\(.*\)"/\1/p' common/program.h)" "CITATION.cff has the programs' version"
 nothing "what t/mutations changes stands in the sources, once, and its tests are there" "$(perl -e '
-    open my $list, "<", "t/mutations" or die; my %text;
+    open my $list, "<", "t/mutations" or die; my (%text, $at);
     while (<$list>) {
-        next if /^#/; chomp; my ($file, $from, $to, $test, $why, @more) = split /\t/, $_, -1;
-        $text{$file} //= do { local $/; open my $f, "<", $file or print "$.: no $file\n"; <$f> // "" };
+        $at++; next if /^#/; chomp; my ($file, $from, $to, $test, $why, @more) = split /\t/, $_, -1;
+        $text{$file} //= do { local $/; open my $f, "<", $file or print "line $at: no $file\n"; <$f> // "" };
         my $n = () = $text{$file} =~ /\Q$from\E/g;
-        print "$.: $n times in $file: $from\n" if $n != 1;
-        print "$.: columns\n" if @more || $from eq $to || defined $why && $why eq "";
-        print "$.: no test $test\n" if !-e "t/$test" && !-e "t/$test.c";
+        print "line $at: $n times in $file: $from\n" if $n != 1;
+        print "line $at: columns\n" if @more || $from eq $to || defined $why && $why eq "";
+        print "line $at: no test $test\n" if !-e "t/$test" && !-e "t/$test.c";
     }')"
 
 if have shellcheck; then
