@@ -47,6 +47,7 @@ for directory in bin/*/; do
         ok $? "$p: the man page has --$option"
     done
     fails 2 "$p: *" "$p: an unknown option is wrong usage" "$BUILD/$p" --no-such-option
+    fails 2 "$p: unknown option or unwanted value: --help=3*" "$p: so is a value of an option that takes none" "$BUILD/$p" --help=3
     grep -q "$p" README.md
     ok $? "README.md names $p"
 done
@@ -55,6 +56,16 @@ nothing "files that CONTRIBUTING.md names are there" "$(grep -oE '`[A-Za-z0-9./-
     while read -r f; do [ -e "$f" ] || [ -e "bin/wan-quantize/$f" ] || [ "$f" = make.py ] || echo "$f"; done)"
 nothing "files for users are there" "$(for f in LICENSE NOTICE CHANGELOG.md CONTRIBUTING.md CITATION.cff README.md pipelines/GUIDE.md; do [ -s $f ] || echo $f; done)"
 is "$(sed -n 's/^version: //p' CITATION.cff)" "$(sed -n 's/.*PROGRAM_VERSION "\(.*\)"/\1/p' common/program.h)" "CITATION.cff has the programs' version"
+nothing "what t/mutations changes stands in the sources, once, and its tests are there" "$(perl -e '
+    open my $list, "<", "t/mutations" or die; my (%text, $at);
+    while (<$list>) {
+        $at++; next if /^#/; chomp; my ($file, $from, $to, $test, $why, @more) = split /\t/, $_, -1;
+        $text{$file} //= do { local $/; open my $f, "<", $file or print "line $at: no $file\n"; <$f> // "" };
+        my $n = () = $text{$file} =~ /\Q$from\E/g;
+        print "line $at: $n times in $file: $from\n" if $n != 1;
+        print "line $at: columns\n" if @more || $from eq $to || defined $why && $why eq "";
+        print "line $at: no test $test\n" if !-e "t/$test" && !-e "t/$test.c";
+    }')"
 
 nothing "each finding states versions, behaviour, what was seen, why it matters, its source, and is in findings/README.md" \
     "$(for f in findings/*.sh; do

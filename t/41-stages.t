@@ -176,6 +176,18 @@ for broken in '1' '{"version":2}' '{"version":1}' \
     tensor-pick -k sampling="$broken" half > in
     refused "sampling of standard input *" "metadata that say $broken" in
 done
+# What each member may not be. Steps of `half` are numbers from 0 to 6.
+state() { # MEMBER JSON: what half says of its sampling, with another value
+    tensor-info -j half | perl -MJSON::PP -e 'my ($k, $v) = @ARGV; my $all = decode_json(<STDIN>);
+        my $said = decode_json($all->{metadata}{sampling}); $said->{$k} = JSON::PP->new->allow_nonref->decode($v);
+        print JSON::PP->new->allow_nonref->canonical->encode($said)' "$@"
+}
+for broken in 'shift 0' 'shift -3' 'shift "3"' 'step 9999' 'step -1' 'step 1.5' 'step "1"' 'first 9999' 'first null' \
+    'shape [16,3,8]' 'shape [16,3,9,10]' 'shape [3,3,8,10]' 'shape [16,0,8,10]' 'seed -1' 'seed "5"' 'rng "dice"' \
+    'rng 1' 'solver 1' 'schedule "karras"' 'schedule 1'; do
+    tensor-pick -k sampling="$(state "${broken%% *}" "${broken#* }")" half > in
+    refused "sampling of standard input has no usable ${broken%% *}" "a sampling whose ${broken%% *} is ${broken#* }" in
+done
 
 # ---- wrong usage ----
 usage() { # PATTERN OPTIONS...

@@ -131,6 +131,10 @@ tensor-info out > /dev/null 2>&1
 is $? 1 "its document stays short"
 wan-denoise -m "$model" -s 2 $small --dtype bf16 < in 2> err > out
 like "$(cat err)" "*are not finite" "bf16 is not advised to who has it"
+raw context_null '[1,64]' 256 177 > huge
+tensor-pick text:context huge > in
+fails 1 "wan-denoise: step 1 of 2: * values of the velocity without the prompt are not finite*" "of the two velocities the one that is not" \
+    sh -c "wan-denoise -m '$model' -s 2 $small < in"
 
 # ---- output that cannot be written ----
 wan-denoise -m "$model" -s 1 $small < text 2> err > /dev/full

@@ -58,6 +58,13 @@ error=$(column "$out/pairs.csv" clip_a temporal_a motion_a psnr ssim mad | sed -
 awk "BEGIN { exit !($error <= 1e-12) }"
 ok $? "means over frames are what the filters say of a video"
 comment "greatest relative difference $error"
+is "$(column "$out/metrics_per_video.csv" variant name flicker flicker2 sharpness | sed -n 's/^fp16,02_seed1,//p' | tr , '\n' |
+    paste - <(framestats <"$TMP/a" | sed -n 2p | cut -f 6- | tr '\t' '\n') | awk '{ e = $1 - $2; print NF, (e < 0 ? -e : e) <= 1e-12 * $2 }' | lines)" \
+    "2 1 2 1 2 1" "so are flicker, its second difference and sharpness, each its own"
+echo old >"$out/judge_summary.csv"
+rm "$out/pairs.csv"
+run "$out" experiment
+is "$?$(cd "$out" && ls pairs.csv judge_summary.csv 2>/dev/null)" 0pairs.csv "a table of what is no longer measured goes when the tables are made"
 
 # ---- the record ----
 

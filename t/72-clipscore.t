@@ -142,6 +142,9 @@ fails 1 "*pictures of 256 pixels do not fit*" "another picture" score "$TMP/bad"
 config '"eos_token_id": 49407' '"eos_token_id": 7'
 fails 1 "*ends with 49407, but eos_token_id of config.json is 7" "another end token" \
     score "$TMP/bad"
+config '"eos_token_id": 49407' '"eos_token_id": 2'
+is "$(clipscore -q -m "$TMP/bad" -p 'a #~ cat' <"$TMP/3")" "$(clipscore -q -m "$M" -p 'a #~ cat' <"$TMP/3")" \
+    "2, which older configurations have, is no token: '#' ends no text"
 config vision_config version_config
 fails 1 "*config.json is not CLIP's: it has no vision_config" "not CLIP's" score "$TMP/bad"
 echo '{' >"$TMP/bad/config.json"

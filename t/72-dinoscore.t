@@ -106,6 +106,13 @@ fails 2 "*-m DIR or -m FILE is needed*" "no -m" dinoscore
 fails 2 "*exclude each other*" "two outputs" dinoscore -m hf --embeds --pixels
 fails 2 "*unwanted operand 'wide'*" "an operand" dinoscore -m hf wide
 score() { dinoscore -m "$1" <"${2-wide}"; }
+h='{"norm.bias":{"dtype":"F32","shape":[128],"data_offsets":[0,512]},"norm.weight":{"dtype":"F32","shape":[128],"data_offsets":[512,1024]}}'
+{
+    printf "\\$(printf %03o ${#h})\\0\\0\\0\\0\\0\\0\\0%s" "$h"
+    head -c 1024 /dev/zero
+} >zero
+tensor-pick zero $(tensor-info --names dino.safetensors | grep -v '^norm\.' | sed 's/^/dino.safetensors:/') >zero.safetensors
+fails 1 "dinoscore: a vector of document 1 is zero: it has no direction" "vectors of zeros" score zero.safetensors
 sed -i 's/"gelu"/"relu"/' hf/config.json
 fails 1 "*config.json: hidden_act is 'relu': only gelu is known" "another activation" score hf
 sed -i 's/"relu"/"gelu"/; s/"num_attention_heads": 2/"num_attention_heads": 4/' hf/config.json

@@ -84,19 +84,23 @@ like "$(stats -c x <balanced | tail -n 1)" \
     "x,p,q,4,*,0,*,,,,2,,*,2 clusters are too few for a 95 % interval: it covers less; no cluster differs: nothing to test" \
     "what cancels within clusters"
 
-# Of 45 clusters signs are drawn.
+# Of 45 clusters signs are drawn. Of 100 a draw has more bits than a random number.
 awk 'BEGIN { print "variant_a,variant_b,prompt,x_a,x_b"
     for (i = 0; i < 90; i++) print "p,q,c" int(i / 2) ",0," (i * 7919 % 101 - 43) / 10 }' >many
 stats -c x <many >drawn
 is "$(column method drawn)" clusters-sampled "of more than 40 clusters signs are drawn"
 [ "$(stats -c x -S 2 <many)" != "$(cat drawn)" ]
 ok $? "another seed, others"
-stats -c x -B 1000000 <many | awk -F , 'NR == FNR { d[$3] += $5; next }
+awk 'BEGIN { print "variant_a,variant_b,prompt,x_a,x_b"
+    for (i = 0; i < 200; i++) print "p,q,c" int(i / 2) ",0," (i * 7919 % 101 - 47) / 10 }' >more
+for table in many more; do
+stats -c x -B 1000000 <$table | awk -F , 'NR == FNR { d[$3] += $5; next }
     FNR == 2 { for (c in d) { s += d[c]; q += d[c] * d[c] } z = s / sqrt(q); z = z < 0 ? -z : z
         for (x = z; x < 9; x += 0.0001) p += 2 * 0.0001 * exp(-(x + 0.00005) ^ 2 / 2) / sqrt(8 * atan2(1, 1))
-        print p, $14; exit !((p - $14) ^ 2 < 0.005 ^ 2 && p < 0.9) }' many - >near
-ok $? "a million of them are near the normal distribution"
+        print p, $14; exit !((p - $14) ^ 2 < 0.005 ^ 2 && p < 0.9) }' $table - >near
+ok $? "$table: a million of them are near the normal distribution"
 comment "$(cat near)"
+done
 is "$(awk -F , 'NR > 1 { $5 = 5 + NR % 3 } 1' OFS=, many | stats -c x -B 999 | column p /dev/stdin)" 0.001 \
     "what was seen is one of the draws: no p is 0"
 

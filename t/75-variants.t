@@ -114,6 +114,27 @@ is "$(table 'my ($n, $worst) = (0, 0); my %v; for (rows("d/pairs.csv")) { $v{"$_
             my $d = abs $1 + 2.9 - ($top + $tall * ($high - $v{$2}) / ($high - $low)); $worst = $d if $d > $worst; $n++ }
     }
     print "$n ", $worst < 0.1 ? "right" : $worst')" "12 right" "every pair has its mark in its panel, where it belongs"
+is "$(sed -n '/^\*\*All variants: their weights/,/^\*\*Var/s/^| \([^ ]*\) | [a-z].*/\1/p' report.md | grep -v variant | paste -s -d ' ')" "fp16 w8a16 b\\<16 int4" \
+    "the table of all has each"
+cp -r d far
+perl -MText::ParseWords -i -pe 's/\r?\n//; $. == 1 and @h = split /,/ or do {
+    my @c = parse_line(",", 1, $_); for (0 .. $#h) { $c[$_] += 50 if $h[$_] eq "motion_b" } $_ = join ",", @c }; $_ .= "\r\n"' far/pairs.csv
+cp far/pairs.csv kept
+evalreport far > far.html
+svg() { perl -0777 -ne 'print $1 if m{<title[^>]*>Motion by prompt</title>(.*?)</svg>}s' "$1"; }
+svg far.html > panels
+sed -n '2s/mp4,/mp4,/p' far/pairs.csv | perl -MText::ParseWords -ne 's/\r?\n//; my @c = parse_line(",", 1, $_); $c[19] += 7; print join(",", @c), "\r\n"' >> far/pairs.csv
+evalreport far > twice.html
+is "$(tail -n 1 far/pairs.csv | cut -c 1-20):$(svg twice.html | cmp - panels)" "$(sed -n 2p far/pairs.csv | cut -c 1-20):" "of two rows about one pair the first counts"
+mv kept far/pairs.csv
+is "$(table 'my ($svg) = slurp("far.html") =~ m{<title[^>]*>Motion by prompt</title>(.*?)</svg>}s; my ($n, $without) = (0, 0);
+    while ($svg =~ m{<g data-low="(\S+)" data-high="(\S+)"><rect class="panel"}g) { $n++; $without += $1 > 0 || $2 < 50 }
+    print "$n $without"')" "6 0" "zero is in the panels of differences, also where all are far from it"
+sed -i 's/^\(fp16,[^,]*,[^,]*\),"[^"]*",/\1,,/' far/clip_temporal_per_video.csv
+sed -i '2s/,mp4,/,frames,/' far/clip_temporal_per_video.csv
+evalreport -n 1 far > far.html
+is "$(count 'Metrics of 1 videos are of the frames that the model made, of 47 they are of the mp4 files' far.html)" 1 "one video of frames among others is said"
+is "$(count '<bdi>A red kite climbs[^<]*</bdi></h3>' far.html)" 1 "the prompt is another variant's where the first says none"
 is "$(count 'class="panel"' report.html)" 42 "a panel for each of six prompts and seven metrics"
 is "$(grep -o '<article id="[^"]*">' report.html | head -n 1) $(grep -A5 'The worst pairs by PSNR' report.md | sed -n 's/^| \([0-9]*\\_seed[0-9]*\) .*/\1/p' | head -n 1)" \
     "$(tr -d '\r' < d/pairs.csv | sed 1d | perl -MText::ParseWords -ne '@c = parse_line(",", 0, $_); print "$c[11] $c[0]\n"' | sort -g | head -n 1 |

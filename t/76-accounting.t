@@ -47,6 +47,17 @@ is "$(weights fake)" \
 is "$(weights old)" '{"format":null,"bits":null,"weight_bytes":null,"stored":null}' "null where no video says it"
 is "$(weights mixed)" '{"format":"mixed","bits":null,"weight_bytes":900000000,"stored":null,"note":"fake:F16inmemory"}' \
     "or not all the same"
+# Videos of versions that said no format: what their runs held on the device says it.
+for v in codes floats; do
+    video $v 1 ',"dtype":"fp16"'
+    mkdir -p exp/$v/runs/latents.1
+    printf 'stage\tlatents\nclock\t1\nseconds\t1\nreturn_code\t0\n' >exp/$v/runs/latents.1/run
+done
+printf '{"program":"wan-denoise","counts":{"weight_bytes.F16":100,"weight_bytes.I8":900}}' >exp/codes/runs/latents.1/wan-denoise.json
+printf '{"program":"wan-denoise","counts":{"weight_bytes.F16":1800}}' >exp/floats/runs/latents.1/wan-denoise.json
+mkdir other
+experiment-record -o other exp codes floats
+is "$(cells other/paper_table.csv variant precision weight_bytes)" "codes,w8a16,1000;floats,fp16,1800" "without a format the bytes of codes on the device say w8a16"
 
 # ---- the report ----
 

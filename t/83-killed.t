@@ -8,6 +8,7 @@ cd "$ROOT" || exit 1
 command -v ffmpeg >/dev/null || skip_all "no ffmpeg"
 FAULTS=${FAULTS:-2}
 export TMP ROOT BUILD DEVICE # make reads BUILD: it is the same in all that follows
+export GIT_DIR=$TMP/none # the commit is part of the record, and the tree may change while this runs
 printf 'a red circle\na blue square\n' >"$TMP/prompts.txt"
 
 # made OUT MAKE-ARGUMENTS...: in a session of its own, so that all of it can be killed. $TMP/session has
@@ -21,9 +22,11 @@ made() {
 }
 # What an experiment is: all but when it ran, and what waits for whom.
 results() { (cd "$1" 2>/dev/null && find . -type f ! -path '*/runs/*' ! -name .lock | sort); }
-# wrong OUT: files under final names that differ from the right ones
+# wrong OUT [OR]: files under final names that differ from the right ones, and from those of OR
 wrong() {
-    results "$1" | grep -v '\.part' | while read -r f; do cmp -s "$1/$f" "$TMP/right/$f" || echo "$f"; done
+    results "$1" | grep -v '\.part' | while read -r f; do
+        cmp -s "$1/$f" "$TMP/right/$f" || cmp -s "$1/$f" "${2-$TMP/right}/$f" || echo "$f"
+    done
 }
 same() { [ "$(results "$1")" = "$(results "$TMP/right")" ] && [ -z "$(wrong "$1")" ]; }
 
@@ -65,7 +68,7 @@ killed() {
             continue
         fi
         kills=$((kills + 1))
-        bad="$bad$(wrong "$TMP/out")"
+        bad="$bad$(wrong "$TMP/out" "$TMP/before")" # what it had not come to yet is what it was
         made "$TMP/out" "$@" || bad="$bad make failed: $(tail -1 "$TMP/make.err")"
         same "$TMP/out" || bad="$bad after moment $n: $(wrong "$TMP/out") $(diff <(results "$TMP/right") \
             <(results "$TMP/out") | grep '[<>]');"

@@ -77,7 +77,7 @@ passes() {
 }
 
 one() { # a line: what came of it
-    local file from to test reason how
+    local file from to test reason how=
     IFS=$'\t' read -r file from to test reason <<< "$1"
     if [ "$reason" ]; then echo "equivalent	$file: $from: $reason"; return; fi
     if ! passes; then echo "unchanged	$file: $from ($test fails without it$how)"; return; fi

@@ -38,11 +38,10 @@ curve video_curve(const evaluation *e, const metric *m, int variant, int i)
     return c;
 }
 
-curve mean_curve(const evaluation *e, const metric *m, int variant, int *videos)
+curve mean_curve(const evaluation *e, const metric *m, int variant)
 {
     curve mean = {0};
     int *count = NULL;
-    *videos = 0;
     for (int i = 0; i < e->subjects; i++) {
         curve c = video_curve(e, m, variant, i);
         int end = c.first + c.n;
@@ -59,7 +58,6 @@ curve mean_curve(const evaluation *e, const metric *m, int variant, int *videos)
                 mean.value[c.first + k] += c.value[k];
                 count[c.first + k]++;
             }
-        *videos += c.n > 0;
         free(c.value);
     }
     for (int k = 0; k < mean.n; k++)

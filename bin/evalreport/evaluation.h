@@ -135,7 +135,7 @@ typedef struct {
 } curve;
 
 curve video_curve(const evaluation *e, const metric *m, int variant, int subject);
-/* The mean over all subjects of a variant, and over how many. */
-curve mean_curve(const evaluation *e, const metric *m, int variant, int *videos);
+/* The mean over all subjects of a variant. */
+curve mean_curve(const evaluation *e, const metric *m, int variant);
 
 #endif

@@ -60,9 +60,9 @@ static void draw_curves(FILE *f, const evaluation *e, const metric *m, const cur
 int plot_frames(FILE *f, const evaluation *e, const metric *m, int which)
 {
     curve *c = new_bytes((size_t)e->variants * sizeof *c);
-    int drawn = 0, videos = 0;
+    int drawn = 0;
     for (int v = 0; v < e->variants; v++) {
-        c[v] = which >= 0 ? video_curve(e, m, v, which) : mean_curve(e, m, v, &videos);
+        c[v] = which >= 0 ? video_curve(e, m, v, which) : mean_curve(e, m, v);
         int finite = 0;
         for (int k = 0; k < c[v].n; k++)
             finite += isfinite(c[v].value[k]) != 0;
