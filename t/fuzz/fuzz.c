@@ -227,11 +227,15 @@ static struct {
 } files[MOST_FILES];
 static int file_count;
 
+/* Those that are not closed when a parser dies. */
+static bool known_descriptors[MOST_DESCRIPTORS];
+
 static int new_memory(void)
 {
     int fd = memfd_create("input", MFD_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0 || fd >= MOST_DESCRIPTORS)
         fuzz_broken("there are files in memory");
+    known_descriptors[fd] = true;
     return fd;
 }
 
@@ -444,8 +448,6 @@ char *new_format(const char *format, ...)
 }
 
 /* ---- an input ---- */
-
-static bool known_descriptors[MOST_DESCRIPTORS];
 
 static void begin(void)
 {
