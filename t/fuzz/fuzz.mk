@@ -8,7 +8,7 @@
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
 FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box sampling \
-        adapters lists words report models coders measures files
+        adapters lists words report models coders measures files picks
 
 # What of the programs a target parses with, beside common.
 FUZZED_config   = $(filter-out %/clipscore.o,$(OBJECTS_clipscore)) $(LOAD) $(KERNELS)
@@ -23,11 +23,12 @@ FUZZED_models   = $(addprefix $(O)/bin/,clipscore/clip.o clipscore/config.o clip
 FUZZED_coders   = $(addprefix $(O)/bin/,wan-vae-decode/decoder.o wan-vae-decode/tiny.o wan-vae-encode/encoder.o) \
                   $(LOAD) $(KERNELS)
 FUZZED_measures = $(filter-out %/pair-tables.o,$(OBJECTS_pair-tables))
-FUZZED_files    = $(addprefix $(O)/bin/,experiment-record/runs.o frames2mp4/names.o pair-stats/floor.o \
-                  wan-quantize/calibration.o wan-recipe/about.o wan-recipe/found.o wan-recipe/measured.o)
+FUZZED_files    = $(addprefix $(O)/bin/,experiment-record/runs.o experiment-record/variant.o frames2mp4/names.o pair-stats/floor.o \
+                  wan-quantize/calibration.o wan-recipe/about.o wan-recipe/found.o wan-recipe/measured.o wan-recipe/why.o)
+FUZZED_picks    = $(O)/bin/tensor-pick/pick.o
 FUZZED_report   = $(filter-out %/evalreport.o,$(OBJECTS_evalreport))
 FUZZED_lists    = $(O)/bin/wan-recipe/rows.o
-FUZZED_words    = $(addprefix $(O)/bin/wan-denoise/,skip-rule.o ratios.o) $(LOAD) $(KERNELS)
+FUZZED_words    = $(addprefix $(O)/bin/wan-denoise/,skip-rule.o ratios.o guide.o) $(LOAD) $(KERNELS)
 FUZZED_sampling = $(O)/bin/wan-denoise/state.o $(LOAD) $(KERNELS)
 
 # All calls of these from our own code go through fuzz.c.
