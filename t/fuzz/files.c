@@ -122,15 +122,15 @@ static void read_why(void)
 static void read_variant(const uint8_t *bytes, size_t n)
 {
     fuzz_mapped("/n.json", bytes, n);
-    record about[2] = {record_read("e", "n"), record_read("e", "n")};
-    variant v = {.name = "a", .videos = 2, .about = about};
+    record its[2] = {record_read("e", "n"), record_read("e", "n")};
+    variant v = {.name = "a", .videos = 2, .about = its};
     json_t *all = metadata_of(&v);
     json_decref(weights_of(&v, all));
     free(values_of(&v, "wan-denoise.steps"));
     free(values_of(&v, "prompt"));
     json_decref(all);
     for (int i = 0; i < 2; i++)
-        record_free(&about[i]);
+        record_free(&its[i]);
 }
 
 /* Documents' lines of variant, seed and prompt; the first line is the pattern. No name leads out of
