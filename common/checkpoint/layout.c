@@ -182,7 +182,7 @@ static const layout *best_layout(const weights *w, model_part part)
     return best < 0 ? NULL : &layouts[best];
 }
 
-/* By the name as it is, or without what holds the model: the first of the list that has a tensor. */
+/* By the name as it is, or without what holds the model: the first that has a tensor. */
 static const stranger *stranger_of(const weights *w, const stranger *all, const char **name)
 {
     char room[LONGEST + 64];
