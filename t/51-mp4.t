@@ -121,6 +121,11 @@ fails 1 "frames2mp4: %v in the name: document 1 has no variant" "no variant for 
 tensor-pick -k seed=../../x "$TMP/plain" >"$TMP/bad"
 fails 1 "frames2mp4: %s in the name: the seed of document 1, '../../x', cannot be part of one" \
     "a seed that leads elsewhere" into "$TMP/bad" -o "$TMP/%s.mp4"
+for dots in '' . ..; do
+    tensor-pick -k variant="$dots" "$TMP/plain" >"$TMP/bad"
+    fails 1 "frames2mp4: %v in the name: the variant of document 1 is '$dots', which names nothing" \
+        "a variant of '$dots'" into "$TMP/bad" -o "$TMP/out/%v/x.mp4"
+done
 tensor-pick -k wan-denoise='{"dtype":"bf16"}' "$TMP/plain" >"$TMP/dtype"
 into "$TMP/dtype" -o "$TMP/out/%v.mp4"
 [ -s "$TMP/out/bf16.mp4" ]

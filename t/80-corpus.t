@@ -2,7 +2,7 @@
 # What fuzzing found worth keeping (t/corpus), through the parsers and through the programs: every
 # input is read, or refused in one line; none crashes, leaks or takes 100 MB.
 . "$(dirname "$0")/tap.sh"
-targets=$(cd "$ROOT/t/fuzz" && ls -- *.c | grep -vE '^(fuzz|replay).c$' | sed 's/.c$//')
+targets=$(cd "$ROOT/t/fuzz" && ls -- *.c | grep -vE '^(fuzz|held|replay).c$' | sed 's/.c$//')
 for target in $targets; do
     [ -x "$BUILD/t/fuzz/$target" ] || skip_all "make fuzz-targets DEVICE=cpu makes the targets: there is no $BUILD/t/fuzz/$target"
     "$ROOT/t/fuzz/corpus" unpack "$target" "$TMP/corpus/$target"

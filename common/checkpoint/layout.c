@@ -19,7 +19,7 @@
 #include "layouts.h"
 #include "table.h"
 
-enum { MOST_LISTED = 16, MOST_NUMBERS = 4, MOST_NUMBER = 99999, LONGEST = 512 };
+enum { MOST_LISTED = 16, MOST_LAYOUTS = 32, MOST_NUMBERS = 4, MOST_NUMBER = 99999, LONGEST = 512 };
 
 /* ---- names ---- */
 
@@ -150,34 +150,40 @@ static const renaming *renaming_of(const layout *l, const char *name, matched *m
 
 /* ---- which layout ---- */
 
-static int votes(const weights *w, const layout *l)
+/* Has the layout this name, as one that is used? */
+static bool knows(const layout *l, const char *name)
 {
-    char room[LONGEST + 64];
-    int n = 0;
     matched m;
-    for (int i = 0; i < w->items; i++) {
-        const renaming *r = renaming_of(l, bare(room, w->item[i].raw, l->part), &m);
-        n += r && !(r->ours && !*r->ours);
-    }
-    return n;
+    const renaming *r = renaming_of(l, name, &m);
+    return r && !(r->ours && !*r->ours);
 }
 
-/* The layout of this part (PARTS: of any) that knows most of the names; NULL if none knows any. */
+/* The layout of this part (PARTS: of any) that knows most of the names; NULL if none knows any.
+ * Layouts of a part stand together, so that a name is freed of its holders once a part. */
 static const layout *best_layout(const weights *w, model_part part)
 {
-    const layout *best = NULL;
-    int most = 0;
-    for (const layout *l = layouts; l->part != PARTS; l++) {
-        int n = part == PARTS || part == l->part ? votes(w, l) : 0;
-        if (n > most) {
-            best = l;
-            most = n;
+    char room[LONGEST + 64];
+    int votes[MOST_LAYOUTS] = {0}, best = -1;
+    for (int i = 0; i < w->items; i++) {
+        const char *name = NULL;
+        model_part freed = PARTS;
+        for (int k = 0; layouts[k].part != PARTS; k++) {
+            const layout *l = &layouts[k];
+            if (part != PARTS && part != l->part)
+                continue;
+            if (l->part != freed)
+                name = bare(room, w->item[i].raw, freed = l->part);
+            votes[k] += knows(l, name);
         }
     }
-    return best;
+    for (int k = 0; layouts[k].part != PARTS; k++)
+        if (votes[k] > (best < 0 ? 0 : votes[best]))
+            best = k;
+    return best < 0 ? NULL : &layouts[best];
 }
 
-/* The first pattern of the list that the name of a tensor matches, with or without its prefix. */
+/* The first pattern of the list that the name of a tensor matches, as it is or without the name of
+ * what holds the model. */
 static const stranger *stranger_of(const weights *w, const stranger *all, const char **name)
 {
     char room[LONGEST + 64];

@@ -2,7 +2,8 @@
 ** files.c: small files that programs keep, or are given, each whole behind the byte that says
 ** which: a record of a video (a), a table with its head (m), a finished file (f), a list of names and
 ** prompts (b), a run's lines (l), the cache of digests (c), statistics for a calibration (s), a
-** summary with the floor (t), lines that a file is named by (n).
+** summary with the floor (t), a document whose records are compared with its own (w), what a video
+** says in an experiment's record (v), lines that a file is named by (n).
 */
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,14 @@
 #include "../../common/filedigest.c"
 
 #include "../../bin/experiment-record/runs.h"
+#include "../../bin/experiment-record/variant.h"
 #include "../../bin/frames2mp4/names.h"
 #include "../../bin/pair-stats/floor.h"
 #include "../../bin/wan-quantize/calibration.h"
 #include "../../bin/wan-recipe/about.h"
 #include "../../bin/wan-recipe/found.h"
 #include "../../bin/wan-recipe/measured.h"
+#include "../../bin/wan-recipe/why.h"
 #include "../../common/metrics.h"
 #include "fuzz.h"
 
@@ -99,6 +102,37 @@ static void read_floor(void)
     csv_close(&t);
 }
 
+static void read_why(void)
+{
+    reader r;
+    FILE *f = fopen("input", "rb");
+    reader_open(&r, f, "input");
+    if (reader_next(&r)) {
+        wanted w = wanted_of(&r.d, STAGES, 1);
+        found its = found_file("input");
+        for (int s = 0; s < STAGES; s++)
+            free(why_not(&w, (stage)s, &its, &r.d));
+        found_free(&its);
+        wanted_free(&w);
+    }
+    document_free(&r.d);
+    fclose(f);
+}
+
+static void read_variant(const uint8_t *bytes, size_t n)
+{
+    fuzz_mapped("/n.json", bytes, n);
+    record its[2] = {record_read("e", "n"), record_read("e", "n")};
+    variant v = {.name = "a", .videos = 2, .about = its};
+    json_t *all = metadata_of(&v);
+    json_decref(weights_of(&v, all));
+    free(values_of(&v, "wan-denoise.steps"));
+    free(values_of(&v, "prompt"));
+    json_decref(all);
+    for (int i = 0; i < 2; i++)
+        record_free(&its[i]);
+}
+
 /* Documents' lines of variant, seed and prompt; the first line is the pattern. No name leads out of
  * where the pattern is. */
 static void name_files(const char *all)
@@ -140,6 +174,8 @@ void fuzz_target(const uint8_t *bytes, size_t n)
     case 'c': read_digests(); break;
     case 's': read_calibration(); break;
     case 't': read_floor(); break;
+    case 'w': read_why(); break;
+    case 'v': read_variant(bytes + 1, n - 1); break;
     default: name_files((const char *)bytes + 1);
     }
 }

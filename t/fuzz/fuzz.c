@@ -1,21 +1,14 @@
 /*
-** fuzz.c: the world of a fuzz target: die() comes back, and nothing outlives its input.
+** fuzz.c: the world of a fuzz target: die() comes back, files are what an input says, and nothing
+** outlives it (held.c).
 **
-** The linker gives us every call of the allocator and of fopen() that our own code makes
-** (--wrap), and jansson has hooks. So after an input, whether the parser returned or died, we know
-** what it still holds: a parser that returned with something left over has a leak, one that holds
-** more than MOST_BYTES at a time was talked into it by a small file, and both are crashes. What
-** died is given back here, as the end of a process would, and its descriptors are closed.
-**
-** Libraries' own memory is not seen, but for jansson's; PCRE2's compiled patterns, which stay for
-** good, are therefore no leaks.
+** What died is given back here, as the end of a process would, and its descriptors are closed.
 */
 #include "fuzz.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -26,125 +19,15 @@
 #include <unistd.h>
 
 #include "../../common/die.h"
+#include "held.h"
 
-enum { PLACES = 1 << 20, MOST_TAKEN = 1 << 22, MOST_BYTES = 100 << 20 };
 enum { MOST_FILES = 32, MOST_DESCRIPTORS = 128 };
 
 /* What --wrap leaves us of the library's own. */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void __real_free(void *p);
 FILE *__real_fopen(const char *path, const char *mode);
 int __real_fclose(FILE *f);
 int __real_open(const char *path, int flags, ...);
 int __real_access(const char *path, int mode);
-void *__real_mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset);
-int __real_munmap(void *p, size_t n);
-ssize_t __real_getdelim(char **line, size_t *room, int end, FILE *f);
-
-/* ---- what is held: a table of pointers, open addressing ---- */
-
-typedef enum { MEMORY, STREAM, MAP } held_kind;
-
-typedef struct {
-    void *at;
-    size_t bytes;
-    held_kind kind;
-} held;
-
-static held table[PLACES];
-static size_t held_count, held_bytes;
-static bool counting;           /* an input is being parsed */
-static void *taken[MOST_TAKEN]; /* all that was ever in the table for this input, in turn */
-static size_t taken_count;
-
-/* Neighbours in memory are neighbours here, so that the part of the table in use fits a cache. */
-static size_t place_of(const void *p) { return ((uintptr_t)p >> 4) % PLACES; }
-
-static size_t next_place(size_t i) { return (i + 1) % PLACES; }
-
-static size_t find(const void *p)
-{
-    size_t i = place_of(p);
-    while (table[i].at && table[i].at != p)
-        i = next_place(i);
-    return i;
-}
-
-/* Digests are computed by several threads, which allocate. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void hold_locked(void *p, size_t bytes, held_kind kind)
-{
-    if (taken_count == MOST_TAKEN)
-        fuzz_broken("an input calls the allocator less than four million times");
-    taken[taken_count++] = p;
-    table[find(p)] = (held){p, bytes, kind};
-    if (++held_count > PLACES / 4 * 3)
-        fuzz_broken("an input takes less than 750,000 pieces of memory");
-    if (kind == MEMORY && (held_bytes += bytes) > MOST_BYTES)
-        fuzz_broken("an input takes less than 100 MB");
-}
-
-static void hold(void *p, size_t bytes, held_kind kind)
-{
-    if (!p || !counting)
-        return;
-    pthread_mutex_lock(&lock);
-    hold_locked(p, bytes, kind);
-    pthread_mutex_unlock(&lock);
-}
-
-/* The entries behind p move up where they would not be found any more. */
-static void let_go_locked(const void *p)
-{
-    size_t gap = find(p);
-    if (!table[gap].at)
-        return;
-    held_count--;
-    held_bytes -= table[gap].kind == MEMORY ? table[gap].bytes : 0;
-    table[gap].at = NULL;
-    for (size_t i = next_place(gap); table[i].at; i = next_place(i)) {
-        size_t home = place_of(table[i].at);
-        bool stays = gap <= i ? gap < home && home <= i : gap < home || home <= i;
-        if (stays)
-            continue;
-        table[gap] = table[i];
-        table[i].at = NULL;
-        gap = i;
-    }
-}
-
-static void let_go(const void *p)
-{
-    if (!p)
-        return;
-    pthread_mutex_lock(&lock);
-    let_go_locked(p);
-    pthread_mutex_unlock(&lock);
-}
-
-static void give_back(held h)
-{
-    switch (h.kind) {
-    case MEMORY: __real_free(h.at); break;
-    case STREAM: __real_fclose(h.at); break;
-    case MAP: __real_munmap(h.at, h.bytes); break;
-    }
-}
-
-static void give_back_all(void)
-{
-    for (size_t i = 0; i < taken_count && held_count; i++) {
-        held h = table[find(taken[i])];
-        if (!h.at)
-            continue;
-        let_go(h.at);
-        give_back(h);
-    }
-    taken_count = 0;
-}
 
 /* Descriptors that were not there before the first input. */
 static void close_descriptors(bool *known)
@@ -152,68 +35,6 @@ static void close_descriptors(bool *known)
     for (int fd = 0; fd < MOST_DESCRIPTORS; fd++)
         if (!known[fd])
             close(fd);
-}
-
-/* ---- the allocator, as our code sees it ---- */
-
-void *__wrap_malloc(size_t n)
-{
-    void *p = __real_malloc(n);
-    hold(p, n, MEMORY);
-    return p;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    void *p = __real_calloc(n, size);
-    hold(p, n * size, MEMORY);
-    return p;
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    let_go(p);
-    void *q = __real_realloc(p, n);
-    hold(q, n, MEMORY);
-    return q;
-}
-
-void __wrap_free(void *p)
-{
-    let_go(p);
-    __real_free(p);
-}
-
-void *__wrap_mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
-{
-    void *p = __real_mmap(at, n, protection, flags, fd, offset);
-    hold(p == MAP_FAILED ? NULL : p, n, MAP);
-    return p;
-}
-
-int __wrap_munmap(void *p, size_t n)
-{
-    let_go(p);
-    return __real_munmap(p, n);
-}
-
-ssize_t __wrap_getdelim(char **line, size_t *room, int end, FILE *f)
-{
-    let_go(*line);
-    ssize_t n = __real_getdelim(line, room, end, f);
-    hold(*line, *room, MEMORY);
-    return n;
-}
-
-/* What <stdio.h> makes of getline() where it optimises. */
-ssize_t __wrap___getdelim(char **line, size_t *room, int end, FILE *f)
-{
-    return __wrap_getdelim(line, room, end, f);
-}
-
-ssize_t __wrap_getline(char **line, size_t *room, FILE *f)
-{
-    return __wrap_getdelim(line, room, '\n', f);
 }
 
 /* ---- files ---- */
@@ -227,11 +48,15 @@ static struct {
 } files[MOST_FILES];
 static int file_count;
 
+/* Those that are not closed when a parser dies. */
+static bool known_descriptors[MOST_DESCRIPTORS];
+
 static int new_memory(void)
 {
     int fd = memfd_create("input", MFD_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0 || fd >= MOST_DESCRIPTORS)
         fuzz_broken("there are files in memory");
+    known_descriptors[fd] = true;
     return fd;
 }
 
@@ -293,13 +118,13 @@ FILE *__wrap_fopen(const char *path, const char *mode)
     if (i >= 0 && files[i].fd) {
         descriptor_path(memory, files[i].fd);
         path = memory;
-    } else if (i < 0 && counting) {
+    } else if (i < 0 && held_counts) {
         errno = ENOENT;
         return NULL;
     }
     FILE *f = i >= 0 && !files[i].fd ? fmemopen((void *)files[i].bytes, files[i].n, mode)
                                      : __real_fopen(path, mode);
-    hold(f, 0, STREAM);
+    hold(f, 0, HELD_STREAM);
     return f;
 }
 
@@ -308,7 +133,7 @@ int __wrap_open(const char *path, int flags, ...)
     char memory[40];
     va_list a;
     va_start(a, flags);
-    int mode = flags & O_CREAT ? va_arg(a, int) : 0, i = counting ? file_at(path) : -1;
+    int mode = flags & O_CREAT ? va_arg(a, int) : 0, i = held_counts ? file_at(path) : -1;
     va_end(a);
     if (i >= 0 && files[i].fd) {
         descriptor_path(memory, files[i].fd);
@@ -319,13 +144,7 @@ int __wrap_open(const char *path, int flags, ...)
 
 int __wrap_access(const char *path, int mode)
 {
-    return counting && file_at(path) >= 0 ? 0 : __real_access(path, mode);
-}
-
-int __wrap_fclose(FILE *f)
-{
-    let_go(f);
-    return __real_fclose(f);
+    return held_counts && file_at(path) >= 0 ? 0 : __real_access(path, mode);
 }
 
 static int memory_file;
@@ -361,7 +180,7 @@ FILE *fuzz_open(const void *bytes, size_t n)
     FILE *f = __real_fopen(fuzz_path(bytes, n), "rb");
     if (!f)
         fuzz_broken("a file in memory can be read");
-    hold(f, 0, STREAM);
+    hold(f, 0, HELD_STREAM);
     return f;
 }
 
@@ -406,7 +225,7 @@ static void format_only(const char *format, va_list a)
         va_start(a, format);                                                                       \
         format_only(format, a);                                                                    \
         va_end(a);                                                                                 \
-        if (!counting)                                                                             \
+        if (!held_counts)                                                                          \
             fuzz_broken(format);                                                                   \
         longjmp(end_of_input, 1);                                                                  \
     }
@@ -445,8 +264,6 @@ char *new_format(const char *format, ...)
 
 /* ---- an input ---- */
 
-static bool known_descriptors[MOST_DESCRIPTORS];
-
 static void begin(void)
 {
     static bool begun;
@@ -461,19 +278,6 @@ static void begin(void)
         known_descriptors[fd] = fcntl(fd, F_GETFD) >= 0;
 }
 
-/* AddressSanitizer, where it is linked, says who took it. */
-void __asan_describe_address(void *at) __attribute__((weak));
-
-static void tell_leak(void)
-{
-    for (size_t i = 0; i < taken_count; i++)
-        if (table[find(taken[i])].at && __asan_describe_address) {
-            __asan_describe_address(taken[i]);
-            break;
-        }
-    fuzz_broken("what was taken for an input is given back");
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     begin();
@@ -483,14 +287,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (n)
         memcpy(copy, bytes, n);
     copy[n] = 0;
-    counting = true;
+    held_counts = true;
     bool died = setjmp(end_of_input) != 0;
     if (!died)
         fuzz_target(copy, n);
-    counting = false;
-    if (!died && held_count)
-        tell_leak();
-    give_back_all();
+    held_counts = false;
+    if (!died)
+        held_none();
+    held_give_back();
     if (died)
         close_descriptors(known_descriptors);
     __real_free(copy);

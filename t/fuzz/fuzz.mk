@@ -8,7 +8,7 @@
 #   make fuzz-coverage                                lines of the parsers that the corpus reaches
 
 FUZZ := stream weights gguf layout pickle config prompts spiece tokens clip-bpe probe csv record box sampling \
-        adapters lists words report models coders measures files
+        adapters lists words report models coders measures files picks
 
 # What of the programs a target parses with, beside common.
 FUZZED_config   = $(filter-out %/clipscore.o,$(OBJECTS_clipscore)) $(LOAD) $(KERNELS)
@@ -23,15 +23,17 @@ FUZZED_models   = $(addprefix $(O)/bin/,clipscore/clip.o clipscore/config.o clip
 FUZZED_coders   = $(addprefix $(O)/bin/,wan-vae-decode/decoder.o wan-vae-decode/tiny.o wan-vae-encode/encoder.o) \
                   $(LOAD) $(KERNELS)
 FUZZED_measures = $(filter-out %/pair-tables.o,$(OBJECTS_pair-tables))
-FUZZED_files    = $(addprefix $(O)/bin/,experiment-record/runs.o frames2mp4/names.o pair-stats/floor.o \
-                  wan-quantize/calibration.o wan-recipe/about.o wan-recipe/found.o wan-recipe/measured.o)
+FUZZED_files    = $(addprefix $(O)/bin/,experiment-record/runs.o experiment-record/variant.o frames2mp4/names.o pair-stats/floor.o \
+                  wan-quantize/calibration.o wan-recipe/about.o wan-recipe/found.o wan-recipe/measured.o wan-recipe/why.o)
+FUZZED_picks    = $(O)/bin/tensor-pick/pick.o
 FUZZED_report   = $(filter-out %/evalreport.o,$(OBJECTS_evalreport))
 FUZZED_lists    = $(O)/bin/wan-recipe/rows.o
-FUZZED_words    = $(addprefix $(O)/bin/wan-denoise/,skip-rule.o ratios.o) $(LOAD) $(KERNELS)
+FUZZED_words    = $(addprefix $(O)/bin/wan-denoise/,skip-rule.o ratios.o guide.o) $(LOAD) $(KERNELS)
 FUZZED_sampling = $(O)/bin/wan-denoise/state.o $(LOAD) $(KERNELS)
 
 # All calls of these from our own code go through fuzz.c.
-WRAPPED        = malloc calloc realloc free mmap munmap fopen fclose open access getline getdelim __getdelim
+WRAPPED        = malloc calloc realloc free mmap munmap fopen fclose open access getline getdelim __getdelim \
+                 XXH3_createState XXH3_freeState open_memstream
 WRAPPED_config = weights_find
 WRAPPED_models = weights_find
 WRAPPED_coders = weights_find
@@ -40,7 +42,7 @@ FUZZMAIN = $(O)/t/fuzz/replay.o
 FUZZLIBS = $(call libs,libpcre2-8 libutf8proc sentencepiece) -lstdc++ $(KERNELLIBS) $(COMMONLIBS)
 
 define fuzz_target
-$(O)/t/fuzz/$(1): $(O)/t/fuzz/$(1).o $(O)/t/fuzz/fuzz.o $$(FUZZMAIN) $$(FUZZED_$(1)) $$(COMMON)
+$(O)/t/fuzz/$(1): $(O)/t/fuzz/$(1).o $(O)/t/fuzz/fuzz.o $(O)/t/fuzz/held.o $$(FUZZMAIN) $$(FUZZED_$(1)) $$(COMMON)
 	$$(CC) $$(CFLAGS) -o $$@ $$(foreach f,$$(WRAPPED) $$(WRAPPED_$(1)),-Wl,--wrap=$$(f)) $$^ \
 	    $$(LDFLAGS) $$(FUZZLIBS)
 endef
@@ -52,7 +54,7 @@ $(O)/t/fuzz/%.o: t/fuzz/%.c
 
 # Not counted as reached: where a pointer falls in its table says nothing about an input, nor does
 # how often a kernel's loop turns; and counting takes most of the time there.
-$(O)/t/fuzz/fuzz.o $(filter $(O)/%.o,$(KERNELS)): override CFLAGS := $(filter-out -fsanitize=fuzzer-no-link,$(CFLAGS))
+$(O)/t/fuzz/fuzz.o $(O)/t/fuzz/held.o $(filter $(O)/%.o,$(KERNELS)): override CFLAGS := $(filter-out -fsanitize=fuzzer-no-link,$(CFLAGS))
 
 fuzz-targets: $(FUZZ:%=$(O)/t/fuzz/%)
 
@@ -60,14 +62,14 @@ fuzz-targets: $(FUZZ:%=$(O)/t/fuzz/%)
 
 TARGET  ?= $(FUZZ)
 SECONDS ?= 60
-LONGEST ?= 65536
+LONGEST ?= 4096
 
 CLANG = $(MAKE) DEVICE=cpu O=build/fuzz CC=clang CXX=clang++ FUZZMAIN= \
         CFLAGS='-g -O1 -fsanitize=address,undefined -fno-sanitize=vptr \
                -fno-sanitize-recover=all $(1)'
 # Leaks are fuzz.c's: LeakSanitizer would count what a library still held when a parser died. What is
-# freed is kept from use for 8 MB and not for 256, which fit no cache.
-FUZZASAN    = ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8
+# freed is kept from use for 8 MB and not for 256, which fit no cache. One thread: inputs are small.
+FUZZASAN    = OMP_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8
 FUZZOPTIONS = -timeout=30 -rss_limit_mb=1024 -max_len=$(LONGEST) -print_final_stats=1
 
 UNPACKED = rm -rf build/fuzz/kept/$$t && t/fuzz/corpus unpack $$t build/fuzz/kept/$$t
