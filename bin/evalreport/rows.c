@@ -78,7 +78,8 @@ static const row_index *index_of(const csv *t, int n, const int column[])
 {
     for (int i = 0; i < index_count; i++) {
         int k = 0;
-        while (indices[i].table == t && indices[i].n == n && k < n && indices[i].column[k] == column[k])
+        while (indices[i].table == t && indices[i].n == n && k < n &&
+               indices[i].column[k] == column[k])
             k++;
         if (k == n && indices[i].table == t && indices[i].n == n)
             return &indices[i];

@@ -10,8 +10,8 @@
 #include "../../common/die.h"
 #include "text.h"
 
-/* Circle, square, triangle, diamond; then again, in other colours and dashes, of which report.css has
-** nine: no two of 36 variants look alike. */
+/* Circle, square, triangle, diamond; then again, in other colours and dashes, of which report.css
+** has nine: no two of 36 variants look alike. */
 enum { FORMS = 4, STYLES = 9 };
 static const double LETTER = 6.4; /* about what a letter or digit takes */
 

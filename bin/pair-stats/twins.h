@@ -1,7 +1,7 @@
 /*
 ** twins.h: is a variant farther from the reference than twins of the reference are, which should be
-** equal to it? Of metrics of two videos together, pair by pair: each video beside the farthest of the
-** twins of the same name.
+** equal to it? Of metrics of two videos together, pair by pair: each video beside the farthest of
+** the twins of the same name.
 */
 #ifndef TWINS_H
 #define TWINS_H
