@@ -182,8 +182,7 @@ static const layout *best_layout(const weights *w, model_part part)
     return best < 0 ? NULL : &layouts[best];
 }
 
-/* The first pattern of the list that the name of a tensor matches, as it is or without the name of
- * what holds the model. */
+/* The first pattern that a tensor's name matches, as it is or without what holds the model. */
 static const stranger *stranger_of(const weights *w, const stranger *all, const char **name)
 {
     char room[LONGEST + 64];
