@@ -73,6 +73,8 @@ is "$(record format <latents) $(record stored <latents) $(record bits <latents |
     "int4-g128 fake 4.15" "a fake is called one, and has the bits that it stands for"
 is "$(record weight_bytes <latents)" "$(latents "$M" && record weight_bytes <latents)" \
     "and the bytes that it takes"
+is "$(record weight_bytes <latents)" "$(tensor-info "$M"/diffusion_pytorch_model*.safetensors | sed -n 's/^[^ ]*\.\(weight\|bias\|modulation\)  *[A-Z0-9]* *\[\([0-9, ]*\)\].*/\2/p' |
+    awk -F , '{ n = 1; for (i = 1; i <= NF; i++) n *= $i; sum += n * (NF < 2 ? 4 : 2) } END { print sum }')" "16 bits a number of a matrix, 32 of a vector"
 wan-quantize -q -t bf16 -m fake.safetensors >other.safetensors
 latents other.safetensors
 is "$(record format <latents) $(record stored <latents)" "int4-g128 fake" "in another float type too"

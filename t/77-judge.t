@@ -58,6 +58,9 @@ is "$(head -n 1 o/pairs.csv | grep -o 'file_b.*' | tr -d '\r')" "file_b,score_a,
 printf 'document\tclip\n1\t1\n' >e/b/1.judge.tsv
 fails 1 "pair-tables: e/b/1.judge.tsv:1: a judge's column is named 'clip', which is another metric's name" \
     "a metric's name that is taken" tables
+printf 'document\tclipped\n1\t1\n' >e/b/1.judge.tsv
+tables
+is "$?:$(head -n 1 o/pairs.csv | grep -o 'clipped_a')" 0:clipped_a "one that only begins like it is not"
 printf 'document\ta b\n1\t1\n' >e/b/1.judge.tsv
 fails 1 "pair-tables: e/b/1.judge.tsv:1: a judge's column is named 'a b': letters*" "a name that is none" tables
 printf 'document\tgood\n1\t1\n1\t1\n' >e/b/1.judge.tsv
