@@ -205,7 +205,7 @@ demo: all
 	    'where to get it.'
 
 study: all
-	$(MAKE) experiment EXPERIMENT=pipelines/study.mk
+	$(MAKE) floor experiment EXPERIMENT=pipelines/study.mk
 
 skipping: all
 	BUILD=$(O) pipelines/skipping build/skipping

@@ -16,7 +16,8 @@
 # the reference as what they are compared with, by the rules of t2v.mk and eval.mk: so what is there is known by
 # its recipe, and a video is made and measured once. Latents, texts and mp4 that the reference has are links
 # there. Frames are kept without loss in an mp4, so that one way of measuring serves all. floor.csv is what
-# pair-stats(1) says of each metric and twin; a table of it is printed.
+# pair-stats(1) says of each metric and twin; a table of it is printed. `make sweep floor` makes it before the sweep's
+# tables; where it is there, tables and report of any evaluation have it beside the effects.
 
 export TWINS PERTURB
 
@@ -64,13 +65,17 @@ endif
 # $(call twins,VARIABLES): another make for the experiment of twins.
 FLOOR_16  = $(if $(findstring --dtype bf16,$(subst =, ,$(options.$(FLOOR_REF)))),fp16,bf16)
 FLOOR_TWINS = $(patsubst bf16,$(FLOOR_16),$(TWINS))
-# Measured is what the experiment measures, or, where neither it says that nor what was measured last, frames.
-FLOOR_MEASURED = $(or $(MEASURE),$(if $(KEEP_FRAMES),frames),$(shell sed -n 's/^measured	//p' $(OUT)/eval/options 2>/dev/null),frames)
+# Measured is what the experiment measures, as it says or did last or would by its videos; where there are none, frames.
+FLOOR_MEASURED := $(if $(filter floor,$(MAKECMDGOALS)),$(or $(MEASURE),$(if $(KEEP_FRAMES),frames),$(shell \
+    BUILD=$(PROGRAM) OUT=$(OUT) SEEDS=1 MEASURE= CONVERSION=$(call quote,$(CONVERSION)) \
+    FRESH=$(if $(filter experiment,$(MAKECMDGOALS)),frames,$(if $(filter eval report,$(MAKECMDGOALS)),mp4,frames)) $(RULE)/stage/floored measured $(VARIANTS))))
 twins = $(call below,LEVEL=held FLOOR=$(FLOOR_REF) FLOOR_OF=$(OUT) FLOOR_MEASURE=$(FLOOR_MEASURED) OUT=$(OUT)/floor/$(FLOOR_REF) \
         VARIANTS=$(call quote,$(FLOOR_REF) $(FLOOR_TWINS)) MEASURE=mp4 KEEP_FRAMES= $(1) videos eval)
 
 ifeq ($(LEVEL),held)
-ifneq ($(if $(WAN_PLAN),,$(filter floor,$(MAKECMDGOALS))),)
+ifneq ($(filter sweep,$(MAKECMDGOALS)),)
+floor: sweep ; # whose last job makes it
+else ifneq ($(if $(WAN_PLAN),,$(filter floor,$(MAKECMDGOALS))),)
 
 floor: made twins floored
 tables: $(filter floor,$(MAKECMDGOALS))

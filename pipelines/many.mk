@@ -13,7 +13,7 @@
 # a machine that was lost is dealt and made once more.
 #
 # `make sweep` plans, making needed weights first, and submits: text, an array for each variant, then
-# eval and report. SBATCH is what a task asks for. Made again after a failure, it submits what is missing.
+# eval and report, and with `make sweep floor` the floor before them. SBATCH is what a task asks for. Made again after a failure, it submits what is missing.
 
 CARDS  := $(or $(words $(subst $(comma), ,$(GPUS))),1)
 export SBATCH CARDS RUN GPUS
@@ -33,7 +33,7 @@ ifneq ($(filter sweep,$(MAKECMDGOALS)),)
 ifeq ($(LEVEL)$(WAN_PLAN),held)
 
 sweep: $(ASKED:%=plan.%)
-	+@$(RULE)/stage/sweep $(CHUNK) $(call quote,$(ASKED)) BUILD=$(call quote,$(BUILD)) DEVICE=$(DEVICE) \
+	+@$(if $(filter floor,$(MAKECMDGOALS)),WITH_FLOOR=$(FLOOR_REF)) $(RULE)/stage/sweep $(CHUNK) $(call quote,$(ASKED)) BUILD=$(call quote,$(BUILD)) DEVICE=$(DEVICE) \
 	    $(if $(FROM),FROM=$(call quote,$(FROM)))
 $(ASKED:%=plan.%): laid-out
 laid-out:

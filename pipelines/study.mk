@@ -1,7 +1,7 @@
 # study.mk: an experiment as a file: eight quantisations of the small checkpoint in fixtures/tiny beside F16,
 # 20 prompts that its training did not see, judged by whether the videos show what they say.
 #
-#   make study                                              all of it, in build/study
+#   make study                                              all of it, with the floor, in build/study
 #   make plan EXPERIMENT=pipelines/study.mk                 what would be made
 #   make study VARIANTS='fp16 int4' STEPS=10 OUT=build/two  what is said on the command line wins
 

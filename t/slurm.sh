@@ -34,7 +34,7 @@ run() { # OUT MAKE-ARGUMENTS...
     make -s DEVICE="$DEVICE" O="${BUILD#"$ROOT"/}" OUT="$out" MODEL=fixtures/random PROMPTS="$TMP/prompts.txt" SIZE=64x48 \
         FRAMES=5 STEPS=2 SEEDS='1 2' CHUNK=2 DENOISE="$TMP/sampler" SBATCH=-c1 "$@" >"$TMP/out" 2>"$TMP/err"
 }
-settled() { wait_for 120 '[ -z "$(squeue -h)" ]'; }
+settled() { wait_for 400 '[ -z "$(squeue -h)" ]'; }
 revive() { slurmd -N "$1"; wait_for 60 '[ "$(sinfo -h -N -o %t | grep -c idle)" = 2 ]'; }
 # latents and their ages, but for those in the file named
 ages() { (cd "$1" && stat -c '%n %Y %i' */*.latents.safetensors); }
@@ -104,6 +104,20 @@ run "$out" sweep VARIANTS=fp16
 settled
 is "$(ls "$out"/*/*.mp4 | wc -l):$(wc -l <"$TMP/begun"),$(wc -l <"$TMP/ended")" 8:5,4 "a task of four fails: it is made once more, nothing else is"
 is "$(cat "$out"/sweep/*.log | grep -c 'once more')" 1 "and its log says so"
+
+# The floor is made by the last job, and is beside the effects.
+rm -rf "$out"
+run "$out" sweep floor TWINS='dither reencode' DENOISE="$BUILD/wan-denoise"
+is "$?:$(grep -c floor "$TMP/out")" 0:0 "make sweep floor makes none itself"
+settled
+is "$(column "$out/floor.csv" variant_b | sort -u | lines):$(grep -h 'floor of fp16' "$out"/sweep/eval.*.log | grep -c 'mp4 measured')" "dither reencode:1" \
+    "the last job makes the floor, of what the tables measure"
+is "$(column "$out/pairs_summary.csv" within | tr -d '01\n')$(column "$out/pairs_summary.csv" p_holm | grep -c .)" 3 "it stands beside the effects"
+grep -q 'than its twins' "$out/report.md"
+ok $? "and in the report's words"
+comment "$(grep -h 'twins' "$out/report.md" | head -n 1)"
+run "$out" sweep floor TWINS='dither reencode' DENOISE="$BUILD/wan-denoise"
+is "$?:$(cat "$TMP/out")" "0:sweep: all is made" "a second one submits nothing"
 
 rm -rf "$out"
 printf '#!/bin/sh\nexit 7\n' >"$TMP/breaks"

@@ -86,8 +86,8 @@ static int summary_row(const evaluation *e, const metric *m, int variant, table_
 
 static comparison unknown(void)
 {
-    return (comparison){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN,  NAN,
-                        NAN, NAN, NAN, NAN, NAN, NAN, "",  "",  false};
+    return (comparison){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN,
+                        NAN, NAN, NAN, NAN, NAN, NAN, NAN, "",  "",  false};
 }
 
 static comparison recorded(const evaluation *e, const metric *m, int variant)
@@ -109,6 +109,7 @@ static comparison recorded(const evaluation *e, const metric *m, int variant)
     c.high = known_at(t, row, "high");
     c.p = known_at(t, row, "p");
     c.p_holm = known_at(t, row, "p_holm");
+    c.farther = known_at(t, row, "farther");
     c.detectable = known_at(t, row, "detectable");
     c.floor = known_at(t, row, "floor");
     c.within = known_at(t, row, "within");
@@ -198,6 +199,15 @@ static bool any_known(const evaluation *e, bool holm)
 bool has_floor(const evaluation *e) { return any_known(e, false); }
 bool has_holm(const evaluation *e) { return any_known(e, true); }
 
+bool has_twins(const evaluation *e, int variant)
+{
+    for (int v = 1; v < e->variants; v++)
+        for (int k = e->of_videos; k < e->metrics && (variant == 0 || v == variant); k++)
+            if (isfinite(compare(e, &e->metric[k], v).p))
+                return true;
+    return false;
+}
+
 int floor_row(const evaluation *e, const metric *m, int from)
 {
     condition where[] = {{"metric", m->name}, {"variant_a", e->recorded}};
@@ -247,12 +257,11 @@ int difference_decimals(const metric *m, const comparison *c)
     return decimals_for(most, 3, m->decimals);
 }
 
-/* p as it is to be read; NAN: there was no test. */
-static double p_of(const comparison *c) { return isnan(c->p_holm) ? c->p : c->p_holm; }
+double test_p(const comparison *c) { return isnan(c->p_holm) ? c->p : c->p_holm; }
 
 char *verdict(const metric *m, const comparison *c)
 {
-    double p = p_of(c);
+    double p = test_p(c);
     const char *said;
     if (isnan(m->of_pairs ? c->mean_b : c->difference))
         said = "\u2013";
@@ -261,15 +270,13 @@ char *verdict(const metric *m, const comparison *c)
                : p < 0.05         ? "within the floor, though p < 0.05"
                                   : "within the floor";
     else if (c->within == 0)
-        said = m->of_pairs ? "beyond the floor"
-               : isnan(p)  ? "beyond the floor, not tested"
-               : p < 0.05  ? "different, beyond the floor"
-                           : "beyond the floor, not significant";
+        said = isnan(p)   ? m->of_pairs ? "beyond the floor" : "beyond the floor, not tested"
+               : p < 0.05 ? "different, beyond the floor"
+                          : "beyond the floor, not significant";
     else
-        said = m->of_pairs ? "\u2013"
-               : isnan(p)  ? "not tested"
-               : p < 0.05  ? "different"
-                           : "not significant";
+        said = isnan(p)   ? m->of_pairs ? "\u2013" : "not tested"
+               : p < 0.05 ? "different"
+                          : "not significant";
     return new_format("%s", said);
 }
 
@@ -286,15 +293,15 @@ char *verdict_numbers(const metric *m, const comparison *c)
 {
     int fine = difference_decimals(m, c), digits = m->of_pairs ? m->decimals : fine;
     char *x = figure(m->of_pairs ? c->mean_b : c->difference, digits);
-    char *floor = figure(c->floor, digits), *p = probability(p_of(c));
+    char *floor = figure(c->floor, digits), *p = probability(test_p(c));
     char *least = figure(c->detectable, decimals_for(c->detectable, 2, m->decimals));
     char *inside = new_format("%s", "");
     if (isfinite(c->floor))
         inside = join(inside, new_format("; floor %s", floor));
-    if (isfinite(p_of(c)) && c->within != 1)
+    if (isfinite(test_p(c)) && c->within != 1)
         inside = join(inside, new_format("; p %s%s%s", p[0] == '<' ? "" : "= ", p,
                                          isnan(c->p_holm) ? "" : " by Holm"));
-    if (fabs(c->difference) < c->detectable && !(p_of(c) < 0.05) && c->within != 1)
+    if (fabs(c->difference) < c->detectable && !(test_p(c) < 0.05) && c->within != 1)
         inside = join(inside, new_format("; below %s would not be seen", least));
     char *text = new_format("%s %s%s%s%s", m->label, x, *inside ? " (" : "",
                             *inside ? inside + 2 : "", *inside ? ")" : "");

@@ -12,6 +12,7 @@ typedef struct {
     double n, clusters; /* pairs, and how many prompts they are of */
     double mean_a, sd_a, mean_b, sd_b, difference, low, high;
     double p, p_holm;  /* p_holm: corrected for all tests of the tables */
+    double farther;    /* of a metric of pairs: than the farthest twin, of which p is then */
     double detectable; /* the smallest difference that n pairs show with power 0.8 */
     double floor;      /* how far rounding alone can bring the reference from itself */
     double within, p_equivalence, equivalent; /* within, equivalent: 1 or 0 */
@@ -36,6 +37,10 @@ double video_value(const evaluation *e, const metric *m, int variant, int subjec
  * the reference is. NAN: not known. */
 double quality(const metric *m, double difference, double distance);
 
+/* p as it is to be read; NAN: there was no test. */
+double test_p(const comparison *c);
+/* Is one of the metrics of pairs tested beside twins, of that variant (0: of any)? */
+bool has_twins(const evaluation *e, int variant);
 /* Does one of the comparisons with a variant know that? */
 bool has_floor(const evaluation *e);
 bool has_holm(const evaluation *e);

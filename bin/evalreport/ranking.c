@@ -227,7 +227,7 @@ table ranking_table(const evaluation *e)
 
 table metric_table(const evaluation *e, const metric *m)
 {
-    bool holm = has_holm(e), floored = has_floor(e);
+    bool holm = has_holm(e), floored = has_floor(e), tested = !m->of_pairs || has_twins(e, 0);
     char *title = metric_title(m);
     table t = table_new(new_format("%s: variants against %s, %s first", title, e->variant[0],
                                    m->direction && !m->of_pairs ? "the best" : "the nearest"));
@@ -239,9 +239,9 @@ table metric_table(const evaluation *e, const metric *m)
     if (!m->of_pairs)
         table_head(&t, "difference", true);
     table_head(&t, "95\u00a0% interval", true);
-    if (!m->of_pairs)
+    if (tested)
         table_head(&t, "p", true);
-    if (holm && !m->of_pairs)
+    if (holm && tested)
         table_head(&t, "p (Holm)", true);
     if (floored)
         table_head(&t, "floor", true);
@@ -258,9 +258,9 @@ table metric_table(const evaluation *e, const metric *m)
         if (!m->of_pairs)
             table_put(&t, figure(c.difference, fine));
         table_put(&t, interval(c.low, c.high, fine));
-        if (!m->of_pairs)
+        if (tested)
             table_put(&t, probability(c.p));
-        if (holm && !m->of_pairs)
+        if (holm && tested)
             table_put(&t, probability(c.p_holm));
         if (floored)
             table_put(&t, figure(c.floor, fine));

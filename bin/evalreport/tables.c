@@ -118,12 +118,18 @@ table summary_table(const evaluation *e, int variant)
 table distance_table(const evaluation *e, int variant)
 {
     bool notes = has_notes(e, variant, e->metric + e->of_videos, e->metrics - e->of_videos);
+    bool twins = has_twins(e, variant);
     table t = table_new(new_format("%s against %s: how far the videos of a pair are apart",
                                    e->variant[variant], e->variant[0]));
     table_head(&t, "metric", false);
     table_head(&t, "n", true);
     table_head(&t, "mean (sd)", true);
     table_head(&t, "95\u00a0% interval", true);
+    if (twins) {
+        table_head(&t, "farther than twins", true);
+        table_head(&t, "p", true);
+        table_head(&t, "test", false);
+    }
     if (notes)
         table_head(&t, "note", false);
     for (int i = e->of_videos; i < e->metrics && distance_of(e, variant) >= 0; i++) {
@@ -133,6 +139,11 @@ table distance_table(const evaluation *e, int variant)
         table_put(&t, count_text(isnan(c.n) ? 0 : c.n));
         table_put(&t, mean_sd(c.mean_b, c.sd_b, m->decimals));
         table_put(&t, interval(c.low, c.high, m->decimals));
+        if (twins) {
+            table_put(&t, figure(c.farther, m->decimals));
+            table_put(&t, probability(c.p));
+            table_copy(&t, *c.method ? c.method : "\u2013");
+        }
         if (notes)
             table_copy(&t, c.note);
     }

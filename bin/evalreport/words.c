@@ -194,10 +194,15 @@ char *tests_text(const evaluation *e)
 {
     return new_format(
         "p is two-sided, of the paired differences; the column test says by which "
-        "method (pair-stats(1) has them).%s An en dash (\u2013) stands for what is not "
+        "method (pair-stats(1) has them).%s%s An en dash (\u2013) stands for what is not "
         "defined, as the motion of a single frame.",
         has_holm(e) ? " p (Holm) is corrected for all tests of the tables."
-                    : " It is of each test alone, not corrected for their number.");
+                    : " It is of each test alone, not corrected for their number.",
+        has_twins(e, 0) ? " Of metrics of pairs p is one-sided: that a video is farther from the "
+                          "reference than the farthest twin of its prompt and seed. Effects of "
+                          "the metrics of videos can cancel where every video is another; this "
+                          "cannot."
+                        : "");
 }
 
 char *metrics_text(const evaluation *e)
@@ -227,12 +232,51 @@ static char *group_name(const char *words)
     return name;
 }
 
+/* Of metrics of pairs: is the variant farther away than twins of the reference are? "" where that was
+ * not tested. */
+static char *twins_text(const evaluation *e, int variant)
+{
+    const char *by = has_holm(e) ? " by Holm" : "";
+    char *found = new_format("%s", ""), *text;
+    double least = 1;
+    for (int k = e->of_videos; k < e->metrics; k++) {
+        comparison c = compare(e, &e->metric[k], variant);
+        double at = test_p(&c);
+        least = at < least ? at : least;
+        if (!(at < 0.05))
+            continue;
+        char *p = probability(at);
+        char *more =
+            new_format("%s (p %s%s%s)", e->metric[k].label, p[0] == '<' ? "" : "= ", p, by);
+        found = with(found, ", ", more);
+        free(more);
+        free(p);
+    }
+    char *p = probability(least);
+    if (*found)
+        text = new_format("Different: farther from %s than its twins by %s.", e->recorded, found);
+    else if (has_twins(e, variant))
+        text =
+            new_format("Not shown to be farther from %s than its twins: no metric of pairs has a "
+                       "p below %s%s.",
+                       e->recorded, p, by);
+    else
+        text = new_format("%s", "");
+    free(found);
+    free(p);
+    return text;
+}
+
 char *finding_text(const evaluation *e, int variant)
 {
     int n = e->metrics + e->judges;
     char **words = new_bytes((size_t)n * sizeof *words), *sample = sample_words(e, variant);
     char *text = new_format("%s against %s. %s", e->variant[variant], e->variant[0], sample);
     free(sample);
+    char *twins = twins_text(e, variant);
+    if (*twins)
+        text = with(text, " ", twins);
+    free(twins);
     for (int k = 0; k < n; k++) {
         const metric *m = k < e->metrics ? &e->metric[k] : &e->judge[k - e->metrics];
         comparison c = compare(e, m, variant);
