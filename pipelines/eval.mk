@@ -25,7 +25,8 @@
 # VARIANTS may be directories of mp4 files made elsewhere: those without a record of how they were
 # made are paired by their names, and BY_NAME gives their prompts, or VBench's names do. Measured are
 # the frames, where all are kept, as `make experiment` does (KEEP_FRAMES=1), else the mp4; MEASURE says
-# which. CLIP is a directory as clipscore(1) wants it; without one nothing is measured by it, and what was
+# which. MEASURE=both measures frames here, and the mp4 in $(OUT)/mp4, an experiment of links to these videos; the
+# report shows both. CLIP is a directory as clipscore(1) wants it; without one nothing is measured by it, and what was
 # measured by it stays. So it is with DINO and LPIPS, and with JUDGE, a program that reads videos as a
 # stream and prints a table with a header line, tabs, and a line a document, whose first column is
 # `document`, its number from 1: each column of numbers becomes a metric (wan-experiment(5)).
@@ -40,6 +41,20 @@ PAIRS     := $(OTHERS:%=$(REFERENCE)_vs_%)
 
 # Described on the command line, the experiment is planned; but not made.
 DESCRIBED := $(if $(MODEL),$(if $(MADE)$(filter experiment,$(MAKECMDGOALS)),,$(filter $(KNOWN),$(VARIANTS))))
+
+ifeq ($(MEASURE),both)
+
+# $(call by,WHAT,OUT): another make, for an evaluation; plans are made before the first.
+by = $(call below,LEVEL=held OUT=$(2) MEASURE=$(1) DESCRIBED=$(call quote,$(if $(filter frames,$(1)),$(DESCRIBED))) eval)
+experiment: videos eval
+eval: both
+both: $(filter floor,$(MAKECMDGOALS))
+	+@code=0; $(call by,frames,$(OUT)) || code=1; \
+	$(RULE)/stage/beside $(VARIANTS) && $(call by,mp4,$(OUT)/mp4) || code=1; exit $$code
+tables: both
+.PHONY: both
+
+else
 
 experiment: videos eval
 eval: counted $(VARIANTS:%=%.look) $(PAIRS:%=%.check) $(if $(CLIP),,no-clip) measured tables
@@ -78,6 +93,8 @@ $(PAIRS:%=%.check): $(REFERENCE)_vs_%.check:
 # A table that says what it said before keeps its age.
 tables:
 	@$(RULE)/stage/tables $(VARIANTS)
+
+endif
 
 .PHONY: eval experiment counted described no-clip measured tables
 

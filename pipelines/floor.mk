@@ -66,7 +66,7 @@ endif
 FLOOR_16  = $(if $(findstring --dtype bf16,$(subst =, ,$(options.$(FLOOR_REF)))),fp16,bf16)
 FLOOR_TWINS = $(patsubst bf16,$(FLOOR_16),$(TWINS))
 # Measured is what the experiment measures, as it says or did last or would by its videos; where there are none, frames.
-FLOOR_MEASURED := $(if $(filter floor,$(MAKECMDGOALS)),$(or $(MEASURE),$(if $(KEEP_FRAMES),frames),$(shell \
+FLOOR_MEASURED := $(if $(filter floor,$(MAKECMDGOALS)),$(or $(patsubst both,frames,$(MEASURE)),$(if $(KEEP_FRAMES),frames),$(shell \
     BUILD=$(PROGRAM) OUT=$(OUT) SEEDS=1 MEASURE= CONVERSION=$(call quote,$(CONVERSION)) \
     FRESH=$(if $(filter experiment,$(MAKECMDGOALS)),frames,$(if $(filter eval report,$(MAKECMDGOALS)),mp4,frames)) $(RULE)/stage/floored measured $(VARIANTS))))
 twins = $(call below,LEVEL=held FLOOR=$(FLOOR_REF) FLOOR_OF=$(OUT) FLOOR_MEASURE=$(FLOOR_MEASURED) OUT=$(OUT)/floor/$(FLOOR_REF) \

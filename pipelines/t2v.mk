@@ -248,7 +248,8 @@ endif
 ifdef WAN_PLAN
 $(sort $(EXPERIMENT_GOALS)): shown ;
 shown: $(ASKED:%=show.%)
-	@$(if $(filter experiment eval report,$(MAKECMDGOALS)),$(RULE)/stage/unmeasured $(VARIANTS))
+	@$(if $(filter experiment eval report,$(MAKECMDGOALS)),$(if $(filter both,$(MEASURE)),MEASURE=frames) $(RULE)/stage/unmeasured $(VARIANTS)$(if \
+	    $(filter both,$(MEASURE)),; OUT=$(OUT)/mp4 MEASURE=mp4 $(RULE)/stage/unmeasured $(VARIANTS)))
 	$(if $(filter floor,$(MAKECMDGOALS)),+@$(RULE)/stage/floored plan $(call twins,WAN_PLAN="$$WAN_PLAN/floor"))
 	@$(if $(FLOOR),,$(RULE)/stage/shown)
 show.%: planned

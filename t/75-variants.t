@@ -194,6 +194,62 @@ awk -F , -v OFS=, '$1 == "psnr" { $4 = 4 } { print }' whole.csv > e/floor.csv
 evalreport -f md e > bare.md
 is "$(of 'PSNR (dB)' bare.md | cut -d '|' -f 7)" " – " "but not of twins of four videos"
 
+# ---- beside twins: metrics of pairs have a test ----
+
+rm -r e; cp -r d e
+tr -d '\r' < d/pairs_summary.csv | awk -F , -v OFS=, '{ note = $NF; NF--
+    if (NR == 1) { print $0, "farther", "p", "method", "p_holm", note; next }
+    split($3 == "int4" ? "2.5,0.0001,exact,0.0004" : $3 == "w8a16" && $1 == "ssim" ? "0.1,0.01,exact,0.03" : "-1,0.7,exact,1", x, ",")
+    print $0, x[1], x[2], x[3], x[4], note }' > e/pairs_summary.csv
+for f in html tex md; do evalreport --link -f $f e > twins.$f; done
+is "$("$ROOT/t/check-html" twins.html)" "" "with tests beside twins the page is well-formed"
+like "$(plainly() { sed 's/−/-/g; s/\\//g'; }; plainly < twins.md)" \
+    "*int4 against fp16. 12 pairs of 6 prompts. Different: farther from fp16 than its twins by PSNR (p < 0.001 by Holm), SSIM (p < 0.001 by Holm), Mean absolute difference (p < 0.001 by Holm), *" \
+    "a variant that is farther is called different, with p"
+like "$(cat twins.md)" "*w8a16 against fp16. 12 pairs of 6 prompts. Different: farther from fp16 than its twins by SSIM (p = 0.030 by Holm). *" "by what it is"
+like "$(sed 's/\\//g' twins.md)" "*b<16 against fp16. 12 pairs of 6 prompts. Not shown to be farther from fp16 than its twins: no metric of pairs has a p below 1.000 by Holm.*" "and not by what it is not"
+like "$(cat twins.md)" "*Of metrics of pairs p is one-sided: *" "what p is then is said"
+is "$(grep -c 'is one-sided: that a video is farther' report.md)" 0 "and only then"
+is "$(sed -n '/^\*\*w8a16 against fp16: how far/,/^| Mean/p' twins.md | grep '^| SSIM' | cut -d '|' -f 6-8)" " 0.1000 | 0.010 | exact " "how much farther stands with the distances"
+is "$(sed -n '/^\*\*PSNR (dB): variants against/,/^\*\*S/p' twins.md | grep -c 'different, beyond the floor\|p (Holm)')" \
+    "$(awk -F , 'NR > 1 && $1 == "psnr" && $3 == "int4" { print 1 + ($11 == 0) }' e/pairs_summary.csv)" "and in the table of the metric"
+is "$(for f in tex html; do grep -c 'farther from fp16 than its twins by' twins.$f; done | paste -s -d ' ')" "2 2" "in LaTeX and on the page too"
+
+# ---- one evaluation beside another ----
+
+# edit DIRECTORY METRIC VARIANT DIFFERENCE P: what its summary says
+edit() {
+    for f in "$1"/*_summary.csv; do
+        tr -d '\r' < "$f" | awk -F , -v OFS=, -v m="$2" -v v="$3" -v d="$4" -v p="$5" '
+            NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+            $1 == m && $3 == v && "p_holm" in at { if (d != "") $at["difference"] = d; $at["p_holm"] = p } { print }' > x && mv x "$f"
+    done
+}
+rm -rf one two; cp -r d one; cp -r d two
+sed -i 's/,mp4,/,frames,/' one/clip_temporal_per_video.csv
+for v in w8a16 int4 'b<16'; do for m in clip temporal motion warp; do edit one $m "$v" 0.001 0.7; edit two $m "$v" 0.001 0.7; done; done
+evalreport -f md --beside two one > same.md
+like "$(cat same.md)" "*By frames and by mp4 the conclusions are the same: no effect changes its significance, nor a significant one its sign.*" \
+    "--beside: where both say the same, that is said"
+edit one clip w8a16 0.002 0.01; edit two clip w8a16 -0.003 0.02
+edit one temporal w8a16 0.001 0.01
+edit two motion int4 0.5 0.01
+for f in html md tex; do evalreport --link -f $f --beside two one > beside.$f; done
+is "$("$ROOT/t/check-html" beside.html)" "" "the page is well-formed"
+like "$(sed 's/−/-/g' beside.md)" "*What is concluded depends on what is measured. CLIP score of w8a16 changes its sign: by frames 0.00200 (p = 0.010), by mp4 -0.00300 (p = 0.020).\
+ Temporal consistency of w8a16 changes its significance: *" "a sign that changes, and a significance"
+is "$(sed -n '/^\*\*By frames and by mp4: effects/,/^\*\*[^B]/p' beside.md | sed -n 's/^| \([^ ]*\) | \([A-Za-z]*\) .* | \([^|]*[^ |]\) |$/\1 \2: \3/p' | grep -v 'the same\|–\|^variant')" \
+    "$(printf 'w8a16 CLIP: opposite signs\nw8a16 Temporal: significant by frames alone\nint4 Motion: significant by mp4 alone')" "the table has all, with what follows"
+is "$(for f in tex html; do grep -c 'What is concluded depends' beside.$f; done | paste -s -d ' ')" "1 1" "in LaTeX and on the page too"
+is "$(grep -c 'What is concluded\|By frames and by mp4' report.md)" 0 "and nothing of it where there is one"
+evalreport -f md --beside e one > some.md
+is "$?" 0 "one of them may have tests that the other has not"
+sample else 12 9 bf16 w8a16 < "$ROOT/pipelines/prompts.txt"
+fails 1 "evalreport: one compares with fp16, else with bf16" "another reference" evalreport --beside else one
+sample others 12 9 fp16 int3 < "$ROOT/pipelines/prompts.txt"
+fails 1 "evalreport: one and others compare no variant that both have" "no variant in common" evalreport --beside others one
+fails 1 "evalreport: *nowhere/clip_temporal_per_video.csv*" "none there" evalreport --beside nowhere one
+
 # ---- another reference ----
 
 evalreport --against int4 d > against.html

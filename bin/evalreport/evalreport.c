@@ -9,17 +9,19 @@
 
 #include "../../common/die.h"
 #include "../../common/program.h"
+#include "beside.h"
 #include "evalreport.h"
 #include "page.h"
 #include "ranking.h"
 
 static const char *format = "html";
 static const char *films = ".";
-static const char *against, *rank;
+static const char *against, *rank, *second;
 static int64_t most = 100;
 static bool linked;
 static const option options[] = {
     {'f', "format", OPTION_TEXT, &format, 0, 0, false},
+    {0, "beside", OPTION_TEXT, &second, 0, 0, true},
     {0, "against", OPTION_TEXT, &against, 0, 0, false},
     {'n', "most", OPTION_INT, &most, 0, 1000000, false},
     {0, "rank", OPTION_TEXT, &rank, 0, 0, false},
@@ -30,7 +32,7 @@ static const option options[] = {
 
 int main(int argc, char **argv)
 {
-    evaluation e;
+    evaluation e, other;
     int first = program_begin(argc, argv, options, usage);
     if (argc - first != 1)
         usage_error("one directory is needed, not %d", argc - first);
@@ -40,6 +42,11 @@ int main(int argc, char **argv)
     stats_phase("read");
     evaluation_open(&e, argv[first], films, against);
     choose_rank(&e, rank);
+    if (second) {
+        evaluation_open(&other, second, films, against);
+        e.beside = &other;
+        beside_check(&e, &other);
+    }
     stats_phase("write");
     choose_films(&e, html ? most : 0);
     if (html)
@@ -50,5 +57,7 @@ int main(int argc, char **argv)
         write_markdown(&e);
     stats_add("videos", e.table[CLIP].rows);
     evaluation_close(&e);
+    if (second)
+        evaluation_close(&other);
     return program_end();
 }

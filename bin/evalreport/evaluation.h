@@ -50,11 +50,13 @@ typedef struct {
     const char *name, *seed, *prompt;
 } subject;
 
-typedef struct {
+typedef struct evaluation evaluation;
+struct evaluation {
     const char *directory;
-    const char *videos; /* where the variants are, from the directory */
-    csv table[TABLES];  /* without columns: there is none */
-    json_t *record;     /* experiment.json */
+    const evaluation *beside; /* another of the same videos (beside.h); NULL: none */
+    const char *videos;       /* where the variants are, from the directory */
+    csv table[TABLES];        /* without columns: there is none */
+    json_t *record;           /* experiment.json */
     int variants, subjects;
     const char **variant; /* the first is the reference: the others are compared with it */
     const char *recorded; /* the reference of the tables */
@@ -70,7 +72,7 @@ typedef struct {
     const metric *by;   /* by what variants are ranked and pairs sorted; NULL: by nothing */
     int *order, *place; /* [subjects]: the worst first, and where in that each is */
     int films;          /* so many of them are shown */
-} evaluation;
+};
 
 /* Dies, naming file and line, if a file is missing or broken. against: the reference, NULL for that
  * of the tables; dies if there is no such variant. */

@@ -6,6 +6,8 @@
 */
 #include "page.h"
 
+#include "beside.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,6 +164,10 @@ static void write_short(const evaluation *e)
     }
     for (int v = 1; v < e->variants; v++)
         write_finding(e, v);
+    if (e->beside) {
+        paragraph(beside_text(e, e->beside));
+        write_one(beside_table(e, e->beside));
+    }
     paragraph(floor_text(e));
     paragraph(tests_text(e));
     if (e->variants > 2) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../../common/die.h"
+#include "beside.h"
 #include "page.h"
 #include "ranking.h"
 #include "tables.h"
@@ -37,6 +38,10 @@ static void write_short(const evaluation *e, markup m)
     }
     for (int v = 1; v < e->variants; v++)
         write_paragraph(m, finding_text(e, v));
+    if (e->beside) {
+        write_paragraph(m, beside_text(e, e->beside));
+        write_table(m, beside_table(e, e->beside));
+    }
     write_paragraph(m, floor_text(e));
     write_paragraph(m, tests_text(e));
     if (e->variants > 2) {
