@@ -72,7 +72,7 @@ static bool find_both(const evaluation *e, const evaluation *other, int v, int k
 static agreement agreement_of(const both *b)
 {
     double p = test_p(&b->one), q = test_p(&b->two);
-    if (isnan(p) && isnan(q))
+    if (isnan(p) || isnan(q))
         return UNTESTED;
     if (p < 0.05 && q < 0.05)
         return !b->m->of_pairs && b->one.difference * b->two.difference < 0 ? OPPOSITE : AGREE;
