@@ -174,11 +174,15 @@ char *beside_text(const evaluation *e, const evaluation *other)
             free(text);
             text = more;
         }
-    char *lead = tested == 0 ? new_format("Measured by %s and by %s; nothing was tested.", one, two)
-                 : *text     ? new_format("What is concluded depends on what is measured. %s", text)
-                             : new_format("By %s and by %s the conclusions are the same: no effect "
-                                              "changes its significance, nor a significant one its sign.",
-                                          one, two);
+    char *lead;
+    if (tested == 0)
+        lead = new_format("Measured by %s and by %s; nothing was tested by both.", one, two);
+    else if (*text)
+        lead = new_format("What is concluded depends on what is measured. %s", text);
+    else
+        lead = new_format("By %s and by %s the conclusions are the same: no effect changes its "
+                          "significance, nor a significant one its sign.",
+                          one, two);
     free(text);
     return lead;
 }

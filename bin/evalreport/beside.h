@@ -9,7 +9,8 @@
 
 /* Dies if they compare with other references, or share no variant that is compared. */
 void beside_check(const evaluation *e, const evaluation *other);
-/* A row for each variant and metric that both have: effect and p of each, and whether they agree. */
+/* A row for each variant and metric that both have: effect and p of each, and whether they
+ * agree. */
 table beside_table(const evaluation *e, const evaluation *other);
 /* Where what is concluded depends on what was measured, in sentences, or that it does not. To be
  * freed. */

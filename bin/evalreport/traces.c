@@ -1,10 +1,9 @@
 /*
 ** traces.c: the error of latents by step of all variants in one drawing and one table.
 **
-** The axis is logarithmic: a rounded last bit and weights of four bits are a factor of ten thousand
-** apart, and what multiplies by the same factor in each step is a straight line. An error of 0, as
-** of a variant that is the reference still, has no place on it, and its line begins where it is
-** one.
+** The axis is logarithmic: a rounded last bit and weights of four bits are a factor of 10,000
+** apart, and what multiplies by the same factor in each step is a straight line. An error of 0, of
+** a variant that is still the reference, has no place on it: its line begins where there is one.
 */
 #include <math.h>
 #include <stdlib.h>
@@ -91,7 +90,7 @@ static char *sigma_of(const void *of, int k)
                                                            : new_format("%s", "");
 }
 
-/* The next of 1, 2 and 5 times a power of ten, at or below a logarithm, or above it: its log. */
+/* The next of 1, 2 and 5 times a power of ten at or below, or above, a logarithm, as its own. */
 static double round_log(double x, bool above)
 {
     static const double digits[] = {1, 2, 5, 10};

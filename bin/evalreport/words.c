@@ -232,8 +232,8 @@ static char *group_name(const char *words)
     return name;
 }
 
-/* Of metrics of pairs: is the variant farther away than twins of the reference are? "" where that was
- * not tested. */
+/* Of metrics of pairs: is the variant farther away than twins of the reference are? "" where that
+ * was not tested. */
 static char *twins_text(const evaluation *e, int variant)
 {
     const char *by = has_holm(e) ? " by Holm" : "";

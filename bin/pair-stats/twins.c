@@ -2,10 +2,10 @@
 ** twins.c: each pair beside the farthest of the reference's twins.
 **
 ** Signed effects of a metric of videos can cancel where every video is another: two videos with
-** equal scores are not the same video. What is of two videos together does not cancel, but is never
-** 0 either, so it is held against what the twins have of the same prompt and seed. The farthest of
-** several twins is farther than any one of them mostly is: a variant that is one more twin is
-** called different less often than the level of the test says.
+** equal scores are not the same video. What is of two videos together does not cancel, but is
+** never 0 either, so it is held against what the twins have of the same prompt and seed. The
+** farthest of several twins is farther than any one of them mostly is: a variant that is one more
+** twin is called different less often than the level of the test says.
 */
 #include "twins.h"
 

@@ -148,10 +148,12 @@ pairs_of() {
 
 # tables_of VARIANT...: the directory of the tables that compare these: OUT for those for which tables were
 # made there first, OUT/A_vs_B for others.
-tables_of() {
-    local owner=$eval_dir/variants all="$*"
+tables_of() { tables_in "$OUT" "$@"; }
+# tables_in OUT VARIANT...: the same of another experiment.
+tables_in() {
+    local out=$1 owner=$1/eval/variants all="${*:2}"
     [ -e "$owner" ] || echo "$all" > "$owner"
-    if [ "$(< "$owner")" = "$all" ]; then echo "$OUT"; else echo "$OUT/${all// /_vs_}"; fi
+    if [ "$(< "$owner")" = "$all" ]; then echo "$out"; else echo "$out/${all// /_vs_}"; fi
 }
 
 # traces A B: a line for each video that both variants name: its name, prompt's number, seed, of which latents a trace
