@@ -173,6 +173,19 @@ is "$(stats -c x -f psnr,ssim --twins "$T" <both | column p_holm /dev/stdin)" "$
 comment "x alone: $x"
 is "$(stats -c x -f psnr,ssim <both | column p_holm /dev/stdin)" "$x" "without twins they are none"
 is "$(stats -c psnr -f x,ssim --twins "$T" <both | column p_holm /dev/stdin | cut -c 1-12)" "$(awk 'BEGIN { printf "%.17g", 3 * 4.708766937255859e-06 }' | cut -c 1-12)" "nor the other way round"
+# Of many: half of the two-sided p, where they are farther; the rest of it, where nearer.
+for sign in 1 -1; do
+    awk -v s=$sign 'BEGIN { print "name,variant_a,variant_b,prompt,psnr,x_a,x_b"
+        for (i = 0; i < 90; i++) { d = s * ((i * 7919 % 101 - 45) / 10); print i ",ref,far,c" int(i / 2) "," 40 - d ",0," d } }' >many
+    awk 'BEGIN { print "name,variant_a,psnr"; for (i = 0; i < 90; i++) print i ",ref,40" }' >constant
+    for cluster in '' prompt; do
+        echo "$sign $(stats -c x --cluster "$cluster" <many | column p /dev/stdin) $(stats -c psnr --cluster "$cluster" --twins constant <many | column p /dev/stdin) $(
+            stats -c psnr --cluster "$cluster" --twins constant <many | column method /dev/stdin)"
+    done
+done >sides
+is "$(awk '{ want = $1 > 0 ? $2 / 2 : 1 - $2 / 2; d = $3 / want - 1; print $4, d * d < ($4 == "normal" ? 1e-20 : 1e-3) }' sides | lines)" \
+    "normal 1 clusters-sampled 1 normal 1 clusters-sampled 1" "of more than 50 pairs, or 40 prompts, too"
+comment "$(lines <sides)"
 # Identical videos have an infinite PSNR: as a twin, as a variant, as both.
 sed '/^0[1-3],/d' "$T" >fewer
 sed -n '1p;/^0[1-3],/p' "$F" | sed 's/,p0,[0-9.]*,/,p0,inf,/' >equal
