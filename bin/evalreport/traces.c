@@ -90,7 +90,7 @@ static char *sigma_of(const void *of, int k)
                                                            : new_format("%s", "");
 }
 
-/* The next of 1, 2 and 5 times a power of ten, at or below a logarithm, or above it: its log. */
+/* The next of 1, 2 and 5 times a power of ten at or below, or above, a logarithm, as its own. */
 static double round_log(double x, bool above)
 {
     static const double digits[] = {1, 2, 5, 10};
