@@ -156,6 +156,7 @@ refused() { # NAME PATTERN SED
     fails 1 "evalreport: s/trace.csv$2" "$1" evalreport s
 }
 refused "a step that is none" ":3: step is '1.5', not its number" '3s/,2,/,1.5,/'
+refused "a step beyond all" ":3: step is '1001', not its number" '3s/,2,/,1001,/'
 refused "an error that is none" ":3: relative is 'x', not a number" '3s/0\.02000/x/'
 refused "a missing column" ":1: no column 'relative'" 1s/relative/error/
 

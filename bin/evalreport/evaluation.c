@@ -15,6 +15,7 @@
 #include "../../common/nameindex.h"
 #include "../../common/openfile.h"
 #include "../../common/utf8.h"
+#include "trace.h"
 
 enum { MOST_COLUMNS = 20 };
 
@@ -195,11 +196,13 @@ void evaluation_open(evaluation *e, const char *directory, const char *videos, c
     find_who(e);
     choose_reference(e, against);
     find_rows(e);
+    traces_begin();
     find_metrics(e);
 }
 
 void evaluation_close(evaluation *e)
 {
+    traces_end(e);
     metrics_free(e);
     rows_free(e);
     for (int i = 0; i < TABLES; i++) {

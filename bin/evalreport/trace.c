@@ -22,10 +22,12 @@ typedef struct {
     double *error, *cosine;   /* [subjects][steps] */
 } series;
 
-static double *undefined(int n)
+enum { MOST_STEPS = 1000 }; /* as wan-denoise takes */
+
+static double *undefined(size_t n)
 {
-    double *x = new_bytes((size_t)n * sizeof *x + 1);
-    for (int i = 0; i < n; i++)
+    double *x = new_bytes(n * sizeof *x + 1);
+    for (size_t i = 0; i < n; i++)
         x[i] = NAN;
     return x;
 }
@@ -33,7 +35,7 @@ static double *undefined(int n)
 static int step_of(const csv *t, int row)
 {
     double step = number_at(t, row, "step");
-    if (!(step >= 0 && step < 1e5 && step == floor(step)))
+    if (!(step >= 0 && step <= MOST_STEPS && step == floor(step)))
         csv_die(t, row, "step is '%s', not its number", text_at(t, row, "step"));
     return (int)step;
 }
@@ -73,10 +75,10 @@ static series read_series(const evaluation *e, int variant)
     series s = {0};
     for (int row = -1; (row = pair_rows(e, variant, row + 1)) >= 0;)
         s.steps = step_of(t, row) >= s.steps ? step_of(t, row) + 1 : s.steps;
-    s.timestep = undefined(s.steps);
-    s.sigma = undefined(s.steps);
-    s.error = undefined(e->subjects * s.steps);
-    s.cosine = undefined(e->subjects * s.steps);
+    s.timestep = undefined((size_t)s.steps);
+    s.sigma = undefined((size_t)s.steps);
+    s.error = undefined((size_t)e->subjects * (size_t)s.steps);
+    s.cosine = undefined((size_t)e->subjects * (size_t)s.steps);
     for (int row = -1; (row = pair_rows(e, variant, row + 1)) >= 0;) {
         int i = subject_of(e, text_at(t, row, "name")), k = step_of(t, row);
         s.timestep[k] = number_at(t, row, "timestep");
@@ -91,16 +93,31 @@ static series read_series(const evaluation *e, int variant)
     return s;
 }
 
-/* Read once, as the drawings and tables of a variant ask for it in turn; it lives as long as the
-** program. */
+/* Of the evaluation that is open; read once, as the drawings and tables of a variant ask for it in
+** turn. */
+static series *known; /* [variants] */
+
 static const series *series_of(const evaluation *e, int variant)
 {
-    static series *all;
-    if (!all)
-        all = new_bytes((size_t)e->variants * sizeof *all);
-    if (!all[variant].error)
-        all[variant] = read_series(e, variant);
-    return &all[variant];
+    if (!known)
+        known = new_bytes((size_t)e->variants * sizeof *known);
+    if (!known[variant].error)
+        known[variant] = read_series(e, variant);
+    return &known[variant];
+}
+
+void traces_begin(void) { known = NULL; }
+
+void traces_end(const evaluation *e)
+{
+    for (int v = 0; known && v < e->variants; v++) {
+        free(known[v].timestep);
+        free(known[v].sigma);
+        free(known[v].error);
+        free(known[v].cosine);
+    }
+    free(known);
+    known = NULL;
 }
 
 /* Of the finite ones of x[subject][step]. */
@@ -135,7 +152,7 @@ trace_means trace_means_of(const evaluation *e, int variant)
     if (!is_traced(e, variant))
         return m;
     const series *s = series_of(e, variant);
-    m = (trace_means){s->steps, s->videos, s->timestep, s->sigma, undefined(s->steps)};
+    m = (trace_means){s->steps, s->videos, s->timestep, s->sigma, undefined((size_t)s->steps)};
     for (int k = 0; k < s->steps; k++)
         m.mean[k] = spread_of(s->error, s, e->subjects, k).mean;
     return m;
@@ -231,7 +248,7 @@ static void draw_share(const plane *p, const series *s, const double *sorted, co
 /* Of many videos from the nearest to the farthest, and the middle half. */
 static void draw_spread(const plane *p, const series *s, int subjects)
 {
-    double *sorted = undefined(subjects * s->steps);
+    double *sorted = undefined((size_t)subjects * (size_t)s->steps);
     int *n = new_bytes((size_t)s->steps * sizeof *n);
     for (int k = 0; k < s->steps; k++) {
         for (int i = 0; i < subjects; i++)
@@ -282,7 +299,7 @@ void plot_trace(FILE *f, const evaluation *e, int variant)
     if (!is_traced(e, variant))
         return;
     const series *s = series_of(e, variant);
-    double *mean = undefined(s->steps);
+    double *mean = undefined((size_t)s->steps);
     for (int k = 0; k < s->steps; k++)
         mean[k] = spread_of(s->error, s, e->subjects, k).mean;
     char *title = new_format("Relative error of the latents by step: %s against %s",

@@ -8,6 +8,10 @@
 #include "evaluation.h"
 #include "table.h"
 
+/* Before the first question about an evaluation, and behind the last one. */
+void traces_begin(void);
+void traces_end(const evaluation *e);
+
 /* Is there a trace of the variant and the reference? */
 bool is_traced(const evaluation *e, int variant);
 int traced_variants(const evaluation *e);

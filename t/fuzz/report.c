@@ -57,7 +57,7 @@ static void take_parts(const uint8_t *bytes, size_t n, bool ours)
         if (i < 0 || i >= FILES_N)
             continue;
         if (ours) {
-            whole[i].bytes = part + 1;
+            whole[i].bytes = size > 1 ? part + 1 : NULL;
             whole[i].n = size - 1;
         }
         fuzz_mapped(FILES[i], size > 1 ? part + 1 : NULL, size - 1);
