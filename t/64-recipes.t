@@ -227,7 +227,7 @@ refused "SEEDS has 01: write it 1" "SEEDS='1 01'" fp16 SEEDS='1 01'
 for word in text tables made; do
     refused "a variant cannot be called $word" "a variant called $word" videos VARIANTS="fp16 $word" weights.$word="$model"
 done
-refused "MEASURE='gif' is not mp4 or frames" "MEASURE=gif" experiment MEASURE=gif
+refused "MEASURE='gif' is not mp4, frames or both" "MEASURE=gif" experiment MEASURE=gif
 refused "CONVERSION='fast' is not exact, opencv or opencv-4.12" "CONVERSION=fast" experiment CONVERSION=fast
 refused "CONVERSION=opencv is of mp4 files, and MEASURE=frames measures none" "CONVERSION=opencv of frames" experiment CONVERSION=opencv MEASURE=frames
 refused "FIT='fill' is not crop, pad or squash" "FIT=fill" experiment FIT=fill

@@ -253,9 +253,10 @@ static void measure(reader *r, writer *w)
     if (as_flow)
         write_header(w, &r->d, frames);
     frames_begin(r);
-    while (m->read < m->N) {
+    for (int64_t told = 0; told < m->N;) {
         next_batch(r, w, m);
-        progress("frames", m->read, m->N);
+        while (told < m->read) /* each, so that a log is the same with any number of threads */
+            progress("frames", ++told, m->N);
     }
     if (as_flow)
         writer_end(w);
