@@ -32,7 +32,6 @@ typedef struct {
 struct expanded {
     int levels;
     scale level[LEVELS + 1];
-    float *picture; /* [H, W]: of one scale */
 };
 
 static float *floats(int64_t n) { return new_bytes((size_t)n * sizeof(float)); }
@@ -40,7 +39,7 @@ static float *floats(int64_t n) { return new_bytes((size_t)n * sizeof(float)); }
 expanded *expanded_new(int64_t H, int64_t W)
 {
     expanded *e = new_bytes(sizeof *e);
-    *e = (expanded){.picture = floats(H * W)};
+    *e = (expanded){0};
     while (e->levels < LEVELS && ldexp((double)(H < W ? H : W), -(e->levels + 1)) >= LEAST_SIDE)
         e->levels++;
     for (int i = 0; i <= e->levels; i++) {
@@ -54,17 +53,18 @@ void expanded_free(expanded *e)
 {
     for (int i = 0; i <= e->levels; i++)
         free(e->level[i].r);
-    free(e->picture);
     free(e);
 }
 
 void expand_picture(expanded *e, const uint8_t *grey)
 {
-    for (int i = 0; i <= e->levels; i++) {
-        scale *s = &e->level[i];
-        pyramid_level(e->picture, grey, e->level[0].h, e->level[0].w, i);
-        expand(s->r, e->picture, s->h, s->w);
+    int64_t H = e->level[0].h, W = e->level[0].w;
+    float *picture = floats(H * W);
+    for (scale *s = e->level; s <= e->level + e->levels; s++) {
+        pyramid_level(picture, grey, H, W, (int)(s - e->level));
+        expand(s->r, picture, s->h, s->w);
     }
+    free(picture);
 }
 
 /* ---- from coarse to fine ---- */

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* A picture's expansions at all scales: 31 bytes a pixel. */
+/* A picture's expansions at all scales: 27 bytes a pixel. */
 typedef struct expanded expanded;
 
 expanded *expanded_new(int64_t H, int64_t W);
