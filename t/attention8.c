@@ -63,6 +63,13 @@ static double e4m3_of(double x)
     return copysign(y > 448 ? 448 : y, x);
 }
 
+/* The value of the code whose eighths are nearest to log2 of a weight, from 2^-7 on. */
+static double e4m3_weight(double x)
+{
+    int code = (int)fmin(fmax(rint(8 * (x + 7)), 0), 126);
+    return code < 8 ? ldexp(code, -9) : ldexp(8 + code % 8, code / 8 - 10);
+}
+
 static head head_of(const data_case *c, tensor q, tensor k, tensor v, int b, int h)
 {
     head o = {c->Lq,
@@ -197,7 +204,9 @@ static void attend(double *y, double *size, head *o, way w)
             top = ceil(top);
         for (int j = 0; j < o->Lk; j++) {
             double weight = exp2(p[j] - top + ATTENTION_SHIFT);
-            p[j] = w == OURS_FP8 || w == FA3 ? e4m3_of(weight) : weight;
+            p[j] = w == OURS_FP8 ? e4m3_weight(p[j] - top + ATTENTION_SHIFT)
+                   : w == FA3    ? e4m3_of(weight)
+                                 : weight;
             sum += w == FA3 ? weight : p[j];
         }
         for (int e = 0; e < d; e++) {
@@ -324,6 +333,45 @@ START_TEST(all_in_8_bits)
 }
 END_TEST
 
+/* From the first tile of keys to the second logits grow by 0 to 6 powers of two, by 1 / 37 from query to
+** query: so the second tile's weights have every code up to the largest, and more than that. */
+START_TEST(every_code)
+{
+    static const data_case c = {.batch = 1, .heads = 1, .d = 128, .Lq = 222, .Lk = 256};
+    for (int type = 0; type < 3; type++) {
+        tensor_type A = FLOATS[type];
+        if (operand_type(A) != A)
+            continue;
+        size_t mark = scratch_mark();
+        tensor q = normal_host(c.Lq, c.d, 1, 0, A), k = normal_host(c.Lk, c.d, 1, 0, A);
+        tensor v = normal_host(c.Lk, c.d, 1, 0, A), y = placed(new_host(F32, c.Lq, c.d), A, 8);
+        float *first = k.data, size = 0;
+        for (int e = 0; e < c.d; e++)
+            size += first[e] * first[e];
+        for (int j = 1; j < c.Lk; j++)
+            for (int e = 0; e < c.d; e++)
+                first[j * c.d + e] = j < ATTENTION_FP8_KEYS ? first[e] : -first[e];
+        for (int i = 0; i < c.Lq; i++)
+            for (int e = 0; e < c.d; e++)
+                ((float *)q.data)[i * c.d + e] =
+                    -first[e] * (float)i / 37 * 0.5f / 1.442695f / size * sqrtf((float)c.d);
+        tensor small = new_host(A, c.Lq, c.d);
+        host_convert(small, q);
+        host_convert(q, small);
+        free(small.data);
+        attention_spec spec = {
+            .batch = 1, .heads = 1, .scale = 1 / sqrtf((float)c.d), .in = ATTENTION_FP8};
+        attention(y, placed(q, A, 8), placed(k, A, 16), placed(v, A, 24), &spec);
+        tensor got = fetched(y);
+        errors t = {0};
+        add_head(&t, &c, got, q, k, v, 0, 0, OURS_FP8, A);
+        scratch_reset(mark);
+        ck_assert_msg(t.loose <= 2 * c.d, "%s: %lld of %lld beyond, %g of the tolerance at most",
+                      type_name(A), (long long)t.loose, (long long)t.n, t.worst);
+    }
+}
+END_TEST
+
 /* What is not finite is seen in the result, and in that of its head alone, though codes have no
 ** infinity; in rows that are in the mean's sample, and in one that is not. */
 START_TEST(not_finite)
@@ -354,4 +402,4 @@ START_TEST(not_finite)
 }
 END_TEST
 
-TESTS(device_open, 300, logits_in_int8, all_in_8_bits, not_finite)
+TESTS(device_open, 300, logits_in_int8, all_in_8_bits, every_code, not_finite)

@@ -9,9 +9,9 @@
 ** zeros.
 **
 ** In 8 bits q, k and v are first rounded (attention_codes.c). Weights in e4m3 are
-** 2^8 e^(logit - m), e^m being the power of two next above e^(the greatest logit): 256 at most. So
-** what a weight is rounded to depends on no tile, but for weights below 2^-14; l is the sum of the
-** rounded.
+** 2^8 e^(logit - m), e^m being the power of two next above e^(the greatest logit): 256 at most, and
+** rounded as ../attention.h says. So what a weight is rounded to depends on no tile, but for
+** weights below 2^-14; l is the sum of the rounded.
 */
 #include <assert.h>
 #include <math.h>
@@ -49,12 +49,24 @@ VECTORISED static void exp_row(float *y, const float *x, float m, int64_t n)
         y[i] = exp_f32(x[i] - m);
 }
 
+/* The weight in e4m3 that is nearest to 2^x, logarithms being what is rounded (../attention.h). */
+INLINE float e4m3_weight(float x)
+{
+    float n = rintf(E4M3_STEPS * x + E4M3_ONE);
+    n = n > 0 ? n : 0;
+    int32_t code = (int32_t)(n < E4M3_MOST ? n : E4M3_MOST);
+    float small = (float)code * 0x1p-9f,
+          normal = f32_of_bits(((uint32_t)code << 20) + (120u << 23));
+    float weight = code < E4M3_STEPS ? small : normal;
+    return x == x ? weight : x;
+}
+
 /* y = e^(x - m) 2^8 in e4m3 */
 VECTORISED static void exp_row_e4m3(float *y, const float *x, float m, int64_t n)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        y[i] = e4m3_of(exp_f32(x[i] - m) * (1 << ATTENTION_SHIFT));
+        y[i] = e4m3_weight((x[i] - m) * 1.44269504f + ATTENTION_SHIFT);
 }
 
 /* The natural logarithm of the power of two next above e^x. */

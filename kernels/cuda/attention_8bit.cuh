@@ -9,10 +9,10 @@
 ** output while the second runs. A tile of Q or K is rows of 128 bytes, one box of the copy engine (TMA).
 **
 ** A thread's share of the logits is s32, exact, and needs no conversion (ORIGIN), and its keys have
-** one scale, so that a logit costs one multiplication and one exponential. The maximum is not
+** one scale, so that a logit costs one F32 fma before its weight is made. The maximum is not
 ** looked for: weights are made with the top so far, and only if one is too large for the type it is
-** kept in is a higher top found, and all is done again. Exponentials, 16 a clock, take as long as
-** both products do in 8 bits.
+** kept in is a higher top found, and all is done again. Whether the next tile is there is asked
+** before the weights are made, since the answer takes 55 clocks.
 */
 #ifndef ATTENTION_8BIT_CUH
 #define ATTENTION_8BIT_CUH
@@ -73,6 +73,21 @@ __device__ __forceinline__ void bytes_fetch(uint32_t shared, const void *global,
                  "[%0], [%1], %2, [%3];" ::"r"(shared),
                  "l"(global), "r"(bytes), "r"(barrier)
                  : "memory");
+}
+
+/* Is the phase of this parity over? */
+__device__ __forceinline__ bool barrier_over(uint32_t barrier, int parity)
+{
+    uint32_t over;
+    asm volatile("{\n"
+                 ".reg .pred done;\n"
+                 "mbarrier.test_wait.parity.shared.b64 done, [%1], %2;\n"
+                 "selp.u32 %0, 1, 0, done;\n"
+                 "}"
+                 : "=r"(over)
+                 : "r"(barrier), "r"(parity)
+                 : "memory");
+    return over;
 }
 
 __device__ __forceinline__ float shared_float(uint32_t address)
@@ -193,35 +208,42 @@ template <int S> __device__ __forceinline__ void from_origin(int (&s)[S])
 /* Starts s [64, KEYS] += q k^T. */
 template <int S> __device__ __forceinline__ void logits8(int (&s)[S], uint32_t q, uint32_t k)
 {
+    uint64_t a = operand(q, 1024), b = operand(k, 1024);
     products_begin();
 #pragma unroll
     for (int step = 0; step < D / 32; step++)
-        product_int8(s, operand(q + step * 32, 1024), operand(k + step * 32, 1024));
+        product_int8(s, further(a, step * 32), further(b, step * 32));
     products_commit();
 }
 
 /* What a thread's two rows of logits (lane / 4, and 8 further) have come to. Tops are powers of
-** two: softmax is 2^(factor scale s - top), scale being that of the thread's keys. */
+** two: softmax is 2^(factor scale s - top), scale being that of the thread's keys. A weight is made from
+** V::UNIT (V::SHIFT + its logarithm). */
 struct rows8 {
     float top[2], sum[2], fade[2]; /* fade: what brings older sums to the top */
     float factor[2];
-    float slope[2], base[2]; /* of the tile: a weight is 2^(slope s + base), s read from ORIGIN */
+    float slope[2], base[2]; /* of the tile: slope s + base is that, s read from ORIGIN */
 
     template <class V> __device__ __forceinline__ void take(float scale)
     {
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            slope[half] = factor[half] * scale;
-            base[half] = __fmaf_rn(-ORIGIN, slope[half], V::SHIFT - top[half]);
+            slope[half] = factor[half] * scale * V::UNIT;
+            base[half] = __fmaf_rn(-ORIGIN, slope[half], V::UNIT * (V::SHIFT - top[half]));
         }
     }
-    /* The i-th of a thread's weights, 2^SHIFT times what they are. */
+    /* The i-th of a thread's weights, 2^SHIFT times what they are, UNIT being 1. */
     __device__ __forceinline__ float weight(int s, int i) const
     {
         return exp2_fast(__fmaf_rn(__int_as_float(s), slope[i / 2 % 2], base[i / 2 % 2]));
     }
-    /* Tops become the maxima so far. */
-    template <class V, int S> __device__ __forceinline__ void raise(const int (&s)[S])
+    /* The same on V's scale, from 0 to 1. */
+    __device__ __forceinline__ float share(int s, int i) const
+    {
+        return __saturatef(__fmaf_rn(__int_as_float(s), slope[i / 2 % 2], base[i / 2 % 2]));
+    }
+    /* Where a tile has a logit above the top, that and `above` more become the top. */
+    template <class V, int S> __device__ __forceinline__ void raise(const int (&s)[S], float above)
     {
 #pragma unroll
         for (int half = 0; half < 2; half++) {
@@ -230,13 +252,14 @@ struct rows8 {
             for (int n = 0; n < S / 4; n++)
                 m = fmaxf(m, fmaxf(__int_as_float(s[4 * n + 2 * half]),
                                    __int_as_float(s[4 * n + 2 * half + 1])));
-            m = (m - ORIGIN) * slope[half];
+            m = (m - ORIGIN) * slope[half] * (1 / V::UNIT);
             m = fmaxf(m, __shfl_xor_sync(~0u, m, 1));
             m = fmaxf(m, __shfl_xor_sync(~0u, m, 2));
-            m = fmaxf(top[half], V::WHOLE ? ceilf(m) : m);
+            m = V::WHOLE ? ceilf(m) : m;
+            m = m > top[half] ? m + above : top[half];
             fade[half] = exp2_fast(top[half] - m);
             top[half] = m;
-            base[half] = __fmaf_rn(-ORIGIN, slope[half], V::SHIFT - m);
+            base[half] = __fmaf_rn(-ORIGIN, slope[half], V::UNIT * (V::SHIFT - m));
         }
     }
 };
@@ -266,10 +289,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
         if (V::TURNS && (group == 0 || n + 1 < total))
             group_arrive(other, 256);
     };
-    auto free = [&](uint32_t barrier) {
-        if (lane == 0)
-            barrier_arrive(barrier);
-    };
+    auto free = [&](uint32_t barrier) { barrier_arrive_once(barrier); };
 
     int t = first, j = 0, turn = 0; /* of tile n of keys, as n goes on */
     auto begin_rows = [&] {
@@ -282,24 +302,33 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
             r.top[half] = -INFINITY;
         }
     };
-    /* The weights; if they are too large for what they are kept in, those of higher tops. */
-    auto weigh = [&] {
-        pin(s);
+    bool k_seen = false,
+         v_seen = false; /* was the next tile there before this one's weights were made? */
+    /* The scales of tile n's keys, and the power of its values. */
+    auto take_scales = [&] {
         r.take<V>(shared_float(at.k_scales(now.stage) + lane % 4 * 4));
         if (V::POWERS)
             power = shared_float(at.k_scales(now.stage) + 16);
+    };
+    /* The weights; if they are too large for what they are kept in, those of higher tops. */
+    auto weigh = [&] {
+        pin(s);
         free(at.k_free(now.stage));
+        ring<V::STAGES> next = now;
+        next.step();
+        k_seen = barrier_over(at.k_full(next.stage), next.parity);
+        v_seen = barrier_over(at.v_full(now.stage), now.parity);
         if (j + 1 == w.keys) {
             free(at.q_free(group));
             int key = j * V::KEYS + lane % 4 * 2;
 #pragma unroll
             for (int i = 0; i < S; i++)
                 if (key + i / 4 * 8 + i % 2 >= a.lk)
-                    s[i] = (int)0xff800000; /* -infinity */
+                    s[i] = __float_as_int(-3e38f); /* no weight, whatever its slope */
         }
         values.weigh(s, r);
         if (__any_sync(~0u, !values.fit())) {
-            r.raise<V>(s);
+            r.raise<V>(s, V::above(j));
             values.fade(r.fade);
             values.weigh(s, r);
             values.fit();
@@ -327,14 +356,17 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
         take_turn();
     logits8(s, q, at.k_tile(0));
     pass_turn(0);
+    take_scales();
     products_wait<0>();
     weigh();
     advance();
     for (int n = 1; n < total; n++, advance()) {
         if (j == 0)
             barrier_wait(at.q_full(group), turn);
-        barrier_wait(at.k_full(now.stage), now.parity);
-        barrier_wait(at.v_full(before.stage), before.parity);
+        if (!k_seen)
+            barrier_wait(at.k_full(now.stage), now.parity);
+        if (!v_seen)
+            barrier_wait(at.v_full(before.stage), before.parity);
         take_turn();
         products_begin();
         values.start(at.v_tile(before.stage));
@@ -348,6 +380,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
             values.clear();
             begin_rows();
         }
+        take_scales();
         products_wait<0>();
         weigh();
     }

@@ -2,10 +2,10 @@
 ** attention_codes.cu: what 8-bit attention reads: the codes of q, k and v, which
 ** kernels/cpu/attention_codes.c specifies, in the layouts of its tiles; v's on Hopper alone.
 **
-** Three kernels: the mean of 1024 keys (and values) of each head; the codes of q and k, four lanes
-** a token and head, which rotate 128 values by the butterflies of Hadamard's matrix, five in a lane
-** and two between lanes; and the codes of v with channels as rows, a tile of 128 tokens at a time.
-** The last two read and write once. Floor: bytes over the copy rate.
+** Two kernels: the mean of 1024 keys (and values) of each head, beside the codes of q; and the codes of
+** k beside those of v. For q and k four lanes a token and head rotate 128 values by the butterflies
+** of Hadamard's matrix, five in a lane and two between lanes; v's codes have channels as rows, a tile
+** of 128 tokens at a time. All but the sample is read and written once. Floor: bytes over the copy rate.
 */
 #include "attention_8bit.cuh"
 
@@ -14,6 +14,8 @@ namespace
 
 constexpr float LEAST = 0x1p-40f; /* a scale */
 
+constexpr int MEAN_BLOCKS = D / 32; /* for a head's mean */
+
 struct means_of {
     const void *x[2]; /* k, v */
     int64_t stride[2];
@@ -21,16 +23,17 @@ struct means_of {
     int rows;
 };
 
-/* Means of 32 columns by a block of 256 threads: four lanes of eight columns, 64 rows at a time. */
-template <class T>
-__global__ void __launch_bounds__(256) sample_means(const __grid_constant__ means_of m)
+/* Means of 32 columns by 256 threads of a block: four lanes of eight columns, 64 rows at a time.
+** part: those of k, then those of v. */
+template <class T> __device__ __forceinline__ void sample_means(const means_of &m, int part)
 {
     __shared__ float sums[64][33];
-    int which = blockIdx.z & 1, batch = blockIdx.z >> 1, head = blockIdx.y;
+    int which = part / MEAN_BLOCKS, batch = blockIdx.z, head = blockIdx.y;
     int lane = threadIdx.x % 4, row = threadIdx.x / 4, n = min(m.rows, (int)ATTENTION_SAMPLE);
-    int column = blockIdx.x * 32 + lane * 8;
+    int first = part % MEAN_BLOCKS * 32, column = first + lane * 8;
     float total[8] = {};
-    kernel_begin();
+    if (threadIdx.x >= 256)
+        return;
     const T *x = (const T *)m.x[which] + (int64_t)batch * m.rows * m.stride[which] + head * D;
 #pragma unroll 8
     for (int i = row; i < n; i += 64) {
@@ -48,7 +51,7 @@ __global__ void __launch_bounds__(256) sample_means(const __grid_constant__ mean
         float sum = 0;
         for (int i = 0; i < 64; i++)
             sum += sums[i][threadIdx.x];
-        m.mean[which][((int64_t)batch * gridDim.y + head) * D + blockIdx.x * 32 + threadIdx.x] =
+        m.mean[which][((int64_t)batch * gridDim.y + head) * D + first + threadIdx.x] =
             __bfloat162float(__float2bfloat16_rn(sum / (float)n));
     }
 }
@@ -122,19 +125,13 @@ __device__ __forceinline__ uint32_t whole(float x)
 /* A tile of TOKENS of a head of q or k, four lanes a token. k's scale is that of the keys which one
 ** lane of four has of the tile (attention_8bit.cuh): those of one j / 2 mod 4. */
 template <class T, int TOKENS>
-__global__ void __launch_bounds__(TOKENS * 4)
-    quantise_rows(const __grid_constant__ row_source q, const __grid_constant__ row_source k)
+__device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
 {
     __shared__ int tops[4]; /* F32 that are not negative, whose order is that of their bits */
-    const row_source &s = blockIdx.z & 1 ? k : q;
-    int batch = blockIdx.z >> 1, head = blockIdx.y, heads = gridDim.y;
-    int lane = threadIdx.x % 4, part = threadIdx.x / 8 % 4,
-        row = blockIdx.x * TOKENS + threadIdx.x / 4;
+    int batch = blockIdx.z, head = blockIdx.y, heads = gridDim.y;
+    int lane = threadIdx.x % 4, part = threadIdx.x / 8 % 4, row = tile * TOKENS + threadIdx.x / 4;
     int64_t at = (int64_t)batch * heads + head;
     float v[32] = {}, top = 127 * LEAST;
-    kernel_begin();
-    if (blockIdx.x >= s.tiles)
-        return;
     if (threadIdx.x < 4)
         tops[threadIdx.x] = 0;
     __syncthreads();
@@ -170,9 +167,10 @@ __global__ void __launch_bounds__(TOKENS * 4)
         __syncthreads();
         top = __int_as_float(tops[part]);
         if (threadIdx.x < 32 && threadIdx.x % 8 == 0) {
-            float *scales = s.scale + (at * s.tiles + blockIdx.x) * 8 + part;
+            float *scales = s.scale + (at * s.tiles + tile) * 8 + part;
             scales[0] = scale_of(top);
-            scales[4] = 0; /* turn_values has one of them */
+            if (part) /* the fourth is turn_values' */
+                scales[4] = 0;
         }
     }
     if (row >= s.rows)
@@ -196,7 +194,7 @@ __global__ void __launch_bounds__(TOKENS * 4)
     }
 }
 
-/* A tile of v for attention_fp8.cu: 128 tokens of a head, by 256 threads. */
+/* A tile of v for attention_fp8.cu: 128 tokens of a head, by 512 threads. */
 struct value_source {
     const void *x;
     int64_t stride;
@@ -220,60 +218,89 @@ __device__ __forceinline__ int exponent_of(float top)
 /* The tokens of 16 stand in the order 0 1 8 9 2 3 10 11 4 5 12 13 6 7 14 15: lane l of four has of
 ** the logits of 16 keys 2l, 2l + 1, 2l + 8 and 2l + 9, and of an operand of bytes four neighbours.
 */
-template <class T> __global__ void __launch_bounds__(256) turn_values(value_source s)
+template <class T> __device__ __forceinline__ void turn_values(const value_source &s, int tile)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    __shared__ uint32_t words[16 * (8 * 32 + 2)];
-    __shared__ float tops[8];
-    int batch = blockIdx.z, head = blockIdx.y, heads = gridDim.y, first = blockIdx.x * FP8_KEYS;
+    __shared__ uint32_t words[16 * (8 * 32 + 2)], tops[16];
+    int batch = blockIdx.z, head = blockIdx.y, heads = gridDim.y, first = tile * FP8_KEYS;
     int lane = threadIdx.x % 16, part = threadIdx.x / 16; /* of eight channels; of words */
+    int row[4];
     int64_t at = (int64_t)batch * heads + head;
-    float v[2][4][8], m[8], top = 0;
-    bool broken = false;
-    kernel_begin();
+    eight<T> given[4] = {};
+    float m[8], u[4][8];
+    uint32_t top = 0; /* bits of magnitudes: what is not finite has the greatest */
     load8(m, s.mean + at * D + lane * 8);
     const T *x = (const T *)s.x + (int64_t)batch * s.rows * s.stride + head * D + lane * 8;
 #pragma unroll
-    for (int w = 0; w < 2; w++)
+    for (int i = 0; i < 4; i++) {
+        row[i] = first + part / 4 * 16 + part % 4 * 2 + i / 2 * 8 + i % 2;
+        if (row[i] < s.rows)
+            load8(given[i], x + row[i] * s.stride);
+    }
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            int word = part + w * 16,
-                row = first + word / 4 * 16 + word % 4 * 2 + i / 2 * 8 + i % 2;
+    for (int i = 0; i < 4; i++) {
+        unpack8(u[i], given[i]);
 #pragma unroll
-            for (int e = 0; e < 8; e++)
-                v[w][i][e] = 0;
-            if (row < s.rows) {
-                load8(v[w][i], x + row * s.stride);
-#pragma unroll
-                for (int e = 0; e < 8; e++) {
-                    v[w][i][e] -= m[e];
-                    top = fmaxf(top, fabsf(v[w][i][e]));
-                    broken |= !isfinite(v[w][i][e]);
-                }
-            }
+        for (int e = 0; e < 8; e++) {
+            u[i][e] = row[i] < s.rows ? u[i][e] - m[e] : 0;
+            top = max(top, __float_as_uint(u[i][e]) & 0x7fffffff);
         }
-    bool finite = !__syncthreads_or(broken);
-    top = lane_max(top);
+    }
+    top = __reduce_max_sync(~0u, top);
     if (threadIdx.x % 32 == 0)
         tops[threadIdx.x / 32] = top;
     __syncthreads();
-    top = lane_max(tops[threadIdx.x % 8], 8);
-    int exponent = exponent_of(fmaxf(top, LEAST));
+    top = __reduce_max_sync(~0u, tops[threadIdx.x % 16]);
+    bool finite = top < 0x7f800000;
+    int exponent = exponent_of(finite ? fmaxf(__uint_as_float(top), LEAST) : LEAST);
     float by = exp2f((float)-exponent);
 #pragma unroll
-    for (int w = 0; w < 2; w++)
-#pragma unroll
-        for (int e = 0; e < 8; e++)
-            words[lane * (8 * 32 + 2) + e * 32 + part + w * 16] =
-                pack_e4m3(v[w][0][e] * by, v[w][1][e] * by, v[w][2][e] * by, v[w][3][e] * by);
+    for (int e = 0; e < 8; e++)
+        words[lane * (8 * 32 + 2) + e * 32 + part] =
+            pack_e4m3(u[0][e] * by, u[1][e] * by, u[2][e] * by, u[3][e] * by);
     __syncthreads();
-    for (int c = threadIdx.x / 32; c < D; c += 8)
+    for (int c = threadIdx.x / 32; c < D; c += 16)
         *(uint32_t *)(s.codes + (at * D + c) * s.padded + first + threadIdx.x % 32 * 4) =
             words[c / 8 * (8 * 32 + 2) + c % 8 * 32 + threadIdx.x % 32];
     if (threadIdx.x == 0)
-        s.power[(at * (s.padded / FP8_KEYS) + blockIdx.x) * 8] =
-            finite ? exp2f((float)exponent) : NAN;
+        s.power[(at * (s.padded / FP8_KEYS) + tile) * 8] = finite ? exp2f((float)exponent) : NAN;
 #endif
+}
+
+/* Blocks of [tiles, heads, sequences]: the means of keys and values, and the codes of queries. */
+template <class T, int TOKENS>
+__global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
+    queries_and_means(const __grid_constant__ row_source q, const __grid_constant__ means_of m)
+{
+    int tile = (int)blockIdx.x - 2 * MEAN_BLOCKS;
+    kernel_begin();
+    if (tile < 0)
+        sample_means<T>(m, blockIdx.x);
+    else
+        quantise_rows<T, TOKENS>(q, tile);
+}
+
+/* Likewise the codes of keys, then those of values if they have some. */
+template <class T, int TOKENS>
+__global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
+    keys_and_values(const __grid_constant__ row_source k, const __grid_constant__ value_source v)
+{
+    int tile = blockIdx.x;
+    kernel_begin();
+    if (tile < k.tiles)
+        quantise_rows<T, TOKENS>(k, tile);
+    else if constexpr (TOKENS == FP8_KEYS)
+        turn_values<T>(v, tile - k.tiles);
+}
+
+template <class T, int TOKENS>
+static void start_both(const attention_args &a, const row_source &q, const row_source &k,
+                       const means_of &m, const value_source &v)
+{
+    start("start codes of queries", queries_and_means<T, TOKENS>,
+          dim3(2 * MEAN_BLOCKS + q.tiles, a.heads, a.batch), TOKENS * 4, 0, 1, q, m);
+    start("start codes of keys", keys_and_values<T, TOKENS>,
+          dim3(k.tiles + v.padded / FP8_KEYS, a.heads, a.batch), TOKENS * 4, 0, 1, k, v);
 }
 
 } // namespace
@@ -292,7 +319,6 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
     float *k_mean = (float *)mean.data, *v_mean = k_mean + n * D;
 
     means_of m = {{a.k, a.v}, {a.k_stride, a.v_stride}, {k_mean, v_mean}, a.lk};
-    start("start means of keys", sample_means<T>, dim3(D / 32, a.heads, 2 * a.batch), 256, 0, 1, m);
     row_source of_q = {a.q,
                        a.q_stride,
                        a.lq,
@@ -302,9 +328,10 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
                        (float *)q_scale.data};
     row_source of_k = {
         a.k, a.k_stride, a.lk, padded / keys, k_mean, (int8_t *)k.data, (float *)scales.data};
-    unsigned parts = (unsigned)ceil_div(padded > a.lq ? padded : a.lq, keys);
-    start("start codes of q and k", fp8 ? quantise_rows<T, FP8_KEYS> : quantise_rows<T, INT8_KEYS>,
-          dim3(parts, a.heads, 2 * a.batch), keys * 4, 0, 1, of_q, of_k);
+    value_source of_v = {};
+    if (fp8)
+        of_v = {a.v, a.v_stride, a.lk, padded, v_mean, (uint8_t *)v.data, (float *)scales.data + 4};
+    (fp8 ? start_both<T, FP8_KEYS> : start_both<T, INT8_KEYS>)(a, of_q, of_k, m, of_v);
     attention_codes c = {(int8_t *)q.data,
                          (int8_t *)k.data,
                          (float *)q_scale.data,
@@ -312,13 +339,9 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
                          (uint8_t *)v.data,
                          v_mean,
                          padded};
-    if (fp8) {
-        value_source of_v = {
-            a.v, a.v_stride, a.lk, padded, v_mean, (uint8_t *)v.data, (float *)scales.data + 4};
-        start("start codes of v", turn_values<T>, dim3(padded / FP8_KEYS, a.heads, a.batch), 256, 0,
-              1, of_v);
+    if (fp8)
         attention_fp8<T>(a, c);
-    } else if (device_capability == 90)
+    else if (device_capability == 90)
         attention_int8<T>(a, c);
     else {
         attention_args b = a;

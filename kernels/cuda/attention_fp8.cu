@@ -6,11 +6,12 @@
 ** registers of its own, which are then added to the output in F32, times the values' power of two;
 ** and values come centred by a mean, which is added back at the end, so that what is lost has no
 ** sign. A row's divisor is the sum of its rounded weights: V's tile has eight more rows, of ones.
-** Weights are up to 2^8, where e4m3 has 448: from there to 2^-6 it has three bits behind the first.
-** V's tokens are in an order (attention_codes.cu) in which the logits' registers are the operand's.
+** Weights are up to 2^8, where e4m3 has 448. A weight's code is its logarithm, rounded
+** (../attention.h): three F32 fma make it, with no exponential and no conversion, of which a
+** multiprocessor makes few beside wgmma. V's tokens are in an order (attention_codes.cu) in which the logits' registers are the operand's.
 ** Shared memory: Q 16 KB, four stages of K 16 KB, V 17 KB: 151 KB with the scales. Registers:
 ** output 64, the product 68, logits 64, weights 16. Bound: 4 Lq Lk d operations at twice a dense
-** product's rate; exponentials take as long, 16 a clock.
+** product's rate.
 */
 #include "attention_8bit.cuh"
 
@@ -42,7 +43,15 @@ template <class T> struct values_e4m3 : output8 {
     static constexpr int KEYS = FP8_KEYS, STAGES = 4, ONES = 1024, TILE = D * KEYS + ONES;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     static constexpr bool WHOLE = true, POWERS = true, TURNS = false;
-    static constexpr float SHIFT = ATTENTION_SHIFT; /* as a power of two */
+    /* A weight is held as its code's part of 127. */
+    static constexpr float MOST_CODE = E4M3_MOST + 1, UNIT = E4M3_STEPS / MOST_CODE,
+                           SHIFT = ATTENTION_SHIFT + E4M3_ONE / E4M3_STEPS;
+    /* How much higher a top is than the greatest logit that brings it, as a power of two: more where
+    ** few tiles were seen, since to raise it costs a fifth of a tile. */
+    static __device__ __forceinline__ float above(int tiles)
+    {
+        return tiles < 8 ? 2 : tiles < 64 ? 1 : 0;
+    }
     float t[68];
     uint32_t p[KEYS / 8];
 
@@ -63,6 +72,14 @@ template <class T> struct values_e4m3 : output8 {
         barrier_expect(full, D * KEYS);
         tile_fetch(tile, map, full, key * KEYS / 2, (p.batch * a.heads + p.head) * D);
     }
+    /* The codes of two weights in the two lowest bytes. A sum as large as ORIGIN has whole numbers only:
+    ** the first is the second weight's code, the last has the first's below it. */
+    static __device__ __forceinline__ uint32_t pair(float first, float second)
+    {
+        float x = __fmaf_rn(second, MOST_CODE, ORIGIN);
+        x = __fmaf_rn(x, 256, -255 * ORIGIN);
+        return __float_as_uint(__fmaf_rn(first, MOST_CODE, x));
+    }
     /* The weights; those of 16 keys, for two rows of two blocks of 8, are two registers of the
     ** operand. */
     __device__ __forceinline__ void weigh(const int (&s)[KEYS / 2], const rows8 &r)
@@ -72,12 +89,12 @@ template <class T> struct values_e4m3 : output8 {
             float e[8];
 #pragma unroll
             for (int i = 0; i < 8; i++)
-                e[i] = r.weight(s[8 * n + i], i);
-            p[2 * n] = pack_e4m3(e[0], e[1], e[4], e[5]);
-            p[2 * n + 1] = pack_e4m3(e[2], e[3], e[6], e[7]);
+                e[i] = r.share(s[8 * n + i], i);
+            p[2 * n] = __byte_perm(pair(e[0], e[1]), pair(e[4], e[5]), 0x5410);
+            p[2 * n + 1] = __byte_perm(pair(e[2], e[3]), pair(e[6], e[7]), 0x5410);
         }
     }
-    /* Is none as large as e4m3 goes, 448, which is 0x7e? */
+    /* Is none as large as e4m3 goes, 448, which is 126? */
     __device__ __forceinline__ bool fit()
     {
         uint32_t any = 0;
@@ -86,13 +103,19 @@ template <class T> struct values_e4m3 : output8 {
             any |= p[i] + 0x02020202;
         return !(any & 0x80808080);
     }
-    __device__ __forceinline__ void add_weights(const rows8 &) {}
+    /* What is not finite has no weight, but its scale is NaN. */
+    __device__ __forceinline__ void add_weights(const rows8 &r)
+    {
+        sum[0] += r.slope[0] * 0;
+        sum[1] += r.slope[1] * 0;
+    }
     /* Starts t [64, D + 8] = p v. */
     __device__ __forceinline__ void start(uint32_t v)
     {
+        uint64_t b = operand(v, 1024);
 #pragma unroll
         for (int step = 0; step < KEYS / 32; step++)
-            product_e4m3(t, p + step * 4, operand(v + step * 32, 1024), step == 0);
+            product_e4m3(t, p + step * 4, further(b, step * 32), step == 0);
         products_commit();
     }
     /* power: of two, that the values have */

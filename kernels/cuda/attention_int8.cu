@@ -15,7 +15,8 @@ template <class T> struct values_16 : output8 {
     static constexpr int KEYS = INT8_KEYS, STAGES = 3, BOX = KEYS * 128, TILE = 2 * BOX;
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     static constexpr bool WHOLE = false, POWERS = false, TURNS = true;
-    static constexpr float SHIFT = 0; /* as a power of two */
+    static constexpr float UNIT = 1, SHIFT = 0; /* as a power of two */
+    static __device__ __forceinline__ float above(int) { return 0; }
     float some[2];
     uint32_t p[KEYS / 4];
 
@@ -52,9 +53,10 @@ template <class T> struct values_16 : output8 {
     /* Starts o [64, D] += p v. */
     __device__ __forceinline__ void start(uint32_t v)
     {
+        uint64_t b = operand(v, 1024, BOX);
 #pragma unroll
         for (int step = 0; step < KEYS / 16; step++)
-            product_128<T>(o, p + step * 4, operand(v + step * 2048, 1024, BOX));
+            product_128<T>(o, p + step * 4, further(b, step * 2048));
         products_commit();
     }
     __device__ __forceinline__ void there(float) { pin(o); }

@@ -9,10 +9,18 @@
 */
 #include "../attention.h"
 #include "attention.cuh"
-#include "codes.cuh"
 
 namespace
 {
+
+/* The weight in e4m3 that is nearest to 2^x, logarithms being what is rounded (../attention.h). */
+__device__ __forceinline__ float e4m3_weight(float x)
+{
+    float n = fminf(fmaxf(rintf(E4M3_STEPS * x + E4M3_ONE), 0), E4M3_MOST);
+    int code = (int)n;
+    float weight = code < E4M3_STEPS ? n * 0x1p-9f : __int_as_float((code << 20) + (120 << 23));
+    return x == x ? weight : x;
+}
 
 constexpr int QUERIES = 16, KEYS = 32, THREADS = 256, SLICE = 32, MOST = 512 / 16;
 
@@ -53,11 +61,9 @@ __global__ void __launch_bounds__(THREADS) attention_plain_kernel(attention_args
         t = fmaxf(top, t);
         float fade = exp2f((top - t) * a.scale_log2e);
         top = t;
-        float p0 = exp2f((s[0] - t) * a.scale_log2e), p1 = exp2f((s[1] - t) * a.scale_log2e);
-        if (a.v_mean) {
-            p0 = e4m3_of(p0 * (1 << ATTENTION_SHIFT));
-            p1 = e4m3_of(p1 * (1 << ATTENTION_SHIFT));
-        }
+        float p0 = (s[0] - t) * a.scale_log2e, p1 = (s[1] - t) * a.scale_log2e;
+        p0 = a.v_mean ? e4m3_weight(p0 + ATTENTION_SHIFT) : exp2f(p0);
+        p1 = a.v_mean ? e4m3_weight(p1 + ATTENTION_SHIFT) : exp2f(p1);
         sum = sum * fade + lane_sum(p0 + p1, 16);
         p[row][part] = p0;
         p[row][part + 16] = p1;
