@@ -70,9 +70,21 @@ static void build(row_index *x)
     }
 }
 
-/* Of the tables of the evaluation that is open. */
+/* Of the tables of the evaluations that are open. */
 static row_index indices[MOST_INDICES];
 static int index_count;
+
+/* Takes the last index of e's tables out of `indices`; false: there is none. */
+static bool take_index(const evaluation *e, row_index *x)
+{
+    for (int i = index_count - 1; i >= 0; i--)
+        if (indices[i].table >= e->table && indices[i].table < e->table + TABLES) {
+            *x = indices[i];
+            indices[i] = indices[--index_count];
+            return true;
+        }
+    return false;
+}
 
 static const row_index *index_of(const csv *t, int n, const int column[])
 {
@@ -140,7 +152,9 @@ static void note_rows(evaluation *e, table_name name, const char *who)
 void find_rows(evaluation *e)
 {
     static const table_name of_videos[] = {CLIP, MOTION, JUDGED, OTHERS};
-    index_count = 0;
+    row_index stale; /* what an evaluation at this place left that died open, which its end freed */
+    while (take_index(e, &stale))
+        ;
     for (size_t i = 0; i < sizeof of_videos / sizeof *of_videos; i++)
         if (has_table(e, of_videos[i]))
             note_rows(e, of_videos[i], "variant");
@@ -151,9 +165,9 @@ void rows_free(evaluation *e)
 {
     for (int i = 0; i < TABLES; i++)
         free(e->row[i]);
-    for (; index_count > 0; index_count--) {
-        index_free(&indices[index_count - 1].first);
-        free(indices[index_count - 1].next);
+    for (row_index x; take_index(e, &x);) {
+        index_free(&x.first);
+        free(x.next);
     }
 }
 
