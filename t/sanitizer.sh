@@ -6,6 +6,8 @@
 # WAN_CAPABILITY=80 a newer card takes the ways of an older one. poison is no tool but a run whose memory
 # begins as NaN.
 #
+# TOOLS names some of them, for several GPUs at once.
+#
 # racecheck reports cuBLASLt's own kernels (nvjet_*, whose tiles the copy engine writes): those are not
 # ours and are counted, not failed.
 . "$(dirname "$0")/tap.sh"
@@ -30,8 +32,9 @@ echo "5 17 99 4 1" >"$TMP/ids"
 # command. Long ones first. initcheck sees nothing of what the copy engine writes (planted engine), and on
 # Hopper that writes the products of 16 bits, ours and cuBLASLt's: it gets the runs that have none. Those
 # that have some are poisoned.
+TOOLS=${TOOLS:-racecheck initcheck memcheck synccheck poison}
 runs() {
-    for tool in racecheck initcheck memcheck synccheck poison; do
+    for tool in $TOOLS; do
         [ $tool = initcheck ] || sixteen $tool
         echo "$tool pictures nothing /dev/null - $run/pictures"
         echo "$tool pictures-sm80 nothing /dev/null WAN_CAPABILITY=80 $run/pictures"
@@ -95,7 +98,9 @@ fi
 echo "# $tool $name: $(($(date +%s) - since)) s" >&2
 END
 export TMP BUILD
-runs >"$TMP/runs"
+runs | while read -r tool rest; do
+    case " $TOOLS " in *" $tool "*) echo "$tool $rest" ;; esac
+done >"$TMP/runs"
 xargs -P "$(nproc)" -L 1 sh "$TMP/one" <"$TMP/runs"
 
 theirs=0

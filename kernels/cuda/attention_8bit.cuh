@@ -313,6 +313,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     /* The weights; if they are too large for what they are kept in, those of higher tops. */
     auto weigh = [&] {
         pin(s);
+        __syncwarp(); /* all lanes have read their scales */
         free(at.k_free(now.stage));
         ring<V::STAGES> next = now;
         next.step();

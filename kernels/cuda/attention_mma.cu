@@ -400,6 +400,8 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
         if (S::STAGES == 2)
             stage ^= 1;
     }
+    if (S::KIND == CODES) /* a row of the output lies over two of q, another warp's */
+        __syncthreads();
     write_rows<T, S>(a, (T *)a.y + batch * a.lq * a.y_stride + head * D, r, q, query, row, lane);
 }
 
