@@ -170,7 +170,7 @@ sensitivity -q $options w8.safetensors < text > table
 sensitivity $options --recipe w8.safetensors < text > recipe
 is "$(sed -n '1s/^# //p' table | sed 's/"device":"[^"]*",//')" "$(cat recipe)" "--recipe knows the first line"
 is "$(wc -l < recipe)" 1 "which is one"
-like "$(cat recipe)" '*"numerics":3,*' "and has the sums that it is of: attention was another before"
+like "$(cat recipe)" '*"numerics":4,*' "and has the sums that it is of: attention was another before"
 for other in "-s 3 --layer $linear -S 4 w8.safetensors" "-s 2 --layer blocks.0.ffn.0 -S 4 w8.safetensors" \
     "-s 2 --layer $linear -S 5 w8.safetensors" "$options --by kind w8.safetensors" "$options $model"; do
     sensitivity --recipe $other < text | cmp -s - recipe

@@ -28,10 +28,10 @@ CHECKS  = env $(UNSAID:%=-u %) CK_FORK=no CK_VERBOSITY=silent CK_TAP_LOG_FILE_NA
           BUILD=$(CURDIR)/$(O) DEVICE=$(DEVICE)
 ifdef SANITIZE
 # Findings go to files, so that none is lost in a program whose status a test does not look at. A file
-# is one, whatever it holds, unless all of it is the one remark that is none: a test killed (-9) a
-# program at its end, whose threads LeakSanitizer was looking at.
+# is one, whatever it holds, unless all of it is the one remark that is none, or nothing: a test killed
+# (-9) a program at its end, whose threads LeakSanitizer was looking at.
 REMARK   = ^==[0-9]+==Unable to get registers from thread [0-9]+\.$$
-REMARKS  = find $(O)/findings -type f -size +0 -exec grep -LvE '$(REMARK)' {} + | wc -l
+REMARKS  = find $(O)/findings -type f -exec grep -LvE '$(REMARK)' {} + | wc -l
 FINDINGS = ; rc=$$?; cat $(O)/findings/* 2>/dev/null; killed=$$($(REMARKS)); \
            n=$$(($$(ls $(O)/findings | wc -l) - killed)); \
            echo "killed while LeakSanitizer looked at their threads: $$killed"; \

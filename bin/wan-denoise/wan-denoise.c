@@ -40,8 +40,8 @@ static bool strict;
 static option_list act_layers;
 static said given;
 /* Raised when: 2: --act multiplies codes by codes; Hopper's attention was rewritten. 3: attention
- * and products of codes on GPUs before Hopper. */
-enum { NUMERICS = 3 };
+ * and products of codes on GPUs before Hopper. 4: the weights of --attention fp8. */
+enum { NUMERICS = 4 };
 
 static run all = {.numerics = NUMERICS, .attend = "fp16"};
 

@@ -27,7 +27,7 @@ static int64_t points, steps = 50, frames = 81;
 static double guidance = 5, shift = 5;
 static bool final, strict, dry;
 static option_list layers;
-enum { NUMERICS = 3, POINTS = 5 }; /* as wan-denoise has them */
+enum { NUMERICS = 4, POINTS = 5 }; /* as wan-denoise has them */
 
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model_path, 0, 0, true},
