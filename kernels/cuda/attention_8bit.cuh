@@ -279,8 +279,9 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     int s[S];
     rows8 r;
     V values;
-    ring<V::STAGES> now, before; /* of tiles n and n - 1 */
-    float power = 0;             /* of two, that v has in tile n - 1 */
+    ring<V::STAGES> now, before;           /* of tiles n and n - 1 */
+    float power = 0;                       /* of two, that v has in tile n - 1 */
+    bool k_there = false, v_there = false; /* for the next products, before weights were made? */
     auto take_turn = [&] {
         if (V::TURNS)
             group_sync(mine, 256);
@@ -289,7 +290,6 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
         if (V::TURNS && (group == 0 || n + 1 < total))
             group_arrive(other, 256);
     };
-    auto free = [&](uint32_t barrier) { barrier_arrive_once(barrier); };
 
     int t = first, j = 0, turn = 0; /* of tile n of keys, as n goes on */
     auto begin_rows = [&] {
@@ -302,8 +302,6 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
             r.top[half] = -INFINITY;
         }
     };
-    bool k_seen = false,
-         v_seen = false; /* was the next tile there before this one's weights were made? */
     /* The scales of tile n's keys, and the power of its values. */
     auto take_scales = [&] {
         r.take<V>(shared_float(at.k_scales(now.stage) + lane % 4 * 4));
@@ -314,13 +312,13 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     auto weigh = [&] {
         pin(s);
         __syncwarp(); /* all lanes have read their scales */
-        free(at.k_free(now.stage));
+        barrier_arrive_once(at.k_free(now.stage));
         ring<V::STAGES> next = now;
         next.step();
-        k_seen = barrier_over(at.k_full(next.stage), next.parity);
-        v_seen = barrier_over(at.v_full(now.stage), now.parity);
+        k_there = barrier_over(at.k_full(next.stage), next.parity);
+        v_there = barrier_over(at.v_full(now.stage), now.parity);
         if (j + 1 == w.keys) {
-            free(at.q_free(group));
+            barrier_arrive_once(at.q_free(group));
             int key = j * V::KEYS + lane % 4 * 2;
 #pragma unroll
             for (int i = 0; i < S; i++)
@@ -364,9 +362,9 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     for (int n = 1; n < total; n++, advance()) {
         if (j == 0)
             barrier_wait(at.q_full(group), turn);
-        if (!k_seen)
+        if (!k_there)
             barrier_wait(at.k_full(now.stage), now.parity);
-        if (!v_seen)
+        if (!v_there)
             barrier_wait(at.v_full(before.stage), before.parity);
         take_turn();
         products_begin();
@@ -375,7 +373,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
         pass_turn(n);
         products_wait<1>();
         values.there(power);
-        free(at.v_free(before.stage));
+        barrier_arrive_once(at.v_free(before.stage));
         if (j == 0) {
             write(t - stride);
             values.clear();
