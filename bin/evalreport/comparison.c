@@ -77,7 +77,7 @@ static int summary_row(const evaluation *e, const metric *m, int variant, table_
                          {"variant_b", e->variants == 1 ? "" : e->variant[variant]}};
     for (size_t i = 0; i < sizeof summaries / sizeof *summaries; i++) {
         *in = summaries[i];
-        int row = has_table(e, *in) ? find_row(&e->table[*in], 0, 3, where) : -1;
+        int row = has_table(e, *in) ? find_row(e, &e->table[*in], 0, 3, where) : -1;
         if (row >= 0)
             return row;
     }
@@ -211,7 +211,7 @@ bool has_twins(const evaluation *e, int variant)
 int floor_row(const evaluation *e, const metric *m, int from)
 {
     condition where[] = {{"metric", m->name}, {"variant_a", e->recorded}};
-    return has_table(e, FLOOR) ? find_row(&e->table[FLOOR], from, 2, where) : -1;
+    return has_table(e, FLOOR) ? find_row(e, &e->table[FLOOR], from, 2, where) : -1;
 }
 
 /* As pair-stats has it: the farthest limit of the twins' intervals, made twice as wide. */

@@ -33,7 +33,7 @@ curve video_curve(const evaluation *e, const metric *m, int variant, int i)
                           {m->of_pairs ? "variant_b" : "variant", e->variant[other]}};
     if (m->of_pairs)
         where[n++] = (condition){"variant_a", e->recorded};
-    for (int row = -1; (row = find_row(t, row + 1, n, where)) >= 0;)
+    for (int row = -1; (row = find_row(e, t, row + 1, n, where)) >= 0;)
         curve_add(t, row, &c, number_at(t, row, m->name));
     return c;
 }

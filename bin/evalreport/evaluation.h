@@ -63,6 +63,7 @@ struct evaluation {
     int base;             /* its place among the variants: 0, but where another was chosen */
     subject *subject;
     struct json_t *variant_at, *subject_at; /* nameindex.h */
+    struct row_indices *indices;            /* rows.c's */
     int *row[TABLES]; /* [variants][subjects], of tables of videos, and of PAIRS by variant_b; -1 */
     int metrics, of_videos; /* those of a video come first */
     metric *metric;
@@ -97,8 +98,8 @@ typedef struct {
     const char *column, *value;
 } condition;
 
-/* The first row at or behind `from` that meets all n conditions; -1: none. */
-int find_row(const csv *t, int from, int n, const condition *where);
+/* The first row of t, a table of e, at or behind `from` that meets all n conditions; -1: none. */
+int find_row(const evaluation *e, const csv *t, int from, int n, const condition *where);
 
 /* Notes the rows of all videos and pairs for the next two. */
 void find_rows(evaluation *e);

@@ -65,7 +65,7 @@ static void find_judges(evaluation *e)
     for (int row = 0; row < t->rows; row++) {
         const char *name = text_at(t, row, "metric");
         condition where = {"metric", name};
-        if (find_row(t, 0, 1, &where) != row)
+        if (find_row(e, t, 0, 1, &where) != row)
             continue;
         csv_column(&e->table[JUDGED], name);
         char *label = new_format("%s", name);

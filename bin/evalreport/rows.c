@@ -70,35 +70,25 @@ static void build(row_index *x)
     }
 }
 
-/* Of the tables of the evaluations that are open. */
-static row_index indices[MOST_INDICES];
-static int index_count;
+/* Of an evaluation's tables, each made when it is first asked for. */
+struct row_indices {
+    row_index index[MOST_INDICES];
+    int n;
+};
 
-/* Takes the last index of e's tables out of `indices`; false: there is none. */
-static bool take_index(const evaluation *e, row_index *x)
+static const row_index *index_of(struct row_indices *all, const csv *t, int n, const int column[])
 {
-    for (int i = index_count - 1; i >= 0; i--)
-        if (indices[i].table >= e->table && indices[i].table < e->table + TABLES) {
-            *x = indices[i];
-            indices[i] = indices[--index_count];
-            return true;
-        }
-    return false;
-}
-
-static const row_index *index_of(const csv *t, int n, const int column[])
-{
-    for (int i = 0; i < index_count; i++) {
+    for (int i = 0; i < all->n; i++) {
+        const row_index *x = &all->index[i];
         int k = 0;
-        while (indices[i].table == t && indices[i].n == n && k < n &&
-               indices[i].column[k] == column[k])
+        while (x->table == t && x->n == n && k < n && x->column[k] == column[k])
             k++;
-        if (k == n && indices[i].table == t && indices[i].n == n)
-            return &indices[i];
+        if (k == n && x->table == t && x->n == n)
+            return x;
     }
-    if (index_count == MOST_INDICES)
+    if (all->n == MOST_INDICES)
         return NULL;
-    row_index *x = &indices[index_count++];
+    row_index *x = &all->index[all->n++];
     *x = (row_index){.table = t, .n = n};
     for (int k = 0; k < n; k++)
         x->column[k] = column[k];
@@ -106,7 +96,7 @@ static const row_index *index_of(const csv *t, int n, const int column[])
     return x;
 }
 
-int find_row(const csv *t, int from, int n, const condition *where)
+int find_row(const evaluation *e, const csv *t, int from, int n, const condition *where)
 {
     int column[MOST_COLUMNS];
     const char *value[MOST_COLUMNS];
@@ -114,7 +104,7 @@ int find_row(const csv *t, int from, int n, const condition *where)
         column[k] = csv_column(t, where[k].column);
         value[k] = where[k].value;
     }
-    const row_index *x = index_of(t, n, column);
+    const row_index *x = index_of(e->indices, t, n, column);
     if (!x)
         die("%s is asked for by too many sets of columns", t->name);
     int k = 0;
@@ -152,9 +142,7 @@ static void note_rows(evaluation *e, table_name name, const char *who)
 void find_rows(evaluation *e)
 {
     static const table_name of_videos[] = {CLIP, MOTION, JUDGED, OTHERS};
-    row_index stale; /* what an evaluation at this place left that died open, which its end freed */
-    while (take_index(e, &stale))
-        ;
+    e->indices = new_bytes(sizeof *e->indices);
     for (size_t i = 0; i < sizeof of_videos / sizeof *of_videos; i++)
         if (has_table(e, of_videos[i]))
             note_rows(e, of_videos[i], "variant");
@@ -165,10 +153,11 @@ void rows_free(evaluation *e)
 {
     for (int i = 0; i < TABLES; i++)
         free(e->row[i]);
-    for (row_index x; take_index(e, &x);) {
-        index_free(&x.first);
-        free(x.next);
+    for (int i = 0; i < e->indices->n; i++) {
+        index_free(&e->indices->index[i].first);
+        free(e->indices->index[i].next);
     }
+    free(e->indices);
 }
 
 int video_row(const evaluation *e, table_name t, int variant, int i)
@@ -216,7 +205,7 @@ const char *said_at(const csv *t, int row, const char *column)
 int cost_row(const evaluation *e, int variant)
 {
     condition where = {"variant", e->variant[variant]};
-    return find_row(&e->table[COSTS], 0, 1, &where);
+    return find_row(e, &e->table[COSTS], 0, 1, &where);
 }
 
 bool is_fake(const evaluation *e, int variant)

@@ -45,7 +45,7 @@ static int pair_rows(const evaluation *e, int variant, int from)
     if (e->base)
         return -1;
     condition where[] = {{"variant_a", e->variant[0]}, {"variant_b", e->variant[variant]}};
-    return find_row(&e->table[TRACE], from, 2, where);
+    return find_row(e, &e->table[TRACE], from, 2, where);
 }
 
 bool is_traced(const evaluation *e, int variant)

@@ -50,11 +50,11 @@ char *judge_text(const evaluation *e)
 }
 
 /* Rows of a table whose column has that value. */
-static int count_rows(const csv *t, const char *column, const char *value)
+static int count_rows(const evaluation *e, const csv *t, const char *column, const char *value)
 {
     condition where = {column, value};
     int n = 0;
-    for (int row = -1; (row = find_row(t, row + 1, 1, &where)) >= 0;)
+    for (int row = -1; (row = find_row(e, t, row + 1, 1, &where)) >= 0;)
         n++;
     return n;
 }
@@ -89,7 +89,7 @@ static const char *decoding_words(const evaluation *e)
 char *measured_text(const evaluation *e)
 {
     const csv *videos = &e->table[CLIP];
-    int frames = count_rows(videos, "measured", "frames");
+    int frames = count_rows(e, videos, "measured", "frames");
     if (frames == videos->rows)
         return new_format("Metrics are of the frames that the model made, before compression: no "
                           "codec and no decoder has a part in them.");
@@ -140,7 +140,7 @@ static char *what_differs(const csv *pairs)
 char *pairing_text(const evaluation *e)
 {
     const csv *pairs = &e->table[PAIRS];
-    int by_name = count_rows(pairs, "pairing", "name");
+    int by_name = count_rows(e, pairs, "pairing", "name");
     if (pairs->rows == 0)
         return new_format("There are no pairs.");
     char *differs = what_differs(pairs);

@@ -169,7 +169,7 @@ __device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
         if (threadIdx.x < 32 && threadIdx.x % 8 == 0) {
             float *scales = s.scale + (at * s.tiles + tile) * 8 + part;
             scales[0] = scale_of(top);
-            if (part) /* the fourth is turn_values' */
+            if (part) /* the first of the other four is v's power: turn_values */
                 scales[4] = 0;
         }
     }
