@@ -14,11 +14,12 @@ static inline int suite_run(const char *argv0, int seconds, size_t n, const TTes
 {
     const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
     Suite *suite = suite_create(name);
-    TCase *cases = tcase_create(name);
-    tcase_set_timeout(cases, seconds);
-    for (size_t i = 0; i < n; i++)
-        tcase_add_test(cases, test[i]);
-    suite_add_tcase(suite, cases);
+    for (size_t i = 0; i < n; i++) {
+        TCase *alone = tcase_create(test[i]->name);
+        tcase_set_timeout(alone, seconds);
+        tcase_add_test(alone, test[i]);
+        suite_add_tcase(suite, alone);
+    }
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -311,8 +311,7 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     /* The weights; if they are too large for what they are kept in, those of higher tops. */
     auto weigh = [&] {
         pin(s);
-        __syncwarp(); /* all lanes have read their scales */
-        barrier_arrive_once(at.k_free(now.stage));
+        barrier_arrive(at.k_free(now.stage)); /* by all lanes: each has read scales */
         ring<V::STAGES> next = now;
         next.step();
         k_there = barrier_over(at.k_full(next.stage), next.parity);
@@ -407,7 +406,7 @@ __device__ __forceinline__ void attend8(const CUtensorMap *mq, const CUtensorMap
         for (int n = 0; n < V::STAGES; n++) {
             barrier_init(at.k_full(n), 1);
             barrier_init(at.v_full(n), 1);
-            barrier_init(at.k_free(n), 8);
+            barrier_init(at.k_free(n), 256);
             barrier_init(at.v_free(n), 8);
         }
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");

@@ -14,10 +14,11 @@
 namespace
 {
 
-constexpr int DEEP = 64;
 using together = shape<128, 192, 2, 5>;
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
+
+constexpr int DEEP = 64;
 
 /* sum [64, WIDTH] of the group's rows, over so many parts. square [WIDTH / 64]: where the scales of
 ** squares of w are that the tile's next 64 columns lie in, one for each part. */

@@ -1,7 +1,9 @@
 # fuzz.mk: the fuzz targets. For each there is t/fuzz/TARGET.c, which parses bytes, and in t/corpus the
 # inputs that are kept, files and an archive (t/fuzz/corpus unpacks both): `make check` runs them through the same code without clang.
 #
-#   make fuzz [TARGET='stream pickle'] [SECONDS=60]   looks for new ones with libFuzzer (clang)
+#   make fuzz [TARGET='stream pickle'] [SECONDS=60]   looks for new ones with libFuzzer (clang); TRACE=no
+#                                                     does without what comparisons compare, which is
+#                                                     half of the time where whole models are loaded
 #   make fuzz-keep [TARGET=..]                        what was found and reaches code that no kept
 #                                                     input does joins t/corpus
 #   make fuzz-minimize [TARGET=..]                    both become t/corpus, reduced
@@ -64,8 +66,10 @@ TARGET  ?= $(FUZZ)
 SECONDS ?= 60
 LONGEST ?= 4096
 
-CLANG = $(MAKE) DEVICE=cpu O=build/fuzz CC=clang CXX=clang++ FUZZMAIN= \
-        CFLAGS='-g -O1 -fsanitize=address,undefined -fno-sanitize=vptr \
+TRACE     ?= yes
+FUZZBUILD = build/fuzz$(if $(filter no,$(TRACE)),/untraced)
+CLANG = $(MAKE) DEVICE=cpu O=$(FUZZBUILD) CC=clang CXX=clang++ FUZZMAIN= \
+        CFLAGS='-g -O2 -fsanitize=address,undefined -fno-sanitize=vptr \
                -fno-sanitize-recover=all $(1)'
 # Leaks are fuzz.c's: LeakSanitizer would count what a library still held when a parser died. What is
 # freed is kept from use for 8 MB and not for 256, which fit no cache. One thread: inputs are small.
@@ -75,11 +79,11 @@ FUZZOPTIONS = -timeout=30 -rss_limit_mb=1024 -max_len=$(LONGEST) -print_final_st
 UNPACKED = rm -rf build/fuzz/kept/$$t && t/fuzz/corpus unpack $$t build/fuzz/kept/$$t
 
 fuzz:
-	$(call CLANG,-fsanitize=fuzzer-no-link) LDFLAGS=-fsanitize=fuzzer \
-	    $(TARGET:%=build/fuzz/t/fuzz/%)
+	$(call CLANG,-fsanitize=fuzzer-no-link $(if $(filter no,$(TRACE)),-fno-sanitize-coverage=trace-cmp)) \
+	    LDFLAGS=-fsanitize=fuzzer $(TARGET:%=$(FUZZBUILD)/t/fuzz/%)
 	@for t in $(TARGET); do \
 	    mkdir -p build/fuzz/corpus/$$t build/fuzz/crashes && echo "== $$t" && $(UNPACKED) && \
-	    $(FUZZASAN) nice build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -max_total_time=$(SECONDS) \
+	    $(FUZZASAN) nice $(FUZZBUILD)/t/fuzz/$$t $(FUZZOPTIONS) -max_total_time=$(SECONDS) \
 	        -artifact_prefix=build/fuzz/crashes/$$t- build/fuzz/corpus/$$t build/fuzz/kept/$$t \
 	        > build/fuzz/$$t.log 2>&1; rc=$$?; \
 	    tail -n 400 build/fuzz/$$t.log | grep -aE 'cov:|^stat::number|SUMMARY|broken:|Test unit' | tail -5; \
@@ -89,7 +93,7 @@ fuzz:
 # Without counters: another number of the same loop's turns is no reason to keep an input.
 fuzz-keep:
 	@for t in $(TARGET); do $(UNPACKED) && \
-	    $(FUZZASAN) build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -max_len=4096 -merge=1 -use_counters=0 \
+	    $(FUZZASAN) $(FUZZBUILD)/t/fuzz/$$t $(FUZZOPTIONS) -max_len=4096 -merge=1 -use_counters=0 \
 	        build/fuzz/kept/$$t build/fuzz/corpus/$$t > build/fuzz/$$t.merge.log 2>&1 && \
 	    t/fuzz/corpus pack $$t build/fuzz/kept/$$t || exit 1; \
 	    echo "$$t: $$(ls build/fuzz/kept/$$t | wc -l) inputs, $$(cat build/fuzz/kept/$$t/* | wc -c) bytes"; \
@@ -100,7 +104,7 @@ fuzz-keep:
 fuzz-minimize:
 	@for t in $(TARGET); do $(UNPACKED) && \
 	    rm -rf build/fuzz/least && mkdir -p build/fuzz/least && \
-	    $(FUZZASAN) build/fuzz/t/fuzz/$$t $(FUZZOPTIONS) -set_cover_merge=1 build/fuzz/least build/fuzz/kept/$$t \
+	    $(FUZZASAN) $(FUZZBUILD)/t/fuzz/$$t $(FUZZOPTIONS) -set_cover_merge=1 build/fuzz/least build/fuzz/kept/$$t \
 	        build/fuzz/corpus/$$t > build/fuzz/$$t.merge.log 2>&1 || exit 1; \
 	    find build/fuzz/kept/$$t -type f -regex '.*/[0-9a-f]*' -delete; \
 	    find build/fuzz/least -type f -size -9 -exec cp {} build/fuzz/kept/$$t \;; \
