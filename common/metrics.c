@@ -14,6 +14,7 @@ const source_row SOURCE[] = {
     {"stats", OF_VIDEO, ROWS_FRAMES, "framestats", "FRAMESTATS", "--per-frame", NULL},
     {"subject", OF_VIDEO, ROWS_FRAMES, "dinoscore", "DINOSCORE", "--per-frame", "DINO"},
     {"diff", OF_PAIR, ROWS_FRAMES, "framediff", "FRAMEDIFF", "--per-frame", NULL},
+    {"vmaf", OF_PAIR, ROWS_FRAMES, "vmafscore", "-", "--per-frame", "VMAF"},
     {"lpips_alex", OF_PAIR, ROWS_FRAMES, "lpips", "-", "--net alex --per-frame", "LPIPS"},
     {"lpips_vgg", OF_PAIR, ROWS_FRAMES, "lpips", "-", "--net vgg --per-frame", "LPIPS"},
 };
@@ -41,6 +42,7 @@ const metric_row METRIC_TABLE[] = {
     {"ssim", "diff", "ssim", "SSIM", "SSIM", "1 is equal", 1, 4, OF_PAIR, MEAN, true},
     {"mad", "diff", "mad", "Mean absolute difference", "MAD", "levels of 255", -1, 2, OF_PAIR, MEAN,
      true},
+    {"vmaf", "vmaf", "vmaf", "VMAF", "VMAF", "of 100", 1, 2, OF_PAIR, MEAN, false},
     {"lpips_alex", "lpips_alex", "lpips", "LPIPS (AlexNet)", "LPIPS Alex", "0 is equal", -1, 4,
      OF_PAIR, MEAN, false},
     {"lpips_vgg", "lpips_vgg", "lpips", "LPIPS (VGG)", "LPIPS VGG", "0 is equal", -1, 4, OF_PAIR,

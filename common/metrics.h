@@ -30,7 +30,7 @@ typedef struct {
     const char *program;  /* clipscore */
     const char *variable; /* of make, which has the command: CLIPSCORE; "-" is none */
     const char *options;  /* of the program, for a table of these rows */
-    const char *weights;  /* of make, a directory or file without which it is not run: CLIP; NULL */
+    const char *weights;  /* of make, what -m gets and without which it is not run: CLIP; NULL */
 } source_row;
 
 typedef struct {

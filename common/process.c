@@ -88,22 +88,19 @@ void process_feed(process *p, const char *const argv[], int out) { start(p, argv
 
 void process_collect(process *p, const char *const argv[]) { start(p, argv, false, -1); }
 
-/* The last line of its stderr that is not empty; "" if there is none. */
-static const char *last_line(const process *p)
+/* The first line of its stderr that is not empty, without "[h264 @ 0x55d0] " before it; "" if there
+ * is none. Newer versions of ffmpeg say the cause first, and then in many lines what followed. */
+static const char *first_line(const process *p)
 {
-    static char text[1000];
-    off_t size = lseek(p->errors, 0, SEEK_END);
-    off_t from = size > (off_t)sizeof text - 1 ? size - ((off_t)sizeof text - 1) : 0;
-    ssize_t n = pread(p->errors, text, sizeof text - 1, from);
-    if (n < 0)
-        n = 0;
-    while (n > 0 && strchr("\r\n \t", text[n - 1]))
-        n--;
-    text[n] = 0;
-    char *end = strrchr(text, '\n'), *back = strrchr(text, '\r');
-    if (back && (!end || back > end))
-        end = back;
-    return end ? end + 1 : text;
+    static char text[4000];
+    ssize_t n = pread(p->errors, text, sizeof text - 1, 0);
+    text[n < 0 ? 0 : n] = 0;
+    char *line = text + strspn(text, "\r\n \t");
+    line[strcspn(line, "\r\n")] = 0;
+    for (char *end; *line == '[' && (end = strstr(line, "] ")) &&
+                    memmem(line, (size_t)(end - line), " @ ", 3);)
+        line = end + 2;
+    return line;
 }
 
 static int end_status(process *p)
@@ -126,7 +123,7 @@ void process_finish(process *p)
     if (WIFSIGNALED(status))
         die("%s: ended by signal %d (%s)", p->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status)) {
-        const char *line = last_line(p);
+        const char *line = first_line(p);
         if (*line)
             die("%s: %s", p->name, line);
         die("%s: ended with status %d and no message", p->name, WEXITSTATUS(status));

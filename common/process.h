@@ -2,7 +2,7 @@
 ** process.h: another program as a part of ours: ffmpeg, fed or read through a pipe.
 **
 ** It gets an argument vector, never a shell. Its stderr is kept; if it fails, we die with its own
-** last line: "frames2mp4: ffmpeg: Unknown encoder 'libx264'". It is killed when we die.
+** first line: "frames2mp4: ffmpeg: Unknown encoder 'libx264'". It is killed when we die.
 */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -28,7 +28,7 @@ void process_write(process *p, const void *from, size_t n);
 /* Fewer than n bytes only when it has closed its stdout. */
 size_t process_read(process *p, void *to, size_t n);
 
-/* Closes the pipe and waits until it ends; dies with its last line on stderr unless it succeeded.
+/* Closes the pipe and waits until it ends; dies with its first line on stderr unless it succeeded.
  * One that is read must have been read to its end. */
 void process_finish(process *p);
 

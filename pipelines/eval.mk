@@ -27,11 +27,11 @@
 # the frames, where all are kept, as `make experiment` does (KEEP_FRAMES=1), else the mp4; MEASURE says
 # which. MEASURE=both measures frames here, and the mp4 in $(OUT)/mp4, an experiment of links to these videos; the
 # report shows both. CLIP is a directory as clipscore(1) wants it; without one nothing is measured by it, and what was
-# measured by it stays. So it is with DINO and LPIPS, and with JUDGE, a program that reads videos as a
+# measured by it stays. So it is with DINO, LPIPS and VMAF, and with JUDGE, a program that reads videos as a
 # stream and prints a table with a header line, tabs, and a line a document, whose first column is
 # `document`, its number from 1: each column of numbers becomes a metric (wan-experiment(5)).
 
-export MEASURE CONVERSION FIT CLIP DINO LPIPS BY_NAME JUDGE METRICS CLIPSCORE FLOWMAG FRAMEDIFF FRAMESTATS DINOSCORE STATS
+export MEASURE CONVERSION FIT CLIP DINO LPIPS VMAF BY_NAME JUDGE METRICS CLIPSCORE FLOWMAG FRAMEDIFF FRAMESTATS DINOSCORE STATS
 
 ifneq ($(if $(WAN_PLAN),,$(filter eval experiment report trace,$(MAKECMDGOALS))),)
 

@@ -336,7 +336,7 @@ fails 1 "tensor-view: cannot write $TMP/none/m.png.part: *" "tensor-view: no suc
 fails 1 "tensor-view: ffmpeg not found*" "tensor-view: no ffmpeg" \
     env PATH="$TMP" "$BUILD/tensor-view" -q "$TMP/m" -o "$TMP/none.png"
 mkdir "$TMP/bin"
-printf '#!/bin/sh\nhead -c 100 >/dev/null\necho first >&2\necho it broke >&2\nexit 1\n' >"$TMP/bin/ffmpeg"
+printf '#!/bin/sh\nhead -c 100 >/dev/null\necho it broke >&2\necho what followed >&2\nexit 1\n' >"$TMP/bin/ffmpeg"
 chmod +x "$TMP/bin/ffmpeg"
 fails 1 "tensor-view: ffmpeg: it broke" "tensor-view: ffmpeg dies half way" \
     env PATH="$TMP/bin:$PATH" tensor-view -q "$GOLDEN:vae.frames" -o "$TMP/none.png"

@@ -51,8 +51,8 @@ fails 1 "frames2mp4: ffmpeg not found: *" "no ffmpeg" \
     with "$TMP/none" into "$TMP/frames" "$TMP/out/a.mp4"
 fails 1 "mp42frames: ffprobe not found: *" "no ffprobe" \
     with "$TMP/none" "$BUILD/mp42frames" "$TMP/good.mp4"
-fake 'head -c 20000 >/dev/null; echo "first line" >&2; echo "disk on fire" >&2; exit 3'
-fails 1 "frames2mp4: ffmpeg: disk on fire" "ffmpeg dies half way: its own message" \
+fake 'head -c 20000 >/dev/null; printf "\n[vost#0:0 @ 0x2249] [enc @ 0x1f] disk [on @ fire]\nError opening output files\n" >&2; exit 3'
+fails 1 "frames2mp4: ffmpeg: disk \[on @ fire\]" "ffmpeg dies half way: the first thing that it said" \
     with "$TMP/fake:$PATH" into "$TMP/frames" "$TMP/out/a.mp4"
 fake 'head -c 20000 >/dev/null; echo "disk on fire" >&2; exit 3'
 fails 1 "mp42frames: ffprobe: disk on fire" "ffprobe fails: its own message" \

@@ -49,6 +49,9 @@ for tool in ffmpeg ffprobe; do
     chmod +x bin/$tool
 done
 PATH=$TMP/bin:$PATH
+mkdir stand-in # for an ffmpeg with libvmaf
+printf '#!/bin/sh\nulimit -v unlimited\nexec %s "$@"\n' "$ROOT/t/tools/libvmaf.pl" >stand-in/ffmpeg
+chmod +x stand-in/ffmpeg
 
 # ---- what each program does ----
 
@@ -61,6 +64,7 @@ run() {
     clipscore) "$@" clipscore -q -m clip -p cat <four ;;
     dinoscore) "$@" dinoscore -m dino.safetensors <four ;;
     lpips) "$@" lpips -m alex.safetensors --heads alex-heads.safetensors one one <nothing ;;
+    vmafscore) PATH=$TMP/stand-in:$PATH "$@" vmafscore one one <nothing ;;
     flowmag) "$@" flowmag <four ;;
     tiny-look) "$@" tiny-look <four ;;
     framediff) "$@" framediff one one <nothing ;;

@@ -13,6 +13,8 @@ for net in alex alex-heads dino; do
     "$BUILD/t/tools/formula" <"$ROOT/fixtures/nets/$net.txt" >$net.safetensors
 done
 frames2mp4 a.mp4 <frames 2>/dev/null
+mkdir stand-in # for an ffmpeg with libvmaf
+ln -s "$ROOT/t/tools/libvmaf.pl" stand-in/ffmpeg
 repeat() { for _ in $(seq "$2"); do cat "$1"; done; } # FILE N
 same_name() { yes "$1" | head -n "$2"; }
 prompts() { seq -f 'a red fox number %.0f runs through the snow' "$1"; }
@@ -25,6 +27,7 @@ run() {
     clipscore) repeat frames "$_n" | clipscore -q -m clip "$@" ;;
     dinoscore) repeat frames "$_n" | dinoscore -m dino.safetensors "$@" ;;
     lpips) lpips -m alex.safetensors --heads alex-heads.safetensors "$@" <(repeat frames "$_n") <(repeat frames "$_n") ;;
+    vmafscore) PATH=$TMP/stand-in:$PATH vmafscore "$@" <(repeat frames "$_n") <(repeat frames "$_n") ;;
     flowmag) repeat frames "$_n" | flowmag "$@" ;;
     framestats) repeat frames "$_n" | framestats "$@" ;;
     framediff) framediff "$@" <(repeat frames "$_n") <(repeat frames "$_n") ;;

@@ -111,7 +111,7 @@ sources() {
                 [[ -f $LPIPS && ${LPIPS##*/} == *${kind#lpips_}* ]] || continue
         fi
         kinds+=("$kind")
-        [ "$weights" = - ] || device+=("$kind")
+        case $weights in - | VMAF) ;; *) device+=("$kind") ;; esac
     done < <("$BUILD/pair-tables" --sources | tail -n +2)
     if [ "${JUDGE-}" ]; then
         of_kind[judge]=video rows_of[judge]=video program_of[judge]=tiny-look command_of[judge]=$JUDGE
