@@ -57,14 +57,16 @@ static char *output_of(const char *const argv[])
     return text;
 }
 
-static video probe(const char *name, const char *url)
+/* What ffprobe says; count: of its packets too, for which it reads the whole file. */
+static video probe(const char *name, const char *url, bool count)
 {
     const char *argv[] = {"ffprobe",     "-v",
                           "error",       "-select_streams",
                           "v:0",         "-show_entries",
                           VIDEO_ENTRIES, "-of",
                           "json",        "-i",
-                          url,           NULL};
+                          url,           count ? "-count_packets" : NULL,
+                          NULL};
     int fd = input_open(name);
     if (fd < 0)
         die_errno("cannot read %s", name);
@@ -159,27 +161,10 @@ static int64_t whole(const json_t *stream, const char *key)
 
 /* How many packets the video has; 0: they cannot be counted, or are not as many as its index
  * says. */
-static int64_t count_packets(const char *url)
+static int64_t packets(const video *v)
 {
-    const char *argv[] = {"ffprobe",
-                          "-v",
-                          "error",
-                          "-count_packets",
-                          "-select_streams",
-                          "v:0",
-                          "-show_entries",
-                          "stream=nb_frames,nb_read_packets",
-                          "-of",
-                          "json",
-                          "-i",
-                          url,
-                          NULL};
-    char *text = output_of(argv);
-    json_t *all = json_loads(text, 0, NULL);
-    const json_t *stream = json_array_get(json_object_get(all, "streams"), 0);
+    const json_t *stream = json_array_get(json_object_get(v->all, "streams"), 0);
     int64_t n = whole(stream, "nb_read_packets"), index = whole(stream, "nb_frames");
-    json_decref(all);
-    free(text);
     return index && index != n ? 0 : n;
 }
 
@@ -191,8 +176,8 @@ static void print_about(const char *name)
     check_file(name);
     char *url = new_format("file:%s", name);
     json_t *sealed = sealed_metadata(name), *keys = json_object();
-    video v = probe(name, url);
-    int64_t N = count_packets(url);
+    video v = probe(name, url, true);
+    int64_t N = packets(&v);
     FILE *frames = N ? NULL : decoded(name, url, &v, &N);
     describe(&d, &v, name, sealed);
     for (int i = 0; i < d.keys; i++)
@@ -224,7 +209,7 @@ static void write_document(writer *w, const char *name)
     check_file(name);
     char *url = new_format("file:%s", name), *block = new_bytes(BLOCK); /* no name is an option */
     json_t *sealed = sealed_metadata(name);
-    video v = probe(name, url);
+    video v = probe(name, url, false);
     FILE *frames = decoded(name, url, &v, &N);
     describe(&d, &v, name, sealed);
     document_add(&d, "frames", tensor_of(NULL, U8, N, v.H, v.W, 3));

@@ -18,7 +18,7 @@ typedef struct {
 /* What ffprobe is asked for: -show_entries. */
 #define VIDEO_ENTRIES                                                                              \
     "stream=codec_name,width,height,avg_frame_rate,pix_fmt,color_space,color_range,"               \
-    "color_primaries,color_transfer,chroma_location,field_order:"                                  \
+    "color_primaries,color_transfer,chroma_location,field_order,nb_frames,nb_read_packets:"        \
     "stream_side_data=rotation:format_tags=comment"
 
 /* text: the JSON of ffprobe -show_entries VIDEO_ENTRIES. Dies, with the file's name, if there is no
