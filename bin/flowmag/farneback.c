@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../../common/die.h"
+#include "../../common/vectorised.h"
 #include "expansion.h"
 #include "iteration.h"
 #include "pyramid.h"
@@ -69,29 +70,30 @@ void expand_picture(expanded *e, const uint8_t *grey)
 
 /* ---- from coarse to fine ---- */
 
-/* A row [2, w] of the guess: twice the coarser flow [h, 2, cw], sampled at the finer scale's
- * pixels. */
-static void enlarge_row(float *to, const float *coarse, int64_t w, int64_t cw, place down,
-                        const place *across)
+/* A row [2, cw] of the coarser flow, sampled at the finer scale's columns: [2, w]. */
+static void widen_row(float *to, const float *coarse, int64_t w, int64_t cw, const place *across)
 {
-    for (int c = 0; c < 2; c++, to += w) {
-        const float *upper = coarse + (down.first * 2 + c) * cw,
-                    *lower = coarse + (down.second * 2 + c) * cw;
+    for (int c = 0; c < 2; c++, to += w, coarse += cw)
         for (int64_t x = 0; x < w; x++) {
             place p = across[x];
-            float a = upper[p.first] + p.share * (upper[p.second] - upper[p.first]);
-            float b = lower[p.first] + p.share * (lower[p.second] - lower[p.first]);
-            to[x] = 2 * (a + down.share * (b - a));
+            to[x] = coarse[p.first] + p.share * (coarse[p.second] - coarse[p.first]);
         }
-    }
 }
 
-/* The flow of one scale: coarse is the flow of the next coarser one, or NULL. guess [2, w] is
- * scratch. */
+/* n values of the guess: twice what lies between two rows. */
+VECTORISED static void between_rows(float *restrict to, const float *upper, const float *lower,
+                                    float share, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = 2 * (upper[i] + share * (lower[i] - upper[i]));
+}
+
+/* The flow of one scale: coarse is the flow of the next coarser one, or NULL. guess [3, 2, w] is
+ * scratch: the row's guess, and two rows of the coarser flow, each widened once. */
 static void refine(refiner *r, float *flow, const scale *first, const scale *second,
                    const float *coarse, float *guess)
 {
-    int64_t h = first->h, w = first->w;
+    int64_t h = first->h, w = first->w, widened[2] = {-1, -1};
     refine_begin(r, flow, first->r, second->r, h, w);
     if (!coarse) {
         memset(guess, 0, (size_t)(2 * w) * sizeof *guess);
@@ -102,7 +104,15 @@ static void refine(refiner *r, float *flow, const scale *first, const scale *sec
     int64_t ch = first[1].h, cw = first[1].w;
     place *across = places(w, cw), *down = places(h, ch);
     for (int64_t y = 0; y < h; y++) {
-        enlarge_row(guess, coarse, w, cw, down[y], across);
+        int64_t rows[2] = {down[y].first, down[y].second};
+        for (int i = 0; i < 2; i++)
+            if (widened[rows[i] % 2] != rows[i]) {
+                widened[rows[i] % 2] = rows[i];
+                widen_row(guess + (1 + rows[i] % 2) * 2 * w, coarse + rows[i] * 2 * cw, w, cw,
+                          across);
+            }
+        between_rows(guess, guess + (1 + rows[0] % 2) * 2 * w, guess + (1 + rows[1] % 2) * 2 * w,
+                     down[y].share, 2 * w);
         refine_row(r, guess);
     }
     free(across);
@@ -113,7 +123,7 @@ void farneback_flow(float *flow, const expanded *first, const expanded *second)
 {
     int64_t W = first->level[0].w;
     refiner *r = refiner_new(W);
-    float *guess = floats(2 * W), *coarse = NULL;
+    float *guess = floats(6 * W), *coarse = NULL;
     assert(W == second->level[0].w && first->level[0].h == second->level[0].h);
     for (int i = first->levels; i >= 0; i--) {
         const scale *s = &first->level[i];
