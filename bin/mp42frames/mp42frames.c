@@ -39,27 +39,26 @@ static const option options[] = {
 
 enum { BLOCK = 1 << 20 };
 
-/* All of argv's standard output, as text; argv dies by its own message. */
-static char *output_of(const char *const argv[])
+/* All of its standard output, as text; it dies by its own message. */
+static char *output_of(process *p)
 {
-    process p;
     char *text = NULL;
     size_t n = 0, got;
-    process_collect(&p, argv);
     do {
         text = realloc(text, n + BLOCK + 1);
         if (!text)
             die("out of memory");
-        n += got = process_read(&p, text + n, BLOCK);
+        n += got = process_read(p, text + n, BLOCK);
     } while (got == BLOCK);
     text[n] = 0;
-    process_finish(&p);
+    process_finish(p);
     return text;
 }
 
-/* What ffprobe says; count: of its packets too, for which it reads the whole file. */
-static video probe(const char *name, const char *url, bool count)
+/* Asks ffprobe; count: for its packets too, for which it reads the whole file. */
+static void ask(process *p, const char *name, bool count)
 {
+    char *url = new_format("file:%s", name); /* no name is an option */
     const char *argv[] = {"ffprobe",     "-v",
                           "error",       "-select_streams",
                           "v:0",         "-show_entries",
@@ -67,11 +66,14 @@ static video probe(const char *name, const char *url, bool count)
                           "json",        "-i",
                           url,           count ? "-count_packets" : NULL,
                           NULL};
-    int fd = input_open(name);
-    if (fd < 0)
-        die_errno("cannot read %s", name);
-    close(fd);
-    char *text = output_of(argv);
+    process_collect(p, argv);
+    free(url);
+}
+
+/* What it answers. */
+static video probed(process *p, const char *name)
+{
+    char *text = output_of(p);
     video v = video_of(text, name);
     free(text);
     return v;
@@ -169,14 +171,16 @@ static int64_t packets(const video *v)
 }
 
 /* What `tensor-info --json` says of the document, if the file has as many frames as packets; where
- * nobody counts these, it is decoded after all. */
-static void print_about(const char *name)
+ * nobody counts these, it is decoded after all. p is of ffprobe, if that was asked already. */
+static void print_about(process *p, const char *name)
 {
     document d = {0};
     check_file(name);
     char *url = new_format("file:%s", name);
     json_t *sealed = sealed_metadata(name), *keys = json_object();
-    video v = probe(name, url, true);
+    if (!p->pid)
+        ask(p, name, true);
+    video v = probed(p, name);
     int64_t N = packets(&v);
     FILE *frames = N ? NULL : decoded(name, url, &v, &N);
     describe(&d, &v, name, sealed);
@@ -200,6 +204,28 @@ static void print_about(const char *name)
     free(url);
 }
 
+static bool is_readable_file(const char *name)
+{
+    struct stat s;
+    return stat(name, &s) == 0 && S_ISREG(s.st_mode) && access(name, R_OK) == 0;
+}
+
+/* Of n files, in order; ffprobe is asked of four at a time. What is wrong with a file is said in its
+ * turn. */
+static void print_all(char **names, int n)
+{
+    enum { AHEAD = 4 };
+    int asked = 0;
+    process *p = new_bytes((size_t)n * sizeof *p);
+    for (int i = 0; i < n; i++) {
+        for (; asked < n && asked < i + AHEAD; asked++)
+            if (is_readable_file(names[asked]))
+                ask(&p[asked], names[asked], true);
+        print_about(&p[i], names[i]);
+    }
+    free(p);
+}
+
 /* ---- a document ---- */
 
 static void write_document(writer *w, const char *name)
@@ -209,7 +235,9 @@ static void write_document(writer *w, const char *name)
     check_file(name);
     char *url = new_format("file:%s", name), *block = new_bytes(BLOCK); /* no name is an option */
     json_t *sealed = sealed_metadata(name);
-    video v = probe(name, url, false);
+    process p;
+    ask(&p, name, false);
+    video v = probed(&p, name);
     FILE *frames = decoded(name, url, &v, &N);
     describe(&d, &v, name, sealed);
     document_add(&d, "frames", tensor_of(NULL, U8, N, v.H, v.W, 3));
@@ -243,8 +271,7 @@ int main(int argc, char **argv)
     if (prompts)
         byname_open(prompts);
     if (only_about) {
-        for (int i = first; i < argc; i++)
-            print_about(argv[i]);
+        print_all(argv + first, argc - first);
         return program_end();
     }
     writer_open(&out, stdout, "standard output");
