@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <poll.h>
@@ -24,13 +25,15 @@
 #include "program.h"
 #include "seal.h"
 
-enum { ALIGNMENT = 64, LEAST_CHUNK = 1 << 20 };
+/* A pipe of 64 KB has two programs wait for each other twenty times a frame. */
+enum { ALIGNMENT = 64, LEAST_CHUNK = 1 << 20, PIPE_BYTES = 1 << 20 };
 
 /* ---- reading ---- */
 
 void reader_open(reader *r, FILE *file, const char *name)
 {
     *r = (reader){.file = file, .name = name};
+    fcntl(fileno(file), F_SETPIPE_SZ, PIPE_BYTES); /* no pipe, or not allowed: as it is */
 }
 
 /* "standard input, document 2" in a static buffer. */

@@ -31,6 +31,7 @@ enum {
     /* rows of contributions that are kept: those of the window, and the one that left it */
     ROWS = 2 * REACH + 2,
     BORDER = 5,
+    PIECE = 128, /* of a row, that is solved at a time: what it needs stays in the first cache */
 };
 
 /* What a pixel contributes to G and h: G is symmetric. */
@@ -54,7 +55,7 @@ struct refiner {
     float *fx, *fy; /* the way from there to the right and down */
     float *mean;    /* [w, LANES]: see compare */
     float *across;  /* weights of the pixels of a row */
-    double *fours;  /* [MOMENTS, w + 2 REACH] */
+    double *fours;  /* [MOMENTS, PIECE + 8] */
 };
 
 static float *floats(int64_t n) { return new_bytes((size_t)n * sizeof(float)); }
@@ -70,7 +71,7 @@ refiner *refiner_new(int64_t W)
                    .fy = floats(W),
                    .mean = floats(W * LANES),
                    .across = floats(W),
-                   .fours = doubles(sums)};
+                   .fours = doubles(MOMENTS * (PIECE + 8))};
     for (iteration *i = r->of; i < r->of + ITERATIONS; i++)
         *i = (iteration){0, 0, floats(ROWS * MOMENTS * W), doubles(sums), floats(2 * W)};
     return r;
@@ -205,24 +206,24 @@ VECTORISED static void sum_fours(double *restrict fours, const double *s, int64_
 }
 
 /* The mean of the window whose first column is x: three sums of four columns, and three columns. */
+#define FOURS(m, x) fours[(m) * (PIECE + 8) + (x)]
+#define COLUMN(m, x) columns[(m)*stride + (x)]
 #define MEAN(m)                                                                                    \
-    (mean *                                                                                        \
-     ((fours[(m)*stride + x] + fours[(m)*stride + x + 4]) +                                        \
-      (fours[(m)*stride + x + 8] + (columns[(m)*stride + x + 12] + columns[(m)*stride + x + 13] +  \
-                                    columns[(m)*stride + x + 14]))))
+    (mean * ((FOURS(m, x) + FOURS(m, x + 4)) +                                                     \
+             (FOURS(m, x + 8) + (COLUMN(m, x + 12) + COLUMN(m, x + 13) + COLUMN(m, x + 14)))))
 
 /* flow [2, w] = G^-1 h of the window's means, not its sums: the 1e-3 that keeps G from being
- * singular is small beside means. columns and fours [MOMENTS, w + 2 REACH]. */
-VECTORISED static void solve_row(float *restrict flow, const double *columns, const double *fours,
-                                 int64_t w)
+ * singular is small beside means. Of n pixels, whose columns [MOMENTS, stride] and fours begin with
+ * those of the first. */
+VECTORISED static void solve(float *restrict u, float *restrict v, const double *columns,
+                             int64_t stride, const double *fours, int64_t n)
 {
     const double mean = 1.0 / ((2 * REACH + 1) * (2 * REACH + 1));
-    const int64_t stride = w + 2 * REACH;
-    for (int64_t x = 0; x < w; x++) {
+    for (int64_t x = 0; x < n; x++) {
         double g11 = MEAN(G11), g12 = MEAN(G12), g22 = MEAN(G22), h1 = MEAN(H1), h2 = MEAN(H2),
                inverse = 1 / (g11 * g22 - g12 * g12 + 1e-3);
-        flow[x] = (float)((g22 * h1 - g12 * h2) * inverse);
-        flow[w + x] = (float)((g11 * h2 - g12 * h1) * inverse);
+        u[x] = (float)((g22 * h1 - g12 * h2) * inverse);
+        v[x] = (float)((g11 * h2 - g12 * h1) * inverse);
     }
 }
 
@@ -246,11 +247,14 @@ static void sum_columns(const refiner *r, iteration *i, int m, int64_t y)
 static void next_solution(refiner *r, iteration *i, float *flow)
 {
     int64_t w = r->w, stride = w + 2 * REACH;
-    for (int m = 0; m < MOMENTS; m++) {
+    for (int m = 0; m < MOMENTS; m++)
         sum_columns(r, i, m, i->solved);
-        sum_fours(r->fours + m * stride, i->columns + m * stride, w + 8);
+    for (int64_t x = 0; x < w; x += PIECE) {
+        int64_t n = w - x < PIECE ? w - x : PIECE;
+        for (int m = 0; m < MOMENTS; m++)
+            sum_fours(r->fours + m * (PIECE + 8), i->columns + m * stride + x, n + 8);
+        solve(flow + x, flow + w + x, i->columns + x, stride, r->fours, n);
     }
-    solve_row(flow, i->columns, r->fours, w);
     i->solved++;
 }
 
