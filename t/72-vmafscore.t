@@ -45,7 +45,7 @@ if [ "$real" ]; then
     yuv='scale=out_color_matrix=bt601:out_range=tv:flags=bicubic+accurate_rnd+bitexact,format=yuv444p'
     raw='-f rawvideo -pix_fmt rgb24 -s 80x64'
     # shellcheck disable=SC2086
-    ffmpeg -v error $raw -i b.raw $raw -i a.raw -lavfi "[0]$yuv[x];[1]$yuv[y];[x][y]libvmaf=log_fmt=json:log_path=log" -f null -
+    ffmpeg -v error $raw -i b.raw $raw -i a.raw -lavfi "[0]${yuv}[x];[1]${yuv}[y];[x][y]libvmaf=log_fmt=json:log_path=log" -f null -
     is "$(scores a b | awk '{ printf "%.6f ", $1 }')" "$(sed -n 's/.*"vmaf": \([0-9.]*\).*/\1/p' log | head -n 5 | awk '{ printf "%.6f ", $1 }')" \
         "libvmaf's own scores of these frames"
     like "$(vmafscore a a | sed 1d | cut -f 7)" "9[5-9]*" "equal videos"
