@@ -210,8 +210,8 @@ static bool is_readable_file(const char *name)
     return stat(name, &s) == 0 && S_ISREG(s.st_mode) && access(name, R_OK) == 0;
 }
 
-/* Of n files, in order; ffprobe is asked of four at a time. What is wrong with a file is said in its
- * turn. */
+/* Of n files, in order; ffprobe is asked of four at a time. What is wrong with a file is said in
+ * its turn. */
 static void print_all(char **names, int n)
 {
     enum { AHEAD = 4 };
