@@ -71,7 +71,8 @@ static void start(process *p, const char *const argv[], bool feed, int out)
     p->errors = memfd_create("stderr", MFD_CLOEXEC);
     if (p->errors < 0 || pipe2(ends, O_CLOEXEC) || pipe2(report, O_CLOEXEC))
         die_errno("cannot make a pipe for %s", p->name);
-    fcntl(ends[0], F_SETPIPE_SZ, 1 << 20); /* where that is not allowed it has 64 KB */
+    if (!feed) /* where that is not allowed it has 64 KB */
+        fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
     pid_t self = getpid();
     p->pid = fork();
     if (p->pid < 0)

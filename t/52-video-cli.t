@@ -157,6 +157,7 @@ ffmpeg -v error -i "$TMP/good.mp4" -c copy -movflags +faststart "$TMP/fast.mp4"
 head -c 30000 "$TMP/fast.mp4" >"$TMP/short.mp4"
 fails 1 "mp42frames: ffmpeg: *" "a file cut short whose index comes first" mp42frames "$TMP/short.mp4"
 is "$(wc -c <"$TMP/.out")" 0 "nothing was written"
+fails 1 "mp42frames: ff*" "nor is it said to have the frames that it has packets of" mp42frames --about "$TMP/short.mp4"
 cp "$TMP/good.mp4" "$TMP/broken.mp4"
 head -c 9000 /dev/zero | tr '\0' '\377' | dd of="$TMP/broken.mp4" bs=1 seek=15000 conv=notrunc 2>/dev/null
 fails 1 "mp42frames: $TMP/broken.mp4 is not as it was made: its digest is *" "a file that is broken in the middle" \

@@ -141,6 +141,15 @@ done
 awk "BEGIN { exit !($(flowmag --warp <"$TMP/still0" | sed -n 2p | cut -f7) < 0.1) }"
 ok $? "equal pictures: less than a tenth of a level of warping error"
 
+tensor-pick "$GOLDEN:vae.frames=frames" >"$TMP/small" # 64x80: its first row moves as the others do
+flowmag --per-pair <"$TMP/small" | tail -n +2 | cut -f 6 >"$TMP/small.pairs"
+flowmag --flow <"$TMP/small" >"$TMP/small.flow"
+error=$(data "$TMP/small.flow" | od -An -v -tf4 -w8 | awk '{ s += sqrt($1 * $1 + $2 * $2); if (NR % 5120 == 0) { print s / 5120; s = 0 } }' OFMT=%.9g |
+    paste - "$TMP/small.pairs" | awk '{ e = $1 / $2 - 1; e = e < 0 ? -e : e; if (e > most) most = e } END { print NR == 8 ? most : "pairs: " NR }')
+awk "BEGIN { exit !($error <= 1e-6) }"
+ok $? "a magnitude is the mean of all of the flow"
+comment "greatest relative difference $error"
+
 # ---- threads, several documents, one frame ----
 
 OMP_NUM_THREADS=1 flowmag --flow <"$TMP/moving" >"$TMP/flow1"
