@@ -22,5 +22,5 @@ there = $(if $(filter command file,$(origin $(1))),$(if $(filter /%,$(firstword 
 moved = $(if $(shell if [ $(1) = OUT ] || [ -e $(call quote,$(FROM)/$($(1))) ] || [ ! -e $(call quote,$($(1))) ]; \
     then echo 1; fi),$(eval override $(1) := $$(FROM)/$($(1))))
 $(call there,EXPERIMENT)
-from_there = $(foreach v,MODEL PROMPTS NEGATIVE CALIBRATION CLIP DINO LPIPS BY_NAME OUT $(filter weights.%,$(.VARIABLES)),$(call there,$(v)))
+from_there = $(foreach v,MODEL PROMPTS NEGATIVE CALIBRATION CLIP DINO LPIPS $(if $(findstring .json,$(VMAF)),VMAF) BY_NAME OUT $(filter weights.%,$(.VARIABLES)),$(call there,$(v)))
 endif

@@ -68,6 +68,10 @@ like "$(grep ^vmaf e/pairs_summary.csv)" "vmaf,a,b,1,[0-9]*" "has a summary"
 grep -q '"libvmaf": *"0.0.0"' e/eval/experiment.json 2>/dev/null || grep -q '"libvmaf":"0.0.0"' e/eval/vmaf.record
 ok $? "and libvmaf's version in the record"
 
+cp "$ROOT/t/tap.sh" own.json
+make -s -C "$ROOT" DEVICE=cpu BUILD="$BUILD" eval OUT=e VARIANTS='a b' METRICS=vmaf VMAF=own.json >log 2>&1
+like "$(cat log)" "*vmafscore: ffmpeg: other filters*" "a file of the directory that make was asked from"
+
 # ---- refusals ----
 
 fails 2 "*is neither a model's name*" "a name that would be a filter" vmafscore -m 'a:b' a b

@@ -7,7 +7,6 @@
 ** read when a video has ended.
 */
 #include <ctype.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "../../common/ffmpeg.h"
 #include "../../common/filedigest.h"
 #include "../../common/frames.h"
+#include "../../common/openfile.h"
 #include "../../common/pairs.h"
 #include "../../common/process.h"
 #include "../../common/recipe.h"
@@ -26,7 +26,7 @@
 
 static const char *model = "vmaf_v0.6.1";
 static bool per_frame, dry;
-enum { NUMERICS = 1, LEAST_SIDE = 17 /* that libvmaf can reduce four times */ };
+enum { NUMERICS = 1, LEAST_SIDE = 17 /* that libvmaf 2.3.0 scores */ };
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &model, 0, 0, true},
     {0, "per-frame", OPTION_FLAG, &per_frame, 0, 0, true},
@@ -38,16 +38,16 @@ static const option options[] = {
 
 static bool is_file(void) { return strchr(model, '/') || strstr(model, ".json"); }
 
-/* What libvmaf is told; of a file the number of a descriptor that ffmpeg inherits, whatever the
- * file is called. */
+/* What libvmaf is told; of a file our descriptor, since its name could mean something to a filter,
+ * a comma say. */
 static char *model_words(void)
 {
     if (!is_file())
         return new_format("version=%s", model);
-    int fd = open(model, O_RDONLY);
+    int fd = input_open(model);
     if (fd < 0)
         die_errno("cannot read %s", model);
-    return new_format("path=/proc/self/fd/%d", fd);
+    return new_format("path=/proc/%d/fd/%d", (int)getpid(), fd);
 }
 
 static void check_model(void)
