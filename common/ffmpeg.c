@@ -24,19 +24,27 @@ static size_t output_of(const char *const argv[], char *to, size_t room)
     return n;
 }
 
+static char version[80];
+
+bool ffmpeg_heard(const char *text)
+{
+    static const char before[] = "ffmpeg version ";
+    bool said = strncmp(text, before, sizeof before - 1) == 0;
+    const char *from = text + sizeof before - 1;
+    if (said)
+        snprintf(version, sizeof version, "%.*s", (int)strcspn(from, " \r\n"), from);
+    return said;
+}
+
 const char *ffmpeg_version(void)
 {
-    static const char *const argv[] = {"ffmpeg", "-version", NULL}, before[] = "ffmpeg version ";
-    static char version[80];
+    static const char *const argv[] = {"ffmpeg", "-version", NULL};
     char text[4096];
     if (*version)
         return version;
     size_t n = output_of(argv, text, sizeof text - 1);
     text[n] = 0;
-    bool said = strncmp(text, before, sizeof before - 1) == 0;
-    const char *from = said ? text + sizeof before - 1 : "unknown";
-    snprintf(version, sizeof version, "%.*s", (int)strcspn(from, " \r\n"), from);
-    return version;
+    return ffmpeg_heard(text) ? version : strcpy(version, "unknown");
 }
 
 const char *ffmpeg_encoder(void)

@@ -1,5 +1,5 @@
 /*
-** process.c: a child process with one pipe to or from it.
+** process.c: a child process with one pipe to or from it, or none.
 **
 ** Refuses shells, and pipes in both directions (those can deadlock). The hard part: every error of
 ** the child must become one line of this program. A child that cannot be started reports its
@@ -64,45 +64,76 @@ static void check_started(process *p, int report)
     die_errno("cannot start %s", p->name);
 }
 
-static void start(process *p, const char *const argv[], bool feed, int out)
+/* Which end of a pipe the child has. */
+typedef enum { NO_PIPE, ITS_STDIN, ITS_STDOUT } piped;
+
+static void start(process *p, const char *const argv[], piped end, int out)
 {
-    int ends[2], report[2];
+    int ends[2] = {-1, -1}, report[2];
     *p = (process){.name = argv[0], .pipe = -1};
     p->errors = memfd_create("stderr", MFD_CLOEXEC);
-    if (p->errors < 0 || pipe2(ends, O_CLOEXEC) || pipe2(report, O_CLOEXEC))
+    if (p->errors < 0 || (end != NO_PIPE && pipe2(ends, O_CLOEXEC)) || pipe2(report, O_CLOEXEC))
         die_errno("cannot make a pipe for %s", p->name);
-    if (!feed) /* where that is not allowed it has 64 KB */
+    if (end == ITS_STDOUT) /* where that is not allowed it has 64 KB */
         fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
     pid_t self = getpid();
     p->pid = fork();
     if (p->pid < 0)
         die_errno("cannot start %s", p->name);
     if (p->pid == 0)
-        become(argv, feed ? ends[0] : -1, feed ? out : ends[1], p->errors, report[1], self);
+        become(argv, end == ITS_STDIN ? ends[0] : -1, end == ITS_STDOUT ? ends[1] : out, p->errors,
+               report[1], self);
     close(report[1]);
-    close(feed ? ends[0] : ends[1]);
-    p->pipe = feed ? ends[1] : ends[0];
+    if (end != NO_PIPE)
+        close(end == ITS_STDIN ? ends[0] : ends[1]);
+    p->pipe = end == ITS_STDIN ? ends[1] : ends[0];
     check_started(p, report[0]);
     at_death(kill_child, p);
 }
 
-void process_feed(process *p, const char *const argv[], int out) { start(p, argv, true, out); }
+void process_feed(process *p, const char *const argv[], int out) { start(p, argv, ITS_STDIN, out); }
 
-void process_collect(process *p, const char *const argv[]) { start(p, argv, false, -1); }
+void process_collect(process *p, const char *const argv[]) { start(p, argv, ITS_STDOUT, -1); }
 
-/* The first line of its stderr that is not empty, without "[h264 @ 0x55d0] " before it; "" if there
- * is none. Newer versions of ffmpeg say the cause first, and then in many lines what followed. */
-static const char *first_line(const process *p)
+void process_run(process *p, const char *const argv[], int out, const char *what)
 {
-    static char text[4000];
+    start(p, argv, NO_PIPE, out);
+    p->output = what;
+}
+
+/* The beginning of its stderr. */
+static char *said(const process *p)
+{
+    static char text[1 << 14];
     ssize_t n = pread(p->errors, text, sizeof text - 1, 0);
     text[n < 0 ? 0 : n] = 0;
+    return text;
+}
+
+/* The first line that is not empty, without "[h264 @ 0x55d0] " before it; "" if there is none.
+ * Newer versions of ffmpeg say the cause first, and then in many lines what followed. Before it may
+ * stand which ffmpeg it is, and in lines with two spaces what it is made of. */
+static const char *first_line(char *text)
+{
+    if (strncmp(text, "ffmpeg version ", 15) == 0)
+        do
+            text += strcspn(text, "\n");
+        while (strncmp(text, "\n  ", 3) == 0 && *++text);
     char *line = text + strspn(text, "\r\n \t");
     line[strcspn(line, "\r\n")] = 0;
     for (char *end; *line == '[' && (end = strstr(line, "] ")) &&
                     memmem(line, (size_t)(end - line), " @ ", 3);)
         line = end + 2;
     return line;
+}
+
+/* It could not write: a matter of our disk and not of what it was given. Its words are libc's. */
+static void check_room(const process *p, const char *text)
+{
+    static const int causes[] = {ENOSPC, EDQUOT, EFBIG};
+    for (size_t i = 0; p->output && i < sizeof causes / sizeof *causes; i++)
+        if (strstr(text, strerror(causes[i])))
+            die("cannot write %s: %s", p->output, strerror(causes[i]));
 }
 
 static int end_status(process *p)
@@ -119,18 +150,21 @@ static int end_status(process *p)
     return status;
 }
 
-void process_finish(process *p)
+const char *process_finish(process *p)
 {
     int status = end_status(p);
+    char *text = said(p);
     if (WIFSIGNALED(status))
         die("%s: ended by signal %d (%s)", p->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status)) {
-        const char *line = first_line(p);
+        check_room(p, text);
+        const char *line = first_line(text);
         if (*line)
             die("%s: %s", p->name, line);
         die("%s: ended with status %d and no message", p->name, WEXITSTATUS(status));
     }
     close(p->errors);
+    return text;
 }
 
 void process_write(process *p, const void *from, size_t n)

@@ -13,8 +13,9 @@
 typedef struct {
     const char *name; /* argv[0]: for messages */
     pid_t pid;
-    int pipe;   /* our end of its stdin or stdout; -1: closed */
-    int errors; /* its stderr, a file in memory */
+    int pipe;           /* our end of its stdin or stdout; -1: closed */
+    int errors;         /* its stderr, a file in memory */
+    const char *output; /* process_run()'s `what`, or NULL */
 } process;
 
 /* Starts argv[0] (looked for in PATH), whose stdin we write; its stdout is the descriptor `out`, or
@@ -22,6 +23,9 @@ typedef struct {
 void process_feed(process *p, const char *const argv[], int out);
 /* Starts argv[0], whose stdout we read; its stdin is /dev/null. */
 void process_collect(process *p, const char *const argv[]);
+/* Starts argv[0], whose stdin is /dev/null and whose stdout the descriptor `out`. `what` names that
+ * where it has no room: "cannot write WHAT: No space left on device". */
+void process_run(process *p, const char *const argv[], int out, const char *what);
 
 /* All n bytes; if it does not take them, dies as process_finish does. */
 void process_write(process *p, const void *from, size_t n);
@@ -29,7 +33,8 @@ void process_write(process *p, const void *from, size_t n);
 size_t process_read(process *p, void *to, size_t n);
 
 /* Closes the pipe and waits until it ends; dies with its first line on stderr unless it succeeded.
- * One that is read must have been read to its end. */
-void process_finish(process *p);
+ * One that is read must have been read to its end. What it said on stderr, the first 16 KB, until
+ * the next call. */
+const char *process_finish(process *p);
 
 #endif

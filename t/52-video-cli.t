@@ -76,10 +76,36 @@ for script in 'head -c 30720 /dev/zero; echo "lost it" >&2; exit 1' 'head -c 307
         with "$TMP/fake:$PATH" "$BUILD/mp42frames" "$TMP/good.mp4"
     is "$(wc -c <"$TMP/.out")" 0 "nothing was written"
 done
+fake 'printf "ffmpeg version 9 Copyright\n  built with gcc\n  libavutil 57\n[h264 @ 0x1] lost it\n" >&2; exit 1'
+rm "$TMP/fake/ffprobe"
+fails 1 "mp42frames: ffmpeg: lost it" "what it is made of is no error" \
+    with "$TMP/fake:$PATH" "$BUILD/mp42frames" "$TMP/good.mp4"
+real=$(command -v ffmpeg)
+fake "exec $real \"\$@\" >/dev/full"
+rm "$TMP/fake/ffprobe"
+fails 1 "mp42frames: cannot write the temporary file for the frames of $TMP/good.mp4: No space left on device" \
+    "no room for the frames" with "$TMP/fake:$PATH" "$BUILD/mp42frames" "$TMP/good.mp4"
 is "$(left)" "kept.mp4 " "nothing was left under any name"
 with "$TMP/fake:$PATH" into "$TMP/frames" "$TMP/out/kept.mp4" 2>/dev/null
 cmp "$TMP/good.mp4" "$TMP/out/kept.mp4"
 ok $? "a file that was there stays as it was"
+
+# decoder: the ffmpeg that decoded good.mp4 with the stand-in before PATH, as the document says
+decoder() {
+    : >"$TMP/runs"
+    with "$TMP/fake:$PATH" "$BUILD/mp42frames" "$TMP/good.mp4" | tensor-info --json |
+        grep -o 'mp42frames":".*' | sed 's/[^}]*"ffmpeg[\\]*":[\\]*"\([^"\\]*\).*/\1/'
+}
+version=$(ffmpeg -version | sed -n '1s/^ffmpeg version \([^ ]*\).*/\1/p')
+fake "echo \"\$1\" >>$TMP/runs; exec $real \"\$@\""
+rm "$TMP/fake/ffprobe"
+is "$(decoder) $(wc -l <"$TMP/runs")" "$version 1" "which ffmpeg it is, is what the one that decodes says"
+fake "$real \"\$@\" 2>$TMP/said; status=\$?; sed 's/^ffmpeg version [^ ]*/ffmpeg version 99.1/' $TMP/said >&2; exit \$status"
+rm "$TMP/fake/ffprobe"
+is "$(decoder)" 99.1 "not what ffprobe or another ffmpeg is"
+fake "echo \"\$1\" >>$TMP/runs; exec $real \"\$@\" 2>/dev/null"
+rm "$TMP/fake/ffprobe"
+is "$(decoder) $(paste -s -d ' ' "$TMP/runs")" "$version -v -version" "one that does not say is asked"
 
 # ---- frames2mp4: input ----
 

@@ -9,7 +9,7 @@ cd "$ROOT" || exit 1
 mkdir "$TMP/bin"
 cat >"$TMP/bin/ffmpeg" <<END
 #!/bin/bash
-case " \$* " in *' rawvideo pipe:1 '*) echo "\$*" >>"$TMP/decoded" ;; esac
+case " \$* " in *' rawvideo -y file:/dev/fd/1 '*) echo "\$*" >>"$TMP/decoded" ;; esac
 exec $(command -v ffmpeg) "\$@"
 END
 chmod +x "$TMP/bin/ffmpeg"

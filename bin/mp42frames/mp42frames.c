@@ -79,31 +79,31 @@ static video probed(process *p, const char *name)
     return v;
 }
 
-/* The frames, rows of RGB, in an unnamed temporary file; *count says how many they are. */
+/* The frames, rows of RGB, in an unnamed temporary file, which ffmpeg writes itself; *count says
+ * how many they are. */
 static FILE *decoded(const char *name, const char *url, video *v, int64_t *count)
 {
     char *filters = conversion_filters(how, v, name);
+    char *what = new_format("the temporary file for the frames of %s", name);
+    /* Opened by its name, the file is written in larger blocks than a pipe. */
     const char *argv[] = {
-        "ffmpeg",    "-nostdin",      "-v",     "error", "-xerror",  "-err_detect",
-        "explode",   "-noautorotate", "-i",     url,     "-map",     "0:v:0",
-        "-fps_mode", "passthrough",   "-vf",    filters, "-pix_fmt", "rgb24",
-        "-f",        "rawvideo",      "pipe:1", NULL};
+        "ffmpeg",      "-v",       "info",        "-nostdin",       "-v",
+        "error",       "-xerror",  "-err_detect", "explode",        "-noautorotate",
+        "-i",          url,        "-map",        "0:v:0",          "-fps_mode",
+        "passthrough", "-vf",      filters,       "-pix_fmt",       "rgb24",
+        "-f",          "rawvideo", "-y",          "file:/dev/fd/1", NULL};
+    process p;
+    struct stat s;
     FILE *file = tmpfile();
     if (!file)
-        die_errno("cannot make a temporary file for the frames of %s", name);
-    process p;
-    char *block = new_bytes(BLOCK);
-    int64_t bytes = 0;
-    process_collect(&p, argv);
-    for (size_t n; (n = process_read(&p, block, BLOCK)) > 0; bytes += (int64_t)n)
-        if (fwrite(block, 1, n, file) != n)
-            die_errno("cannot write the temporary file for the frames of %s", name);
-    process_finish(&p);
-    free(block);
+        die_errno("cannot make %s", what);
+    process_run(&p, argv, fileno(file), what);
+    ffmpeg_heard(process_finish(&p));
+    if (fstat(fileno(file), &s) != 0 || fseeko(file, 0, SEEK_SET) != 0)
+        die_errno("cannot read %s", what);
+    free(what);
     free(filters);
-    if (fflush(file) != 0 || fseeko(file, 0, SEEK_SET) != 0)
-        die_errno("cannot write the temporary file for the frames of %s", name);
-    *count = video_frames(v, bytes, name);
+    *count = video_frames(v, s.st_size, name);
     return file;
 }
 
