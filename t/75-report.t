@@ -101,6 +101,22 @@ is "$(perl -e '
     my @w = $svg =~ m{width="([0-9.]+)"}g; printf "%.3f", $w[1] / $w[0]' "$page")" \
     "$(awk "BEGIN { printf \"%.3f\", $(cell "$TMP/20/paper_table.csv" peak_device_bytes variant=w8a16) / \
         $(cell "$TMP/20/paper_table.csv" peak_device_bytes variant=fp16) }")" "bars are as long as what they stand for"
+# beyond PAGE: what is written in drawings and begins left of them, by the page's letters: 6.4 wide, 11 high
+beyond() { perl -CS -e '
+    local $/; open my $f, "<:utf8", $ARGV[0]; my $page = <$f>;
+    while ($page =~ m{<text ([^>]*)>([^<]*)<}g) {
+        my ($at, $text) = ($1, $2 =~ s/&[#\w]+;/x/gr);
+        my ($x) = $at =~ m{(?:\bx="|translate\()([-0-9.]+)};
+        $x -= $at =~ /rotate/ ? 11 : $at =~ /"end"/ ? 6.4 * length $text : $at =~ /"middle"/ ? 3.2 * length $text : 0;
+        print "$x: $text\n" if $x < 0;
+    }' "$1"; }
+cp -R "$TMP/20" "$TMP/long"
+for file in motion_per_frame motion_per_video; do
+    perl -pi -e 's{,([-0-9.e]+)\r$}{sprintf ",%.6f\r", 1234567 + $1 / 100}e' "$TMP/long/$file.csv"
+done
+evalreport "$TMP/long" > "$TMP/long.html"
+grep -q '>1234567\.00[0-9]<' "$TMP/long.html"
+is "$?:$(beyond "$TMP/long.html")" 0: "numbers of ten letters have room beside an axis, and its name too"
 for format in html tex md; do
     evalreport -f $format "$TMP/20" > "$TMP/report"
     grep -q "20.*0\.2[0-9][0-9][0-9] (0\.0[0-9]*)" "$TMP/report"

@@ -13,7 +13,7 @@
 #include "svg.h"
 #include "text.h"
 
-enum { ACROSS = 3, WIDTH = 400, LEFT = 58, HEAD = 16, PANEL = 76, ROOM = 18 };
+enum { ACROSS = 3, WIDTH = 400, HEAD = 16, PANEL = 76, ROOM = 18 };
 enum { LETTERS = 19 }; /* of a prompt, over its panel */
 
 /* The prompts, in the order of their worst pairs. */
@@ -98,8 +98,11 @@ static void draw(FILE *f, const evaluation *e, const metric *m, const prompts *o
     bool *has = new_bytes((size_t)e->variants * sizeof *has);
     for (int v = 1; v < e->variants; v++)
         has[v] = true;
-    double down = svg_keys(NULL, e->variant, has, e->variants, LEFT, WIDTH - LEFT);
-    double width = (double)(WIDTH - LEFT - 4) / ACROSS, top = HEAD + 42 + down;
+    plane all = {.left = 58, .right = WIDTH - 4, .y0 = low, .y1 = high};
+    plane_fit(&all, 0);
+    double left = all.left, width = (all.right - left) / ACROSS;
+    double down = svg_keys(NULL, e->variant, has, e->variants, left, WIDTH - left);
+    double top = HEAD + 42 + down;
     int rows = (of->n + ACROSS - 1) / ACROSS;
     char *title = new_format("%s by prompt", m->label);
     char *axis = new_format(m->of_pairs ? "%s" : "difference", m->brief);
@@ -109,19 +112,19 @@ static void draw(FILE *f, const evaluation *e, const metric *m, const prompts *o
                             "video of a variant",
                             of->n, low, high);
     svg_begin(f, WIDTH, top + rows * (PANEL + ROOM), title, said);
-    svg_text(f, LEFT, 11, "start", "heading", heading);
+    svg_text(f, left, 11, "start", "heading", heading);
     fprintf(f, "<g class=\"multiples\">\n<g transform=\"translate(0 %d)\">", HEAD);
-    svg_keys(f, e->variant, has, e->variants, LEFT, WIDTH - LEFT);
+    svg_keys(f, e->variant, has, e->variants, left, WIDTH - left);
     fputs("</g>\n", f);
     for (int k = 0; k < of->n; k++) {
         int x = k % ACROSS, y = k / ACROSS;
-        plane p = {.f = f, .left = LEFT + x * width, .top = top + y * (PANEL + ROOM)};
+        plane p = {.f = f, .left = left + x * width, .top = top + y * (PANEL + ROOM)};
         p.right = p.left + width - 8, p.bottom = p.top + PANEL - 8;
         p.x0 = 0.4, p.x1 = e->variants - 0.4;
         p.y0 = low, p.y1 = high;
         if (x == 0) {
             plane whole = p;
-            whole.right = fmin(WIDTH - 4, LEFT + width * fmin(ACROSS, of->n - k) - 8);
+            whole.right = fmin(all.right, left + width * fmin(ACROSS, of->n - k) - 8);
             axis_y(&whole, axis);
         }
         draw_panel(p, e, m, of, k, band);

@@ -12,6 +12,7 @@
 #include "svg.h"
 #include "text.h"
 
+enum { SLOPES = 210 }; /* where these end, and what belongs to the differences begins */
 enum { MARKED = 200 }; /* of more pairs no one finds one by its mark */
 
 typedef struct {
@@ -54,6 +55,7 @@ static void draw_slopes(plane p, const evaluation *e, const metric *m, int varia
     range_add(&p.y0, &p.y1, pairs->a, pairs->n);
     range_add(&p.y0, &p.y1, pairs->b, pairs->n);
     range_pad(&p.y0, &p.y1, 0.06);
+    plane_fit(&p, 0);
     fprintf(p.f, "<g data-low=\"%.9g\" data-high=\"%.9g\">", p.y0, p.y1);
     axis_y(&p, axis);
     double xa = plane_x(&p, 0.16), xb = plane_x(&p, 0.84);
@@ -96,6 +98,7 @@ static void draw_differences(plane p, const paired *pairs, const comparison *c)
     range_add(&p.y0, &p.y1, pairs->difference, pairs->n);
     range_add(&p.y0, &p.y1, shown, 4);
     range_pad(&p.y0, &p.y1, 0.06);
+    plane_fit(&p, SLOPES);
     fprintf(p.f, "<g data-low=\"%.9g\" data-high=\"%.9g\">", p.y0, p.y1);
     if (isfinite(c->floor))
         draw_band(&p, -c->floor, c->floor);
@@ -143,7 +146,7 @@ void plot_paired(FILE *f, const evaluation *e, const metric *m, int variant)
                             isfinite(c.floor) ? " The band about 0 is the floor." : "");
     svg_begin(f, 400, 260, title, said);
     if (pairs.n > 0) {
-        draw_slopes((plane){.f = f, .left = 62, .right = 210, .top = 12, .bottom = 228}, e, m,
+        draw_slopes((plane){.f = f, .left = 62, .right = SLOPES, .top = 12, .bottom = 228}, e, m,
                     variant, &pairs);
         draw_differences((plane){.f = f, .left = 284, .right = 396, .top = 12, .bottom = 228},
                          &pairs, &c);

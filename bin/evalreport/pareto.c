@@ -60,7 +60,6 @@ static void draw(FILE *f, const evaluation *e, const metric *m, cost_kind kind, 
     for (int v = 0; v < e->variants; v++)
         has[v] = at[v].has;
     plane p = {.f = f, .left = 70, .right = 388, .top = 26, .bottom = 188};
-    double down = svg_keys(NULL, e->variant, has, e->variants, p.left, p.right - p.left + 14);
     double low, high, edge[2];
     bool band = floor_band(e, m, &low, &high);
     char *axis = new_format(m->of_pairs ? "%s (%s)" : "difference of %s (%s)", m->brief,
@@ -68,7 +67,6 @@ static void draw(FILE *f, const evaluation *e, const metric *m, cost_kind kind, 
     char *title = new_format("%s against %s", m->label, cost_name(kind));
     char *said = new_format("A mark a variant; a line joins those on the front.%s",
                             band ? " The band is the floor." : "");
-    p.top += down, p.bottom += down;
     p.x0 = p.y0 = 1, p.x1 = p.y1 = 0;
     for (int v = 0; v < e->variants; v++)
         if (has[v]) {
@@ -80,6 +78,9 @@ static void draw(FILE *f, const evaluation *e, const metric *m, cost_kind kind, 
         range_add(&p.y0, &p.y1, edge, 2);
     range_pad(&p.x0, &p.x1, 0.08);
     range_pad(&p.y0, &p.y1, 0.08);
+    plane_fit(&p, 0);
+    double down = svg_keys(NULL, e->variant, has, e->variants, p.left, p.right - p.left + 14);
+    p.top += down, p.bottom += down;
     svg_begin(f, 400, 226 + down, title, said);
     fprintf(f,
             "<g class=\"pareto\" data-left=\"%.9g\" data-right=\"%.9g\" data-low=\"%.9g\" "

@@ -21,9 +21,6 @@ static void draw_curves(FILE *f, const evaluation *e, const metric *m, const cur
     bool *has = new_bytes((size_t)e->variants * sizeof *has);
     for (int v = 0; v < e->variants; v++)
         has[v] = c[v].n > 0;
-    double more = svg_keys(NULL, e->variant, has, e->variants, p.left, p.right - p.left + 14);
-    p.top += more;
-    p.bottom += more;
     p.y0 = 1, p.y1 = 0;
     for (int v = 0; v < e->variants; v++) {
         if (c[v].n == 0)
@@ -33,6 +30,10 @@ static void draw_curves(FILE *f, const evaluation *e, const metric *m, const cur
         range_add(&p.y0, &p.y1, c[v].value, c[v].n);
     }
     range_pad(&p.y0, &p.y1, 0.06);
+    plane_fit(&p, 0);
+    double more = svg_keys(NULL, e->variant, has, e->variants, p.left, p.right - p.left + 14);
+    p.top += more;
+    p.bottom += more;
     /* all curves of a video share their frames, whether or not its first has a value */
     p.x0 = last > 0 ? 0 : -0.5;
     p.x1 = last > 0 ? last : 0.5;

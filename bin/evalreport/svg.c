@@ -78,6 +78,32 @@ static double round_step(double range, int most)
     return step * (parts <= 1 ? 1 : parts <= 2 ? 2 : parts <= 5 ? 5 : 10);
 }
 
+/* How many decimals show whole steps. */
+static int decimals_of(double step) { return (int)fmax(0, ceil(-log10(step) - 1e-9)); }
+
+/* How many letters the longest number of axis_y() has. */
+static size_t longest_y(const plane *p)
+{
+    double step = round_step(p->y1 - p->y0, 5);
+    size_t longest = 0;
+    for (double k = ceil(p->y0 / step); k * step <= p->y1; k++) {
+        char *number = figure(k * step, decimals_of(step));
+        longest = letters(number) > longest ? letters(number) : longest;
+        free(number);
+    }
+    return longest;
+}
+
+/* How far left of the plane the line is that its name stands on, beside the numbers. */
+static double away(size_t longest) { return 14 + LETTER * (double)longest; }
+
+void plane_fit(plane *p, double from)
+{
+    static const double high = 11; /* a letter, above its line; in print they are larger */
+    double left = from + high + away(longest_y(p)), most = p->right - (p->right - p->left) / 3;
+    p->left = fmax(p->left, fmin(left, most));
+}
+
 /* A line of the grid at y with its number; how many letters that has. */
 static size_t grid_y(const plane *p, double y, char *number)
 {
@@ -94,7 +120,7 @@ static void name_y(const plane *p, const char *name, size_t longest)
     fprintf(p->f,
             "<text class=\"name\" transform=\"translate(%.1f %.1f) rotate(-90)\" "
             "text-anchor=\"middle\">",
-            p->left - 14 - LETTER * (double)longest, (p->top + p->bottom) / 2);
+            p->left - away(longest), (p->top + p->bottom) / 2);
     put_text(p->f, HTML, name);
     fputs("</text></g>\n", p->f);
 }
@@ -102,14 +128,10 @@ static void name_y(const plane *p, const char *name, size_t longest)
 void axis_y(const plane *p, const char *name)
 {
     double step = round_step(p->y1 - p->y0, 5);
-    int decimals = (int)fmax(0, ceil(-log10(step) - 1e-9));
-    size_t longest = 0;
     fputs("<g class=\"axis\">", p->f);
-    for (double k = ceil(p->y0 / step); k * step <= p->y1; k++) {
-        size_t n = grid_y(p, plane_y(p, k * step), figure(k * step, decimals));
-        longest = n > longest ? n : longest;
-    }
-    name_y(p, name, longest);
+    for (double k = ceil(p->y0 / step); k * step <= p->y1; k++)
+        grid_y(p, plane_y(p, k * step), figure(k * step, decimals_of(step)));
+    name_y(p, name, longest_y(p));
 }
 
 /* 0.001, 0.02, 5; of more than four places the power: 1e-5 */
@@ -140,11 +162,10 @@ void axis_y_log(const plane *p, const char *name)
 void axis_x(const plane *p, const char *name)
 {
     double step = round_step(p->x1 - p->x0, 5);
-    int decimals = (int)fmax(0, ceil(-log10(step) - 1e-9));
     fputs("<g class=\"axis\">", p->f);
     for (double k = ceil(p->x0 / step); k * step <= p->x1; k++) {
         double x = plane_x(p, k * step);
-        char *number = figure(k * step, decimals);
+        char *number = figure(k * step, decimals_of(step));
         fprintf(p->f, "<line x1=\"%.2f\" x2=\"%.2f\" y1=\"%.1f\" y2=\"%.1f\"/>", x, x, p->bottom,
                 p->bottom + 4);
         svg_text(p->f, x, p->bottom + 16, "middle", NULL, number);

@@ -28,6 +28,9 @@ void range_pad(double *low, double *high, double share);
 double plane_x(const plane *p, double x);
 double plane_y(const plane *p, double y);
 
+/* Moves the left side to the right, where else axis_y() would write left of `from`; two thirds of
+ * the width at most. */
+void plane_fit(plane *p, double from);
 /* Lines of the grid and their numbers, at round values; `name` stands along the axis. */
 void axis_y(const plane *p, const char *name);
 /* The same where y0 and y1 are decimal logarithms: a line at each power of ten, of few decades also

@@ -268,6 +268,7 @@ static void draw_trace(FILE *f, const evaluation *e, const series *s, const doub
     double low = 1, high = 0;
     range_add(&low, &high, s->error, e->subjects * s->steps);
     p.y1 = high > 0 ? 1.06 * high : 1;
+    plane_fit(&p, 0);
     int first = 0;
     while (first < s->steps - 1 && isnan(mean[first]))
         first++;
