@@ -1,5 +1,5 @@
 /*
-** blocks.c: the values of every type as F32, exactly.
+** blocks.c: the values of every type as F32, exactly, and as other floats.
 **
 ** ggml's blocks hold their scales inside. Their values are what gguf-py's dequantize() makes of
 ** them, bit for bit: each product and sum below is one operation of F32, in that order, and none
@@ -8,6 +8,8 @@
 **
 ** The layouts: ggml's ggml-common.h (MIT), block_q8_0 and following.
 */
+#include <assert.h>
+
 #include "die.h"
 #include "tensor.h"
 #include "vectorised.h"
@@ -239,4 +241,45 @@ void host_widen(float *y, const void *x, tensor_type type, int64_t n)
     default: die("values of type %s are not read", type_name(type));
     }
 #undef LOOP
+}
+
+/* ---- from one type to another ---- */
+
+static void narrow(void *dst, tensor_type to, const float *src, int64_t n)
+{
+    switch (to) {
+    case F32: memcpy(dst, src, (size_t)n * 4); return;
+    case F64:
+        for (int64_t i = 0; i < n; i++)
+            ((double *)dst)[i] = (double)src[i];
+        return;
+    case F16:
+        for (int64_t i = 0; i < n; i++)
+            ((uint16_t *)dst)[i] = f16_of_f32(src[i]);
+        return;
+    case BF16:
+        for (int64_t i = 0; i < n; i++)
+            ((uint16_t *)dst)[i] = bf16_of_f32(src[i]);
+        return;
+    default: die("no conversion to values of type %s", type_name(to));
+    }
+}
+
+void host_convert(tensor dst, tensor src)
+{
+    assert(tensor_count(dst) == tensor_count(src) && tensor_contiguous(dst) &&
+           tensor_contiguous(src));
+    if (dst.type == src.type) {
+        memcpy(dst.data, src.data, tensor_bytes(src));
+        return;
+    }
+    int64_t count = tensor_count(src);
+    src = tensor_of(src.data, src.type, count);
+    dst = tensor_of(dst.data, dst.type, count);
+    float block[1024];
+    for (int64_t i = 0; i < count; i += 1024) {
+        int64_t n = count - i < 1024 ? count - i : 1024;
+        host_widen(block, slice(src, i, n).data, src.type, n);
+        narrow(slice(dst, i, n).data, dst.type, block, n);
+    }
 }

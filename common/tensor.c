@@ -1,12 +1,10 @@
 /*
-** tensor.c: types, shapes, views and host conversions. It never allocates.
+** tensor.c: types, shapes and views. It never allocates.
 */
 #include "tensor.h"
 
 #include <assert.h>
 #include <stdio.h>
-
-#include "die.h"
 
 /* Bytes and elements of a block; an element is the block of most types. */
 static const struct {
@@ -212,41 +210,4 @@ const char *tensor_text(tensor t)
     char *s = text_buffer();
     snprintf(s, 200, "%s %s", type_name(t.type), shape);
     return s;
-}
-
-static void narrow(void *dst, tensor_type to, const float *src, int64_t n)
-{
-    switch (to) {
-    case F32: memcpy(dst, src, (size_t)n * 4); return;
-    case F64:
-        for (int64_t i = 0; i < n; i++)
-            ((double *)dst)[i] = (double)src[i];
-        return;
-    case F16:
-        for (int64_t i = 0; i < n; i++)
-            ((uint16_t *)dst)[i] = f16_of_f32(src[i]);
-        return;
-    case BF16:
-        for (int64_t i = 0; i < n; i++)
-            ((uint16_t *)dst)[i] = bf16_of_f32(src[i]);
-        return;
-    default: die("no conversion to values of type %s", type_name(to));
-    }
-}
-
-void host_convert(tensor dst, tensor src)
-{
-    assert(tensor_count(dst) == tensor_count(src) && tensor_contiguous(dst) &&
-           tensor_contiguous(src));
-    if (dst.type == src.type) {
-        memcpy(dst.data, src.data, tensor_bytes(src));
-        return;
-    }
-    int64_t count = tensor_count(src);
-    float block[1024];
-    for (int64_t i = 0; i < count; i += 1024) {
-        int64_t n = count - i < 1024 ? count - i : 1024;
-        host_widen(block, element(src, i), src.type, n);
-        narrow(element(dst, i), dst.type, block, n);
-    }
 }
