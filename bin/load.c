@@ -327,14 +327,14 @@ static tensor as_floats(weights *w, const char *name)
     return y;
 }
 
-/* NAME.weight [out, in, ...] of rank 4 or 5. */
-static tensor kernel_named(weights *w, const char *name, int64_t out, int64_t in)
+/* NAME.weight [out, in, ...] of rank 4, or of 5 at most. */
+static tensor kernel_named(weights *w, const char *name, int64_t out, int64_t in, int most)
 {
     tensor t = as_floats(w, name);
-    if ((t.rank != 4 && t.rank != 5) || (out >= 0 && t.dim[0] != out) ||
-        (in >= 0 && t.dim[1] != in))
-        die("%s.weight is %s in %s, but [%lld, %lld, ...] of rank 4 or 5 is needed", name,
-            tensor_text(t), weights_path(w), (long long)out, (long long)in);
+    if (t.rank < 4 || t.rank > most || (out >= 0 && t.dim[0] != out) || (in >= 0 && t.dim[1] != in))
+        die("%s.weight is %s in %s, but [%lld, %lld, ...] of rank 4%s is needed", name,
+            tensor_text(t), weights_path(w), (long long)out, (long long)in,
+            most > 4 ? " or 5" : "");
     return t;
 }
 
@@ -348,17 +348,17 @@ static conv_weight conv_onto(weights *w, const char *name, tensor t, bool biased
 
 conv_weight load_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
 {
-    return conv_onto(w, name, kernel_named(w, name, out, in), true, type);
+    return conv_onto(w, name, kernel_named(w, name, out, in, 5), true, type);
 }
 
 conv_weight load_bare_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
 {
-    return conv_onto(w, name, kernel_named(w, name, out, in), false, type);
+    return conv_onto(w, name, kernel_named(w, name, out, in, 5), false, type);
 }
 
 conv_weight load_pair_conv(weights *w, const char *name, int64_t out, int64_t in, tensor_type type)
 {
-    tensor t = kernel_named(w, name, out, 2 * in);
+    tensor t = kernel_named(w, name, out, 2 * in, 4);
     int64_t ky = t.dim[2], kx = t.dim[3];
     size_t size = (size_t)(ky * kx) * type_size(t.type);
     tensor y = tensor_of(new_bytes(tensor_bytes(t)), t.type, t.dim[0], in, 2, ky, kx);

@@ -69,6 +69,17 @@ gone=decoder.7.conv.weight
 picked "$MODEL:decoder.7.conv.weight[0:8]"
 fails 1 "*decoder.7.conv.weight in */cut.safetensors makes 8 channels of 16: only one or two frames*" \
     "a product of another height" decode "$TMP/z" -m "$TMP/cut.safetensors"
+# The same values under another shape: a kernel in time is none of a picture.
+while read -r name shape; do
+    reshaped "$name" "$shape" <$MODEL >"$TMP/cut.safetensors"
+    fails 1 "*$name*" "$name of shape $shape" decode "$TMP/z" -m "$TMP/cut.safetensors"
+done <<'END'
+decoder.1.weight [16,16,3,1,3]
+decoder.4.conv.0.weight [16,32,3,1,3]
+decoder.4.conv.2.weight [16,16,1,3,3]
+decoder.8.weight [16,16,1,3,3]
+decoder.22.weight [3,8,1,3,3]
+END
 gone=decoder.1.weight
 picked "$MODEL:decoder.8.weight=decoder.1.weight"
 wan-vae-decode -m "$TMP/cut.safetensors" <"$TMP/z" >/dev/null

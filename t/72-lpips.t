@@ -102,6 +102,9 @@ fails 1 "*none.pth*" "no such file" lpips -m none.pth a b
 echo 'dino k F32 1 0 8,8' | sed 's/ k / blocks.0.attn.qkv.weight /' | "$formula" >other.safetensors
 fails 1 "*other.safetensors is DINO with its authors' names, not LPIPS's network" "another model" \
     lpips -m other.safetensors a b
+sed '/^features.3.weight /s/192,64,5,5/192,64,2,5,5/' "$F/alex.txt" | "$formula" >deep.safetensors
+fails 1 "lpips: features.3.weight in deep.safetensors is not of AlexNet: its kernels are not 5 x 5" "a kernel in time" \
+    lpips -m deep.safetensors --heads both/alex.safetensors a b
 tensor-pick both/alexnet-owt.safetensors:features.[0-7]* >some.safetensors
 fails 1 "*has no tensor features.8.weight" "a network that ends early" \
     lpips -m some.safetensors --heads both/alex.safetensors a b

@@ -115,6 +115,19 @@ interrupted() {
 
 have() { command -v "$1" >/dev/null; }
 
+# reshaped NAME SHAPE: standard input, safetensors, whose tensor NAME has the same values in another shape
+reshaped() {
+    perl -e '
+        my ($name, $shape) = @ARGV;
+        local $/;
+        my $all = <STDIN>;
+        my $n = unpack "Q<", $all;
+        my $header = substr $all, 8, $n;
+        $header =~ s/("\Q$name\E": ?\{[^}]*"shape": ?)\[[^]]*\]/$1$shape/ or die "there is no $name";
+        print pack("Q<", length $header), $header, substr($all, 8 + $n);
+    ' "$@"
+}
+
 skip_all() { echo "1..0 # SKIP $*"; exit 0; }
 
 done_testing() {

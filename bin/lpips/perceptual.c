@@ -279,7 +279,7 @@ void lpips_load(lpips *m, tensor_type type)
         const layer *l = p->layer + i;
         snprintf(name, sizeof name, "features.%d", l->index);
         m->conv[i] = load_conv(m->network, name, l->channels, p->layer[i - 1].channels, type);
-        if (m->conv[i].ky != l->side || m->conv[i].kx != l->side)
+        if (m->conv[i].kt != 1 || m->conv[i].ky != l->side || m->conv[i].kx != l->side)
             die("%s.weight in %s is not of %s: its kernels are not %d x %d", name,
                 weights_path(m->network), p->what, l->side, l->side);
     }
