@@ -127,6 +127,9 @@ broken() { rm -rf "$TMP/bad"; cp -R "$M" "$TMP/bad"; }
 broken
 rm "$TMP/bad/model.safetensors"
 fails 1 "clipscore: cannot find model.safetensors*in $TMP/bad" "no weights" score "$TMP/bad"
+reshaped text_model.embeddings.position_embedding.weight '[1,4928]' <"$M/model.safetensors" >"$TMP/bad/model.safetensors"
+fails 1 "clipscore: text_model.embeddings.position_embedding.weight is * [[]1, 4928] in *, but [[]\*, 64] is needed" \
+    "positions of another width" score "$TMP/bad"
 head -c 100000 "$M/model.safetensors" >"$TMP/bad/model.safetensors"
 fails 1 "clipscore: *$TMP/bad/model.safetensors*" "cut weights" score "$TMP/bad"
 is "$(score "$TMP/bad" 2>/dev/null | wc -c)" 0 "and nothing is written"

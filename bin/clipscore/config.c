@@ -46,7 +46,8 @@ static void read_sizes(clip *m, const config *c, bool bare)
     weights *w = m->w;
     tensor patch =
         weights_tensor(w, "vision_model.embeddings.patch_embedding.weight", -1, 3, -1, -1);
-    tensor places = weights_tensor(w, "vision_model.embeddings.position_embedding.weight", -1, -1);
+    tensor places = weights_tensor(w, "vision_model.embeddings.position_embedding.weight", -1,
+                                   m->vision.body.width);
     int64_t side = 224;
     m->patches.side = patch.dim[2];
     if (bare)
@@ -57,10 +58,10 @@ static void read_sizes(clip *m, const config *c, bool bare)
         places.dim[0] != m->grid * m->grid + 1)
         die("pictures of %lld pixels do not fit the patches %s and positions %s of %s",
             (long long)m->side, tensor_text(patch), tensor_text(places), weights_path(w));
-    m->vocabulary =
-        weights_tensor(w, "text_model.embeddings.token_embedding.weight", -1, -1).dim[0];
+    int64_t D = m->text.body.width;
+    m->vocabulary = weights_tensor(w, "text_model.embeddings.token_embedding.weight", -1, D).dim[0];
     m->positions =
-        weights_tensor(w, "text_model.embeddings.position_embedding.weight", -1, -1).dim[0];
+        weights_tensor(w, "text_model.embeddings.position_embedding.weight", -1, D).dim[0];
     m->end = whole(c, "text_config", "eos_token_id", bare ? m->vocabulary - 1 : 49407);
     m->projection = weights_tensor(w, "visual_projection.weight", -1, -1).dim[0];
     if (m->projection < 8 || m->projection % 8)
