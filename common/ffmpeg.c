@@ -1,7 +1,7 @@
 /*
-** ffmpeg.c: the versions of the ffmpeg program and of its encoder, by asking.
+** ffmpeg.c: the versions of the ffmpeg program and of its H.264 encoder, by running it.
 **
-** ffmpeg does not say which x264 it has; x264 does, in the first picture that it codes.
+** ffmpeg does not print x264's version; x264 writes it into the first picture that it encodes.
 */
 #include "ffmpeg.h"
 
@@ -11,7 +11,7 @@
 
 #include "process.h"
 
-/* At most `room` bytes of what argv prints; it is read to its end. */
+/* The first `room` bytes that argv prints; the rest is read and dropped, so that it can end. */
 static size_t output_of(const char *const argv[], char *to, size_t room)
 {
     process p;

@@ -1,10 +1,10 @@
 /*
 ** process.c: a child process with one pipe to or from it, or none.
 **
-** Refuses shells, and pipes in both directions (those can deadlock). The hard part: every error of
-** the child must become one line of this program. A child that cannot be started reports its
-** errno through a second pipe, which a successful exec closes. If a child dies half way our write
-** fails; then the user sees the child's own message, whose stderr is kept in a file in memory.
+** There is no shell, and no pair of pipes in both directions, which could deadlock. The hard part:
+** every error of the child must become one line of this program. A child that cannot be started
+** reports its errno through another pipe, which a successful exec closes. If a child dies half way,
+** our write fails; then its own message is shown: its stderr is kept in a file in memory.
 */
 #include "process.h"
 
@@ -32,9 +32,9 @@ static void __attribute__((noreturn))
 become(const char *const argv[], int in, int out, int errors, int report, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) /* it died before the line above */
+    if (getppid() != parent) /* the parent died before prctl() */
         _exit(1);
-    signal(SIGPIPE, SIG_DFL); /* we ignore it; what nohup ignores stays ignored */
+    signal(SIGPIPE, SIG_DFL); /* we ignore it; SIGHUP stays as it is, for nohup */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (dup2(in < 0 ? null : in, 0) >= 0 && dup2(out < 0 ? null : out, 1) >= 0 &&
         dup2(errors, 2) >= 0)
@@ -74,7 +74,7 @@ static void start(process *p, const char *const argv[], piped end, int out)
     p->errors = memfd_create("stderr", MFD_CLOEXEC);
     if (p->errors < 0 || (end != NO_PIPE && pipe2(ends, O_CLOEXEC)) || pipe2(report, O_CLOEXEC))
         die_errno("cannot make a pipe for %s", p->name);
-    if (end == ITS_STDOUT) /* where that is not allowed it has 64 KB */
+    if (end == ITS_STDOUT) /* if that is not allowed, it stays at 64 KB */
         fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
     pid_t self = getpid();
     p->pid = fork();
@@ -111,8 +111,8 @@ static char *said(const process *p)
 }
 
 /* The first line that is not empty, without "[h264 @ 0x55d0] " before it; "" if there is none.
- * Newer versions of ffmpeg say the cause first, and then in many lines what followed. Before it may
- * stand which ffmpeg it is, and in lines with two spaces what it is made of. */
+ * ffmpeg prints the cause first and then, in newer versions, its many consequences. A banner before
+ * it, "ffmpeg version" and lines that begin with two spaces, is skipped. */
 static const char *first_line(char *text)
 {
     if (strncmp(text, "ffmpeg version ", 15) == 0)
@@ -127,7 +127,8 @@ static const char *first_line(char *text)
     return line;
 }
 
-/* It could not write: a matter of our disk and not of what it was given. Its words are libc's. */
+/* Dies if the child had no room to write: then our disk is at fault, not its input. The child's
+ * message has strerror()'s text. */
 static void check_room(const process *p, const char *text)
 {
     static const int causes[] = {ENOSPC, EDQUOT, EFBIG};

@@ -10,8 +10,8 @@ mkdir -p "$TMP/m/google/umt5-xxl"
 cp "$M/google/umt5-xxl/spiece.model" "$TMP/m/google/umt5-xxl"
 print_ids() { wan-encode-text -m "${1:-$TMP/m}" --print-ids; }
 
-# ids.txt is sentencepiece's own answer for prompts.txt with their curly quotes, which cleaning would
-# make straight; numeric references without a semicolon carry them past it.
+# ids.txt is what sentencepiece makes of prompts.txt with its curly quotes. Cleaning would make these
+# straight; as numeric references without a semicolon they pass it.
 sed 's/“/\&#8220/g; s/”/\&#8221/g' "$SPM/prompts.txt" | print_ids >"$TMP/ids"
 is "$(grep -c ' 2$' "$TMP/ids")" 150 "each line ends with the end token"
 sed 's/ 2$//' "$TMP/ids" >"$TMP/pieces"
@@ -28,7 +28,7 @@ is "$(wc -w <"$TMP/long")" 512 "a long prompt is cut to 512 tokens"
 like "$(cat "$TMP/long")" "* 2" "keeping the end token"
 like "$(cat "$TMP/err")" "wan-encode-text: warning: line 1 has * tokens, cut to 512" "with a warning"
 is "$(echo "$long" | print_ids "$M" 2>/dev/null | wc -w)" 64 "config.json's text_len counts"
-is "$(echo '3  4 1' | wan-encode-text -m "$TMP/m" --token-ids --print-ids)" "3 4 1" "ids of ids"
+is "$(echo '3  4 1' | wan-encode-text -m "$TMP/m" --token-ids --print-ids)" "3 4 1" "--token-ids: ids are read"
 
 # ---- documents ----
 
@@ -43,7 +43,7 @@ END
 ok $? "a blank line leaves no trace"
 n=$(echo 'a red fox' | print_ids | wc -w)
 like "$(tensor-info "$TMP/1")" "*prompt: a red fox*negative_prompt: blurred*context *F32 *[[]$n, 64]*" \
-    "context has a row a token, and metadata the prompts"
+    "context has a row for each token, and the metadata have the prompts"
 like "$(tensor-info "$TMP/2")" "*prompt: snow & ice *" "prompts are kept as given"
 like "$(tensor-info "$TMP/1")" '*wan-encode-text*version*device*weights*' "provenance"
 echo 'snow & ice' | wan-encode-text -m "$M" -n blurred >"$TMP/alone"
@@ -51,7 +51,7 @@ close_to "a prompt by itself" --rel 1e-5 "$TMP/alone:context" "$TMP/2:context"
 echo 'a red fox' | wan-encode-text -m "$M" --wait -n blurred >"$TMP/waited"
 close_to "--wait" --rel 1e-5 "$TMP/waited" "$TMP/1"
 
-# The twenty lines of the pipeline's own size: weights once.
+# Twenty prompts, as many as an experiment has: the weights are loaded once.
 head -n 20 "$SPM/prompts.txt" | wan-encode-text -q -m "$M" --stats "$TMP/stats" >"$TMP/twenty"
 like "$(tr -d ' \n' <"$TMP/stats")" '*"weight_loads":1,*"documents":20,*' \
     "20 prompts: 20 documents, weights loaded once"
@@ -97,19 +97,19 @@ ids_by "no byte fallback: <unk>" ids.none.txt
 sed 's/"byte_fallback": false/"byte_fallback": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
 ids_by "byte fallback" ids.bytes.txt
 sed 's/"prepend_scheme": "always"/"prepend_scheme": "first"/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
-ids_by "a blank before the first word alone" ids.first.txt
+ids_by "a blank before the first word only" ids.first.txt
 sed 's/"[lr]strip": false/"rstrip": true, "lstrip": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
-ids_by "added tokens that take white space along" ids.strip.txt
-for side in left right; do # where words are not cut at white space before, it shows
+ids_by "added tokens that strip white space" ids.strip.txt
+for side in left right; do # it shows only where words are not split at white space first
     tr -d '\n' <"$H/tokenizer.json" | sed 's/{ *"type": "WhitespaceSplit" *},//
         s/"'${side%"${side#?}"}'strip": false/"'${side%"${side#?}"}'strip": true/g' >"$TMP/json/tokenizer.json"
-    ids_by "those that take it on the $side, by Metaspace alone" ids.$side.txt
+    ids_by "those that strip it on the $side, with Metaspace alone" ids.$side.txt
 done
 sed 's/"single_word": false/"single_word": true/' "$H/tokenizer.json" >"$TMP/json/tokenizer.json"
 ids_by "added tokens that are whole words" ids.word.txt
 cp "$H/tokenizer.json" "$TMP/json"
 printf '\032\003\012\001x' | cat "$H/spiece.model" - >"$TMP/json/spiece.model" # normalizer_spec { name: "x" }
-ids_by "what a model says of its normalizer beside the map is none" ids.none.txt
+ids_by "a normalizer_spec with a name but no map does not normalize" ids.none.txt
 rm "$TMP/json/spiece.model"
 ids_by "a tokenizer.json alone" ids.none.txt
 rm "$TMP/json/tokenizer.json"
@@ -118,7 +118,7 @@ wan-encode-text -m "$TMP/json" --print-ids <"$H/hard.txt" >"$TMP/ids"
 different=$(diff "$TMP/ids" "$H/ids.none.txt" | grep -c '^<')
 [ "$different" -gt 20 ]
 ok $? "without it sentencepiece decides: $different lines differ"
-# Both ways are told apart, and the record says which it was.
+# The record says which of the two it was.
 record() { echo fox | wan-encode-text -q -m "$TMP/m" -n a | tensor-info | grep -e 'tokenizer: ' -e 'ids_by: '; }
 cp "$M/models_t5_umt5-xxl-enc-bf16.pth" "$TMP/json"
 [ -d "$TMP/m/google" ] && cp -R "$TMP/m" "$TMP/m.kept" && rm -rf "$TMP/m/google"
@@ -152,7 +152,7 @@ fails 1 "*cannot find google/umt5-xxl/spiece.model, * in $TMP/none: --tokenizer 
 fails 1 "*cannot find models_t5*in $TMP/m" "no weights" encode "$TMP/m" fox
 cp -R "$TMP/m/google" "$TMP/broken"
 head -c 1000 "$M/google/umt5-xxl/spiece.model" >"$TMP/broken/google/umt5-xxl/spiece.model"
-fails 1 "*cannot read $TMP/broken/google/umt5-xxl/spiece.model: *" "a cut tokenizer" \
+fails 1 "*cannot read $TMP/broken/google/umt5-xxl/spiece.model: *" "a truncated tokenizer" \
     encode "$TMP/broken" fox
 cp -R "$M/." "$TMP/broken"
 echo '{"text_len": "many"}' >"$TMP/broken/config.json"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Checkpoints that wan-quantize makes, in every format, run: what they compute is what their values
-# do, in the bytes of the codes; records say what they are; and nothing is guessed of a file whose
-# metadata do not say how it is to be read.
+# Checkpoints that wan-quantize makes, in every format, run: they compute what their dequantized values
+# compute, in the memory of the codes; records name the format; and a file is refused if its metadata
+# do not say how its codes are to be read.
 . "$(dirname "$0")/tap.sh"
 M=$ROOT/fixtures/tiny
 cd "$TMP" || exit 1
@@ -14,7 +14,7 @@ record() { # KEY < DOCUMENT: of wan-denoise's record
     tensor-info | sed -n "/^ *wan-denoise:/,\$s/^ *$1: //p" | tr -d '"'
 }
 latents() { wan-denoise -s 1 --size 128x80 --frames 5 -S 1 -m "$1" <text >latents; }
-# On the CPU products are of the same numbers; elsewhere values become operands of 16 bits, once.
+# On the CPU both multiply the same F32 values; elsewhere the codes' values are rounded to 16 bits.
 exact() { [ "$DEVICE" = cpu ] && echo 2e-6 || echo 2e-3; }
 
 # RULE, the most it may differ from the model by, bits
@@ -22,13 +22,13 @@ while read -r rule most bits; do
     wan-quantize -q -t "$rule" -m "$M" --ledger ledger >q.safetensors
     wan-denoise -m q.safetensors --forward 500 <in >out 2>err
     ok $? "$rule runs"
-    is "$(cat err)" "" "$rule: no word"
+    is "$(cat err)" "" "$rule: no message"
     wan-quantize -q -t fp32 -m q.safetensors >wide.safetensors
     wan-denoise -m wide.safetensors --dtype fp32 --forward 500 <in >whole
-    close_to "$rule: as its values" --rel "$(exact)" out:cond whole:cond
+    close_to "$rule: computes what its dequantized values do" --rel "$(exact)" out:cond whole:cond
     error=$(rel out:cond reference:cond)
     [ "$(awk "BEGIN { print ($error <= $most && $error > 1e-3) }")" = 1 ]
-    ok $? "$rule: near the model, and not the model"
+    ok $? "$rule: near the original model, but not equal to it"
     comment "$rule: relative error $error"
     latents q.safetensors
     case $rule in int8) name=w8a16 ;; *) name=$rule ;; esac
@@ -63,27 +63,27 @@ wan-quantize -q -t int4-g128 --layer '*.v=int8' --layer '*.ffn.*=keep' --layer '
 wan-denoise -m mixed.safetensors --forward 500 <in >out
 wan-quantize -q -t fp32 -m mixed.safetensors >wide.safetensors
 wan-denoise -m wide.safetensors --dtype fp32 --forward 500 <in >whole
-close_to "q and k in one format, v in another" --rel "$(exact)" out:cond whole:cond
+close_to "q and k in one format, v in another: what their values compute" --rel "$(exact)" out:cond whole:cond
 latents mixed.safetensors
 is "$(record format <latents | tr + '\n' | sort | paste -sd ' ' -)" "fp16 int4-g128 q6_k w8a16" \
     "its record names what is in it"
 wan-quantize -q -t int4-g128 --fake -m "$M" >fake.safetensors
 latents fake.safetensors
 is "$(record format <latents) $(record stored <latents) $(record bits <latents | cut -c 1-4)" \
-    "int4-g128 fake 4.15" "a fake is called one, and has the bits that it stands for"
+    "int4-g128 fake 4.15" "a fake's record says so, and has the bits of the format"
 is "$(record weight_bytes <latents)" "$(latents "$M" && record weight_bytes <latents)" \
-    "and the bytes that it takes"
+    "and the bytes of F16, which it takes"
 is "$(record weight_bytes <latents)" "$(tensor-info "$M"/diffusion_pytorch_model*.safetensors | sed -n 's/^[^ ]*\.\(weight\|bias\|modulation\)  *[A-Z0-9]* *\[\([0-9, ]*\)\].*/\2/p' |
-    awk -F , '{ n = 1; for (i = 1; i <= NF; i++) n *= $i; sum += n * (NF < 2 ? 4 : 2) } END { print sum }')" "16 bits a number of a matrix, 32 of a vector"
+    awk -F , '{ n = 1; for (i = 1; i <= NF; i++) n *= $i; sum += n * (NF < 2 ? 4 : 2) } END { print sum }')" "2 bytes for each element of a matrix, 4 for each of a vector"
 wan-quantize -q -t bf16 -m fake.safetensors >other.safetensors
 latents other.safetensors
 is "$(record format <latents) $(record stored <latents)" "int4-g128 fake" "in another float type too"
 wan-quantize -q -t int4-g128 -m "$M" >q.safetensors
 wan-denoise -m q.safetensors --dtype fp32 --forward 500 <in >out
 wan-denoise -m fake.safetensors --dtype fp32 --forward 500 <in >whole
-close_to "and computes what the codes do, but for F16's rounding" --rel 2e-3 out:cond whole:cond
+close_to "and it computes what the codes do, but for rounding to F16" --rel 2e-3 out:cond whole:cond
 
-# ---- what is not told is not guessed ----
+# ---- metadata that do not say how to read the codes ----
 
 names() { tensor-info --names q.safetensors | sed 's/^/q.safetensors:/'; }
 said() { # RULE: how q.safetensors is to be read
@@ -99,9 +99,9 @@ refused() { # NAME PATTERN: bad.safetensors
 ffn='"blocks.0.ffn.0":"int4-g128"'
 say int4-g128 ""
 wan-denoise -m bad.safetensors --dtype fp32 --forward 500 <in >whole
-close_to "told once more" --same 1 out:cond whole:cond
+close_to "the same metadata, written here: the same result" --same 1 out:cond whole:cond
 say int4-g128 's/"version"/"edition"/'
-refused "codes without a word of ours" \
+refused "codes without our metadata" \
     "blocks.0.ffn.0.weight is U8 [[]256, 128[]] in bad.safetensors, but [[][*], 256[]] is needed"
 say int4-g128 's/"version":1/"version":2/'
 refused "a later version" "bad.safetensors was quantized by another wan-quantize: its version is 2, not 1"
@@ -115,13 +115,13 @@ say int4-g128 "s/$ffn/\"blocks.0.ffn.0\":\"mxfp8\"/"
 refused "another type than the file has" \
     "blocks.0.ffn.0.weight is U8 [[]256, 128[]] in bad.safetensors, which says that it is mxfp8"
 say int4-g128 "s/$ffn/\"blocks.0.ffn.0\":\"int4s-g128\"/"
-refused "zeros that the format has not" "blocks.0.ffn.0.weight_zero in bad.safetensors belongs to *"
+refused "zero points that the format does not have" "blocks.0.ffn.0.weight_zero in bad.safetensors belongs to *"
 names | grep -v 'blocks.0.ffn.0.weight_zero' | xargs tensor-pick -k "quantization=$(said int4-g128)" >bad.safetensors
-refused "no zeros" "blocks.0.ffn.0.weight_zero is not in bad.safetensors, but U8 [[]256, 1[]] is needed"
+refused "no zero points" "blocks.0.ffn.0.weight_zero is not in bad.safetensors, but U8 [[]256, 1[]] is needed"
 say int4-g128 's/{"version"/{"layers":{},"version"/'
-refused "what is said twice" "bad.safetensors: its metadata's quantization, *, is no JSON, or says something twice"
+refused "a key that comes twice" "bad.safetensors: its metadata's quantization, *, is no JSON, or says something twice"
 say int4-g128 's/}}$/}/'
-refused "what is no JSON" "bad.safetensors: its metadata's quantization, *, is no JSON, or says something twice"
+refused "metadata that are no JSON" "bad.safetensors: its metadata's quantization, *, is no JSON, or says something twice"
 tensor-pick -k "quantization=$(said int4-g128 | sed 's/"stored":"codes"/"stored":"both"/')" q.safetensors >bad.safetensors
 refused "neither codes nor fakes" "bad.safetensors says that 'both' are stored: codes or fake is read"
 wan-quantize -q -t int8 -m "$M" >codes
@@ -130,7 +130,7 @@ refused "codes that are said to be a fake" "*weight is I8 *, which says that its
 for rule in mxfp4 nvfp4; do
     wan-quantize -q -t $rule -m "$M" >q.safetensors
     say $rule 's/"version"/"edition"/'
-    refused "$rule without a word of ours" \
+    refused "$rule without our metadata" \
         "blocks.0.*weight is F4 * in bad.safetensors, a type that is not read"
 done
 names | grep -v 'blocks.1.ffn.2.weight_scale_2' | xargs tensor-pick -k "quantization=$(said nvfp4)" >bad.safetensors
@@ -138,25 +138,25 @@ refused "nvfp4 without its second scale" \
     "blocks.1.ffn.2.weight_scale_2 is not in bad.safetensors, whose blocks.1.ffn.2.weight is nvfp4"
 wan-quantize -q -t int4-g64 --rotate 'h256:*.ffn.*' --rank 8 -m "$M" >q.safetensors
 wan-denoise -m q.safetensors --forward 500 <in >out
-ok $? "some layers rotated, all with a branch"
+ok $? "some layers rotated, all with a low-rank branch"
 latents q.safetensors
 is "$(record bits <latents | cut -c 1-5)" "$(tensor-info q.safetensors | sed -n 's/^ *bits: //p' | cut -c 1-5)" \
     "the branch counts among the bits of the record"
 for layout in comfyui diffusers; do
     wan-quantize -q -t int8 --layout $layout -m "$M" >out && latents out
     wan-quantize -q -t int8 -m "$M" >codes && latents=$(record weight_bytes <latents) && latents codes
-    is "$latents" "$(record weight_bytes <latents)" "$layout: what says something about codes takes no memory"
+    is "$latents" "$(record weight_bytes <latents)" "$layout: companions that only describe codes take no memory"
 done
 for lost in ffn.2.weight_hadamard cross_attn.o.weight_low_rank_down cross_attn.o.weight_low_rank_up; do
     names | grep -v "blocks.1.$lost" | xargs tensor-pick >bad.safetensors
-    refused "$lost lost" "blocks.1.$lost is not in bad.safetensors, which says that blocks.1.*"
+    refused "$lost is missing" "blocks.1.$lost is not in bad.safetensors, which says that blocks.1.*"
 done
 
 down=blocks.1.cross_attn.o.weight_low_rank_down
 names | grep -v "$down" | xargs tensor-pick "q.safetensors:${down}[0:0]" >bad.safetensors
-refused "a branch of nothing" "$down in bad.safetensors has the rank 0: multiples of 8 are read"
+refused "a branch of rank 0" "$down in bad.safetensors has the rank 0: multiples of 8 are read"
 
-# ---- shards, of which one says it ----
+# ---- shards, of which only one has the metadata ----
 
 mkdir shards
 cp "$M/config.json" shards
@@ -168,7 +168,7 @@ shard() { # NUMBER FILTER FILE [OPTIONS]
 shard 1 -v fake.safetensors -k quantization=
 shard 2 -e fake.safetensors
 latents shards
-is "$(record format <latents) $(record stored <latents)" "int4-g128 fake" "a fake in shards, the second of which says so"
+is "$(record format <latents) $(record stored <latents)" "int4-g128 fake" "a fake in two shards, of which the second has the metadata"
 fails 1 "*is quantized already, as its metadata say*" "and it is not quantized once more" wan-quantize -t int8 -m shards
 shard 1 -v fake.safetensors -k 'quantization={"version":1,"layers":{}}'
 fails 1 "*the shards of shards/* do not agree in how they are quantized: shards/*2-of-00002*" \

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Many processes: a card each by locks that die with their holder; behind RUN; what failed is made once
-# more, nothing else is; how names are dealt; the record names node and card.
+# Experiments of several processes: each gets a card of its own by a lock that ends with it; RUN puts a
+# launcher before each; only what failed is made once more; how names are dealt to processes; the record
+# names node and card.
 . "$(dirname "$0")/tap.sh"
 have ffmpeg || skip_all "there is no ffmpeg"
 cd "$ROOT" || exit 1
@@ -11,7 +12,7 @@ wait_for() { for _ in $(seq 200); do eval "$1" && return; sleep 0.05; done; retu
 
 # ---- a card to itself ----
 
-# Each holder says for how long it has which card; a card with two at one time would have two lines.
+# Each process holds a directory named after its card while it runs: two on one card would collide.
 cat >"$TMP/hold" <<'END'
 #!/bin/sh
 card=$CUDA_VISIBLE_DEVICES
@@ -37,19 +38,19 @@ is $? 1 "a card that is held is locked"
 kill -KILL "$(cat "$TMP/pid")"
 { wait $!; } 2>/dev/null
 flock -n "$TMP/cards/7" true
-is $? 1 "a killed holder's child that works on still has it"
+is $? 1 "a child that outlives its killed holder still has it"
 kill -KILL "$(cat "$TMP/child")"
 wait_for 'flock -n "$TMP/cards/7" true'
-ok $? "and when that is killed, the card is free"
+ok $? "and when the child is killed, the card is free"
 pipelines/on-card 3 sh -c 'exit 7'
-is "$?:$(flock -n "$TMP/cards/3" echo free)" 7:free "the command's status is on-card's, and the card is free"
+is "$?:$(flock -n "$TMP/cards/3" echo free)" 7:free "on-card exits with the command's status, and the card is free"
 
 # ---- deals ----
 
 deals() { seq "$3" | pipelines/deal "$TMP/deal" "$1" "$2" | lines; for f in "$TMP"/deal/[0-9]*; do lines <"$f"; done; }
-is "$(deals 3 10 7 | tr '\n' ';')" "1 2 3;1 4 7;2 5;3 6;" "seven names to three hands"
-is "$(deals 3 2 7 | tr '\n' ';')" "1 2 3 4;1 5;2 6;3 7;4;" "none over two: four hands"
-is "$(deals 3 10 2 | tr '\n' ';')" "1 2;1;2;" "two names: two hands"
+is "$(deals 3 10 7 | tr '\n' ';')" "1 2 3;1 4 7;2 5;3 6;" "seven names to three processes"
+is "$(deals 3 2 7 | tr '\n' ';')" "1 2 3 4;1 5;2 6;3 7;4;" "at most two each: four processes"
+is "$(deals 3 10 2 | tr '\n' ';')" "1 2;1;2;" "two names: two processes"
 is "$(: | pipelines/deal "$TMP/deal" 3 10)" "" "no names: none"
 
 # ---- make, on cards ----
@@ -69,7 +70,7 @@ export SLURMD_NODENAME=here
 run "$TMP/cards.out" -j2 GPUS=0,1 experiment VARIANTS=fp16
 ok $? "make -j2 GPUS=0,1 experiment"
 comment "$(tail -3 "$TMP/err")"
-is "$(grep -h '^device' "$TMP/cards.out"/fp16/runs/latents.*/run | sort | lines)" "device	0 device	1" "a process a card samples"
+is "$(grep -h '^device' "$TMP/cards.out"/fp16/runs/latents.*/run | sort | lines)" "device	0 device	1" "one sampling process on each card"
 is "$(grep -o '"documents": [0-9]*' "$TMP/cards.out"/fp16/runs/*/wan-denoise.json | sed 's/.* //' | lines)" "3 3" \
     "three videos each, of six"
 is "$(grep -o '"weight_loads": [0-9]*' "$TMP/cards.out"/fp16/runs/*/wan-denoise.json | sed 's/.* //' | lines)" "1 1" \
@@ -79,7 +80,7 @@ is "$(column "$TMP/cards.out/paper_table.csv" return_code):$(column "$TMP/cards.
 run "$TMP/one.out" fp16
 same=0
 for f in "$TMP"/one.out/fp16/*.latents.safetensors; do cmp -s "$f" "$TMP/cards.out/fp16/$(basename "$f")" && same=$((same + 1)); done
-is $same 6 "the same bytes as of one process"
+is $same 6 "the same bytes as by one process"
 touch "$TMP/now"
 run "$TMP/cards.out" -j2 GPUS=0,1 experiment VARIANTS=fp16
 is "$(find "$TMP/cards.out" -newer "$TMP/now" -type f):$(cat "$TMP/out")" ":" "a second make makes nothing"
@@ -103,15 +104,15 @@ chmod +x "$TMP/far"
 run "$TMP/far.out" -j2 RUN="$TMP/far" CHUNK=3 experiment VARIANTS=fp16 CLIP="$TMP/clip"
 ok $? "make RUN=... experiment"
 comment "$(tail -3 "$TMP/err")"
-is "$(wc -l <"$TMP/calls")" 6 "all that claims a device ran behind RUN: text, two of three videos each, twice, CLIP"
+is "$(wc -l <"$TMP/calls")" 6 "RUN starts all that uses a device: text; sampling and decoding, two processes of three videos each; CLIP"
 is "$(column "$TMP/far.out/paper_table.csv" node | tr ' ' '\n' | sort | lines)" "node2 node3 node4 node5" "on these nodes"
 run "$TMP/far.out" -j2 RUN="$TMP/far" CHUNK=3 experiment VARIANTS=fp16 CLIP="$TMP/clip"
-is "$(wc -l <"$TMP/calls")" 6 "a second make claims nothing"
+is "$(wc -l <"$TMP/calls")" 6 "a second make starts nothing"
 
 rm "$TMP/calls"
 export FAIL_AT=2
 run "$TMP/again.out" RUN="$TMP/far" CHUNK=2 fp16
-ok $? "one process of three fails: it is made once more"
+ok $? "one process of three fails: it is run once more"
 is "$(grep -c 'once more' "$TMP/err")" 1 "which is said"
 is "$(grep -c . "$TMP/calls"),$(ls -d "$TMP"/again.out/fp16/runs/latents.* | wc -l)" "8,3" "and nothing else is made again"
 rm -r "$TMP/calls" "$TMP/again.out"
@@ -122,11 +123,11 @@ END
 chmod +x "$TMP/breaks"
 FAIL_AT=
 run "$TMP/again.out" RUN="$TMP/far" CHUNK=2 fp16 DENOISE="$TMP/breaks"
-is "$?:$(ls -d "$TMP"/again.out/fp16/runs/latents.* | wc -l)" "2:6" "what always fails is tried twice"
+is "$?:$(ls -d "$TMP"/again.out/fp16/runs/latents.* | wc -l)" "2:6" "what always fails is run twice"
 run "$TMP/again.out" DENOISE="$TMP/breaks" fp16
-is "$?:$(grep -c 'once more' "$TMP/err")" "2:0" "without RUN once"
+is "$?:$(grep -c 'once more' "$TMP/err")" "2:0" "without RUN once only"
 
-# A part that failed shows in the record although another part ended later; made again, it does not.
+# A part that failed shows in the record although another part ended later; once made again, it does not.
 runs=$TMP/record/fp16/runs
 for r in "1 1 7 2" "2 2 0 3"; do
     read -r n part code clock <<<"$r"
@@ -142,8 +143,8 @@ sed -i 's/^part.*/part\t1/; s/^clock.*/clock\t9/' "$runs/latents.3/run"
 experiment-record -o "$TMP/tables" "$TMP/record" fp16
 is "$(column "$TMP/tables/paper_table.csv" return_code)" 0 "and no more when it was made again"
 
-# Records are named by the part that was dealt, in numbers where there was one; those of which no file is
-# wanted any more are cleared.
+# A record is named after the stage and its part, and numbered if there was one of that name; records none
+# of whose files is wanted any more are cleared.
 part=$TMP/record/fp16/sweep.parts/7
 mkdir -p "${part%/*}"
 date >"${part%/*}/dealt"
@@ -151,7 +152,7 @@ is "$(for i in 1 2 3; do pipelines/run begin "$TMP/begun" latents "$part"; done 
     "latents.7 latents.7.2 latents.7.3" "a part's runs"
 is "$(WAN_MACHINE='node	elsewhere' pipelines/run begin "$TMP/begun" film "$part"; sed -n 's/^node.//p' "$TMP/begun/film.7/run")" \
     "$TMP/begun/film.7
-elsewhere" "a machine that was asked before"
+elsewhere" "WAN_MACHINE has the lines of the machine already"
 : >"$TMP/file"
 pipelines/run begin "$TMP/file/runs" latents "$part" >"$TMP/out" 2>"$TMP/err"
 is "$?:$(cat "$TMP/out")" "1:" "a record that cannot be made"
@@ -160,7 +161,7 @@ printf 'c\tx\n' >"$TMP/begun/latents.7.2/files"
 printf 'b\tx.mp4\n' >"$TMP/begun/film.7/files"
 printf 'b\ty\nb\tx.mp4\nd\tx\n' >"$TMP/wanted"
 pipelines/run clear "$TMP/begun" "$TMP/wanted"
-is "$(ls "$TMP/begun" | lines)" "film.7 latents.7" "records go of which no file is wanted any more"
+is "$(ls "$TMP/begun" | lines)" "film.7 latents.7" "records none of whose files is wanted any more are removed"
 fails 2 "run: there is no verb 'start'" "run with another verb" pipelines/run start
 
 # ---- what is wrong ----
@@ -168,6 +169,6 @@ fails 2 "run: there is no verb 'start'" "run with another verb" pipelines/run st
 run "$TMP/x" fp16 GPUS='0 1'
 like "$(cat "$TMP/err")" "*GPUS='0 1' has a space*" "cards with blanks between are refused"
 run "$TMP/x" fp16 CHUNK=0
-like "$(cat "$TMP/err")" "*CHUNK='0' is no number*" "no videos a process are refused"
+like "$(cat "$TMP/err")" "*CHUNK='0' is no number*" "0 videos for each process are refused"
 
 done_testing

@@ -12,10 +12,10 @@ cp "$M/vocab.json" "$M/merges.txt" "$TMP/words"
 ids() { clipscore -m "$TMP/words" --print-ids; }
 ids <"$C/prompts.txt" >"$TMP/ids"
 is "$(wc -l <"$TMP/ids")" 172 "172 lines of ids, without a model"
-is "$(diff "$TMP/ids" "$C/ids.txt" | grep -c '^<')" 0 "identical on all of them"
+is "$(diff "$TMP/ids" "$C/ids.txt" | grep -c '^<')" 0 "the same ids as Hugging Face's on all of them"
 is "$(echo 'İ <|endoftext|>! <|ENDOFTEXT|>?!<|ENDOFTEXT|>?' | ids)" \
     "49406 328 16384 49407 256 27 347 40786 4160 91 285 9785 27 347 40786 4160 91 29 286 49407" \
-    "special tokens within a text, and what becomes like them in lower case"
+    "special tokens within a text; in capitals they are plain text"
 long=$(yes fox | head -n 100 | tr '\n' ' ')
 is "$(echo "$long" | ids | wc -w)" 77 "a long line is cut to 77"
 like "$(echo "$long" | ids)" "49406 *3240 49407" "keeping the end token"
@@ -23,7 +23,7 @@ is "$(echo | ids)" "49406 49407" "an empty line"
 
 # ---- pictures ----
 
-# Frames 0, 8, 16, 24 of cat.mp4 as ffmpeg converts them by itself, which is what the goldens saw.
+# Frames 0, 8, 16, 24 of cat.mp4 by ffmpeg's default conversion: the golden tensors were made of these.
 document() { # SHAPE METADATA: a document of the frames on standard input
     header=$(printf '{"__metadata__":{%s},"frames":{"dtype":"U8","shape":[%s],%s%d]}}' \
         "$2" "$1" '"data_offsets":[0,' "$(echo "$1" | awk -F, '{ print $1 * $2 * $3 * $4 }')")
@@ -32,7 +32,7 @@ document() { # SHAPE METADATA: a document of the frames on standard input
         "$header"
     cat
 }
-tensor-pick -k 'prompt=a lovely cat' "$G:frames" >"$TMP/four" # small already, where there is no ffmpeg
+tensor-pick -k 'prompt=a lovely cat' "$G:frames" >"$TMP/four" # where there is no ffmpeg: 224 x 224 already
 if have ffmpeg; then
     ffmpeg -v error -i "$ROOT/fixtures/cat.mp4" -vf "select='not(mod(n,8))'" -fps_mode passthrough \
         -frames:v 4 -pix_fmt rgb24 -f rawvideo - |
@@ -51,11 +51,11 @@ for fit in crop pad squash; do
     close_to "--fit $fit is PIL's" --abs 0 "$TMP/fit:frames" "$TMP/fits:$fit"
 done
 
-# ---- vectors ----
+# ---- embeddings ----
 
 # Frames that are 224 x 224 already stay as they are.
 tensor-pick "$G:frames" >"$TMP/small"
-# The weights are F16: as such they are exact, so with F32 operands fp16 loses nothing.
+# The checkpoint is F16, so --dtype fp16 rounds no weight: with F32 operands it is as exact as fp32.
 loses() { [ "$1" = fp16 ] && operands fp16 || echo "$1"; }
 vectors() { # NAME TYPE FILE:TENSOR GOLDEN:TENSOR KEY
     close_to "$1, $2" --rel "$(bound "$(loses "$2")" 1e-4 "$5")" "$3" "$4"
@@ -65,10 +65,10 @@ for type in fp32 fp16 bf16; do
     while IFS= read -r text; do
         clipscore -m "$M" --embeds --dtype $type -p "$text" <"$TMP/small" >"$TMP/embeds"
         tensor-pick "$G:text_embeds[$i:$((i + 1))]" >"$TMP/wanted"
-        vectors "text vector $i" $type "$TMP/embeds:text_embeds" "$TMP/wanted:text_embeds" clip.text_embeds.$i
+        vectors "text embedding $i" $type "$TMP/embeds:text_embeds" "$TMP/wanted:text_embeds" clip.text_embeds.$i
         i=$((i + 1))
     done <"$C/texts.txt"
-    vectors "vectors of four frames" $type "$TMP/embeds:image_embeds" "$G:image_embeds" clip.image_embeds
+    vectors "embeddings of four frames" $type "$TMP/embeds:image_embeds" "$G:image_embeds" clip.image_embeds
 done
 clipscore -m "$M" --embeds <"$TMP/four" >"$TMP/embeds"
 close_to "from the mp4" --rel 4e-3 "$TMP/embeds:image_embeds" "$G:image_embeds"
@@ -85,12 +85,12 @@ cat "$TMP/four" "$TMP/2" "$TMP/3" |
 ok $? "three documents"
 is "$(head -n 1 "$TMP/table" | tr "$tab" ' ')" \
     "document seed variant clip clip100 temporal frames" "the header"
-is "$(wc -l <"$TMP/table")" 4 "a line a document"
+is "$(wc -l <"$TMP/table")" 4 "a line for each document"
 like "$(cat "$TMP/err")" "*warning: document 3 has no prompt*" "no prompt: a warning"
 is "$(sed -n 4p "$TMP/table")" "3$tab$tab$tab$tab$tab${tab}1" "no prompt, one frame: empty cells"
-is "$(sed -n 3p "$TMP/table" | cut -f 2,3)" "5${tab}a b" "seed and variant; a tab cannot end a cell"
+is "$(sed -n 3p "$TMP/table" | cut -f 2,3)" "5${tab}a b" "seed and variant; a tab in metadata becomes a blank"
 like "$(tr -d ' \n' <"$TMP/stats")" '*"weight_loads":1,*"documents":3,*' "weights loaded once"
-# Hugging Face's vectors give 0.2564403495 and 0.9708122129.
+# Hugging Face's embeddings give 0.2564403495 and 0.9708122129.
 is "$(sed -n 3p "$TMP/table" | awk -F "$tab" '{
     d = $4 - 0.2564403495; e = $5 - 25.64403495; f = $6 - 0.9708122129
     print (d * d < 1e-12) (e * e < 1e-8) (f * f < 1e-12) $7 }')" 1114 \
@@ -147,7 +147,7 @@ fails 1 "*ends with 49407, but eos_token_id of config.json is 7" "another end to
     score "$TMP/bad"
 config '"eos_token_id": 49407' '"eos_token_id": 2'
 is "$(clipscore -q -m "$TMP/bad" -p 'a #~ cat' <"$TMP/3")" "$(clipscore -q -m "$M" -p 'a #~ cat' <"$TMP/3")" \
-    "2, which older configurations have, is no token: '#' ends no text"
+    "eos_token_id 2, as in older configurations, means the end token, not '#' whose id is 2"
 config vision_config version_config
 fails 1 "*config.json is not CLIP's: it has no vision_config" "not CLIP's" score "$TMP/bad"
 echo '{' >"$TMP/bad/config.json"
@@ -184,7 +184,7 @@ embeds "$TMP/own" >"$TMP/own.embeds"
 like "$(tensor-info "$TMP/own.embeds")" '*image_embeds *F32 *[[]4, 8[]]*' "a small CLIP"
 as_well() { # NAME MODEL [WARNING]
     embeds "$2" >"$TMP/embeds" 2>"$TMP/err"
-    is "$(cat "$TMP/err")" "${3-}" "$1: no word"
+    is "$(cat "$TMP/err")" "${3-}" "$1: on standard error nothing, or that warning"
     close_to "$1: pictures" --same 1 "$TMP/embeds:image_embeds" "$TMP/own.embeds:image_embeds"
     close_to "$1: text" --same 1 "$TMP/embeds:text_embeds" "$TMP/own.embeds:text_embeds"
 }
@@ -193,7 +193,7 @@ lay() { # DIRECTORY FILE CONFIG: with the words, and that configuration
     gzip -dc "$L/$2.gz" >"$TMP/$1/$2"
 }
 lay legacy pytorch_model.bin config.json
-as_well "pytorch_model.bin, torch.save of before 1.6, with position_ids" "$TMP/legacy"
+as_well "pytorch_model.bin as torch before 1.6 saved it, with position_ids" "$TMP/legacy"
 as_well "the file itself" "$TMP/legacy/pytorch_model.bin"
 lay open_clip open_clip_model.safetensors open_clip_config.json
 as_well "open_clip's names" "$TMP/open_clip"
@@ -207,7 +207,7 @@ as_well "shards" "$TMP/shards"
 mkdir "$TMP/half" && cp "$L"/vocab.json "$L"/merges.txt "$L"/config.json "$TMP/half"
 cp "$TMP/own/model.safetensors" "$TMP/half/model.fp16.safetensors"
 as_well "a variant" "$TMP/half"
-# Tables of tokens and positions in fp8, with scales: as they are in floats.
+# Embeddings of tokens and positions in fp8 with scales: the result is that of the same values in F32.
 e=embeddings
 names=$(tensor-info -n "$TMP/own/model.safetensors" | grep -v "text_model.$e.\|vision_model.$e.position" |
     sed "s|^|$TMP/own/model.safetensors:|")
@@ -239,13 +239,13 @@ wan-quantize -q -t fp32 -m "$TMP/fp8/model.safetensors" >"$TMP/wide/model.safete
 embeds "$TMP/plain" >"$TMP/plain.embeds"
 embeds "$TMP/wide" >"$TMP/own.embeds"
 tensor-diff --rel 1e-3 "$TMP/plain.embeds:text_embeds" "$TMP/own.embeds:text_embeds" >"$TMP/diff"
-is $? 1 "scales of tables count"
-as_well "tables of tokens and positions in fp8" "$TMP/fp8"
+is $? 1 "without their scales the result is another"
+as_well "embeddings of tokens and positions in fp8" "$TMP/fp8"
 embeds "$TMP/own" >"$TMP/own.embeds"
 sed 's/, "quick_gelu": true//' "$L/open_clip_config.json" >"$TMP/open_clip/open_clip_config.json"
 sed 's/_config": {/&"hidden_act": "gelu", /g' "$L/config.json" >"$TMP/half/config.json"
 embeds "$TMP/half" >"$TMP/own.embeds"
-as_well "open_clip's own models, which are of exact gelu" "$TMP/open_clip"
+as_well "open_clip's own models, which use exact gelu" "$TMP/open_clip"
 isnt_gelu() { clipscore -m "$1" --recipe | grep -c '"gelu"'; }
 is "$(isnt_gelu "$TMP/half") $(isnt_gelu "$TMP/own")" "1 0" "which the recipe says"
 embeds "$TMP/own" >"$TMP/own.embeds"

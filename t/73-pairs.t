@@ -66,7 +66,7 @@ video a/1.json fp16,w0 -k zzz=1
 video b/1.json fp16,w1
 is "$(pair-check a b 2>/dev/null | cut -f 4 | tail -n 1)" "differs in zzz: 1 and nothing" "or of the first"
 video a/1.json fp16,w0
-# Without any one of these a pair is not checked, and is one by its name.
+# If any one of these is missing the pair cannot be checked, and counts as one by its name.
 for key in version context size frames steps solver shift guidance rng; do
     _all=$denoise
     denoise=$(echo "$denoise" | sed "s/\"$key\":\(\"[^\"]*\"\|[^,]*\),*//; s/,\$//")
@@ -74,7 +74,7 @@ for key in version context size frames steps solver shift guidance rng; do
     video b/1.json fp16,w1
     denoise=$_all
     pair-check a b >table 2>/dev/null
-    is "$?:$(field 2)" 0:name "what does not say wan-denoise.$key is a pair by name"
+    is "$?:$(field 2)" 0:name "videos without wan-denoise.$key are a pair by name"
 done
 for said in wan-vae-decode=x prompt= seed=; do
     for v in a b; do
@@ -82,7 +82,7 @@ for said in wan-vae-decode=x prompt= seed=; do
         case $said in *=) sed -i "s/\"${said%=}\":\"[^\"]*\",*//" $v/1.json ;; esac
     done
     pair-check a b >table 2>/dev/null
-    is "$?:$(field 2)" 0:name "nor without ${said%=*}"
+    is "$?:$(field 2)" 0:name "so are videos without ${said%=*}"
 done
 video a/1.json fp16,w0
 video b/1.json fp16,w1
@@ -90,7 +90,7 @@ long=$(printf 'eine Katze, die %0100d' 0)
 video b/1.json fp16,w1 -k "prompt=$long"
 like "$(pair-check a b 2>/dev/null | tail -n 1)" "*prompt: a cat and eine Katze*00..." "long values are cut"
 
-# ---- recipes: what follows from the rest is not compared ----
+# ---- keys that follow from others are not compared ----
 
 video a/1.json fp16,w0 -k 'frames2mp4={"version":"0.1.0","numerics":1,"encoder":"x264 - core 164","input":"1"}'
 video b/1.json fp16,w1 -k 'frames2mp4={"version":"0.1.0","numerics":1,"encoder":"x264 - core 165","input":"2"}'
@@ -98,21 +98,21 @@ pair-check a b >table 2>/dev/null
 is "$?:$(field 4)" '1:differs in frames2mp4.encoder: "x264 - core 164" and "x264 - core 165"' "mp4 of two encoders"
 video b/1.json fp16,w1 -k recipe=0123 -k 'frames2mp4={"version":"0.2.0","numerics":1,"encoder":"x264 - core 164","input":"2"}'
 pair-check a b >table 2>/dev/null
-is "$?:$(field 2)" 0:provenance "what came in has its own records; of versions the numerics count"
+is "$?:$(field 2)" 0:provenance "frames2mp4's input and the recipe follow from other keys; its version counts by its numerics alone"
 video b/1.json fp16,w1 -k 'frames2mp4={"version":"0.1.0","numerics":2,"encoder":"x264 - core 164","input":"2"}'
 pair-check a b >table 2>/dev/null
 is "$?:$(field 4)" '1:differs in frames2mp4.numerics: 1 and 2' "numerics that differ"
 video a/1.json fp16,w0
 video b/1.json fp16,w1 -k 'mp42frames={"version":"0.1.0","sealed":false}'
 pair-check a b >table 2>/dev/null
-like "$?:$(field 4)" '1:differs in mp42frames.version*' "what decoded must be the same"
+like "$?:$(field 4)" '1:differs in mp42frames.version*' "frames before and after an mp4 are no pair"
 video a/1.json fp16,w0 -k 'mp42frames={"version":"0.1.0","sealed":true}'
 pair-check a b >table 2>/dev/null
-is "$?:$(field 2)" 0:name "an mp4 that has lost its box proves nothing"
+is "$?:$(field 2)" 0:name "an mp4 without its box (sealed: false) proves nothing"
 video a/1.json fp16,w0 -k 'DENOISE={"version":"?","command":["x"],"weights":"1","options":"a"}'
 video b/1.json fp16,w1 -k 'DENOISE={"version":"?","command":["x"],"weights":"2","options":"b"}'
 pair-check a b >table 2>/dev/null
-is "$?:$(field 3)" "0:DENOISE.weights wan-denoise.weights" "a sampler of another's, that passes our record on"
+is "$?:$(field 3)" "0:DENOISE.weights wan-denoise.weights" "another sampler (DENOISE) that passes wan-denoise's record on"
 video a/1.json fp16,w0
 
 # ---- what is compared may differ ----
@@ -135,7 +135,7 @@ is "$?:$(field 2)" 0:name "a video that says nothing is paired by its name"
 like "$(cat err)" "pair-check: warning: 1 of 1 pairs are taken for pairs by their names alone*" "with a warning"
 video b/1.json fp16,w1 -k "wan-denoise={\"version\":\"0.1.0\",\"dtype\":\"fp16\",\"weights\":\"w1\",\"steps\":20}"
 pair-check a b >table 2>/dev/null
-like "$?:$(field 4)" "1:differs in *wan-denoise.steps: 50 and 20*" "one that says something must agree in that"
+like "$?:$(field 4)" "1:differs in *wan-denoise.steps: 50 and 20*" "a video that has some of the keys must agree in these"
 
 # ---- sizes ----
 
@@ -161,7 +161,7 @@ is "$(cat lines)" 1 "-q: only that there are some"
 pair-check a b 1 >table
 is "$?:$(tail -n +2 table | wc -l)" 0:1 "only those that are named"
 pair-check a b 1 4 >table 2>/dev/null
-is "$(tail -n 1 table)" "4$tab$tab${tab}a/4 is missing; b/4 is missing" "one that neither has"
+is "$(tail -n 1 table)" "4$tab$tab${tab}a/4 is missing; b/4 is missing" "one that is in neither"
 cp a/1.json a/5.json
 cp b/1.json b/5.json
 like "$(pair-check a b 1 5 2>&1 >/dev/null)" "*warning: 1 and 5 have the same prompt and seed: they count as two" \

@@ -1,8 +1,8 @@
 /*
 ** clipscore.c: how well videos show their prompts, and how steady they are, by CLIP.
 **
-** Frames are read and made small a batch at a time: memory does not grow with the video, but for a
-** vector a frame.
+** Frames are read and resized in batches: of a longer video only the embeddings take more memory,
+** one a frame.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 
 static const char *directory, *prompt, *fit_name = "crop", *dtype = "fp32";
 static bool per_frame, print_ids, pixels, embeds, dry;
-enum { NUMERICS = 2 }; /* 2: attention before Hopper */
+enum { NUMERICS = 2 }; /* 2: cards before Hopper compute attention otherwise */
 static const option options[] = {
     {'m', "model", OPTION_TEXT, &directory, 0, 0, true},
     {'p', "prompt", OPTION_TEXT, &prompt, 0, 0, false},
@@ -38,7 +38,7 @@ typedef struct {
     clip model;
     bpe *tokenizer;
     fit how;
-    char *last_prompt; /* whose vector `text` is */
+    char *last_prompt; /* whose embedding `text` is */
     tensor text;       /* host F32 [1, P] */
     writer out;        /* --pixels, --embeds */
 } session;
@@ -50,7 +50,8 @@ static tensor host_f32(int64_t n, int64_t width)
 
 /* ---- a text ---- */
 
-/* The vector of the document's prompt, kept for the next with the same; absent if it has none. */
+/* The embedding of the document's prompt, kept for the next one with the same; without a prompt
+ * there is none. */
 static tensor text_of(session *s, const reader *r)
 {
     const char *text = prompt ? prompt : metadata_get(&r->d, "prompt");
@@ -78,7 +79,7 @@ static tensor text_of(session *s, const reader *r)
 
 /* ---- frames ---- */
 
-/* Where a batch goes: the session, and the tensor of all vectors. */
+/* Where a batch goes: the session, and the tensor of all embeddings. */
 typedef struct {
     session *s;
     tensor vectors; /* host F32 [N, P] */
@@ -120,7 +121,7 @@ static void each_picture(session *s, reader *r, tensor frames, void (*use)(void 
 
 /* ---- documents ---- */
 
-/* What a record says of the model: all that numbers depend on. */
+/* What a record says of the model: all of it that the results depend on. */
 static json_t *stamp_of(const clip *m)
 {
     json_t *stamp = load_provenance(m->w, dry);
@@ -139,7 +140,7 @@ static json_t *stamp_of(const clip *m)
     return stamp;
 }
 
-/* Which file it is, for --recipe; a pattern if it is several. */
+/* Adds the name of the model's file, for --recipe; of several files it is a pattern. */
 static json_t *with_file(json_t *stamp, const weights *w)
 {
     const char *slash = strrchr(weights_path(w), '/');

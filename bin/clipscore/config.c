@@ -1,8 +1,9 @@
 /*
-** config.c: a CLIP's sizes: what the weights show is read from them, the rest from config.json.
+** config.c: a CLIP's sizes: from the shapes of its weights, and the rest from config.json.
 **
-** A number that config.json leaves out is Hugging Face's default for it. OpenAI's own files have no
-** config.json, and need none: heads are 64 wide, and the positions tell how large pictures are.
+** A number that config.json leaves out has Hugging Face's default. OpenAI's own files have no
+** config.json, and need none: heads are 64 wide, and the number of positions tells how large
+** pictures are.
 */
 #include <math.h>
 #include <stdio.h>
@@ -25,8 +26,8 @@ static int64_t whole(const config *c, const char *section, const char *key, int6
     return config_whole(c, key_of(section, key), otherwise, 0, INT32_MAX);
 }
 
-/* What both encoders have; heads: how many if config.json does not say (0: as they are 64 wide).
- * act: the activation if it does not say. */
+/* The sizes that both encoders have. heads, act: the number of heads (0: width / 64) and the
+ * activation, if config.json does not say. */
 static void read_tower(clip_tower *t, weights *w, const config *c, const char *section,
                        int64_t heads, const char *act)
 {

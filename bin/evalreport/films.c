@@ -1,5 +1,5 @@
 /*
-** films.c: the page's videos, those of a prompt and seed side by side, the worst pairs first.
+** films.c: the page's videos: those of a prompt and seed side by side, the worst pairs first.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void text(const char *s) { put_text(out, HTML, s); }
 
 static void write_one(table t) { table_write(out, HTML, &t); }
 
-/* By frame beside the videos: but for what says the same as another. */
+/* Is it plotted by frame beside the videos? Not what shows much the same as another metric. */
 static bool is_drawn(const metric *m)
 {
     return strcmp(m->name, "temporal") != 0 && strcmp(m->name, "ssim") != 0 && is_shown(m);

@@ -1,9 +1,9 @@
 /*
 ** metrics.c: which metrics an evaluation has, and in which of its tables.
 **
-** The six of the beginning are always there, if only as dashes; of the others of the table of
-** metrics those that the CSV files have a column of. What a judge found is in no such table: its
-** columns are metrics by their names alone.
+** Of METRIC_TABLE (common/metrics.c) the six that are marked early are always there, if only as
+** dashes; of the others those for which the CSV files have a column. A judge's metrics are not in
+** it: they are the names in the judge's summary.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +57,7 @@ static void add_metric(evaluation *e, const metric_row *r)
     e->metric[e->metrics++] = m;
 }
 
-/* The different metrics of the judge's summary; right_colour is called right colour. */
+/* The metrics of the judge's summary, each once; the label of right_colour is "right colour". */
 static void find_judges(evaluation *e)
 {
     const csv *t = &e->table[JUDGED_SUMMARY];

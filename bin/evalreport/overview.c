@@ -1,5 +1,5 @@
 /*
-** overview.c: the variants beside each other: what their weights are, what they took.
+** overview.c: all variants beside each other: their weights, means of metrics, memory and time.
 */
 #include <math.h>
 #include <stdlib.h>
@@ -13,14 +13,14 @@ static char *copy(const char *text) { return new_format("%s", text); }
 
 /* ---- weights and metrics ---- */
 
-/* What a variant's row of costs says, as it stands; a dash where it says nothing. */
+/* A cell of the variant's row in the table of costs, as it stands; a dash if it is empty. */
 static char *said_text(const evaluation *e, int variant, const char *name)
 {
     const char *text = said_at(&e->table[COSTS], cost_row(e, variant), name);
     return copy(*text ? text : "\u2013");
 }
 
-/* Two decimals; of videos with different bits, as it stands. */
+/* Bits with two decimals; as they stand if they are several, as of videos with different bits. */
 static char *bits_text(const evaluation *e, int variant)
 {
     char *text = said_text(e, variant, "bits"), *end;
@@ -31,8 +31,8 @@ static char *bits_text(const evaluation *e, int variant)
     return figure(bits, 2);
 }
 
-/* The mean of a metric over a variant's pairs; the reference's is of those with the first of the
- * others. */
+/* The mean of a metric over a variant's pairs. The reference is in the pairs of every other: its
+ * mean is over those with variant 1. */
 static char *mean_text(const evaluation *e, const metric *m, int variant)
 {
     comparison c = compare(e, m, variant ? variant : 1);
@@ -90,8 +90,8 @@ table overview_table(const evaluation *e, overview what)
 
 /* ---- cost ---- */
 
-/* PLAIN and SAID as they stand, SAID also where an older table has no such column. OWN: seconds
- * that the weights' format has no part in. */
+/* PLAIN, SAID: the cell as it stands; older tables may lack the column of SAID. OWN: seconds that
+ * do not depend on the weights' format. */
 typedef enum { PLAIN, SAID, BITS, STORED, BYTES, SECONDS, OWN } quantity;
 
 const char *memory_unit(const evaluation *e, double *bytes)

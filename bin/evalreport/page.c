@@ -1,8 +1,8 @@
 /*
-** page.c: report.html. Everything stands in the one file: style, script, drawings, videos.
+** page.c: report.html. Everything is in this one file: style, script, drawings, videos.
 **
-** Without its script the page is whole but for the difference pictures, and each video has the
-** browser's own controls. A policy in its head forbids it to load anything from elsewhere.
+** Without its script the page lacks only the difference pictures, and each video has the browser's
+** own controls. A Content-Security-Policy forbids loading anything but, with --link, videos.
 */
 #include "page.h"
 
@@ -37,7 +37,7 @@ static void write_one(table t) { table_write(out, HTML, &t); }
 
 /* ---- head ---- */
 
-/* The fills of bars behind the first, which is full: hatched, dotted, crossed, and so on. */
+/* The fills of all bars after the first, which is solid: hatched, dotted, crossed, and so on. */
 static void write_patterns(void)
 {
     static const char *const inside[] = {"<path d=\"M-1 7L7 -1M-1 1L1 -1M5 7L7 5\"/>",
@@ -58,7 +58,7 @@ static void write_patterns(void)
     fputs("</defs></svg>\n", out);
 }
 
-/* Is there anything to say in that section? */
+/* Is the section in this page? */
 static bool is_written(const evaluation *e, const char *id)
 {
     if (strcmp(id, "steps") == 0)
@@ -106,7 +106,7 @@ static void section_end(void) { fputs("</section>\n", out); }
 
 /* ---- in short ---- */
 
-/* Every metric of which more, or less, is better. */
+/* The fronts of all metrics of which more, or less, is better. */
 static void write_fronts(const evaluation *e)
 {
     int drawn = 0;
@@ -142,7 +142,7 @@ static void write_prompts(const evaluation *e)
             drawn ? "" : " Nothing is defined.");
 }
 
-/* Its first word is the variant's name. */
+/* The sentence begins with the variant's name, which is written in bold. */
 static void write_finding(const evaluation *e, int v)
 {
     char *s = finding_text(e, v);
@@ -260,7 +260,7 @@ static void write_all_steps(const evaluation *e)
             drawn ? "" : " No variant differs.");
 }
 
-/* Where latents were traced, how far the variants are apart after each step. */
+/* How far the variants are apart after each step, if latents were traced. */
 static void write_steps(const evaluation *e)
 {
     if (e->table[TRACE].rows == 0 || e->base)

@@ -1,6 +1,7 @@
 /*
 ** record.c: the tables that come from experiment.json: what ran, on which machines, and how the
-** videos say they were made. What is the same for all is said once; what is missing is an en dash.
+** videos were made, as their metadata say. A value that all variants share is shown once; a missing
+** one is an en dash.
 */
 #include <math.h>
 #include <stdlib.h>
@@ -66,12 +67,12 @@ enum { MACHINE_ROWS = sizeof MACHINE / sizeof *MACHINE };
 static char *machine_text(const json_t *machine, const char *key)
 {
     const json_t *value = json_object_get(machine, key);
-    if (strcmp(key, "commit") == 0 && json_is_string(value)) /* the digits that git needs */
+    if (strcmp(key, "commit") == 0 && json_is_string(value)) /* as many digits as git needs */
         return new_format("%.12s", json_string_value(value));
     return json_text(value);
 }
 
-/* Machines that differ, each with what ran there. */
+/* The different machines, and for each what ran there: "text, fp16". */
 typedef struct {
     json_t *machines; /* array */
     char **who;
@@ -170,8 +171,8 @@ table runs_table(const evaluation *e)
 
 /* ---- how the videos were made ---- */
 
-/* Adds "program.option": value for every option of every program, and "key": value for what is no
-** program's; not what names the variant. */
+/* A flat object: "program option": value for every option of every program, and "key": value for
+** what is no program's. What names the variant is left out: its key, and tensor-pick's record. */
 static json_t *flat_metadata(const json_t *metadata)
 {
     json_t *flat = json_object(), *value, *inner;
@@ -203,7 +204,7 @@ static bool is_shared(const evaluation *e, json_t *const *flat, const char *key)
     return true;
 }
 
-/* Rows of what is the same for all variants, with one value, or of what is not. */
+/* shared: rows of what is the same for all variants, with one value; else rows of what differs. */
 static void put_options(table *t, const evaluation *e, bool shared)
 {
     json_t *all = json_object(), *value;

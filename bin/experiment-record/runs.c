@@ -1,5 +1,6 @@
 /*
-** runs.c: records of runs: a directory each, with a file `run` of lines and the programs' --stats.
+** runs.c: records of runs. Each is a directory: the file `run`, lines of a key, a tab and a value,
+** and the programs' --stats.
 */
 #include "runs.h"
 
@@ -49,7 +50,7 @@ json_t *lines_read(const char *path)
     return all;
 }
 
-/* Takes the key out of the object; null if it is not there. */
+/* Removes the key from the object and returns its value; JSON null if it is not there. */
 static json_t *take(json_t *object, const char *key)
 {
     json_t *value = json_incref(json_object_get(object, key));
@@ -68,7 +69,7 @@ json_t *machine_of(json_t *lines)
     return machine;
 }
 
-/* The --stats of all programs of a run, by program. */
+/* The --stats of a run's programs, by the program's name. */
 static json_t *programs_of(const char *run)
 {
     json_t *all = json_object();

@@ -4,11 +4,12 @@
 ** in place of RAFT's.
 **
 ** Of a video of F frames a second every max(1, round(F / 8))th frame is looked at, n in all. The
-** flow of one to the next moves if the mean length of its longest twentieth is over
+** flow from one of these to the next moves if the mean length of its longest 5 % is more than
 **
-**     6 min(H, W) / 256 max(1, 8 / F)   pixels
+**     6 * min(H, W) / 256 * max(1, 8 / F)   pixels
 **
-** and the video moves if round(n / 4) of its flows do. Halves are rounded to even, as Python does.
+** and the video moves if at least round(n / 4) of its flows do. Halves are rounded to even, as
+** Python does.
 */
 #include "dynamic.h"
 
@@ -33,13 +34,13 @@ static int downwards(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* The mean length of the longest twentieth: its least member is found by halving the range of bits,
- * which order floats that are not negative; then only longer ones are summed. */
+/* The mean of the longest 5 % of the lengths. Bisection finds the shortest of these: floats that
+ * are not negative have the order of their bits. Only longer ones are then sorted and summed. */
 static double mean_longest(float *length, int64_t n)
 {
     int64_t most = (int64_t)((double)n * 0.05), kept = 0;
     uint32_t low = 0, high = 0x7f800000; /* infinity */
-    while (low < high) {                 /* the greatest bits that at least `most` reach */
+    while (low < high) {                 /* the greatest bound that `most` lengths reach */
         uint32_t middle = low + (high - low + 1) / 2;
         int64_t reach = 0;
         float bound;

@@ -1,10 +1,9 @@
 /*
-** flowmag.c: how much the pictures of a video move: the mean length of the optical flow between
-** neighbours, as a table, or the flow itself as a stream.
+** flowmag.c: how much a video moves: the mean length of the optical flow between neighbouring
+** frames, as a table, or the flow itself as a stream.
 **
-** As many frames are kept as there are threads, and two, so a video of any length takes the same
-** memory. A video of one frame has no motion that could be measured: its cell is empty, which is
-** neither 0 nor NaN.
+** A frame for each thread and two more are in memory, however long the video is. The motion of a
+** video of one frame is not defined: its cell is empty.
 */
 #include <inttypes.h>
 #include <math.h>
@@ -44,7 +43,7 @@ typedef struct {
     double magnitude, warp, dynamic;
 } motion;
 
-/* One line; number: the pair's, or how many pairs there are; negative: it has none. */
+/* One line. number: the pair's, or how many pairs there are; negative: the cell stays empty. */
 static void print_line(const reader *r, int64_t number, motion m)
 {
     printf("%d\t", r->documents);
@@ -61,7 +60,7 @@ static void print_line(const reader *r, int64_t number, motion m)
         print_number(m.dynamic, '\n');
 }
 
-/* The means over pairs, of those that have it; dynamic is the video's. */
+/* The means over the pairs for which a value is defined; dynamic is the video's own. */
 static motion means(const motion *pair, int64_t n, double dynamic)
 {
     double magnitude = 0, warp = 0;
@@ -122,19 +121,19 @@ typedef struct {
     expanded *e;
 } picture;
 
-/* Two pictures whose flow is wanted: neighbours, or two further apart, for the dynamic degree. */
+/* Two pictures whose flow is wanted: neighbours, or frames further apart for the dynamic degree. */
 typedef struct {
     const picture *first, *second;
-    motion *pair; /* of neighbours: where it goes */
+    motion *pair; /* of neighbours: where the result goes; else NULL */
     bool dynamic, moves;
     float *flow; /* [H, 2, W], if it is to be written */
 } task;
 
-/* A video is read in batches, a frame a thread, and the flows of a batch are made at one time. */
+/* A video is read in batches, a frame for each thread, and a batch's flows are made in parallel. */
 typedef struct {
     int64_t N, H, W, read, batch;
     picture pool[MOST_THREADS + 2];
-    const picture *last, *looked_at; /* of the frames read before: the last; the dynamic degree's */
+    const picture *last, *looked_at; /* the last frame read; the last of the dynamic degree */
     task tasks[2 * MOST_THREADS];
     int n;
     dynamic_rule rule;
@@ -176,7 +175,8 @@ static void add_task(measurer *m, const picture *first, const picture *second, m
     m->tasks[m->n++] = (task){first, second, pair, dynamic, false, NULL};
 }
 
-/* The next frame is `now`: with which is its flow wanted? */
+/* Adds the tasks of the next frame, `now`: its flow from the frame before, and from the last frame
+ * that the dynamic degree looked at. */
 static void plan_frame(measurer *m, const picture *now)
 {
     int64_t i = m->read++;
@@ -255,7 +255,7 @@ static void measure(reader *r, writer *w)
     frames_begin(r);
     for (int64_t told = 0; told < m->N;) {
         next_batch(r, w, m);
-        while (told < m->read) /* each, so that a log is the same with any number of threads */
+        while (told < m->read) /* one by one: a log is the same with any number of threads */
             progress("frames", ++told, m->N);
     }
     if (as_flow)

@@ -9,9 +9,9 @@
 ** averaged over all windows within the picture, as the authors' program does. Luma is
 ** 0.299 R + 0.587 G + 0.114 B, not rounded.
 **
-** Variances are differences of moments about 0, which cancel in flat bright places: hence F64. Sums
-** of levels are integers. So equal pictures give exactly 1 and infinity, and the number of threads
-** changes no bit.
+** A variance is the mean of squares less the square of the mean. In flat bright areas these nearly
+** cancel, so they are F64. Differences of levels are summed as integers, and windows in a fixed
+** order: equal pictures give exactly 1 and infinity, and the number of threads changes no bit.
 */
 #include "difference.h"
 
@@ -24,7 +24,7 @@
 
 enum { WINDOW = SSIM_WINDOW };
 
-/* Sums of a window; then its means, once divided by weights that sum to 1. */
+/* What is averaged over a window, by weights that sum to 1: a, b, their squares, their product. */
 enum { A, B, AA, BB, AB, MOMENTS };
 
 /* ---- levels ---- */
@@ -140,7 +140,7 @@ static double row_similarity(const double *a, const double *b, int64_t y, int64_
     for (int i = 0; i < MOMENTS; i++)
         mean_along(mean + i * W, down + i * W, g, n);
     similarities(down, mean, W, n);
-    for (int64_t x = 0; x < n; x++) /* by itself: the order is part of the result */
+    for (int64_t x = 0; x < n; x++) /* in this order: another would round otherwise */
         sum += down[x];
     return sum;
 }
@@ -165,7 +165,7 @@ double ssim(const uint8_t *a, const uint8_t *b, int64_t H, int64_t W)
             row[y] = row_similarity(luma, luma_b, y, W, g, scratch);
         free(scratch);
     }
-    for (int64_t y = 0; y < h; y++) /* one thread: the order is part of the result */
+    for (int64_t y = 0; y < h; y++) /* by one thread, in this order, too */
         sum += row[y];
     free(luma);
     return sum / (double)(h * w);

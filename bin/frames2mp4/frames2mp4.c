@@ -1,8 +1,8 @@
 /*
-** frames2mp4.c: each document of frames to an mp4 file; ffmpeg does the coding.
+** frames2mp4.c: makes each document of frames an mp4 file; ffmpeg encodes it.
 **
-** Frames are passed on one by one as they arrive. It refuses sides that are odd (yuv420p halves
-** them) and a name that comes twice.
+** Frames are passed on one by one as they arrive. Odd sides are refused, as yuv420p halves them; so
+** is a name that comes twice.
 */
 #include <math.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static const option options[] = {
     {'o', "output", OPTION_TEXT, &pattern, 0, 0, true},
     {'r', "fps", OPTION_FLOAT, &fps, 0.01, 1000, false},
     {'Q', "quality", OPTION_FLOAT, &quality, 0, 10, false},
-    {0, "dither", OPTION_INT, &dither, 0, 0, true}, /* these three are recorded where asked for */
+    {0, "dither", OPTION_INT, &dither, 0, 0, true}, /* these three are recorded only if given */
     {0, "generations", OPTION_INT, &generations, 1, 100, true},
     {0, "lossless", OPTION_FLAG, &lossless, 0, 0, true},
     {0, "by-recipe", OPTION_TEXT, &by_recipe, 0, 0, true},
@@ -36,7 +36,7 @@ static const option options[] = {
 /* The shape of the document's frames, which must suit the codec. */
 static tensor frames_of(const reader *r)
 {
-    enum { MOST = 16384 }; /* what H.264's levels and x264 know */
+    enum { MOST = 16384 }; /* the limit of H.264's levels and of x264 */
     tensor t = document_tensor(&r->d, "frames", r->name, U8, 4, (int64_t[]){-1, -1, -1, 3});
     int64_t N = t.dim[0], H = t.dim[1], W = t.dim[2];
     if (N < 1 || H < 1 || W < 1)
@@ -63,7 +63,7 @@ static double rate_of(const reader *r)
     return rate;
 }
 
-/* What the file is to say: what came in, the rate in effect, and what this program adds. */
+/* The file's metadata: those of the document, the rate in effect, and this program's record. */
 static void describe(document *d, const document *in, double rate)
 {
     char text[32];
@@ -75,7 +75,7 @@ static void describe(document *d, const document *in, double rate)
     fps = rate;
     json_t *stamp =
         json_pack("{s:s, s:s}", "ffmpeg", ffmpeg_version(), "encoder", ffmpeg_encoder());
-    if ((1 - quality / 10) * 51 < 1) /* before this was written, such videos were lossless */
+    if ((1 - quality / 10) * 51 < 1) /* older versions made these lossless: the records differ */
         json_object_set_new(stamp, "crf", json_integer(mp4_crf(quality)));
     if (dither >= 0)
         json_object_set_new(stamp, "dither", json_integer(dither));
@@ -88,7 +88,7 @@ static void describe(document *d, const document *in, double rate)
     fps = asked;
 }
 
-/* Values begin .. begin + n of a video: a quarter one level down, a quarter one up, within U8. */
+/* Dithers values begin .. begin + n of a video: a quarter goes one level down, a quarter one up. */
 static void add_dither(unsigned char *frame, size_t n, uint64_t begin)
 {
     uint64_t start = splitmix_apart((uint64_t)dither);

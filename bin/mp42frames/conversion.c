@@ -1,21 +1,21 @@
 /*
 ** conversion.c: the filters of ffmpeg that give the frames of OpenCV's VideoCapture, bit for bit.
 **
-** VideoCapture leaves the conversion to libswscale with SWS_BICUBIC and no other flag, into BGR;
-** the filter `scale` with the same flag gives the same bytes if it is told what its users else
-** leave to chance. Read in modules/videoio/src/cap_ffmpeg_impl.hpp of 4.12 and 5.0 and in
-** libswscale/graph.c of FFmpeg 8, and seen with opencv-python-headless 4.6 to 5.0:
+** VideoCapture has libswscale convert into BGR, with SWS_BICUBIC and no other flag. The filter
+** `scale` with the same flag gives the same bytes if range, matrix and place of chroma are set as
+** below. Read in modules/videoio/src/cap_ffmpeg_impl.hpp of 4.12 and 5.0 and in libswscale/graph.c
+** of FFmpeg 8, and verified with opencv-python-headless 4.6 to 5.0:
 **
-**   - BGR, not RGB: libswscale has other code for the two on x86-64. Into RGB one step later.
+**   - Into BGR first, then into RGB: on x86-64 libswscale has different code for the two.
 **   - Up to 4.12: BT.601 whatever the file says, full range only of the formats yuvj*.
 **   - From 4.13 on: the matrix, range and place of chroma that the file says. The last matters
-**     where libswscale interpolates chroma, not for 8-bit 4:2:0 of an even height, whose conversion
-**     repeats it.
+**     where libswscale interpolates chroma, not for 8-bit 4:2:0 of an even height, where it repeats
+**     chroma.
 **   - From 4.13 on colours of other primaries, or a transfer of HDR, are mapped to BT.709, for
-**     which older FFmpegs have no filter. Fields and some matrices libswscale refuses, which OpenCV
-**     does not notice: its frame is what was in memory. All these are refused.
-**   - Up to 4.12 the picture is converted with what is coded beyond its edges; where chroma is
-**     interpolated its last rows are then what was in memory. Refused, too.
+**     which older FFmpegs have no filter. libswscale refuses interlaced video and some matrices;
+**     OpenCV ignores the error, and its frame is uninitialised memory. All these are refused here.
+**   - Up to 4.12 the conversion reads coded pixels beyond the picture's edges. Where chroma is
+**     interpolated, the last rows are then uninitialised memory: refused here, too.
 **   - A rotation that the file asks for is applied (4.6 turns the other way).
 */
 #include "conversion.h"
@@ -59,7 +59,8 @@ static void refuse(const char *name, const char *what, const char *value)
         what, value);
 }
 
-/* libswscale takes these as BT.709's, or has a matrix for them. */
+/* Dies for tags whose frames cannot be made (above). libswscale has the listed matrices, or takes
+** them and the listed primaries for BT.709's. */
 static void check_tags(const video *v, const char *name)
 {
     static const char *const matrices[] = {"unknown",  "gbr",       "bt709",     "fcc",
@@ -81,8 +82,8 @@ static void check_tags(const video *v, const char *name)
         refuse(name, "order of fields (field_order)", order);
 }
 
-/* What is coded of these is whole macroblocks, 16 pixels of H.264, at least 8 of HEVC. Formats
-** whose pixels are converted one by one do not see their neighbours. */
+/* These codecs code whole blocks, of 16 pixels in H.264 and of at least 8 in HEVC: more than the
+** picture. In the formats `alone` chroma is not interpolated, so pixels beyond it do not count. */
 static void check_edges(const video *v, const char *format, const char *name)
 {
     static const char *const codecs[] = {"h264", "hevc", NULL};
@@ -97,7 +98,8 @@ static void check_edges(const video *v, const char *format, const char *name)
 
 /* ---- what the filter must be told ---- */
 
-/* Where chroma lies between the pixels of luma, in 1/256 of the way, by half steps. */
+/* Where the first chroma sample lies, in 1/256 of a luma pixel. The table is for chroma of half the
+** resolution; at a quarter the numbers are three times as large. */
 static void chroma_place(char *text, size_t room, const video *v, const char *format)
 {
     static const struct {
@@ -112,7 +114,7 @@ static void chroma_place(char *text, size_t room, const video *v, const char *fo
             h = place[i].h;
             down = place[i].v;
         }
-    enum { NONE = -513 }; /* libswscale's word for no place */
+    enum { NONE = -513 }; /* libswscale's default: not set */
     bool quarter = strstr(format, "410") || strstr(format, "411");
     bool across = quarter || strstr(format, "420") || strstr(format, "422");
     bool vertical = strstr(format, "410") || strstr(format, "420") || strstr(format, "440");
@@ -120,14 +122,14 @@ static void chroma_place(char *text, size_t room, const video *v, const char *fo
              vertical ? (strstr(format, "410") ? 3 : 1) * down : NONE);
 }
 
-/* Range is a matter of YUV alone, and of its formats: those of JPEG are full. */
+/* Limited for all YUV formats but yuvj*, which are full; no other format has a range. */
 static const char *range_by_format(const char *format)
 {
     static const char *const yuv[] = {"yuv", "yuyv", "uyvy", "nv", "p0", "p2", "p4", "y2", NULL};
     return begins_with_one(format, yuv) && strncmp(format, "yuvj", 4) != 0 ? ":in_range=tv" : "";
 }
 
-/* How the picture is turned; v's sides change places if it is by a right angle. */
+/* The filters that turn the picture; a turn by 90 or 270 degrees exchanges v's sides. */
 static const char *turn(video *v)
 {
     int angle = (360 - video_rotation(v)) % 360;
@@ -147,7 +149,7 @@ char *conversion_filters(conversion c, video *v, const char *name)
     const char *format = video_says(v, "pix_fmt");
     long long W = v->W, H = v->H;
     char chroma[80] = "";
-    /* Without full_chroma_int swscale's RGB is 1 to 2 levels too dark (FFmpeg 5.1, measured). */
+    /* Without full_chroma_int libswscale's RGB is 1 to 2 levels too dark (measured, FFmpeg 5.1). */
     if (c == EXACT)
         return new_format("scale=%lld:%lld:flags=bicubic+accurate_rnd+full_chroma_int+bitexact", W,
                           H);

@@ -1,9 +1,9 @@
 /*
 ** plan.c: what becomes of each tensor: codes and scales, another float type, or what it was.
 **
-** What is codes already (fp8, ggml's blocks, int8) is expanded, its scales multiplied in and left
-** out; so every float of the result has the type that was asked for. Shapes and names follow from
-** headers; survey.c looks at values.
+** With -t fp16, bf16 or fp32 all codes of the input (fp8, ggml's blocks, int8) are multiplied by
+** their scales, and the scales are left out: every float of the result has that type. Plans follow
+** from the headers' shapes and names; survey.c looks at values.
 */
 #include "plan.h"
 
@@ -28,7 +28,7 @@ static bool makes_codes(const target *t) { return t->to == TENSOR_TYPES; }
 static tensor_type becomes(const char *name, tensor t, const target *to)
 {
     bool codes = stored_as_codes(t.type) && (t.type != I8 || ends_with(name, ".weight"));
-    if (makes_codes(to)) /* what no stream holds is expanded, exactly */
+    if (makes_codes(to)) /* ggml's blocks, which no stream holds, become F32, exactly */
         return type_in_streams(t.type) ? t.type : F32;
     return is_float(t.type) || codes ? to->to : t.type;
 }
@@ -40,7 +40,7 @@ static const rule *rule_for(const char *name, tensor t, const target *to)
 
 /* ---- plans ---- */
 
-/* Of the branch and the rotation. */
+/* The tensors of the rotation and of the low-rank branch. */
 static int more_parts(const plan *p, rule_part part[3])
 {
     static int32_t width = ROTATE_WIDTH;
@@ -61,7 +61,7 @@ static int all_parts(const plan *p, rule_part part[PLAN_PARTS])
     return n + more_parts(p, part + n);
 }
 
-/* Names and shapes of what is written in place of the weight. */
+/* Names and shapes of the tensors that are written in place of the weight. */
 static void plan_parts(weights *w, plan *p, const target *to)
 {
     char *base = before_end(p->name, ".weight");
@@ -124,7 +124,7 @@ static plan plan_tensor(weights *w, int i, const target *to)
     plan p = {.name = weights_name(w, i), .from = {.w = weights_shape(w, i)}};
     const char *owner = stored_owner(w, p.name);
     tensor t = p.from.w;
-    if (owner) { /* goes with the weight that it belongs to */
+    if (owner) { /* a companion: left out if its weight changes */
         tensor whose = weights_any(w, owner);
         p.to = stored_as_codes(whose.type) && changes(owner, whose, to) ? TENSOR_TYPES : t.type;
         return p;
@@ -132,7 +132,7 @@ static plan plan_tensor(weights *w, int i, const target *to)
     p.rule = rule_for(p.name, t, to);
     p.to = p.rule ? TENSOR_TYPES : becomes(p.name, t, to);
     if (t.rank >= 2 && ends_with(p.name, ".weight") && !is_float(t.type) && t.type != I8)
-        plan_fetch(w, &p); /* dies, if it is no weight */
+        plan_fetch(w, &p); /* dies if its codes or companions cannot be read */
     if (p.rule) {
         plan_codes(w, &p, to);
         return p;
@@ -245,7 +245,7 @@ static void nothing_to_do(const weights *w, const target *to)
                         : "bf16");
 }
 
-/* Layers that stay would be listed in metadata that are made anew. */
+/* Dies for what wan-quantize made: the metadata are written anew, without the layers that stay. */
 static void check_new(const weights *w, const plan *p)
 {
     const char *said = weights_quantization_text(w);

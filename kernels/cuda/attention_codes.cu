@@ -1,20 +1,21 @@
 /*
-** attention_codes.cu: what 8-bit attention reads: the codes of q, k and v, which
-** kernels/cpu/attention_codes.c specifies, in the layouts of its tiles; v's on Hopper alone.
+** attention_codes.cu: the pre-pass of 8-bit attention: the codes of q, k and v that
+** kernels/cpu/attention_codes.c specifies, in the layouts that its tiles need; v's on Hopper alone.
 **
-** Two kernels: the mean of 1024 keys (and values) of each head, beside the codes of q; and the codes of
-** k beside those of v. For q and k four lanes a token and head rotate 128 values by the butterflies
-** of Hadamard's matrix, five in a lane and two between lanes; v's codes have channels as rows, a tile
-** of 128 tokens at a time. All but the sample is read and written once. Floor: bytes over the copy rate.
+** The first kernel makes the means of 1024 keys and values of each head, and the codes of q; the
+** second, which needs the means, the codes of k and v. Of q and k four lanes take a token of a head
+** and apply Hadamard's matrix to its 128 values: five butterflies in a lane, two between lanes. v's
+** codes have channels as rows, and are made in tiles of 128 tokens. All but the sample is read and
+** written once: the time is at least the bytes over the copy rate.
 */
 #include "attention_8bit.cuh"
 
 namespace
 {
 
-constexpr float LEAST = 0x1p-40f; /* a scale */
+constexpr float LEAST = 0x1p-40f; /* the least scale */
 
-constexpr int MEAN_BLOCKS = D / 32; /* for a head's mean */
+constexpr int MEAN_BLOCKS = D / 32; /* blocks of 32 columns for a head's mean */
 
 struct means_of {
     const void *x[2]; /* k, v */
@@ -23,8 +24,8 @@ struct means_of {
     int rows;
 };
 
-/* Means of 32 columns by 256 threads of a block: four lanes of eight columns, 64 rows at a time.
-** part: those of k, then those of v. */
+/* Means of 32 columns, by 256 threads of a block: four lanes take eight columns each of a row, and
+** 64 rows are read at a time. part: first the parts of k, then those of v. */
 template <class T> __device__ __forceinline__ void sample_means(const means_of &m, int part)
 {
     __shared__ float sums[64][33];
@@ -78,9 +79,10 @@ __device__ __forceinline__ void butterfly(float &a, float &b)
     a = sum;
 }
 
-/* v times the signs and Hadamard's matrix: of a token's chunks of eight channels lane l of four has
-** l, l + 4, l + 8, l + 12. The order in which the results are held is no matter, as it is the same
-** for q and k: of two lanes each gives the other four values of eight, and so both have pairs. */
+/* v times the signs and Hadamard's matrix. Lane l of a token's four has its chunks l, l + 4, l + 8
+** and l + 12 of eight channels. For a butterfly between two lanes each gives the other four of its
+** eight values, so that both have pairs, and does not take them back: results are permuted, but
+** alike for q and k, whose products stay the same. */
 __device__ __forceinline__ void rotate_head(float (&v)[32], int lane)
 {
     constexpr uint32_t SIGNS[4] = ATTENTION_SIGNS;
@@ -116,18 +118,19 @@ __device__ __forceinline__ void rotate_head(float (&v)[32], int lane)
         v[i] *= 0.08838834764831845f; /* 1 / sqrt(128) */
 }
 
-/* x, less than 2^22, rounded to a whole number, in the lowest bits. */
+/* x, of magnitude below 2^22, rounded to an integer, in the lowest bits. */
 __device__ __forceinline__ uint32_t whole(float x)
 {
     return __float_as_uint(__fadd_rn(x, 12582912.0f));
 }
 
-/* A tile of TOKENS of a head of q or k, four lanes a token. k's scale is that of the keys which one
-** lane of four has of the tile (attention_8bit.cuh): those of one j / 2 mod 4. */
+/* A tile of TOKENS of a head of q or k, four lanes a token. A token of q has its own scale. A tile
+** of k has four, one for all keys j of the same j / 2 mod 4: one lane of four has their logits
+** (attention_8bit.cuh). */
 template <class T, int TOKENS>
 __device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
 {
-    __shared__ int tops[4]; /* F32 that are not negative, whose order is that of their bits */
+    __shared__ int tops[4]; /* bits of F32 that are not negative, which have the same order */
     int batch = blockIdx.z, head = blockIdx.y, heads = gridDim.y;
     int lane = threadIdx.x % 4, part = threadIdx.x / 8 % 4, row = tile * TOKENS + threadIdx.x / 4;
     int64_t at = (int64_t)batch * heads + head;
@@ -157,7 +160,7 @@ __device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
 #pragma unroll
     for (int i = 0; i < 32; i++)
         top = fmaxf(top, fabsf(v[i]));
-    if (!isfinite(v[0])) /* what is not finite has reached every value */
+    if (!isfinite(v[0])) /* the rotation spreads what is not finite to every value */
         top = INFINITY;
     top = lane_max(top, 4);
     if (s.mean) {
@@ -169,7 +172,7 @@ __device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
         if (threadIdx.x < 32 && threadIdx.x % 8 == 0) {
             float *scales = s.scale + (at * s.tiles + tile) * 8 + part;
             scales[0] = scale_of(top);
-            if (part) /* the first of the other four is v's power: turn_values */
+            if (part) /* scales[4] of part 0 is v's power: turn_values() sets it */
                 scales[4] = 0;
         }
     }
@@ -215,20 +218,19 @@ __device__ __forceinline__ int exponent_of(float top)
 
 #endif
 
-/* The tokens of 16 stand in the order 0 1 8 9 2 3 10 11 4 5 12 13 6 7 14 15: lane l of four has of
-** the logits of 16 keys 2l, 2l + 1, 2l + 8 and 2l + 9, and of an operand of bytes four neighbours.
-*/
+/* Each 16 tokens stand in the order 0 1 8 9 2 3 10 11 4 5 12 13 6 7 14 15: of the logits of 16 keys
+** lane l of four has 2l, 2l + 1, 2l + 8 and 2l + 9, but of an operand in bytes four neighbours. */
 template <class T> __device__ __forceinline__ void turn_values(const value_source &s, int tile)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     __shared__ uint32_t words[16 * (8 * 32 + 2)], tops[16];
     int batch = blockIdx.z, head = blockIdx.y, heads = gridDim.y, first = tile * FP8_KEYS;
-    int lane = threadIdx.x % 16, part = threadIdx.x / 16; /* of eight channels; of words */
+    int lane = threadIdx.x % 16, part = threadIdx.x / 16; /* of 8 channels; of 4 tokens */
     int row[4];
     int64_t at = (int64_t)batch * heads + head;
     eight<T> given[4] = {};
     float m[8], u[4][8];
-    uint32_t top = 0; /* bits of magnitudes: what is not finite has the greatest */
+    uint32_t top = 0; /* bits of magnitudes: greatest where not finite */
     load8(m, s.mean + at * D + lane * 8);
     const T *x = (const T *)s.x + (int64_t)batch * s.rows * s.stride + head * D + lane * 8;
 #pragma unroll
@@ -267,7 +269,7 @@ template <class T> __device__ __forceinline__ void turn_values(const value_sourc
 #endif
 }
 
-/* Blocks of [tiles, heads, sequences]: the means of keys and values, and the codes of queries. */
+/* A grid of [tiles, heads, sequences]: the means of keys and values, then the codes of queries. */
 template <class T, int TOKENS>
 __global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
     queries_and_means(const __grid_constant__ row_source q, const __grid_constant__ means_of m)
@@ -280,7 +282,7 @@ __global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
         quantise_rows<T, TOKENS>(q, tile);
 }
 
-/* Likewise the codes of keys, then those of values if they have some. */
+/* Likewise the codes of keys, then those of values if there are any. */
 template <class T, int TOKENS>
 __global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
     keys_and_values(const __grid_constant__ row_source k, const __grid_constant__ value_source v)
