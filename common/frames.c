@@ -4,6 +4,8 @@
 #include "frames.h"
 
 #include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
 
 #include "csv.h"
 #include "die.h"
@@ -70,4 +72,16 @@ void print_number(double x, char end)
 {
     csv_figure(stdout, x);
     putchar(end);
+}
+
+double document_fps(const reader *r, double absent)
+{
+    const char *text = metadata_get(&r->d, "fps");
+    if (!text)
+        return absent;
+    char *end;
+    double rate = strtod(text, &end);
+    if (end == text || *end || !isfinite(rate) || rate < 0.01 || rate > 1000)
+        die("fps of %s is '%s', not a number from 0.01 to 1000", document_called(r), text);
+    return rate;
 }

@@ -22,6 +22,8 @@ void grey_of(uint8_t *grey, const uint8_t *rgb, int64_t n);
 /* "document 3", or "document 3 (cat.mp4)" if mp42frames noted the file's name; for messages. In a
  * static buffer. */
 const char *document_called(const reader *r);
+/* Its frames a second, a number from 0.01 to 1000, or it dies; `absent` if it does not say. */
+double document_fps(const reader *r, double absent);
 /* The variant that made the document: its metadata `variant`, else the format of wan-denoise's
  * weights ("w8a16"); NULL if it has neither. Valid until the next call. */
 const char *document_variant(const document *d);

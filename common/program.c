@@ -37,7 +37,7 @@ static double number(const option *o, const char *name, const char *text)
     double v = strtod(text, &end);
     if (end == text || *end || errno == ERANGE || !isfinite(v))
         usage_error("%s takes a number, not '%s'", name, text);
-    if (o->kind == OPTION_INT && (v != floor(v) || fabs(v) > 0x1p53))
+    if (o->kind == OPTION_INT && (v != floor(v) || fabs(v) > 0x1p53 || v != strtold(text, NULL)))
         usage_error("%s takes a whole number, not '%s'", name, text);
     if ((o->min != 0 || o->max != 0) && (v < o->min || v > o->max)) {
         if (o->max >= 0x1p52)
@@ -230,9 +230,16 @@ static void stats_write(void)
     json_decref(all);
 }
 
+void output_flush(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        die_errno("cannot write standard output");
+}
+
 int program_end(void)
 {
-    if (fflush(stdout) != 0 || ferror(stdout) || close(STDOUT_FILENO) != 0)
+    output_flush();
+    if (close(STDOUT_FILENO) != 0)
         die_errno("cannot write standard output");
     if (stats_file)
         stats_write();

@@ -84,6 +84,11 @@ is "$(key "$TMP/plain-back" fps)" 16 "16 where the stream has no rate"
 tensor-pick -k fps=fast "$TMP/plain" >"$TMP/bad"
 fails 1 "frames2mp4: fps of document 1 is 'fast'*" "fps that is no number" \
     into "$TMP/bad" "$TMP/no.mp4"
+fails 1 "frames2mp4: standard input has no document" "--recipe of nothing" sh -c "frames2mp4 --recipe </dev/null"
+frames2mp4 --recipe --dither 9007199254740992 <"$TMP/plain" >/dev/null
+ok $? "--dither 2^53"
+fails 2 "frames2mp4: --dither takes a whole number, not '9007199254740993'*" "and one more, which no double is" \
+    sh -c "frames2mp4 --recipe --dither 9007199254740993 <'$TMP/plain'"
 
 # ---- the same bytes ----
 

@@ -138,6 +138,13 @@ gblur=sigma=3,lut=y=(val-128)*6+128,loop=12:1,crop=256:256:$1*n:0" \
     is "$(tensor-pick -k fps="$2" "$TMP/moves" | flowmag --dynamic | sed -n 2p | cut -f7)" "$3" \
         "$1 pixels a frame at $2 frames a second: dynamic $3"
 done
+for fps in abc 0 8x; do
+    tensor-pick -k fps=$fps "$TMP/moves" >"$TMP/bad"
+    fails 1 "flowmag: fps of document 1 is '$fps', not a number from 0.01 to 1000" "fps that is $fps" \
+        sh -c "flowmag --dynamic <'$TMP/bad'"
+done
+flowmag <"$TMP/bad" >/dev/null
+ok $? "which is of no matter where nothing depends on it"
 awk "BEGIN { exit !($(flowmag --warp <"$TMP/still0" | sed -n 2p | cut -f7) < 0.1) }"
 ok $? "equal pictures: less than a tenth of a level of warping error"
 
@@ -222,7 +229,7 @@ fails 1 "flowmag: the frames of document 1 of standard input are 16385x1: a side
     "a side that is too long" from "$TMP/bad"
 full() { flowmag <"$TMP/one" >/dev/full; }
 if [ -w /dev/full ]; then
-    fails 1 "flowmag: cannot write standard output: *" "a full disk" full
+    fails 1 "flowmag: cannot write standard output: No space left on device" "a full disk" full
 fi
 
 done_testing

@@ -79,7 +79,7 @@ fails 1 "framestats: standard input, document 1: *" "a short file" from "$TMP/ba
 ok $? "the recipe says what is printed"
 full() { framestats <"$TMP/still" >/dev/full; }
 if [ -w /dev/full ]; then
-    fails 1 "framestats: cannot write standard output: *" "a full disk" full
+    fails 1 "framestats: cannot write standard output: No space left on device" "a full disk" full
 fi
 
 done_testing

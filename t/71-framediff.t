@@ -119,6 +119,10 @@ fails 1 "framediff: $TMP/short, document 1: 'frames' ends short: *" "a short fil
     framediff "$TMP/a" "$TMP/short"
 tensor-pick "$GOLDEN:noise=frames" >"$TMP/bad"
 fails 1 "framediff: *'frames'*" "frames of another type" framediff "$TMP/a" "$TMP/bad"
+full() { framediff "$TMP/a" "$TMP/a" >/dev/full; }
+if [ -w /dev/full ]; then
+    fails 1 "framediff: cannot write standard output: No space left on device" "a full disk" full
+fi
 fails 2 "framediff: two operands are needed, not 1*" "one operand" framediff "$TMP/a"
 fails 2 "framediff: standard input can be only one of the two*" "- twice" framediff - -
 

@@ -51,7 +51,7 @@ static void read_sizes(clip *m, const config *c, bool bare)
                                    m->vision.body.width);
     int64_t side = 224;
     m->patches.side = patch.dim[2];
-    if (bare)
+    if (bare && places.dim[0] > 0)
         side = m->patches.side * (int64_t)sqrt((double)(places.dim[0] - 1));
     m->side = whole(c, "vision_config", "image_size", side);
     m->grid = m->patches.side > 0 ? m->side / m->patches.side : 0;

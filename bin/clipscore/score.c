@@ -12,6 +12,7 @@
 
 #include "../../common/die.h"
 #include "../../common/frames.h"
+#include "../../common/program.h"
 #include "../vectors.h"
 
 static double with_text(const video *v, int64_t i)
@@ -72,6 +73,5 @@ void score_print(const video *v, bool per_frame)
         print_frames(v);
     else
         print_video(v);
-    if (fflush(stdout) != 0)
-        die_errno("cannot write standard output");
+    output_flush();
 }

@@ -90,8 +90,7 @@ static void print_document(const session *s, const reader *r)
         print_number(N > 1 ? sum / (double)(N - 1) : NAN, '\t');
         printf("%lld\n", (long long)N);
     }
-    if (fflush(stdout) != 0)
-        die_errno("cannot write standard output");
+    output_flush();
 }
 
 /* ---- documents ---- */

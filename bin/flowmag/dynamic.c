@@ -21,8 +21,8 @@
 
 dynamic_rule dynamic_rule_of(int64_t H, int64_t W, double fps)
 {
-    double rate = fps > 0 ? fps : 8, interval = rint(rate / 8);
-    dynamic_rule rule = {1, (rate < 8 ? 8 / rate : 1) * 6 * ((double)(H < W ? H : W) / 256)};
+    double interval = rint(fps / 8);
+    dynamic_rule rule = {1, (fps < 8 ? 8 / fps : 1) * 6 * ((double)(H < W ? H : W) / 256)};
     if (interval > 1)
         rule.interval = interval < 1e9 ? (int64_t)interval : 1000000000;
     return rule;

@@ -12,7 +12,7 @@ typedef struct {
     double threshold; /* pixels */
 } dynamic_rule;
 
-/* For a video of frames [H, W] at so many a second; 0 or less: not known, taken as 8. */
+/* For a video of frames [H, W] at so many a second. */
 dynamic_rule dynamic_rule_of(int64_t H, int64_t W, double fps);
 /* Is there motion in the flow F32 [H, 2, W] of one frame that is looked at to the next? */
 bool dynamic_moves(const float *flow, int64_t H, int64_t W, dynamic_rule rule);

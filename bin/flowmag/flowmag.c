@@ -145,13 +145,12 @@ static measurer *measurer_new(const reader *r, tensor frames)
 {
     measurer *m = new_bytes(sizeof *m);
     int64_t H = frames.dim[1], W = frames.dim[2], threads = omp_get_max_threads();
-    const char *fps = metadata_get(&r->d, "fps");
     *m = (measurer){
         .N = frames.dim[0],
         .H = H,
         .W = W,
         .batch = threads < MOST_THREADS ? threads : MOST_THREADS,
-        .rule = dynamic_rule_of(H, W, fps ? strtod(fps, NULL) : 0),
+        .rule = dynamic_rule_of(H, W, with_dynamic ? document_fps(r, 8) : 8),
         .pair = new_bytes((size_t)frames.dim[0] * sizeof *m->pair),
     };
     for (int64_t i = 0; i < m->batch + 2; i++)
@@ -291,7 +290,7 @@ int main(int argc, char **argv)
         if (in.documents == 1 && !as_flow)
             print_header();
         measure(&in, &out);
-        fflush(stdout);
+        output_flush();
     }
     if (in.documents == 0)
         die("standard input has no document");

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
         if (a.documents == 1)
             print_header();
         compare(&a, &b);
-        fflush(stdout);
+        output_flush();
     }
     return program_end();
 }

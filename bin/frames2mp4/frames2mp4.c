@@ -51,17 +51,7 @@ static tensor frames_of(const reader *r)
 }
 
 /* Frames a second: -r, else the document's, else the reference's. */
-static double rate_of(const reader *r)
-{
-    const char *text = metadata_get(&r->d, "fps");
-    if (fps > 0 || !text)
-        return fps > 0 ? fps : 16;
-    char *end;
-    double rate = strtod(text, &end);
-    if (end == text || *end || !isfinite(rate) || rate < 0.01 || rate > 1000)
-        die("fps of %s is '%s', not a number from 0.01 to 1000", document_called(r), text);
-    return rate;
-}
+static double rate_of(const reader *r) { return fps > 0 ? fps : document_fps(r, 16); }
 
 /* The file's metadata: those of the document, the rate in effect, and this program's record. */
 static void describe(document *d, const document *in, double rate)
@@ -143,6 +133,8 @@ static void write_recipes(reader *r)
         recipe_write(&out, &about);
         document_free(&about);
     }
+    if (r->documents == 0)
+        die("standard input has no document");
     writer_close(&out);
 }
 

@@ -123,7 +123,7 @@ int main(int argc, char **argv)
         if (in.documents == 1)
             print_header();
         measure(&in);
-        fflush(stdout);
+        output_flush();
     }
     if (in.documents == 0)
         die("standard input has no document");

@@ -112,8 +112,7 @@ static void compare_all(lpips *m, const char *first, const char *second)
             print_header();
         }
         compare(m, &a, &b);
-        if (fflush(stdout) != 0)
-            die_errno("cannot write standard output");
+        output_flush();
         stats_phase("read");
     }
     stats_set("peak_device_bytes", (double)device_peak_bytes());

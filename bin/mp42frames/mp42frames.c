@@ -193,8 +193,7 @@ static void print_about(process *p, const char *name)
                   (json_int_t)v.W, 3, "bytes", (json_int_t)tensor_bytes(t));
     json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
-    if (fflush(stdout) || ferror(stdout))
-        die_errno("cannot write standard output");
+    output_flush();
     if (frames)
         fclose(frames);
     json_decref(line);

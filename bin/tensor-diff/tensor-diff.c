@@ -226,7 +226,7 @@ static bool diff_streams(side *a, side *b)
 {
     bool good = true;
     for (int n = 0;; n++) {
-        fflush(stdout); /* whoever reads the rows sees each while the next is awaited */
+        output_flush(); /* whoever reads the rows sees each while the next is awaited */
         a->ended = !source_next(a->s);
         b->ended = !source_next(b->s);
         if (n == 0 && (a->ended || b->ended))

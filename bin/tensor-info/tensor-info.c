@@ -192,8 +192,7 @@ static void info(const char *path)
             print_json(s, number);
         else
             print_document(s);
-        if (fflush(stdout) || ferror(stdout)) /* now: a pipe's documents may be minutes apart */
-            die_errno("cannot write standard output");
+        output_flush(); /* now: a pipe's documents may be minutes apart */
     }
     if (number == 0)
         die("%s is empty", source_name(s));

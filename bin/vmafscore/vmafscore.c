@@ -231,8 +231,7 @@ int main(int argc, char **argv)
         if (a.documents == 1)
             print_header();
         compare(&a, &b);
-        if (fflush(stdout) != 0)
-            die_errno("cannot write standard output");
+        output_flush();
     }
     return program_end();
 }

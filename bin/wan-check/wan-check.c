@@ -133,7 +133,7 @@ static bool look(const char *path, model_part part)
 {
     int errors[2], status;
     char said[2048];
-    fflush(stdout);
+    output_flush();
     if (pipe(errors) != 0)
         die_errno("cannot make a pipe");
     pid_t child = fork();

@@ -129,7 +129,7 @@ static void do_current(char **word)
     found_free(&f);
     wanted_free(&w);
     document_free(&in.d);
-    fflush(stdout);
+    output_flush();
     if (!is)
         exit(1);
 }
