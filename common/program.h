@@ -42,8 +42,8 @@ typedef struct {
 /* Parses the options; returns the index of the first operand. Wrong usage: exit 2. Ignores SIGPIPE,
 ** so that a closed pipe gives a message. */
 int program_begin(int argc, char **argv, const option *table, const char *usage);
-/* Passes on what was printed, or dies and says why: after each document, since a later call would no
-** longer know. */
+/* Passes on what was printed, or dies and says why: after each document, since a later call would
+** no longer know. */
 void output_flush(void);
 /* Closes stdout, writes --stats, returns the exit status 0: `return program_end();`. Dies if
 ** output was lost. */
