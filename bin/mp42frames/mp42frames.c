@@ -85,13 +85,13 @@ static FILE *decoded(const char *name, const char *url, video *v, int64_t *count
 {
     char *filters = conversion_filters(how, v, name);
     char *what = new_format("the temporary file for the frames of %s", name);
-    /* Opened by its name, the file is written in larger blocks than a pipe. */
-    const char *argv[] = {
-        "ffmpeg",      "-v",       "info",        "-nostdin",       "-v",
-        "error",       "-xerror",  "-err_detect", "explode",        "-noautorotate",
-        "-i",          url,        "-map",        "0:v:0",          "-fps_mode",
-        "passthrough", "-vf",      filters,       "-pix_fmt",       "rgb24",
-        "-f",          "rawvideo", "-y",          "file:/dev/fd/1", NULL};
+    /* Opened by its name, if /proc is there, it is written in larger blocks than as a pipe. */
+    const char *to = access("/dev/fd/1", F_OK) == 0 ? "file:/dev/fd/1" : "pipe:1";
+    const char *argv[] = {"ffmpeg",      "-v",       "info",        "-nostdin", "-v",
+                          "error",       "-xerror",  "-err_detect", "explode",  "-noautorotate",
+                          "-i",          url,        "-map",        "0:v:0",    "-fps_mode",
+                          "passthrough", "-vf",      filters,       "-pix_fmt", "rgb24",
+                          "-f",          "rawvideo", "-y",          to,         NULL};
     process p;
     struct stat s;
     FILE *file = tmpfile();
