@@ -44,21 +44,19 @@ bool is_tiny(const weights *w)
            weights_has(w, layer_of(STAGE, ".conv.0.weight").text);
 }
 
-/* A kernel of 3 x 3, each of whose shapes is known. */
-static conv_weight plane_load(weights *w, layer_name layer, int64_t out, int64_t in,
-                              tensor_type type)
+/* A layer's name, once its kernel is seen to be [out, in, 3, 3]. */
+static layer_name plane_of(weights *w, int i, const char *rest, int64_t out, int64_t in)
 {
+    layer_name layer = layer_of(i, rest);
     weights_tensor(w, joined(layer.text, ".weight").text, out, in, 3, 3);
-    return load_conv(w, layer.text, out, in, type);
+    return layer;
 }
 
 static void memory_load(memory_block *b, weights *w, int i, int64_t C, tensor_type type)
 {
-    layer_name pair = layer_of(i, ".conv.0");
-    weights_tensor(w, joined(pair.text, ".weight").text, C, 2 * C, 3, 3);
-    b->conv1 = load_pair_conv(w, pair.text, C, C, type);
-    b->conv2 = plane_load(w, layer_of(i, ".conv.2"), C, C, type);
-    b->conv3 = plane_load(w, layer_of(i, ".conv.4"), C, C, type);
+    b->conv1 = load_pair_conv(w, plane_of(w, i, ".conv.0", C, 2 * C).text, C, C, type);
+    b->conv2 = load_conv(w, plane_of(w, i, ".conv.2", C, C).text, C, C, type);
+    b->conv3 = load_conv(w, plane_of(w, i, ".conv.4", C, C).text, C, C, type);
 }
 
 /* Channels out of a layer, as the file has them. */
@@ -70,7 +68,7 @@ static int64_t rows_of(weights *w, layer_name layer)
 
 static void stage_load(tiny_stage *s, weights *w, int first, int64_t C, tensor_type type)
 {
-    layer_name grow = layer_of(first + GROW, ".conv"), conv = layer_of(first + CONV, "");
+    layer_name grow = layer_of(first + GROW, ".conv");
     int64_t rows = rows_of(w, grow);
     if (rows != C && rows != 2 * C)
         die("%s.weight in %s makes %lld channels of %lld: only one or two frames of each are made",
@@ -80,9 +78,8 @@ static void stage_load(tiny_stage *s, weights *w, int first, int64_t C, tensor_t
     s->in = C;
     s->frames = rows / C;
     s->grow = load_linear(w, grow.text, rows, C, type);
-    s->out = rows_of(w, conv);
-    weights_tensor(w, joined(conv.text, ".weight").text, s->out, C, 3, 3);
-    s->conv = load_bare_conv(w, conv.text, s->out, C, type);
+    s->out = rows_of(w, layer_of(first + CONV, ""));
+    s->conv = load_bare_conv(w, plane_of(w, first + CONV, "", s->out, C).text, s->out, C, type);
 }
 
 /* What would need room of its own: widths are 64 and more. */
@@ -104,7 +101,8 @@ void tiny_load(tiny_decoder *v, weights *w, tensor_type dtype)
         die("%s is a tiny VAE of latents of %lld channels, not %d%s", weights_path(w),
             (long long)first.dim[1], LATENT_CHANNELS, first.dim[1] == 48 ? ": Wan 2.2's" : "");
     v->width = whole_width(w, rows_of(w, layer_of(FIRST, "")));
-    v->first = plane_load(w, layer_of(FIRST, ""), v->width, LATENT_CHANNELS, dtype);
+    v->first = load_conv(w, plane_of(w, FIRST, "", v->width, LATENT_CHANNELS).text, v->width,
+                         LATENT_CHANNELS, dtype);
     int64_t C = v->width;
     for (int i = 0; i < TINY_STAGES; i++) {
         stage_load(&v->stage[i], w, STAGE + i * STAGE_LAYERS, C, dtype);
@@ -112,7 +110,7 @@ void tiny_load(tiny_decoder *v, weights *w, tensor_type dtype)
         v->space *= 2;
         v->time *= v->stage[i].frames;
     }
-    v->last = plane_load(w, layer_of(LAST, ""), 3, C, dtype);
+    v->last = load_conv(w, plane_of(w, LAST, "", 3, C).text, 3, C, dtype);
     load_end();
 }
 
