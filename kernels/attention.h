@@ -15,9 +15,9 @@ enum { ATTENTION_SAMPLE = 1024 };
         0x243F6A88u, 0x85A308D3u, 0x13198A2Eu, 0x03707344u                                         \
     }
 
-/* Tiles of keys, from the first key on, for which k has scales and v its power of two: the number of
-** keys in a tile if v is in 16 bits, and if it is in e4m3. */
-enum { ATTENTION_INT8_KEYS = 176, ATTENTION_FP8_KEYS = 128 };
+/* Tiles of keys, from the first key on, for which k has scales and v in e4m3 its power of two: the
+** number of keys in a tile if v is in 16 bits, in e4m3, and in int8. */
+enum { ATTENTION_INT8_KEYS = 176, ATTENTION_FP8_KEYS = 128, ATTENTION_INT8_PV_KEYS = 64 };
 
 /* A softmax weight in e4m3 is the value of the code nearest to 8 log2(2^8 e^(logit - top)) + 56, at
 ** least 0 and at most 126. So a code, four bits of exponent and three behind the leading one, is taken
@@ -26,5 +26,12 @@ enum { ATTENTION_INT8_KEYS = 176, ATTENTION_FP8_KEYS = 128 };
 ** below 2^-6 come out less, and below 2^-7 as 0. e^top is a power of two, the least that is not less
 ** than the weights so far; on Hopper it may be 2 or 4 times that. */
 enum { ATTENTION_SHIFT = 8, E4M3_STEPS = 8, E4M3_ONE = 56, E4M3_MOST = 126 };
+
+/* A softmax weight in eight bits is 2^7 e^(logit - top), rounded to an integer, e^top being the least
+** power of two that is not less than the query's weights: the greatest has 64 to 128. The divisor sums
+** weights that are not rounded, and v has its mean taken: so what rounding loses of many small weights
+** goes to the mean of v, and not to a few large ones. On a GPU (kernels/cuda/attention_int8_pv.cu) weights may
+** be up to 255, or down to 32 where many are alike. */
+enum { ATTENTION_U8_SHIFT = 7 };
 
 #endif

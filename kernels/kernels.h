@@ -170,9 +170,9 @@ void linear_codes(tensor y, tensor codes, tensor scale, const linear_weight *l);
 void linear_codes_gelu(tensor y, tensor codes, tensor scale, const linear_weight *l);
 void linear_codes_add(tensor y, tensor codes, tensor scale, const linear_weight *l, tensor gate);
 
-/* The operands of attention's two products (kernels/cpu/attention_codes.c): A in both; q and k in
-** int8; q and k in int8, and the softmax's weights and v in e4m3. */
-typedef enum { ATTENTION_16, ATTENTION_INT8, ATTENTION_FP8 } attention_operands;
+/* The operands of attention's two products (kernels/cpu/attention_codes.c): A in both; or q and k
+** in int8, and the softmax's weights and v in A, in e4m3, or in eight bits as integers. */
+typedef enum { ATTENTION_16, ATTENTION_INT8, ATTENTION_FP8, ATTENTION_INT8_PV } attention_operands;
 
 typedef struct {
     int batch; /* B: rows of q are B x Lq, of k and v B x Lk */

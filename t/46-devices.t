@@ -36,6 +36,8 @@ ops() { # TYPE BOUND
         upload* | download* | copy* | zero | *nonfinite* | *patchify | unfold | max_pool | split_frames | quantize_frames | spread_frames)
             close_to "$name, $1" --same 1 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
         # sums of e4m3 products have about 14 bits; a weight midway between two codes may become either
+        # a unit of weights may be another on a GPU
+        attention.int8_pv*) close_to "$name, $1" --rel 5e-2 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
         attention.fp8*) close_to "$name, $1" --rel 5e-3 "$TMP/gpu:$name" "$TMP/ops:$name" ;;
         *) close_to "$name, $1" --rel "$2" "$TMP/gpu:$name" "$TMP/ops:$name" ;;
         esac

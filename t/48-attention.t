@@ -12,7 +12,7 @@ denoise --attention fp16 > named
 cmp -s plain named
 ok $? "fp16 is what is taken without it"
 is "$(said plain attention)" "" "and not told"
-for kind in int8 fp8; do
+for kind in int8 fp8 int8-pv; do
     denoise --attention $kind > $kind
     is "$?:$(said $kind attention)" "0:\"$kind\"" "$kind: its record says it"
     tensor-diff --rel 0 $kind plain | sed 's/.*rel \([^	]*\).*/\1/' > error-$kind
@@ -21,10 +21,11 @@ for kind in int8 fp8; do
     denoise --attention $kind --recipe > recipe
     is "$(said recipe recipe)" "$(said $kind recipe)" "--recipe knows it"
 done
-is "$(for f in plain int8 fp8; do said $f recipe; done | sort -u | wc -l)" 3 "three recipes"
-comment "errors of the latents: int8 $(cat error-int8), fp8 $(cat error-fp8)"
-awk 'BEGIN { getline a < "error-int8"; getline b < "error-fp8"; exit !(0 < a + 0 && a + 0 < b + 0 && b + 0 < 0.02) }'
-ok $? "int8 is nearer than fp8, both are near"
+is "$(for f in plain int8 fp8 int8-pv; do said $f recipe; done | sort -u | wc -l)" 4 "four recipes"
+comment "errors of the latents: int8 $(cat error-int8), fp8 $(cat error-fp8), int8-pv $(cat error-int8-pv)"
+awk 'BEGIN { getline a < "error-int8"; getline b < "error-fp8"; getline c < "error-int8-pv"
+    exit !(0 < a + 0 && a + 0 < b + 0 && b + 0 < 0.02 && a + 0 < c + 0 && c + 0 < 0.02) }'
+ok $? "int8 is nearer than fp8 and int8-pv, all are near"
 if [ "$DEVICE" = cuda ] && [ "$(nvidia-smi -L 2> /dev/null | wc -l)" -lt 2 ]; then
     skip "there are no two gpus" "two ranks" "four ranks"
 else
@@ -55,9 +56,9 @@ is "$(pair-check -d attention plain.d int8.d | sed -n 2p | cut -f 2-)" "$(printf
     "unless that may differ"
 
 # ---- what is refused ----
-for bad in int4 '' 8; do
+for bad in int4 int8- "" 8; do
     denoise --attention "$bad" > out 2> err
-    is "$?:$(wc -c < out):$(head -1 err)" "2:0:wan-denoise: --attention is fp16, int8 or fp8, not '$bad'" "refused: '$bad'"
+    is "$?:$(wc -c < out):$(head -1 err)" "2:0:wan-denoise: --attention is fp16, int8, int8-pv or fp8, not '$bad'" "refused: '$bad'"
 done
 
 done_testing

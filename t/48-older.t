@@ -13,6 +13,14 @@ for test in attention attention8 kernels formats inputs activations pictures row
     comment "$(grep -e '^not ok' -e 'of the tolerance' "$TMP/out")"
 done
 
+# ---- less shared memory ----
+for test in attention attention8; do
+    WAN_CAPABILITY=86 "$BUILD/t/$test" >"$TMP/out" 2>&1
+    ok $? "$test, in 99 KB"
+    comment "$(grep -e '^not ok' -e 'of the tolerance' "$TMP/out")"
+done
+
+# ---- goldens ----
 tensor-pick "$GOLDEN:t5.prompt.context=context" "$GOLDEN:t5.negative.context=context_null" \
     "$GOLDEN:dit.x=latents" >"$TMP/in"
 tensor-pick "$GOLDEN:vae.z=latents" >"$TMP/z"

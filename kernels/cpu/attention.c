@@ -11,7 +11,9 @@
 ** In 8 bits q, k and v are first rounded (attention_codes.c). Weights in e4m3 are
 ** 2^8 e^(logit - m), e^m being the power of two next above e^(the greatest logit): 256 at most, and
 ** rounded as ../attention.h says. So what a weight is rounded to depends on no tile, but for
-** weights below 2^-14; l is the sum of the rounded.
+** weights below 2^-14; l is the sum of the rounded. Weights in eight bits as integers are
+** 2^7 e^(logit - m), likewise, where m must be known before: logits are made twice. l is the sum of
+** weights before they are rounded.
 */
 #include <assert.h>
 #include <math.h>
@@ -69,6 +71,16 @@ VECTORISED static void exp_row_e4m3(float *y, const float *x, float m, int64_t n
         y[i] = e4m3_weight((x[i] - m) * 1.44269504f + ATTENTION_SHIFT);
 }
 
+/* p = e^(x - m) 2^7, rounded to integers; returns the sum of what is rounded. */
+static float exp_row_u8(float *p, const float *x, float m, int64_t n)
+{
+    exp_row(p, x, m - ATTENTION_U8_SHIFT * 0.693147181f, n);
+    float sum = row_sum(p, n);
+    for (int64_t i = 0; i < n; i++)
+        p[i] = rintf(p[i]);
+    return sum;
+}
+
 /* The natural logarithm of the power of two next above e^x. */
 static float whole_power(float x) { return ceilf(x * 1.44269504f) * 0.693147181f; }
 
@@ -90,9 +102,8 @@ VECTORISED static void scale_row(float *y, const float *x, float a, int64_t n)
 typedef struct {
     const float *q, *k, *v;
     int64_t ldq, ldk, ldv, Lq, Lk, d;
-    const float
-        *v_mean;       /* [d]: weights are rounded to e4m3, and this is added; NULL: they are not */
-    const float *bias; /* bias[j - i] is added to logit (i, j); NULL: none */
+    const float *v_mean; /* [d]: weights are rounded, and this is added; NULL: they are not */
+    const float *bias;   /* bias[j - i] is added to logit (i, j); NULL: none */
 } head;
 
 /* Logits of queries [i, i + m) and keys [j0, j0 + n). */
@@ -114,11 +125,20 @@ static void logits(const workspace *w, const head *h, const attention_spec *spec
             w->logit[r * KEYS + n - 1] += logf(spec->last_key_count);
 }
 
+/* The tops of m queries, the first of which is `at` in the tile, are at least n keys' logits. */
+static void raise_tops(const workspace *w, int64_t at, int64_t m, int64_t n)
+{
+    for (int64_t r = 0; r < m; r++) {
+        float top = whole_power(greatest(w->logit + r * KEYS, n)), *most = w->m + at + r;
+        *most = top > *most ? top : *most;
+    }
+}
+
 /* The weights of m queries for n keys, to where product_gathered() wants them; their sums so far
  * fade. at: the first query in the tile's; visible: keys that it sees; each query after it sees one
  * more (causal), up to n. */
-static void weigh(const workspace *w, const head *h, int64_t at, int64_t m, int64_t n,
-                  int64_t visible)
+static void weigh(const workspace *w, const head *h, const attention_spec *spec, int64_t at,
+                  int64_t m, int64_t n, int64_t visible)
 {
     for (int64_t r = 0; r < m; r++) {
         float *p = w->gathered + r * GATHER_STRIDE, *x = w->logit + r * KEYS;
@@ -126,6 +146,10 @@ static void weigh(const workspace *w, const head *h, int64_t at, int64_t m, int6
         int64_t seen = min_i64(n, visible + r);
         if (seen <= 0) {
             memset(p, 0, (size_t)n * sizeof *p);
+            continue;
+        }
+        if (spec->in == ATTENTION_INT8_PV) {
+            *l += exp_row_u8(p, x, *most, seen);
             continue;
         }
         float top = greatest(x, seen);
@@ -144,9 +168,9 @@ static void weigh(const workspace *w, const head *h, int64_t at, int64_t m, int6
     }
 }
 
-/* One tile of keys joins the sums of queries [i0, i0 + m). */
+/* One tile of keys joins the sums of queries [i0, i0 + m), or their tops alone. */
 static void add_keys(const workspace *w, const head *h, const attention_spec *spec, int64_t i0,
-                     int64_t m, int64_t j0, int64_t n)
+                     int64_t m, int64_t j0, int64_t n, bool tops)
 {
     int64_t few = product_rows();
     for (int64_t c = 0; c < h->d; c += PRODUCT_DEPTH)
@@ -156,7 +180,11 @@ static void add_keys(const workspace *w, const head *h, const attention_spec *sp
     for (int64_t at = 0; at < m; at += few) {
         int64_t count = min_i64(few, m - at), i = i0 + at;
         logits(w, h, spec, i, count, j0, n);
-        weigh(w, h, at, count, n, spec->causal ? i - j0 + 1 : n);
+        if (tops) {
+            raise_tops(w, at, count, n);
+            continue;
+        }
+        weigh(w, h, spec, at, count, n, spec->causal ? i - j0 + 1 : n);
         product_gathered(w->o + at * h->d, h->d, count, h->d, n, 1.0f, j0 > 0, w->gathered, w->v);
     }
 }
@@ -168,8 +196,9 @@ static void query_tile(float *y, int64_t ldy, const head *h, const attention_spe
     for (int64_t i = 0; i < m; i++)
         w->m[i] = -INFINITY, w->l[i] = 0;
     int64_t end = spec->causal ? min_i64(h->Lk, i0 + m) : h->Lk;
-    for (int64_t j0 = 0; j0 < end; j0 += KEYS)
-        add_keys(w, h, spec, i0, m, j0, min_i64(KEYS, h->Lk - j0));
+    for (int tops = spec->in == ATTENTION_INT8_PV; tops >= 0; tops--)
+        for (int64_t j0 = 0; j0 < end; j0 += KEYS)
+            add_keys(w, h, spec, i0, m, j0, min_i64(KEYS, h->Lk - j0), tops);
     for (int64_t i = 0; i < m; i++)
         if (h->Lk) {
             scale_row(y + (i0 + i) * ldy, w->o + i * h->d, 1.0f / w->l[i], h->d);

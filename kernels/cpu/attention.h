@@ -7,7 +7,7 @@
 #include "cpu.h"
 
 /* q, k, v as their codes have them, F32, on the scratch stack. v_mean [B, H d] is to be added to
-** the result; absent unless v is in e4m3. */
+** the result; absent unless v is in codes. */
 typedef struct {
     tensor q, k, v, v_mean;
 } rounded_heads;

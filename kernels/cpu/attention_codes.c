@@ -14,8 +14,8 @@
 ** A query's scale is its own. Of a tile of keys those with the same j / 2 mod 4 have one: in a
 ** product of the tensor cores a lane of four has the logits of these (SageAttention2, Zhang et al.,
 ** arXiv:2411.10958). Values in e4m3 have a power of two for each tile of a head, the least that
-** keeps them within 448; floating-point codes need no finer one. A mean is taken from them, too,
-** which attention adds to what it makes.
+** keeps them within 448; floating-point codes need no finer one. In int8 a channel of a head has
+** one scale for all values. A mean is taken from them, too, which attention adds to what it makes.
 */
 #include <math.h>
 
@@ -127,6 +127,22 @@ static void e4m3_rows(float *y, const float *x, int64_t stride, const float *mea
             y[i * width + c] = e4m3_of(y[i * width + c] * by) * power;
 }
 
+/* The same in int8, a scale a channel. */
+static void int8_channels(float *y, const float *x, int64_t stride, const float *mean, int64_t n,
+                          int64_t width, int64_t d)
+{
+    for (int64_t c = 0; c < d; c++) {
+        float top = 127 * LEAST;
+        for (int64_t i = 0; i < n; i++) {
+            float *v = y + i * width + c;
+            *v = x[i * stride + c] - mean[c];
+            top = fabsf(*v) > top ? fabsf(*v) : top;
+        }
+        for (int64_t i = 0; i < n; i++)
+            int8_row(y + i * width + c, top, 1);
+    }
+}
+
 /* How one tile of a head is rounded: mean is the head's, or NULL. */
 typedef void round_tile(float *y, const float *x, int64_t stride, const float *mean, int64_t n,
                         int64_t width, int64_t d);
@@ -158,17 +174,21 @@ static tensor means(tensor x, int B)
 
 rounded_heads attention_codes(tensor q, tensor k, tensor v, const attention_spec *spec)
 {
-    bool fp8 = spec->in == ATTENTION_FP8;
-    int64_t tile = fp8 ? ATTENTION_FP8_KEYS : ATTENTION_INT8_KEYS;
+    int64_t tile = spec->in == ATTENTION_FP8       ? ATTENTION_FP8_KEYS
+                   : spec->in == ATTENTION_INT8_PV ? ATTENTION_INT8_PV_KEYS
+                                                   : ATTENTION_INT8_KEYS;
     rounded_heads r = {.q = q, .k = k, .v = v};
     tensor absent = {0};
     if (!tensor_rows(k))
         return r;
     r.q = rounded(q, absent, spec, tile, int8_queries);
     r.k = rounded(k, means(k, spec->batch), spec, tile, int8_keys);
-    if (!fp8)
+    if (spec->in == ATTENTION_INT8)
         return r;
     r.v_mean = means(v, spec->batch);
-    r.v = rounded(v, r.v_mean, spec, tile, e4m3_rows);
+    if (spec->in == ATTENTION_FP8)
+        r.v = rounded(v, r.v_mean, spec, tile, e4m3_rows);
+    else
+        r.v = rounded(v, r.v_mean, spec, tensor_rows(v) / spec->batch, int8_channels);
     return r;
 }

@@ -26,14 +26,15 @@ template <class T> static void choose(const attention_args &a)
         attention_strips_takes(a) ? attention_strips<T>(a) : attention_wide<T>(a);
 }
 
-static void choose_8bit(const attention_args &a, tensor y, bool fp8)
+static void choose_8bit(const attention_args &a, tensor y)
 {
     dispatch(y.type, [&](auto *t) {
         using T = ELEMENT(t);
         if constexpr (!std::is_same_v<T, float>)
-            if (a.d == 128 && (device_capability == 90 || !fp8))
-                return attention_8bit<T>(a, fp8);
-        attention_rounded<T>(a, y, fp8);
+            if (a.d == 128 && (device_capability == 90 || a.in != ATTENTION_FP8) &&
+                (a.lk <= PV_MOST_KEYS || a.in != ATTENTION_INT8_PV))
+                return attention_8bit<T>(a);
+        attention_rounded<T>(a, y);
     });
 }
 
@@ -60,17 +61,17 @@ void attention(tensor y, tensor q, tensor k, tensor v, const attention_spec *spe
     a.bias = (const float *)spec->bias.data;
     a.last = spec->last_key_count > 1 ? std::log(spec->last_key_count) / spec->scale : 0;
     a.causal = spec->causal;
+    a.in = spec->in;
     if (a.lq == 0)
         return;
     if (a.lk == 0)
         return zero(y);
     if (q.type == F32)
-        return spec->in == ATTENTION_16 ? attention_plain(a)
-                                        : choose_8bit(a, y, spec->in == ATTENTION_FP8);
+        return spec->in == ATTENTION_16 ? attention_plain(a) : choose_8bit(a, y);
     check_one(a.d % 8 == 0 && chunks(q) && chunks(y), "attention", q, "of whole chunks of eight");
     check_one(chunks(k) && chunks(v), "attention", k, "of whole chunks of eight");
     if (spec->in != ATTENTION_16)
-        return choose_8bit(a, y, spec->in == ATTENTION_FP8);
+        return choose_8bit(a, y);
     if (q.type == F16)
         choose<half_t>(a);
     else if (q.type == BF16)

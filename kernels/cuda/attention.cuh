@@ -4,6 +4,7 @@
 #ifndef ATTENTION_CUH
 #define ATTENTION_CUH
 
+#include "../attention.h"
 #include "common.cuh"
 
 /* Softmax is of scale * logit. What the options add to a logit is divided by scale beforehand, so
@@ -18,7 +19,8 @@ struct attention_args {
     const float *bias; /* [H, lq + lk - 1] or NULL */
     float last;        /* log(last_key_count) / scale, or 0 */
     bool causal;
-    const float *v_mean; /* [B, H d]: weights are rounded to e4m3, and this is added; or NULL */
+    attention_operands in; /* of attention_plain: how weights are rounded */
+    const float *v_mean;   /* [B, H d]: weights are rounded, and this is added; or NULL */
 };
 
 /* The logit of query i and key j of head h with everything added that the options ask for. */
@@ -43,6 +45,8 @@ __device__ __forceinline__ int keys_seen(const attention_args &a, int end)
     return a.causal ? min(a.lk, end) : a.lk;
 }
 
+constexpr float LEAST = 0x1p-40f; /* the least scale of codes */
+
 /* Scales of the codes of q [B, H, Lq] and of k [B, H, tiles, 8]: of a tile the first four are those
 ** of the keys which one lane of four has (attention_codes.cu). */
 struct attention_scales {
@@ -50,10 +54,29 @@ struct attention_scales {
     int64_t tiles;
 };
 
+/* What attention_int8_pv.cu has of k and v: for each sequence, head and 64 keys a tile of bytes,
+** as it is to lie in shared memory. First the codes of k, a row of 128 a key, chunk c of 16 at
+** c ^ (row mod 8); then those of v, a row of 64 a channel, chunk c at c ^ (row / 2 mod 4), each 16 keys in
+** the order of turned(); then the scales of keys of the same j / 2 mod 4, and room to 128 bytes. */
+constexpr int PV_KEYS = ATTENTION_INT8_PV_KEYS, PV_HALF = PV_KEYS * 128,
+              PV_TILE = 2 * PV_HALF + 128;
+struct attention_tiles {
+    const int8_t *q;       /* [B, Lq, H, 128] */
+    const float *q_scale;  /* [B, H, Lq] */
+    const uint8_t *kv;     /* [B, H, tiles, PV_TILE] */
+    const uint32_t *v_top; /* [B, H, 128]: bits of the greatest magnitude of v less its mean */
+    const float *v_mean;   /* [B, H, 128] */
+    int tiles;
+};
+/* Sums of codes are in s32: of as many keys. */
+constexpr int PV_MOST_KEYS = 1 << 19;
+
 /* One function a file; each returns once the kernel is on the stream. */
 template <class T> void attention_mma(const attention_args &a); /* d = 64 and 128, sm_80 */
 /* q and k being int8 codes of heads 128 wide */
 template <class T> void attention_mma_int8(const attention_args &a, const attention_scales &c);
+/* q, k and v being int8 codes of heads 128 wide */
+template <class T> void attention_int8_pv(const attention_args &a, const attention_tiles &c);
 template <class T> void attention_wide(const attention_args &a); /* d = 8..512, sm_80 */
 /* One head of d > 128, sm_90a; without a bias, the mask and last */
 bool attention_strips_takes(const attention_args &a);
@@ -61,10 +84,10 @@ template <class T> void attention_strips(const attention_args &a);
 template <class T> void attention_hopper(const attention_args &a); /* d = 128, sm_90a */
 constexpr int MOST_FEW_KEYS = 128;
 template <class T> void attention_few(const attention_args &a); /* as many keys, d = 128, sm_90a */
-/* In 8 bits: q and k, sm_80, and if fp8 the weights and v too, sm_90a; d = 128 */
-template <class T> void attention_8bit(const attention_args &a, bool fp8);
+/* In 8 bits: q and k, or all in int8, sm_80; weights and v in e4m3, sm_90a; d = 128 */
+template <class T> void attention_8bit(const attention_args &a);
 /* The same values anywhere, slowly. */
-template <class T> void attention_rounded(const attention_args &a, tensor y, bool fp8);
+template <class T> void attention_rounded(const attention_args &a, tensor y);
 void attention_plain(const attention_args &a); /* F32, d = 1..512 */
 
 #endif

@@ -1,19 +1,19 @@
 /*
 ** attention_codes.cu: the pre-pass of 8-bit attention: the codes of q, k and v that
-** kernels/cpu/attention_codes.c specifies, in the layouts that its tiles need; v's on Hopper alone.
+** kernels/cpu/attention_codes.c specifies, in the layouts that its tiles need; v's in e4m3 on Hopper
+** alone.
 **
 ** The first kernel makes the means of 1024 keys and values of each head, and the codes of q; the
-** second, which needs the means, the codes of k and v. Of q and k four lanes take a token of a head
+** second, which needs the means, the codes of k and, in e4m3, of v. In int8 v has a scale a channel: the
+** second kernel finds the greatest magnitudes, a third makes the codes. Of q and k four lanes take a token of a head
 ** and apply Hadamard's matrix to its 128 values: five butterflies in a lane, two between lanes. v's
-** codes have channels as rows, and are made in tiles of 128 tokens. All but the sample is read and
-** written once: the time is at least the bytes over the copy rate.
+** codes have channels as rows, and are made in tiles of 128 or 64 tokens. All but the sample, and v in
+** int8, is read and written once: the time is at least the bytes over the copy rate.
 */
 #include "attention_8bit.cuh"
 
 namespace
 {
-
-constexpr float LEAST = 0x1p-40f; /* the least scale */
 
 constexpr int MEAN_BLOCKS = D / 32; /* blocks of 32 columns for a head's mean */
 
@@ -22,6 +22,7 @@ struct means_of {
     int64_t stride[2];
     float *mean[2]; /* [B, H, 128] */
     int rows;
+    uint32_t *v_top; /* [B, H, 128], set to 0, or NULL */
 };
 
 /* Means of 32 columns, by 256 threads of a block: four lanes take eight columns each of a row, and
@@ -52,8 +53,10 @@ template <class T> __device__ __forceinline__ void sample_means(const means_of &
         float sum = 0;
         for (int i = 0; i < 64; i++)
             sum += sums[i][threadIdx.x];
-        m.mean[which][((int64_t)batch * gridDim.y + head) * D + first + threadIdx.x] =
-            __bfloat162float(__float2bfloat16_rn(sum / (float)n));
+        int64_t at = ((int64_t)batch * gridDim.y + head) * D + first + threadIdx.x;
+        m.mean[which][at] = __bfloat162float(__float2bfloat16_rn(sum / (float)n));
+        if (which && m.v_top)
+            m.v_top[at] = 0;
     }
 }
 
@@ -65,6 +68,7 @@ struct row_source {
     const float *mean; /* [B, H, 128] of k, or NULL: of q */
     int8_t *codes;     /* [B, rows, H, 128] */
     float *scale;      /* [B, H, rows] of q, [B, H, tiles, 8] of k */
+    uint8_t *kv;       /* of k, instead of these: tiles (attention.cuh), or NULL */
 };
 
 __device__ __forceinline__ float scale_of(float top)
@@ -170,17 +174,26 @@ __device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
         __syncthreads();
         top = __int_as_float(tops[part]);
         if (threadIdx.x < 32 && threadIdx.x % 8 == 0) {
-            float *scales = s.scale + (at * s.tiles + tile) * 8 + part;
-            scales[0] = scale_of(top);
-            if (part) /* scales[4] of part 0 is v's power: turn_values() sets it */
-                scales[4] = 0;
+            if (TOKENS == PV_KEYS) {
+                uint8_t *scales = s.kv + (at * s.tiles + tile) * PV_TILE + 2 * PV_HALF;
+                ((float *)scales)[part] = scale_of(top);
+            } else {
+                float *scales = s.scale + (at * s.tiles + tile) * 8 + part;
+                scales[0] = scale_of(top);
+                if (part) /* scales[4] of part 0 is v's power: turn_values() sets it */
+                    scales[4] = 0;
+            }
         }
     }
-    if (row >= s.rows)
+    bool in_tiles = TOKENS == PV_KEYS && s.mean;
+    if (row >= s.rows && !in_tiles)
         return;
     if (!s.mean && lane == 0)
         s.scale[at * s.rows + row] = scale_of(top);
-    int8_t *codes = s.codes + (((int64_t)batch * s.rows + row) * heads + head) * D + lane * 8;
+    int8_t *codes =
+        in_tiles
+            ? (int8_t *)s.kv + (at * s.tiles + tile) * PV_TILE + row % TOKENS * D + lane % 2 * 8
+            : s.codes + (((int64_t)batch * s.rows + row) * heads + head) * D + lane * 8;
     float inverse = __fdiv_rn(127, top);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -193,19 +206,30 @@ __device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
                 __byte_perm(whole(__fmul_rn(u[2], inverse)), whole(__fmul_rn(u[3], inverse)), 0x40),
                 0x5410);
         }
-        *(uint2 *)(codes + i * 32) = make_uint2(word[0], word[1]);
+        int to = in_tiles ? ((2 * i + lane / 2) ^ (row % 8)) * 16 : i * 32;
+        *(uint2 *)(codes + to) = make_uint2(word[0], word[1]);
     }
 }
 
-/* A tile of v for attention_fp8.cu: 128 tokens of a head, by 512 threads. */
+/* v, for attention_fp8.cu; for attention_int8_pv.cu with tiles and the greatest magnitudes instead of
+** codes and powers. */
 struct value_source {
     const void *x;
     int64_t stride;
     int rows, padded;
     const float *mean; /* [B, H, 128] */
-    uint8_t *codes;    /* [B, H, 128, padded] */
+    uint8_t *codes;    /* [B, H, 128, padded], or tiles: [B, H, padded / 64, PV_TILE] */
     float *power;      /* [B, H, padded / 128, 8] */
+    uint32_t *top;     /* [B, H, 128] */
 };
+
+/* Token i of the four, of `part`, whose codes are one word: each 16 tokens stand in the order
+** 0 1 8 9 2 3 10 11 4 5 12 13 6 7 14 15. Of the logits of 16 keys lane l of four has 2l, 2l + 1,
+** 2l + 8 and 2l + 9, but of an operand in bytes four neighbours. */
+__device__ __forceinline__ int turned(int part, int i)
+{
+    return part / 4 * 16 + part % 4 * 2 + i / 2 * 8 + i % 2;
+}
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
@@ -218,8 +242,7 @@ __device__ __forceinline__ int exponent_of(float top)
 
 #endif
 
-/* Each 16 tokens stand in the order 0 1 8 9 2 3 10 11 4 5 12 13 6 7 14 15: of the logits of 16 keys
-** lane l of four has 2l, 2l + 1, 2l + 8 and 2l + 9, but of an operand in bytes four neighbours. */
+/* A tile of 128 tokens of a head, by 512 threads. */
 template <class T> __device__ __forceinline__ void turn_values(const value_source &s, int tile)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
@@ -235,7 +258,7 @@ template <class T> __device__ __forceinline__ void turn_values(const value_sourc
     const T *x = (const T *)s.x + (int64_t)batch * s.rows * s.stride + head * D + lane * 8;
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-        row[i] = first + part / 4 * 16 + part % 4 * 2 + i / 2 * 8 + i % 2;
+        row[i] = first + turned(part, i);
         if (row[i] < s.rows)
             load8(given[i], x + row[i] * s.stride);
     }
@@ -269,6 +292,82 @@ template <class T> __device__ __forceinline__ void turn_values(const value_sourc
 #endif
 }
 
+constexpr int SOME_ROWS = 512; /* of v, that a block looks at */
+
+/* The greatest |v - mean| of each channel becomes at least that of some rows; by 256 threads. */
+template <class T> __device__ __forceinline__ void raise_channels(const value_source &s, int part)
+{
+    __shared__ uint32_t tops[16][D + 8];
+    int lane = threadIdx.x % 16, first = threadIdx.x / 16; /* of 8 channels */
+    int64_t at = (int64_t)blockIdx.z * gridDim.y + blockIdx.y;
+    float m[8];
+    uint32_t top[8] = {};
+    load8(m, s.mean + at * D + lane * 8);
+    const T *x =
+        (const T *)s.x + (int64_t)blockIdx.z * s.rows * s.stride + blockIdx.y * D + lane * 8;
+    int end = min(s.rows, (part + 1) * SOME_ROWS);
+#pragma unroll 4
+    for (int i = part * SOME_ROWS + first; i < end; i += 16) {
+        float v[8];
+        load8(v, x + i * s.stride);
+#pragma unroll
+        for (int e = 0; e < 8; e++)
+            top[e] = max(top[e], __float_as_uint(v[e] - m[e]) & 0x7fffffff);
+    }
+#pragma unroll
+    for (int e = 0; e < 8; e++)
+        tops[first][lane * 8 + e] = top[e];
+    __syncthreads();
+    if (threadIdx.x < D) {
+        uint32_t most = 0;
+#pragma unroll
+        for (int i = 0; i < 16; i++)
+            most = max(most, tops[i][threadIdx.x]);
+        atomicMax(s.top + at * D + threadIdx.x, most);
+    }
+}
+
+/* The codes of v in int8 of a tile of 64 tokens of a head, by 256 threads: four tokens of eight channels
+** each. */
+template <class T>
+__global__ void __launch_bounds__(256) values_in_tiles(const __grid_constant__ value_source s)
+{
+    __shared__ uint32_t
+        words[8][16 * 17 + 1]; /* [e][part, 17 lanes]: four codes of channel 8 lane + e */
+    int batch = blockIdx.z, head = blockIdx.y, lane = threadIdx.x % 16, part = threadIdx.x / 16;
+    int64_t at = (int64_t)batch * gridDim.y + head;
+    kernel_begin();
+    float m[8], u[4][8];
+    load8(m, s.mean + at * D + lane * 8);
+    const T *x = (const T *)s.x + (int64_t)batch * s.rows * s.stride + head * D + lane * 8;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        int row = blockIdx.x * PV_KEYS + turned(part, i);
+        if (row < s.rows)
+            load8(u[i], x + row * s.stride);
+#pragma unroll
+        for (int e = 0; e < 8; e++)
+            u[i][e] = row < s.rows ? u[i][e] - m[e] : 0;
+    }
+#pragma unroll
+    for (int e = 0; e < 8; e++) {
+        float top = fmaxf(__uint_as_float(s.top[at * D + lane * 8 + e]), 127 * LEAST);
+        float by = __fdiv_rn(127, top);
+        uint32_t word = 0;
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            word |= (whole(__fmul_rn(u[j][e], by)) & 0xff) << 8 * j;
+        words[e][part * 17 + lane] = word;
+    }
+    __syncthreads();
+    uint4 *to = (uint4 *)(s.codes + (at * gridDim.x + blockIdx.x) * PV_TILE + PV_HALF);
+    for (int i = threadIdx.x; i < PV_HALF / 16; i += 256) {
+        int c = i / 4, chunk = i % 4 ^ (c / 2 % 4);
+        const uint32_t *four = &words[c % 8][chunk * 4 * 17 + c / 8];
+        to[i] = make_uint4(four[0], four[17], four[34], four[51]);
+    }
+}
+
 /* A grid of [tiles, heads, sequences]: the means of keys and values, then the codes of queries. */
 template <class T, int TOKENS>
 __global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
@@ -282,7 +381,7 @@ __global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
         quantise_rows<T, TOKENS>(q, tile);
 }
 
-/* Likewise the codes of keys, then those of values if there are any. */
+/* Likewise the codes of keys; then those of values in e4m3, or the greatest of those that int8 is for. */
 template <class T, int TOKENS>
 __global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
     keys_and_values(const __grid_constant__ row_source k, const __grid_constant__ value_source v)
@@ -293,25 +392,57 @@ __global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
         quantise_rows<T, TOKENS>(k, tile);
     else if constexpr (TOKENS == FP8_KEYS)
         turn_values<T>(v, tile - k.tiles);
+    else if constexpr (TOKENS == PV_KEYS)
+        raise_channels<T>(v, tile - k.tiles);
 }
 
 template <class T, int TOKENS>
 static void start_both(const attention_args &a, const row_source &q, const row_source &k,
                        const means_of &m, const value_source &v)
 {
+    int of_v = TOKENS == PV_KEYS ? (int)ceil_div(v.rows, SOME_ROWS) : v.padded / FP8_KEYS;
     start("start codes of queries", queries_and_means<T, TOKENS>,
           dim3(2 * MEAN_BLOCKS + q.tiles, a.heads, a.batch), TOKENS * 4, 0, 1, q, m);
-    start("start codes of keys", keys_and_values<T, TOKENS>,
-          dim3(k.tiles + v.padded / FP8_KEYS, a.heads, a.batch), TOKENS * 4, 0, 1, k, v);
+    start("start codes of keys", keys_and_values<T, TOKENS>, dim3(k.tiles + of_v, a.heads, a.batch),
+          TOKENS * 4, 0, 1, k, v);
 }
 
 } // namespace
 
-template <class T> void attention_8bit(const attention_args &a, bool fp8)
+/* v too in int8: codes of k and v go into tiles. */
+template <class T> static void all_int8(const attention_args &a)
 {
+    int tiles = (int)ceil_div(a.lk, PV_KEYS);
+    int64_t n = (int64_t)a.batch * a.heads;
+    tensor q = scratch(I8, a.batch * a.lq, a.heads * D), q_scale = scratch(F32, n, a.lq);
+    tensor kv = scratch(U8, n * tiles, PV_TILE);
+    tensor mean = scratch(F32, 2, n, D), top = scratch(F32, n, D);
+    float *k_mean = (float *)mean.data, *v_mean = k_mean + n * D;
+    uint32_t *v_top = (uint32_t *)top.data;
+    uint8_t *made = (uint8_t *)kv.data;
+
+    means_of m = {{a.k, a.v}, {a.k_stride, a.v_stride}, {k_mean, v_mean}, a.lk, v_top};
+    row_source of_q = {a.q,
+                       a.q_stride,
+                       a.lq,
+                       (int)ceil_div(a.lq, PV_KEYS),
+                       nullptr,
+                       (int8_t *)q.data,
+                       (float *)q_scale.data};
+    row_source of_k = {a.k, a.k_stride, a.lk, tiles, k_mean, nullptr, nullptr, made};
+    value_source of_v = {a.v, a.v_stride, a.lk, tiles * PV_KEYS, v_mean, made, nullptr, v_top};
+    start_both<T, PV_KEYS>(a, of_q, of_k, m, of_v);
+    start("start codes of values", values_in_tiles<T>, dim3(tiles, a.heads, a.batch), 256, 0, 1,
+          of_v);
+    attention_int8_pv<T>(a, {(int8_t *)q.data, (float *)q_scale.data, made, v_top, v_mean, tiles});
+}
+
+/* v in 16 bits or in e4m3 */
+template <class T> static void int8_logits(const attention_args &a)
+{
+    bool fp8 = a.in == ATTENTION_FP8;
     int keys = fp8 ? FP8_KEYS : INT8_KEYS, padded = (int)ceil_div(a.lk, keys) * keys;
     int64_t n = (int64_t)a.batch * a.heads;
-    size_t mark = scratch_mark();
     tensor q = scratch(I8, a.batch * a.lq, a.heads * D),
            k = scratch(I8, a.batch * a.lk, a.heads * D);
     tensor q_scale = scratch(F32, n, a.lq), scales = scratch(F32, n, padded / keys, 8);
@@ -351,8 +482,14 @@ template <class T> void attention_8bit(const attention_args &a, bool fp8)
         b.q_stride = b.k_stride = (int64_t)a.heads * D / 2; /* pairs of codes */
         attention_mma_int8<T>(b, {c.q_scale, c.scales, padded / keys});
     }
+}
+
+template <class T> void attention_8bit(const attention_args &a)
+{
+    size_t mark = scratch_mark();
+    a.in == ATTENTION_INT8_PV ? all_int8<T>(a) : int8_logits<T>(a);
     scratch_reset(mark);
 }
 
-template void attention_8bit<half_t>(const attention_args &a, bool fp8);
-template void attention_8bit<bf16_t>(const attention_args &a, bool fp8);
+template void attention_8bit<half_t>(const attention_args &a);
+template void attention_8bit<bf16_t>(const attention_args &a);

@@ -23,8 +23,7 @@
 ** warp reads 40 KB for 64 keys. Measured: PERFORMANCE.md.
 */
 #include "../attention.h"
-#include "attention.cuh"
-#include "mma.cuh"
+#include "attention_mma.cuh"
 
 namespace
 {
@@ -48,54 +47,6 @@ template <int D_, kind KIND_, int WARPS_, int KEYS_, int STAGES_> struct shape {
     static constexpr int BLOCKS = KEYS / 8, STEPS = KEYS / 16; /* of a tile */
 };
 
-/* Address of chunk c of row r in a tile of D-wide rows. */
-template <int D> __device__ __forceinline__ uint32_t place(uint32_t tile, int r, int c)
-{
-    return tile + (uint32_t)(r * D * 2 + ((c ^ (r & 7)) << 4));
-}
-
-/* That of chunk c + 2 n, c being 0 or 1: tiles begin at multiples of 128 bytes. */
-__device__ __forceinline__ uint32_t along(uint32_t at, int n)
-{
-    return (at ^ (uint32_t)(n % 4 << 5)) + (uint32_t)(n / 4 << 7);
-}
-
-/* One thread's part in copying tiles of rows of D: chunk c of every STEP-th. What is the same for all
-** threads is not among what it holds. */
-template <int D, int THREADS> struct mover {
-    static constexpr int CHUNKS = D / 8, STEP = THREADS / CHUNKS;
-    static_assert(STEP % 8 == 0, "rows of one thread have one pattern of chunks");
-    uint32_t from, to; /* bytes from the tile's beginning */
-    int row;
-
-    __device__ __forceinline__ explicit mover(int64_t stride)
-    {
-        row = (int)threadIdx.x / CHUNKS;
-        from = (uint32_t)(row * stride + threadIdx.x % CHUNKS * 8) * 2;
-        to = place<D>(0, row, threadIdx.x % CHUNKS);
-    }
-    /* Starts copying ROWS rows of x into the tile, of which so many are there; zeros instead of
-     * others. */
-    template <int ROWS>
-    __device__ __forceinline__ void fetch(uint32_t tile, const uint16_t *x, int64_t stride,
-                                          int there) const
-    {
-        const uint8_t *at = (const uint8_t *)x + from;
-        if (there >= ROWS) {
-#pragma unroll
-            for (int i = 0; i < ROWS / STEP; i++)
-                copy_chunk(tile + to + i * STEP * D * 2, at + i * STEP * stride * 2);
-        } else {
-#pragma unroll
-            for (int i = 0; i < ROWS / STEP; i++) {
-                bool is = row + i * STEP < there;
-                copy_chunk(tile + to + i * STEP * D * 2,
-                           is ? at + i * STEP * stride * 2 : (const uint8_t *)x, is);
-            }
-        }
-    }
-};
-
 /* What a warp holds of its 32 queries, 2 x 16 rows, of which a thread has two each. Weights are
 ** 2^(slope s - top), slope being scale * log2(e) or, of codes, that times the scales of both. */
 template <class S> struct rows_state {
@@ -109,10 +60,6 @@ template <class S> struct rows_state {
         return S::KIND == CODES ? factor[m][row] * (step < change ? low : high) : factor[0][0];
     }
 };
-
-/* 1.5 * 2^23: an s32 sum that starts with its bits is, read as F32, that much more than the sum, exactly,
-** since a sum is less than 2^22. */
-constexpr float ORIGIN = 12582912.0f;
 
 /* s += a b, of 16 bits or of codes */
 template <class T, class S>
@@ -231,39 +178,19 @@ __device__ __forceinline__ void weighted_sum(rows_state<S> &r, const half_weight
     }
 }
 
-/* Divides by the sums and writes the warp's 32 rows through its own rows of the q tile. */
+/* The output, divided by its sums. */
 template <class T, class S>
-__device__ __forceinline__ void write_rows(const attention_args &a, T *y, const rows_state<S> &r,
-                                           uint32_t q, int query, int row, int lane)
+__device__ __forceinline__ void finish(const attention_args &a, T *y, const rows_state<S> &r,
+                                       uint32_t q, int query, int row, int lane)
 {
-    constexpr int D = S::D, CHUNKS = D / 8, STEP = 32 / CHUNKS;
-    __syncwarp(); /* lanes read rows of q of each other */
+    float inverse[2][2];
 #pragma unroll
-    for (int m = 0; m < 2; m++)
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            float inverse = 1.0f / lane_sum(r.sum[m][half], 4);
-#pragma unroll
-            for (int n = 0; n < D / 8; n++) {
-                uint32_t pair =
-                    pack2<T>(r.o[m][n][2 * half] * inverse, r.o[m][n][2 * half + 1] * inverse);
-                asm volatile("st.shared.u32 [%0], %1;" ::"r"(
-                                 place<D>(q, row + m * 16 + half * 8 + lane / 4, n) + lane % 4 * 4),
-                             "r"(pair)
-                             : "memory");
-            }
-        }
-    __syncwarp();
-    int c = lane % CHUNKS;
-    for (int i = lane / CHUNKS; i < 32; i += STEP) {
-        uint4 u;
-        asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
-                     : "=r"(u.x), "=r"(u.y), "=r"(u.z), "=r"(u.w)
-                     : "r"(place<D>(q, row + i, c))
-                     : "memory");
-        if (query + row + i < a.lq)
-            *(uint4 *)(y + (query + row + i) * a.y_stride + c * 8) = u;
-    }
+    for (int i = 0; i < 4; i++)
+        inverse[i / 2][i % 2] = 1.0f / lane_sum(r.sum[i / 2][i % 2], 4);
+    write_rows<S::D>(a, y, place<S::D>(q, row, 0), query + row, lane, [&](int m, int half, int n) {
+        return pack2<T>(r.o[m][n][2 * half] * inverse[m][half],
+                        r.o[m][n][2 * half + 1] * inverse[m][half]);
+    });
 }
 
 /* What is added to logits, and keys that do not exist. row, key: the warp's first. */
@@ -402,7 +329,7 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
     }
     if (S::KIND == CODES) /* a row of the output lies over two of q, another warp's */
         __syncthreads();
-    write_rows<T, S>(a, (T *)a.y + batch * a.lq * a.y_stride + head * D, r, q, query, row, lane);
+    finish<T, S>(a, (T *)a.y + batch * a.lq * a.y_stride + head * D, r, q, query, row, lane);
 }
 
 template <class T, class S> void launch(const attention_args &a, const attention_scales &c)
@@ -412,18 +339,15 @@ template <class T, class S> void launch(const attention_args &a, const attention
     start("start attention", attention_mma_kernel<T, S>, grid, S::THREADS, S::BYTES, 1, a, c);
 }
 
-/* Do two blocks fit on a multiprocessor, each with 1 KB that is the driver's? */
-template <class S> bool two_fit() { return 2 * (S::BYTES + 1024) <= device_shared_bytes + 1024; }
-
 /* More tiles under way, or larger ones, where there is room for them. */
 template <class T, int D, kind KIND>
 void launch_best(const attention_args &a, const attention_scales &c)
 {
     using most = shape<D, KIND, 4, 64, 2>;
     using fewer = shape<D, KIND, 4, 64, 1>;
-    if (two_fit<most>())
+    if (two_fit(most::BYTES))
         launch<T, most>(a, c);
-    else if (two_fit<fewer>())
+    else if (two_fit(fewer::BYTES))
         launch<T, fewer>(a, c);
     else
         launch<T, shape<D, KIND, 4, 32, 1>>(a, c);

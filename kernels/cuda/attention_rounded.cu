@@ -1,6 +1,6 @@
 /*
-** attention_rounded.cu: attention in 8 bits where attention_8bit.cuh has no kernel for it (other
-** cards than sm_90, other widths than 128, F32): q, k and v are rounded to what their codes hold
+** attention_rounded.cu: attention in 8 bits where there is no kernel for it (e4m3 on other cards than
+** sm_90, other widths than 128, F32): q, k and v are rounded to what their codes hold
 ** (kernels/cpu/attention_codes.c), in F32, and attention_plain.cu, which rounds weights, does the
 ** rest.
 ** For the same numbers, and not for speed.
@@ -13,7 +13,6 @@ namespace
 {
 
 constexpr int THREADS = 128, MOST_WIDE = 512;
-constexpr float LEAST = 0x1p-40f; /* a scale */
 
 /* mean [B, n] of some rows of each sequence of x [B L, n], a column a thread */
 template <class T>
@@ -122,6 +121,25 @@ __global__ void __launch_bounds__(THREADS)
     }
 }
 
+/* y [B L, H d] = x centred, in int8, a scale a channel, which is a thread's. */
+template <class T>
+__global__ void __launch_bounds__(THREADS)
+    int8_channels(float *y, const T *x, int64_t stride, const float *mean, int L, int n)
+{
+    int column = blockIdx.x * THREADS + threadIdx.x;
+    kernel_begin();
+    if (column >= n)
+        return;
+    x += (int64_t)blockIdx.y * L * stride + column;
+    y += (int64_t)blockIdx.y * L * n + column;
+    float middle = mean[(int64_t)blockIdx.y * n + column], top = 127 * LEAST;
+    for (int64_t i = 0; i < L; i++)
+        top = fmaxf(top, fabsf(to_f32(x[i * stride]) - middle));
+    float inverse = __fdiv_rn(127, top), scale = __fdiv_rn(top, 127);
+    for (int64_t i = 0; i < L; i++)
+        y[i * n] = rintf((to_f32(x[i * stride]) - middle) * inverse) * scale;
+}
+
 /* tile: of keys, or 0: of queries */
 template <class T>
 tensor rounded(const void *x, int64_t stride, int L, int tile, const attention_args &a)
@@ -141,20 +159,29 @@ tensor rounded(const void *x, int64_t stride, int L, int tile, const attention_a
 
 } // namespace
 
-template <class T> void attention_rounded(const attention_args &a, tensor y, bool fp8)
+template <class T> void attention_rounded(const attention_args &a, tensor y)
 {
+    bool fp8 = a.in == ATTENTION_FP8;
+    int tile = fp8                         ? ATTENTION_FP8_KEYS
+               : a.in == ATTENTION_INT8_PV ? ATTENTION_INT8_PV_KEYS
+                                           : ATTENTION_INT8_KEYS;
     int64_t n = (int64_t)a.heads * a.d;
     size_t mark = scratch_mark();
     tensor q = rounded<T>(a.q, a.q_stride, a.lq, 0, a);
-    tensor k = rounded<T>(a.k, a.k_stride, a.lk, fp8 ? ATTENTION_FP8_KEYS : ATTENTION_INT8_KEYS, a);
+    tensor k = rounded<T>(a.k, a.k_stride, a.lk, tile, a);
     tensor v = scratch(F32, (int64_t)a.batch * a.lk, n), mean = {};
-    if (fp8) {
+    if (a.in != ATTENTION_INT8) {
         mean = scratch(F32, a.batch, n);
         start("start means of values", mean_rows<T>, dim3((unsigned)ceil_div(n, THREADS), a.batch),
               THREADS, 0, 1, (float *)mean.data, (const T *)a.v, a.v_stride, a.lk, (int)n);
-        start("start codes of v", e4m3_rows<T>,
-              dim3((unsigned)ceil_div(a.lk, ATTENTION_FP8_KEYS), a.heads, a.batch), THREADS, 0, 1,
-              (float *)v.data, (const T *)a.v, a.v_stride, (const float *)mean.data, a.lk, a.d);
+        if (fp8)
+            start("start codes of v", e4m3_rows<T>,
+                  dim3((unsigned)ceil_div(a.lk, tile), a.heads, a.batch), THREADS, 0, 1,
+                  (float *)v.data, (const T *)a.v, a.v_stride, (const float *)mean.data, a.lk, a.d);
+        else
+            start("start codes of v", int8_channels<T>,
+                  dim3((unsigned)ceil_div(n, THREADS), a.batch), THREADS, 0, 1, (float *)v.data,
+                  (const T *)a.v, a.v_stride, (const float *)mean.data, a.lk, (int)n);
     } else {
         const int64_t dim[] = {(int64_t)a.batch * a.lk, n};
         tensor given = tensor_make((void *)a.v, y.type, 2, dim);
@@ -173,6 +200,6 @@ template <class T> void attention_rounded(const attention_args &a, tensor y, boo
     scratch_reset(mark);
 }
 
-template void attention_rounded<float>(const attention_args &a, tensor y, bool fp8);
-template void attention_rounded<half_t>(const attention_args &a, tensor y, bool fp8);
-template void attention_rounded<bf16_t>(const attention_args &a, tensor y, bool fp8);
+template void attention_rounded<float>(const attention_args &a, tensor y);
+template void attention_rounded<half_t>(const attention_args &a, tensor y);
+template void attention_rounded<bf16_t>(const attention_args &a, tensor y);

@@ -3,10 +3,11 @@
 ** sequences, launch by launch as asked for, so that another program can be timed in turns with
 ** it (attention.py).
 **
-**     attention-launches fp16|bf16 <REQUESTS
+**     attention-launches fp16|bf16 [int8|fp8|int8-pv] <REQUESTS
 **
 ** A request is a line `TOKENS LAUNCHES`; the answer is the seconds of that many launches, one after
-** the other, after one that is not counted. Values are normal of deviation 1.
+** the other, after one that is not counted. Values are normal of deviation 1. A second operand is what
+** wan-denoise's --attention is.
 */
 #include <inttypes.h>
 #include <math.h>
@@ -56,11 +57,17 @@ static tensor random_tensor(tensor_type type, int64_t rows, int64_t width)
 int main(int argc, char **argv)
 {
     program_name_set(argv[0]);
-    if (argc != 2 || (strcmp(argv[1], "fp16") != 0 && strcmp(argv[1], "bf16") != 0))
-        die("usage: attention-launches fp16|bf16 <REQUESTS");
+    static const char *const names[] = {"fp16", "int8", "fp8", "int8-pv"};
+    int in = 0;
+    while (argc == 3 && in < 4 && strcmp(argv[2], names[in]) != 0)
+        in++;
+    if (argc < 2 || argc > 3 || in == 4 ||
+        (strcmp(argv[1], "fp16") != 0 && strcmp(argv[1], "bf16") != 0))
+        die("usage: attention-launches fp16|bf16 [int8|fp8|int8-pv] <REQUESTS");
     device_open();
     tensor_type type = strcmp(argv[1], "fp16") == 0 ? F16 : BF16;
-    attention_spec spec = {.batch = SEQUENCES, .heads = HEADS, .scale = 1 / sqrtf(HEAD)};
+    attention_spec spec = {
+        .batch = SEQUENCES, .heads = HEADS, .scale = 1 / sqrtf(HEAD), .in = (attention_operands)in};
     int64_t tokens, launches;
     tensor x[4] = {{0}}; /* q, k, v, y */
     for (int64_t at = 0; scanf("%" SCNd64 " %" SCNd64, &tokens, &launches) == 2; at = tokens) {

@@ -191,6 +191,10 @@ static void run_attention(void)
            (attention_spec){.batch = 2, .heads = HEADS, .in = ATTENTION_FP8});
     attend("attention.fp8_64", 64, 200, 200,
            (attention_spec){.batch = 2, .heads = 3, .in = ATTENTION_FP8});
+    attend("attention.int8_pv", 128, L, L,
+           (attention_spec){.batch = 2, .heads = HEADS, .in = ATTENTION_INT8_PV});
+    attend("attention.int8_pv_64", 64, 200, 200,
+           (attention_spec){.batch = 2, .heads = 3, .in = ATTENTION_INT8_PV});
 }
 
 /* ---- rows and elements ---- */

@@ -1,0 +1,413 @@
+/*
+** attention_int8_pv.cu: attention for heads 128 wide whose operands are all int8, for every card from
+** sm_80 on: q k^T is of signed codes, p v of weights from 0 to 255 and signed codes, sums are s32.
+**
+** As in attention_mma.cu a warp takes 32 queries, and the accumulator of q k^T is, element for element,
+** the operand that the product with v wants: of 16 keys a lane has four that are one word, in the order
+** that v's codes have too (attention_codes.cu). Logits need no conversion (ORIGIN), as their scale is one
+** for all keys that a lane has of a tile, and v's scale is one for a channel, so it waits for the end.
+**
+** A weight is 2^(slope s - top), top a whole number. Eight weights that a lane has of half a tile may sum to
+** 255 at most: so each fits a byte, no sum of products is more than 2^31, and where many are large, so
+** that each needs fewer bits, they get fewer. Tops begin with the greatest logits of a few tiles, the
+** queries' own and others, evenly spaced; where eight weights are too many, the tops of these queries
+** rise, and sums so far are halved as often. What is divided by is the sum of weights before they are
+** rounded; v has its mean taken: so many weights that are too small to count leave the mean.
+**
+** A tile of 64 keys and values is one piece of memory (attention.cuh), copied in a line. Four of them, two
+** where shared memory is small, are in turn, and warps of a block do not meet at each: a barrier says
+** when all threads' copies of a tile have come, another when all four warps are done with it, which
+** is asked two tiles later, so that a warp whose tops rise does not hold up the rest.
+**
+** Bound: the rate of mma.sync of bytes, twice that of 16 bits on sm_80, four times where those have
+** F32 sums at half rate. Measured: PERFORMANCE.md.
+*/
+#include "attention_mma.cuh"
+
+namespace
+{
+
+constexpr int D = 128, WARPS = 4, THREADS = WARPS * 32, QUERIES = WARPS * 32;
+constexpr int Q_TILE = QUERIES * D, CHUNK = THREADS * 16; /* in bytes */
+constexpr int MOST = 255;                                 /* eight weights */
+
+/* STAGES tiles, AWAY of which are fetched ahead. */
+template <int STAGES_> struct shape {
+    static constexpr int STAGES = STAGES_, AWAY = STAGES / 2;
+    static constexpr size_t BYTES = Q_TILE + STAGES * (PV_TILE + 2 * 8);
+    static_assert((STAGES & (STAGES - 1)) == 0, "tile % STAGES is cheap");
+    static_assert(BYTES >= QUERIES * D * 2 && PV_TILE % 128 == 0, "the output leaves through it");
+};
+
+/* s += a b of 32 signed codes, from ORIGIN on */
+__device__ __forceinline__ void first_product(float (&s)[4], const uint32_t (&a)[4], uint32_t b0,
+                                              uint32_t b1)
+{
+    int *to = (int *)s, origin = __float_as_int(ORIGIN);
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(origin));
+}
+
+/* o += p v of 32 keys, p without sign */
+__device__ __forceinline__ void value_product(int (&o)[4], const uint32_t (&p)[4], uint32_t b0,
+                                              uint32_t b1)
+{
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+r"(o[0]), "+r"(o[1]), "+r"(o[2]), "+r"(o[3])
+                 : "r"(p[0]), "r"(p[1]), "r"(p[2]), "r"(p[3]), "r"(b0), "r"(b1));
+}
+
+/* ---- barriers in shared memory (PTX: mbarrier) ---- */
+
+__device__ __forceinline__ void barrier_set(uint32_t at, int arrivals)
+{
+    asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(at), "r"(arrivals) : "memory");
+}
+
+/* Arrives, if it does; without a branch. */
+__device__ __forceinline__ void barrier_arrive(uint32_t at, bool does)
+{
+    asm volatile("{\n"
+                 ".reg .pred does;\n"
+                 ".reg .b64 state;\n"
+                 "setp.ne.u32 does, %1, 0;\n"
+                 "@does mbarrier.arrive.shared.b64 state, [%0];\n"
+                 "}" ::"r"(at),
+                 "r"((uint32_t)does)
+                 : "memory");
+}
+
+/* This thread arrives when what it copies has come. */
+__device__ __forceinline__ void barrier_copies(uint32_t at)
+{
+    asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(at) : "memory");
+}
+
+/* Waits for all arrivals of a round; rounds are odd and even. Before the first, odd ones are over. */
+__device__ __forceinline__ void barrier_wait(uint32_t at, uint32_t odd)
+{
+    asm volatile("{\n"
+                 ".reg .pred over;\n"
+                 "again: mbarrier.test_wait.parity.shared.b64 over, [%0], %1;\n"
+                 "@!over bra again;\n"
+                 "}" ::"r"(at),
+                 "r"(odd)
+                 : "memory");
+}
+
+/* Is a round over? */
+__device__ __forceinline__ bool barrier_over(uint32_t at, uint32_t odd)
+{
+    uint32_t over;
+    asm volatile("{\n"
+                 ".reg .pred over;\n"
+                 "mbarrier.test_wait.parity.shared.b64 over, [%1], %2;\n"
+                 "selp.u32 %0, 1, 0, over;\n"
+                 "}"
+                 : "=r"(over)
+                 : "r"(at), "r"(odd)
+                 : "memory");
+    return over;
+}
+
+/* ---- a warp ---- */
+
+/* What it holds of its 32 queries, 2 x 16 rows, of which a thread has two each. */
+struct rows_state {
+    int o[2][D / 8][4] = {};
+    float top[2][2], sum[2][2] = {};
+    float factor[2][2]; /* a query's scale, times that of logits and log2(e) */
+    float scale;        /* that of this lane's keys of the tile */
+};
+
+using tile_logits = float[2][PV_KEYS / 8][4];
+
+/* s [32, 64] = ORIGIN + q k^T; q, k: where this lane reads. */
+__device__ __forceinline__ void logits(tile_logits &s, uint32_t q, uint32_t k)
+{
+    constexpr int N = PV_KEYS / 16, STEPS = D / 32;
+    uint32_t a[2][2][4], b[2][4];
+    load_blocks(a[0][0], q);
+    load_blocks(a[0][1], q + 16 * D);
+    load_blocks(b[0], k);
+#pragma unroll
+    for (int i = 0; i < N * STEPS; i++) {
+        int step = i / N, n = i % N, next = i + 1;
+        if (next < N * STEPS)
+            load_blocks(b[next & 1], along(k, next / N) + next % N * 16 * D);
+        if (n < 2 && step + 1 < STEPS)
+            load_blocks(a[(step + 1) & 1][n], along(q, step + 1) + n * 16 * D);
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+#pragma unroll
+            for (int j = 0; j < 2; j++) {
+                float(&to)[4] = s[m][2 * n + j];
+                if (step == 0)
+                    first_product(to, a[0][m], b[i & 1][2 * j], b[i & 1][2 * j + 1]);
+                else
+                    mma<int8_t>((int *)to, a[step & 1][m], b[i & 1][2 * j], b[i & 1][2 * j + 1]);
+            }
+    }
+}
+
+/* Keys from `there` on of this tile do not exist. */
+__device__ __forceinline__ void leave_out(tile_logits &s, int there, int lane)
+{
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+#pragma unroll
+        for (int n = 0; n < PV_KEYS / 8; n++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                if (n * 8 + lane % 4 * 2 + e % 2 >= there)
+                    s[m][n][e] = -INFINITY;
+}
+
+/* Tops are such that the greatest weights of the tile are 128 at most. */
+__device__ __forceinline__ void raise_tops(rows_state &r, const tile_logits &s)
+{
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+#pragma unroll
+        for (int row = 0; row < 2; row++) {
+            float most = -INFINITY;
+#pragma unroll
+            for (int n = 0; n < PV_KEYS / 8; n++)
+                most = fmaxf(most, fmaxf(s[m][n][2 * row], s[m][n][2 * row + 1]));
+            most = lane_max((most - ORIGIN) * r.scale * r.factor[m][row], 4);
+            r.top[m][row] = fmaxf(r.top[m][row], ceilf(most) - ATTENTION_U8_SHIFT);
+        }
+}
+
+/* Weights of half a tile, 32 keys: the registers of mma's a. */
+struct half_weights {
+    uint32_t p[2][4];
+    float some[2][2]; /* their sums, before rounding */
+
+    /* Makes word i of 8: four keys of a row. In F16 a sum with 1024 is a whole number, in the low bits. */
+    __device__ __forceinline__ void make(const tile_logits &s, int half, int i, const rows_state &r)
+    {
+        int m = i / 4, e = i % 4, row = e % 2, n = half * 4 + e / 2 * 2;
+        float slope = r.factor[m][row] * r.scale;
+        float base = __fmaf_rn(-ORIGIN, slope, -r.top[m][row]);
+        uint32_t pair[2];
+        some[m][row] = e < 2 ? 0 : some[m][row];
+#pragma unroll
+        for (int j = 0; j < 2; j++) {
+            float x = exp2_fast(__fmaf_rn(s[m][n + j][2 * row], slope, base));
+            float y = exp2_fast(__fmaf_rn(s[m][n + j][2 * row + 1], slope, base));
+            some[m][row] += x;
+            some[m][row] += y;
+            pair[j] = pack2<half_t>(x, y);
+            asm("add.rn.f16x2 %0, %0, %1;" : "+r"(pair[j]) : "r"(0x64006400u));
+        }
+        p[m][e] = __byte_perm(pair[0], pair[1], 0x6420);
+    }
+};
+
+/* Half of a tile's weights are made: if eight of a lane are too large, those of higher tops are. */
+__device__ __forceinline__ void settle(rows_state &r, half_weights &w, const tile_logits &s,
+                                       int half)
+{
+    auto(&some)[2][2] = w.some;
+    while (__any_sync(~0u,
+                      fmaxf(fmaxf(some[0][0], some[0][1]), fmaxf(some[1][0], some[1][1])) > MOST)) {
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+#pragma unroll
+            for (int row = 0; row < 2; row++) {
+                float most = lane_max(some[m][row], 4);
+                /* the least number of halvings after which it is at most 255 */
+                int by = (int)(__float_as_uint(most * (256.0f / MOST)) >> 23) - 127 - 7;
+                by = most > MOST ? max(by, 1) : 0;
+                r.top[m][row] += (float)by;
+                r.sum[m][row] *= exp2_fast((float)-by);
+                by = min(by, 31);
+                int round = 1 << by >> 1;
+#pragma unroll
+                for (int n = 0; n < D / 8; n++)
+#pragma unroll
+                    for (int e = 0; e < 2; e++)
+                        r.o[m][n][2 * row + e] = (r.o[m][n][2 * row + e] + round) >> by;
+            }
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            w.make(s, half, i, r);
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        r.sum[i / 2][i % 2] += some[i / 2][i % 2];
+}
+
+/* o [32, D] += p v for half a tile; `beside` is done in parts between the products. */
+template <class F>
+__device__ __forceinline__ void weighted_sum(rows_state &r, const half_weights &w, uint32_t v,
+                                             F beside)
+{
+    uint32_t b[2][4];
+    load_blocks(b[0], v);
+#pragma unroll
+    for (int n = 0; n < D / 16; n++) {
+        if (n + 1 < D / 16)
+            load_blocks(b[(n + 1) & 1], v + (n + 1) * 16 * PV_KEYS);
+#pragma unroll
+        for (int m = 0; m < 2; m++) {
+            value_product(r.o[m][2 * n], w.p[m], b[n & 1][0], b[n & 1][1]);
+            value_product(r.o[m][2 * n + 1], w.p[m], b[n & 1][2], b[n & 1][3]);
+        }
+        beside(n);
+    }
+}
+
+/* Copies a tile, or only what logits need. */
+__device__ __forceinline__ void fetch(uint32_t to, const uint8_t *from, int bytes)
+{
+    to += threadIdx.x * 16, from += threadIdx.x * 16;
+#pragma unroll
+    for (int i = 0; i < bytes / CHUNK; i++)
+        copy_chunk(to + i * CHUNK, from + i * CHUNK);
+    asm volatile("{\n" /* no branch */
+                 ".reg .pred first;\n"
+                 "setp.eq.u32 first, %2, 0;\n"
+                 "@first cp.async.cg.shared.global [%0], [%1], 16;\n"
+                 "}" ::"r"(to + 2 * PV_HALF),
+                 "l"(from + 2 * PV_HALF), "r"(threadIdx.x)
+                 : "memory");
+}
+
+template <class T, class S>
+__global__ void __launch_bounds__(THREADS, 2)
+    attention_int8_pv_kernel(attention_args a, attention_tiles c)
+{
+    extern __shared__ __align__(128) uint4 shared[];
+    uint32_t q = shared_address(shared), tiles = q + Q_TILE;
+    uint32_t full = tiles + S::STAGES * PV_TILE, done = full + S::STAGES * 8;
+    int lane = threadIdx.x % 32, row = threadIdx.x / 32 * 32;
+    int query = blockIdx.x * QUERIES, head = blockIdx.y, batch = blockIdx.z;
+    int64_t at = (int64_t)batch * a.heads + head, q_stride = (int64_t)a.heads * D;
+    const uint8_t *kv = c.kv + at * c.tiles * PV_TILE;
+    uint32_t q_at = place<D / 2>(q, row + (lane & 15), lane >> 4);
+    int part = (lane & 7) + (lane >> 4) * 8, chunk = lane >> 3 & 1;
+    uint32_t k_at = place<D / 2>(tiles, part, chunk);
+    uint32_t v_at = tiles + PV_HALF + part * PV_KEYS + ((chunk ^ (part / 2 & 3)) << 4);
+    uint32_t scale_at = tiles + 2 * PV_HALF + lane % 4 * 4;
+    asm volatile(""
+                 : "+r"(k_at),
+                   "+r"(v_at)); /* kept, and not made again from the lane for each tile */
+    rows_state r;
+    tile_logits s;
+    auto take_scale = [&](uint32_t stage) {
+        asm volatile("ld.shared.f32 %0, [%1];" : "=f"(r.scale) : "r"(scale_at + stage * PV_TILE));
+    };
+
+    kernel_begin();
+    const uint16_t *xq =
+        (const uint16_t *)(c.q + ((int64_t)batch * a.lq + query) * q_stride + head * D);
+    mover<D / 2, THREADS>(q_stride / 2).template fetch<QUERIES>(q, xq, q_stride / 2, a.lq - query);
+    if (threadIdx.x < S::STAGES) {
+        barrier_set(full + threadIdx.x * 8, THREADS);
+        barrier_set(done + threadIdx.x * 8, WARPS);
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        int m = i / 2, of = min(query + row + i * 8 + lane / 4, a.lq - 1);
+        r.factor[m][i % 2] = c.q_scale[at * a.lq + of] * a.scale_log2e;
+        r.top[m][i % 2] = -INFINITY;
+    }
+
+    /* Tops of the queries' own tile and of others, evenly spaced. */
+    int whole = max(a.lk / PV_KEYS, 1);
+    for (int i = 0; i < S::STAGES; i++) {
+        int tile = (query / PV_KEYS + (int)((int64_t)i * whole / S::STAGES)) % whole;
+        fetch(tiles + i * PV_TILE, kv + (int64_t)tile * PV_TILE, PV_HALF);
+    }
+    copies_commit();
+    copies_wait<0>();
+    __syncthreads();
+    for (int i = 0; i < S::STAGES; i++) {
+        take_scale(i);
+        logits(s, q_at, k_at + i * PV_TILE);
+        if (a.lk < PV_KEYS)
+            leave_out(s, a.lk, lane);
+        raise_tops(r, s);
+    }
+    __syncthreads();
+
+#pragma unroll
+    for (int i = 0; i < S::AWAY; i++)
+        if (i < c.tiles) {
+            fetch(tiles + i * PV_TILE, kv + i * PV_TILE, 2 * PV_HALF);
+            barrier_copies(full + i * 8);
+        }
+    bool here = false;
+    auto take_tile = [&](uint32_t tile, bool last) {
+        half_weights w[2];
+        uint32_t stage = tile % S::STAGES, v = v_at + stage * PV_TILE;
+        uint32_t next = tile + S::AWAY, to = next % S::STAGES, free_odd = ~(next / S::STAGES) & 1;
+        if (!here)
+            barrier_wait(full + stage * 8, tile / S::STAGES & 1);
+        take_scale(stage);
+        logits(s, q_at, k_at + stage * PV_TILE);
+        if (last)
+            leave_out(s, a.lk - (int)tile * PV_KEYS, lane);
+        bool free = barrier_over(done + to * 8, free_odd);
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            w[0].make(s, 0, i, r);
+        settle(r, w[0], s, 0);
+        if (!last && next < (uint32_t)c.tiles) {
+            if (!free)
+                barrier_wait(done + to * 8, free_odd);
+            fetch(tiles + to * PV_TILE, kv + (int64_t)next * PV_TILE, 2 * PV_HALF);
+            barrier_copies(full + to * 8);
+        }
+        weighted_sum(r, w[0], v, [&](int i) { w[1].make(s, 1, i, r); });
+        settle(r, w[1], s, 1);
+        here = barrier_over(full + (tile + 1) % S::STAGES * 8, (tile + 1) / S::STAGES & 1);
+        weighted_sum(r, w[1], v ^ 32, [](int) {});
+        __syncwarp();
+        barrier_arrive(done + stage * 8, lane == 0);
+    };
+    for (uint32_t tile = 0; tile < (uint32_t)c.tiles - 1; tile++)
+        take_tile(tile, false);
+    take_tile(c.tiles - 1, true);
+
+    __syncthreads(); /* the output goes where tiles were */
+    float inverse[2][2];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        inverse[i / 2][i % 2] = 1.0f / lane_sum(r.sum[i / 2][i % 2], 4);
+    const uint32_t *tops = c.v_top + at * D + lane % 4 * 2;
+    const float *mean = c.v_mean + at * D + lane % 4 * 2;
+    T *y = (T *)a.y + batch * a.lq * a.y_stride + head * D;
+    write_rows<D>(a, y, q + row * D * 2, query + row, lane, [&](int m, int half, int n) {
+        float two[2];
+#pragma unroll
+        for (int e = 0; e < 2; e++) {
+            float top = fmaxf(__uint_as_float(tops[n * 8 + e]), 127 * LEAST);
+            float unit = isfinite(top) ? __fdiv_rn(top, 127) : NAN;
+            two[e] = (float)r.o[m][n][2 * half + e] * inverse[m][half] * unit + mean[n * 8 + e];
+        }
+        return pack2<T>(two[0], two[1]);
+    });
+}
+
+template <class T, class S> void launch(const attention_args &a, const attention_tiles &c)
+{
+    ALLOW_SHARED((attention_int8_pv_kernel<T, S>), S::BYTES);
+    dim3 grid((unsigned)ceil_div(a.lq, QUERIES), (unsigned)a.heads, (unsigned)a.batch);
+    start("start attention", attention_int8_pv_kernel<T, S>, grid, THREADS, S::BYTES, 1, a, c);
+}
+
+} // namespace
+
+template <class T> void attention_int8_pv(const attention_args &a, const attention_tiles &c)
+{
+    two_fit(shape<4>::BYTES) ? launch<T, shape<4>>(a, c) : launch<T, shape<2>>(a, c);
+}
+
+template void attention_int8_pv<half_t>(const attention_args &a, const attention_tiles &c);
+template void attention_int8_pv<bf16_t>(const attention_args &a, const attention_tiles &c);
