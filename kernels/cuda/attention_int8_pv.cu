@@ -67,16 +67,9 @@ __device__ __forceinline__ void barrier_set(uint32_t at, int arrivals)
     asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(at), "r"(arrivals) : "memory");
 }
 
-/* Arrives, if it does; without a branch. */
-__device__ __forceinline__ void barrier_arrive(uint32_t at, bool does)
+__device__ __forceinline__ void barrier_arrive(uint32_t at)
 {
-    asm volatile("{\n"
-                 ".reg .pred does;\n"
-                 ".reg .b64 state;\n"
-                 "setp.ne.u32 does, %1, 0;\n"
-                 "@does mbarrier.arrive.shared.b64 state, [%0];\n"
-                 "}" ::"r"(at),
-                 "r"((uint32_t)does)
+    asm volatile("{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [%0]; }" ::"r"(at)
                  : "memory");
 }
 
@@ -309,7 +302,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     mover<D / 2, THREADS>(q_stride / 2).template fetch<QUERIES>(q, xq, q_stride / 2, a.lq - query);
     if (threadIdx.x < S::STAGES) {
         barrier_set(full + threadIdx.x * 8, THREADS);
-        barrier_set(done + threadIdx.x * 8, WARPS);
+        barrier_set(done + threadIdx.x * 8, THREADS);
     }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -368,8 +361,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         settle(r, w[1], s, 1);
         here = barrier_over(full + (tile + 1) % S::STAGES * 8, (tile + 1) / S::STAGES & 1);
         weighted_sum(r, w[1], v ^ 32, [](int) {});
-        __syncwarp();
-        barrier_arrive(done + stage * 8, lane == 0);
+        barrier_arrive(done + stage * 8);
     };
     for (uint32_t tile = 0; tile < (uint32_t)c.tiles - 1; tile++)
         take_tile(tile, false);
