@@ -27,11 +27,14 @@ enum { ATTENTION_INT8_KEYS = 176, ATTENTION_FP8_KEYS = 128, ATTENTION_INT8_PV_KE
 ** than the weights so far; on Hopper it may be 2 or 4 times that. */
 enum { ATTENTION_SHIFT = 8, E4M3_STEPS = 8, E4M3_ONE = 56, E4M3_MOST = 126 };
 
-/* A softmax weight in eight bits is 2^7 e^(logit - top), rounded to an integer, e^top being the least
-** power of two that is not less than the query's weights: the greatest has 64 to 128. The divisor sums
-** weights that are not rounded, and v has its mean taken: so what rounding loses of many small weights
-** goes to the mean of v, and not to a few large ones. On a GPU (kernels/cuda/attention_int8_pv.cu) weights may
-** be up to 255, or down to 32 where many are alike. */
-enum { ATTENTION_U8_SHIFT = 7 };
+/* A softmax weight in eight bits is 2^8 e^(logit - top), rounded to an integer, e^top being the least
+** power of two that is not less than the query's weights: the greatest has 128 to 256. The divisor
+** sums weights that are not rounded, and v has its mean taken: so what rounding loses of many small
+** weights goes to the mean of v, and not to a few large ones. Weights that are not much larger than 1
+** carry an error of a third of a unit each: it grows with the number of keys, and is greatest where
+** logits deviate by 2 (PERFORMANCE.md). On a GPU (kernels/cuda/attention_int8_pv.cu) top is found on the way:
+** a unit may be finer for the first keys, and is up to eight times as large where many weights of 32
+** neighbouring keys are large. */
+enum { ATTENTION_U8_SHIFT = 8 };
 
 #endif

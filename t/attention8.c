@@ -172,7 +172,7 @@ static void int8_channels(double *x, int L, int d)
     }
 }
 
-/* What a weight's unit may be, of L weights 2^(p - top): 1, or more if the eight keys that a lane
+/* What a weight's unit may be, of L weights 2^(p - top): 2, or more if the eight keys that a lane
 ** has of 32 have weights of more than 255 together. */
 static double largest_unit(const double *p, int L, double top)
 {
@@ -184,14 +184,15 @@ static double largest_unit(const double *p, int L, double top)
                 sum += j / 2 % 4 == lane ? exp2(p[j] - top) : 0;
             most = fmax(most, sum);
         }
-    return most > 255 ? exp2(ceil(log2(most / 255))) : 1;
+    return most > 2 * 255 ? exp2(ceil(log2(most / 255))) : 2;
 }
 
 typedef enum { EXACT, OURS_INT8, OURS_FP8, OURS_INT8_PV, FA3 } way;
 
-/* y [Lq, d] and, of each, the sum of the magnitudes of its terms; for int8-pv six deviations of what
-** rounding its weights, here and there, comes to. */
-static void attend(double *y, double *size, head *o, way w)
+/* y [Lq, d] and, of each, the sum of the magnitudes of its terms. For int8-pv what a weight that is
+** rounded to another number comes to, as few are in F32; in 16 bits, where units may differ, six
+** deviations of what rounding comes to, here and there. */
+static void attend(double *y, double *size, head *o, way w, tensor_type A)
 {
     int d = o->d;
     double *mean = calloc((size_t)d, 8), *p = new_bytes((size_t)o->Lk * 8);
@@ -249,16 +250,18 @@ static void attend(double *y, double *size, head *o, way w)
                 p[j] = rint(p[j]);
         }
         for (int e = 0; e < d; e++) {
-            double total = 0, all = 0;
+            double total = 0, all = 0, most = 0;
             for (int j = 0; j < o->Lk; j++) {
                 double term = p[j] / sum * o->v[j * d + e];
                 total += term;
+                most = fmax(most, fabs(o->v[j * d + e]));
                 all += w == OURS_INT8_PV ? o->v[j * d + e] * o->v[j * d + e] : fabs(term);
             }
             y[i * d + e] = total + mean[e];
             if (size)
-                size[i * d + e] =
-                    w == OURS_INT8_PV ? 6 * unit / sum * sqrt(all / 6) : all + fabs(mean[e]);
+                size[i * d + e] = w != OURS_INT8_PV ? all + fabs(mean[e])
+                                  : A == F32        ? most / sum
+                                                    : 6 * unit / sum * sqrt(all / 6);
         }
     }
     free(mean);
@@ -282,7 +285,7 @@ static void add_head(errors *t, const data_case *c, tensor got, tensor q, tensor
     double *to[] = {exact, same, fa3};
     for (int i = 0; i < 3; i++) {
         head one = head_of(c, q, k, v, b, h);
-        attend(to[i], ways[i] == w ? size : NULL, &one, ways[i]);
+        attend(to[i], ways[i] == w ? size : NULL, &one, ways[i], A);
         head_free(&one);
     }
     for (int64_t i = 0; i < n; i++) {
@@ -349,6 +352,7 @@ static void run(tensor_type A, attention_operands in)
             (long long)t.n);
         /* A weight in the middle of two of e4m3 may become either: a row, here and there. */
         int64_t few = in == ATTENTION_FP8 ? c->d + t.n / 200 : 0;
+        few = in == ATTENTION_INT8_PV && A == F32 ? c->d : few;
         ck_assert_msg(t.loose <= few, "%s: %lld of %lld beyond", c->name, (long long)t.loose,
                       (long long)t.n);
         ck_assert_msg(error <= (double)c->bound[w - OURS_INT8], "%s: error %g", c->name, error);
@@ -421,8 +425,9 @@ START_TEST(tops_rise)
         errors t = {0};
         add_head(&t, &c, got, q, k, v, 0, 0, OURS_INT8_PV, A);
         scratch_reset(mark);
-        ck_assert_msg(t.loose == 0, "%s: %lld of %lld beyond, %g of the tolerance at most",
-                      type_name(A), (long long)t.loose, (long long)t.n, t.worst);
+        ck_assert_msg(t.loose <= (A == F32 ? c.d : 0),
+                      "%s: %lld of %lld beyond, %g of the tolerance at most", type_name(A),
+                      (long long)t.loose, (long long)t.n, t.worst);
     }
 }
 END_TEST

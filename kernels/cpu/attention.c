@@ -12,7 +12,7 @@
 ** 2^8 e^(logit - m), e^m being the power of two next above e^(the greatest logit): 256 at most, and
 ** rounded as ../attention.h says. So what a weight is rounded to depends on no tile, but for
 ** weights below 2^-14; l is the sum of the rounded. Weights in eight bits as integers are
-** 2^7 e^(logit - m), likewise, where m must be known before: logits are made twice. l is the sum of
+** 2^8 e^(logit - m), likewise, where m must be known before: logits are made twice. l is the sum of
 ** weights before they are rounded.
 */
 #include <assert.h>
@@ -71,7 +71,7 @@ VECTORISED static void exp_row_e4m3(float *y, const float *x, float m, int64_t n
         y[i] = e4m3_weight((x[i] - m) * 1.44269504f + ATTENTION_SHIFT);
 }
 
-/* p = e^(x - m) 2^7, rounded to integers; returns the sum of what is rounded. */
+/* p = e^(x - m) 2^8, rounded to integers; returns the sum of what is rounded. */
 static float exp_row_u8(float *p, const float *x, float m, int64_t n)
 {
     exp_row(p, x, m - ATTENTION_U8_SHIFT * 0.693147181f, n);

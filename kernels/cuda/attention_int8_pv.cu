@@ -171,7 +171,7 @@ __device__ __forceinline__ void raise_tops(rows_state &r, const tile_logits &s)
             for (int n = 0; n < PV_KEYS / 8; n++)
                 most = fmaxf(most, fmaxf(s[m][n][2 * row], s[m][n][2 * row + 1]));
             most = lane_max((most - ORIGIN) * r.scale * r.factor[m][row], 4);
-            r.top[m][row] = fmaxf(r.top[m][row], ceilf(most) - ATTENTION_U8_SHIFT);
+            r.top[m][row] = fmaxf(r.top[m][row], ceilf(most) - (ATTENTION_U8_SHIFT - 1));
         }
 }
 
