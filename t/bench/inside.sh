@@ -1,7 +1,8 @@
 #!/bin/bash
 # inside.sh: what looking inside costs, and what products of codes gain: seconds of a step plain, with
 # --stat '*', with --act int8 of F16 weights (a fake), and with int8 and fp8-row weights and inputs in such
-# codes, the int8 ones with attention in int8 and fp8 too. Random weights of the 1.3B's real sizes.
+# codes, the int8 ones with attention in int8 and fp8 too; and with --attention int8-pv alone. Random
+# weights of the 1.3B's real sizes.
 #
 #   BUILD=build/cuda t/bench/inside.sh            SIZE, FRAMES, FEW, MANY (steps), ROUNDS
 set -euo pipefail
@@ -42,9 +43,10 @@ for ((i = 0; i < ROUNDS; i++)); do
     step fp8 "$directory/fp8-row/model.safetensors" --act fp8
     step all-int8 "$directory/int8/model.safetensors" --act int8 --attention int8
     step all-fp8 "$directory/int8/model.safetensors" --act int8 --attention fp8
+    step int8-pv "$directory" --attention int8-pv
 done
 echo "$FRAMES frames of $SIZE, of $ROUNDS rounds the median"
-for name in plain stat fake int8 fp8 all-int8 all-fp8; do
+for name in plain stat fake int8 fp8 all-int8 all-fp8 int8-pv; do
     paste "$name" plain | awk '{ print $1 / $2 }' > ratio
     printf '%-8s %8.1f ms a step, ratio %s\n' $name "$(median $name | awk '{ print 1e3 * $1 }')" "$(median ratio)"
 done
