@@ -287,9 +287,8 @@ __global__ void __launch_bounds__(THREADS, 2)
     uint32_t k_at = place<D / 2>(tiles, part, chunk);
     uint32_t v_at = tiles + PV_HALF + part * PV_KEYS + ((chunk ^ (part / 2 & 3)) << 4);
     uint32_t scale_at = tiles + 2 * PV_HALF + lane % 4 * 4;
-    asm volatile(""
-                 : "+r"(k_at),
-                   "+r"(v_at)); /* kept, and not made again from the lane for each tile */
+    /* Kept, and not made again from the lane for each tile. */
+    asm volatile("" : "+r"(k_at), "+r"(v_at));
     rows_state r;
     tile_logits s;
     auto take_scale = [&](uint32_t stage) {
