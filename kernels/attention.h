@@ -5,6 +5,8 @@
 #ifndef ATTENTION_H
 #define ATTENTION_H
 
+#include "kernels.h"
+
 /* The mean of keys or values is taken over so many tokens at most. */
 enum { ATTENTION_SAMPLE = 1024 };
 
@@ -18,6 +20,13 @@ enum { ATTENTION_SAMPLE = 1024 };
 /* Tiles of keys, from the first key on, for which k has scales and v in e4m3 its power of two: the
 ** number of keys in a tile if v is in 16 bits, in e4m3, and in int8. */
 enum { ATTENTION_INT8_KEYS = 176, ATTENTION_FP8_KEYS = 128, ATTENTION_INT8_PV_KEYS = 64 };
+
+static inline int attention_tile_keys(attention_operands in)
+{
+    return in == ATTENTION_FP8       ? ATTENTION_FP8_KEYS
+           : in == ATTENTION_INT8_PV ? ATTENTION_INT8_PV_KEYS
+                                     : ATTENTION_INT8_KEYS;
+}
 
 /* A softmax weight in e4m3 is the value of the code nearest to 8 log2(2^8 e^(logit - top)) + 56, at
 ** least 0 and at most 126. So a code, four bits of exponent and three behind the leading one, is taken

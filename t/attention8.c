@@ -3,12 +3,10 @@
 ** attention, beside that of FlashAttention-3's way: all of e4m3, a scale a tensor and head, keys
 ** with their mean (Shah et al., 2024, section 3.3, without its rotation).
 **
-** The codes are made here again from what kernels/cpu/attention_codes.c says, so that another code
-** on some device is seen: as an error of the output, which is compared within what
-** rounding of weights and sums can come to.
+** The codes are made again (attention8.h), so that another code on some device is seen: as an error
+** of the output, which is compared within what rounding of weights and sums can come to.
 */
-#include "../kernels/attention.h"
-#include "compare.h"
+#include "attention8.h"
 #include "suite.h"
 
 typedef struct {
@@ -29,46 +27,30 @@ static float normal(void)
     return sum;
 }
 
+/* t F32, of numbers that A has */
+static void round_to(tensor_type A, tensor t)
+{
+    tensor small = new_host(A, tensor_rows(t), tensor_width(t));
+    host_convert(small, t);
+    host_convert(t, small);
+    free(small.data);
+}
+
 /* Normal values; columns have a mean of their own of about `mean`, and every 37th is larger. */
 static tensor normal_host(int64_t n, int64_t width, float outliers, float mean, tensor_type A)
 {
-    tensor t = new_host(F32, n, width), small = new_host(A, n, width);
+    tensor t = new_host(F32, n, width);
     float *x = t.data, *offset = new_bytes((size_t)width * sizeof *offset);
     for (int64_t j = 0; j < width; j++)
         offset[j] = mean * normal();
     for (int64_t i = 0; i < n * width; i++)
         x[i] = (normal() + offset[i % width]) * (i % width % 37 == 5 ? outliers : 1);
-    host_convert(small, t);
-    host_convert(t, small);
-    free(small.data);
+    round_to(A, t);
     free(offset);
     return t;
 }
 
-/* ---- one head in F64 ---- */
-
-typedef struct {
-    int Lq, Lk, d;
-    double *q, *k, *v; /* [L, d] */
-} head;
-
-static double e4m3_of(double x)
-{
-    int e;
-    double size = fabs(x);
-    if (size == 0)
-        return 0;
-    frexp(size, &e);
-    double unit = ldexp(1, (e < -5 ? -5 : e) - 4), y = rint(size / unit) * unit;
-    return copysign(y > 448 ? 448 : y, x);
-}
-
-/* The value of the code whose eighths are nearest to log2 of a weight, from 2^-7 on. */
-static double e4m3_weight(double x)
-{
-    int code = (int)fmin(fmax(rint(8 * (x + 7)), 0), 126);
-    return code < 8 ? ldexp(code, -9) : ldexp(8 + code % 8, code / 8 - 10);
-}
+/* ---- comparison ---- */
 
 static head head_of(const data_case *c, tensor q, tensor k, tensor v, int b, int h)
 {
@@ -88,187 +70,6 @@ static head head_of(const data_case *c, tensor q, tensor k, tensor v, int b, int
     }
     return o;
 }
-
-static void head_free(head *o)
-{
-    free(o->q);
-    free(o->k);
-    free(o->v);
-}
-
-/* The mean of up to 1024 rows, in bfloat16. */
-static double mean_of(const double *x, int L, int d, int e)
-{
-    int n = L < ATTENTION_SAMPLE ? L : ATTENTION_SAMPLE, power;
-    double sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += x[(int64_t)i * L / n * d + e];
-    double m = frexp(sum / n, &power);
-    return ldexp(rint(m * 256), power - 8);
-}
-
-/* Signs, and Hadamard's matrix on each part that is the largest power of two in d; in F32, as the
-** codes depend on it. */
-static void rotate(float *x, int d)
-{
-    static const uint32_t signs[4] = ATTENTION_SIGNS;
-    int part = d & -d;
-    for (int c = 0; c < d; c++)
-        if (signs[c / 32 % 4] >> c % 32 & 1)
-            x[c] = -x[c];
-    for (int step = 1; step < part; step *= 2)
-        for (int c = 0; c < d; c++)
-            if (!(c & step)) {
-                float a = x[c], b = x[c + step];
-                x[c] = a + b;
-                x[c + step] = a - b;
-            }
-    for (int c = 0; c < d; c++)
-        x[c] *= 1 / sqrtf((float)part);
-}
-
-/* Of k, mean being given, the keys of a tile that have the same j / 2 mod 4 share a scale. */
-static void int8_rows(double *x, int L, int d, const double *mean, int tile)
-{
-    float *row = new_bytes((size_t)(L * d) * sizeof *row),
-          *top = calloc((size_t)L + 4, sizeof *top);
-    for (int i = 0; i < L; i++) {
-        int at = mean ? i / tile * tile + i % tile / 2 % 4 : i;
-        for (int c = 0; c < d; c++)
-            row[i * d + c] = (float)x[i * d + c] - (mean ? (float)mean[c] : 0);
-        rotate(row + i * d, d);
-        for (int c = 0; c < d; c++)
-            top[at] = fmaxf(fmaxf(top[at], 0x1p-40f * 127), fabsf(row[i * d + c]));
-    }
-    for (int i = 0; i < L; i++) {
-        float most = top[mean ? i / tile * tile + i % tile / 2 % 4 : i];
-        for (int c = 0; c < d; c++)
-            x[i * d + c] = (double)(rintf(row[i * d + c] * (127 / most)) * (most / 127));
-    }
-    free(row);
-    free(top);
-}
-
-/* x in e4m3 times the least power of two that covers these rows, or a scale of all of them. */
-static void e4m3_rows(double *x, int64_t n, bool power)
-{
-    double top = 0x1p-100;
-    for (int64_t i = 0; i < n; i++)
-        top = fmax(top, fabs(x[i]));
-    double scale = power ? ldexp(1, (int)ceil(log2(top / 448))) : top / 448;
-    for (int64_t i = 0; i < n; i++)
-        x[i] = e4m3_of(x[i] / scale) * scale;
-}
-
-/* v in int8, a scale a channel */
-static void int8_channels(double *x, int L, int d)
-{
-    for (int e = 0; e < d; e++) {
-        float top = 0x1p-40f * 127;
-        for (int i = 0; i < L; i++)
-            top = fmaxf(top, fabsf((float)x[i * d + e]));
-        for (int i = 0; i < L; i++)
-            x[i * d + e] = (double)(rintf((float)x[i * d + e] * (127 / top)) * (top / 127));
-    }
-}
-
-/* What a weight's unit may be, of L weights 2^(p - top): 2, or more if the eight keys that a lane
-** has of 32 have weights of more than 255 together. */
-static double largest_unit(const double *p, int L, double top)
-{
-    double most = 0;
-    for (int first = 0; first < L; first += 32)
-        for (int lane = 0; lane < 4; lane++) {
-            double sum = 0;
-            for (int j = first; j < first + 32 && j < L; j++)
-                sum += j / 2 % 4 == lane ? exp2(p[j] - top) : 0;
-            most = fmax(most, sum);
-        }
-    return most > 2 * 255 ? exp2(ceil(log2(most / 255))) : 2;
-}
-
-typedef enum { EXACT, OURS_INT8, OURS_FP8, OURS_INT8_PV, FA3 } way;
-
-/* y [Lq, d] and, of each, the sum of the magnitudes of its terms. For int8-pv what a weight that is
-** rounded to another number comes to, as few are in F32; in 16 bits, where units may differ, six
-** deviations of what rounding comes to, here and there. */
-static void attend(double *y, double *size, head *o, way w, tensor_type A)
-{
-    int d = o->d;
-    double *mean = calloc((size_t)d, 8), *p = new_bytes((size_t)o->Lk * 8);
-    if (w != EXACT && w != FA3) {
-        for (int e = 0; e < d; e++)
-            mean[e] = mean_of(o->k, o->Lk, d, e);
-        int tile = w == OURS_INT8  ? ATTENTION_INT8_KEYS
-                   : w == OURS_FP8 ? ATTENTION_FP8_KEYS
-                                   : ATTENTION_INT8_PV_KEYS;
-        int8_rows(o->q, o->Lq, d, NULL, tile);
-        int8_rows(o->k, o->Lk, d, mean, tile);
-        memset(mean, 0, (size_t)d * 8);
-    }
-    if (w == OURS_FP8 || w == OURS_INT8_PV) {
-        for (int e = 0; e < d; e++)
-            mean[e] = mean_of(o->v, o->Lk, d, e);
-        for (int i = 0; i < o->Lk * d; i++)
-            o->v[i] = (double)((float)o->v[i] - (float)mean[i % d]);
-    }
-    if (w == OURS_INT8_PV)
-        int8_channels(o->v, o->Lk, d);
-    if (w == OURS_FP8)
-        for (int i = 0; i < o->Lk; i += ATTENTION_FP8_KEYS)
-            e4m3_rows(o->v + i * d,
-                      (int64_t)(o->Lk - i < ATTENTION_FP8_KEYS ? o->Lk - i : ATTENTION_FP8_KEYS) *
-                          d,
-                      true);
-    if (w == FA3) {
-        e4m3_rows(o->q, (int64_t)o->Lq * d, false);
-        e4m3_rows(o->k, (int64_t)o->Lk * d, false);
-        e4m3_rows(o->v, (int64_t)o->Lk * d, false);
-    }
-    for (int i = 0; i < o->Lq; i++) {
-        double top = -INFINITY, sum = 0, unit = 0;
-        for (int j = 0; j < o->Lk; j++) {
-            double s = 0;
-            for (int e = 0; e < d; e++)
-                s += o->q[i * d + e] * o->k[j * d + e];
-            p[j] = s / sqrt(d) * 1.4426950408889634;
-            top = fmax(top, p[j]);
-        }
-        if (w == OURS_FP8)
-            top = ceil(top);
-        if (w == OURS_INT8_PV) {
-            top = ceil(top) + ATTENTION_SHIFT - ATTENTION_U8_SHIFT;
-            unit = largest_unit(p, o->Lk, top - ATTENTION_SHIFT);
-        }
-        for (int j = 0; j < o->Lk; j++) {
-            double weight = exp2(p[j] - top + ATTENTION_SHIFT);
-            p[j] = w == OURS_FP8 ? e4m3_weight(p[j] - top + ATTENTION_SHIFT)
-                   : w == FA3    ? e4m3_of(weight)
-                                 : weight;
-            sum += w == FA3 ? weight : p[j];
-            if (w == OURS_INT8_PV)
-                p[j] = rint(p[j]);
-        }
-        for (int e = 0; e < d; e++) {
-            double total = 0, all = 0, most = 0;
-            for (int j = 0; j < o->Lk; j++) {
-                double term = p[j] / sum * o->v[j * d + e];
-                total += term;
-                most = fmax(most, fabs(o->v[j * d + e]));
-                all += w == OURS_INT8_PV ? o->v[j * d + e] * o->v[j * d + e] : fabs(term);
-            }
-            y[i * d + e] = total + mean[e];
-            if (size)
-                size[i * d + e] = w != OURS_INT8_PV ? all + fabs(mean[e])
-                                  : A == F32        ? most / sum
-                                                    : 6 * unit / sum * sqrt(all / 6);
-        }
-    }
-    free(mean);
-    free(p);
-}
-
-/* ---- comparison ---- */
 
 typedef struct {
     double worst, squares, fa3, all;
@@ -308,6 +109,20 @@ static void add_head(errors *t, const data_case *c, tensor got, tensor q, tensor
     free(same);
     free(fa3);
     free(size);
+}
+
+/* Of one head, given in F32 and rounded to A here. */
+static errors one_head(const data_case *c, tensor q, tensor k, tensor v, attention_operands in,
+                       way w, tensor_type A)
+{
+    attention_spec spec = {.batch = 1, .heads = 1, .scale = 1 / sqrtf((float)c->d), .in = in};
+    tensor y = placed(new_host(F32, c->Lq, c->d), A, 8);
+    errors t = {0};
+    round_to(A, q);
+    round_to(A, k);
+    attention(y, placed(q, A, 8), placed(k, A, 16), placed(v, A, 24), &spec);
+    add_head(&t, c, fetched(y), q, k, v, 0, 0, w, A);
+    return t;
 }
 
 static const data_case CASES[] = {
@@ -400,7 +215,7 @@ START_TEST(tops_rise)
             continue;
         size_t mark = scratch_mark();
         tensor q = normal_host(c.Lq, c.d, 1, 0, A), k = normal_host(c.Lk, c.d, 1, 0, A);
-        tensor v = normal_host(c.Lk, c.d, 1, 0, A), y = placed(new_host(F32, c.Lq, c.d), A, 8);
+        tensor v = normal_host(c.Lk, c.d, 1, 0, A);
         float *key = k.data;
         for (int j = 0; j < c.Lk; j++)
             for (int e = 0; e < c.d; e++)
@@ -411,19 +226,7 @@ START_TEST(tops_rise)
             for (int e = 0; e < c.d; e++)
                 ((float *)q.data)[i * c.d + e] = (e % 3 == 0 ? 12.0f : -12.0f) * (float)i /
                                                  (float)c.Lq / 1.442695f / sqrtf((float)c.d);
-        tensor x[2] = {q, k};
-        for (int i = 0; i < 2; i++) {
-            tensor small = new_host(A, tensor_rows(x[i]), c.d);
-            host_convert(small, x[i]);
-            host_convert(x[i], small);
-            free(small.data);
-        }
-        attention_spec spec = {
-            .batch = 1, .heads = 1, .scale = 1 / sqrtf((float)c.d), .in = ATTENTION_INT8_PV};
-        attention(y, placed(q, A, 8), placed(k, A, 16), placed(v, A, 24), &spec);
-        tensor got = fetched(y);
-        errors t = {0};
-        add_head(&t, &c, got, q, k, v, 0, 0, OURS_INT8_PV, A);
+        errors t = one_head(&c, q, k, v, ATTENTION_INT8_PV, OURS_INT8_PV, A);
         scratch_reset(mark);
         ck_assert_msg(t.loose <= (A == F32 ? c.d : 0),
                       "%s: %lld of %lld beyond, %g of the tolerance at most", type_name(A),
@@ -443,7 +246,7 @@ START_TEST(every_code)
             continue;
         size_t mark = scratch_mark();
         tensor q = normal_host(c.Lq, c.d, 1, 0, A), k = normal_host(c.Lk, c.d, 1, 0, A);
-        tensor v = normal_host(c.Lk, c.d, 1, 0, A), y = placed(new_host(F32, c.Lq, c.d), A, 8);
+        tensor v = normal_host(c.Lk, c.d, 1, 0, A);
         float *first = k.data, size = 0;
         for (int e = 0; e < c.d; e++)
             size += first[e] * first[e];
@@ -454,16 +257,7 @@ START_TEST(every_code)
             for (int e = 0; e < c.d; e++)
                 ((float *)q.data)[i * c.d + e] =
                     -first[e] * (float)i / 37 * 0.5f / 1.442695f / size * sqrtf((float)c.d);
-        tensor small = new_host(A, c.Lq, c.d);
-        host_convert(small, q);
-        host_convert(q, small);
-        free(small.data);
-        attention_spec spec = {
-            .batch = 1, .heads = 1, .scale = 1 / sqrtf((float)c.d), .in = ATTENTION_FP8};
-        attention(y, placed(q, A, 8), placed(k, A, 16), placed(v, A, 24), &spec);
-        tensor got = fetched(y);
-        errors t = {0};
-        add_head(&t, &c, got, q, k, v, 0, 0, OURS_FP8, A);
+        errors t = one_head(&c, q, k, v, ATTENTION_FP8, OURS_FP8, A);
         scratch_reset(mark);
         ck_assert_msg(t.loose <= 2 * c.d, "%s: %lld of %lld beyond, %g of the tolerance at most",
                       type_name(A), (long long)t.loose, (long long)t.n, t.worst);

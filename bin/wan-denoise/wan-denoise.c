@@ -141,12 +141,13 @@ static void check_changes(const request *q)
 
 static attention_operands attention_named(const char *name)
 {
-    static const char *const names[] = {"fp16", "int8", "fp8", "int8-pv"};
-    static const attention_operands operands[] = {ATTENTION_16, ATTENTION_INT8, ATTENTION_FP8,
-                                                  ATTENTION_INT8_PV};
+    static const char *const names[] = {[ATTENTION_16] = "fp16",
+                                        [ATTENTION_INT8] = "int8",
+                                        [ATTENTION_FP8] = "fp8",
+                                        [ATTENTION_INT8_PV] = "int8-pv"};
     for (int i = 0; i < 4; i++)
         if (strcmp(name, names[i]) == 0)
-            return operands[i];
+            return (attention_operands)i;
     usage_error("--attention is fp16, int8, int8-pv or fp8, not '%s'", name);
 }
 

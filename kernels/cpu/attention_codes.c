@@ -174,9 +174,7 @@ static tensor means(tensor x, int B)
 
 rounded_heads attention_codes(tensor q, tensor k, tensor v, const attention_spec *spec)
 {
-    int64_t tile = spec->in == ATTENTION_FP8       ? ATTENTION_FP8_KEYS
-                   : spec->in == ATTENTION_INT8_PV ? ATTENTION_INT8_PV_KEYS
-                                                   : ATTENTION_INT8_KEYS;
+    int64_t tile = attention_tile_keys(spec->in);
     rounded_heads r = {.q = q, .k = k, .v = v};
     tensor absent = {0};
     if (!tensor_rows(k))

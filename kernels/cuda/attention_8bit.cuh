@@ -75,21 +75,6 @@ __device__ __forceinline__ void bytes_fetch(uint32_t shared, const void *global,
                  : "memory");
 }
 
-/* Is the phase of this parity over? */
-__device__ __forceinline__ bool barrier_over(uint32_t barrier, int parity)
-{
-    uint32_t over;
-    asm volatile("{\n"
-                 ".reg .pred done;\n"
-                 "mbarrier.test_wait.parity.shared.b64 done, [%1], %2;\n"
-                 "selp.u32 %0, 1, 0, done;\n"
-                 "}"
-                 : "=r"(over)
-                 : "r"(barrier), "r"(parity)
-                 : "memory");
-    return over;
-}
-
 __device__ __forceinline__ float shared_float(uint32_t address)
 {
     float v;

@@ -396,10 +396,18 @@ __global__ void __launch_bounds__(TOKENS * 4, 1024 / (TOKENS * 4))
         raise_channels<T>(v, tile - k.tiles);
 }
 
+/* codes, scale: of q */
 template <class T, int TOKENS>
-static void start_both(const attention_args &a, const row_source &q, const row_source &k,
+static void start_both(const attention_args &a, tensor codes, tensor scale, const row_source &k,
                        const means_of &m, const value_source &v)
 {
+    row_source q = {a.q,
+                    a.q_stride,
+                    a.lq,
+                    (int)ceil_div(a.lq, TOKENS),
+                    nullptr,
+                    (int8_t *)codes.data,
+                    (float *)scale.data};
     int of_v = TOKENS == PV_KEYS ? (int)ceil_div(v.rows, SOME_ROWS) : v.padded / FP8_KEYS;
     start("start codes of queries", queries_and_means<T, TOKENS>,
           dim3(2 * MEAN_BLOCKS + q.tiles, a.heads, a.batch), TOKENS * 4, 0, 1, q, m);
@@ -422,16 +430,9 @@ template <class T> static void all_int8(const attention_args &a)
     uint8_t *made = (uint8_t *)kv.data;
 
     means_of m = {{a.k, a.v}, {a.k_stride, a.v_stride}, {k_mean, v_mean}, a.lk, v_top};
-    row_source of_q = {a.q,
-                       a.q_stride,
-                       a.lq,
-                       (int)ceil_div(a.lq, PV_KEYS),
-                       nullptr,
-                       (int8_t *)q.data,
-                       (float *)q_scale.data};
     row_source of_k = {a.k, a.k_stride, a.lk, tiles, k_mean, nullptr, nullptr, made};
     value_source of_v = {a.v, a.v_stride, a.lk, tiles * PV_KEYS, v_mean, made, nullptr, v_top};
-    start_both<T, PV_KEYS>(a, of_q, of_k, m, of_v);
+    start_both<T, PV_KEYS>(a, q, q_scale, of_k, m, of_v);
     start("start codes of values", values_in_tiles<T>, dim3(tiles, a.heads, a.batch), 256, 0, 1,
           of_v);
     attention_int8_pv<T>(a, {(int8_t *)q.data, (float *)q_scale.data, made, v_top, v_mean, tiles});
@@ -452,19 +453,12 @@ template <class T> static void int8_logits(const attention_args &a)
     float *k_mean = (float *)mean.data, *v_mean = k_mean + n * D;
 
     means_of m = {{a.k, a.v}, {a.k_stride, a.v_stride}, {k_mean, v_mean}, a.lk};
-    row_source of_q = {a.q,
-                       a.q_stride,
-                       a.lq,
-                       (int)ceil_div(a.lq, keys),
-                       nullptr,
-                       (int8_t *)q.data,
-                       (float *)q_scale.data};
     row_source of_k = {
         a.k, a.k_stride, a.lk, padded / keys, k_mean, (int8_t *)k.data, (float *)scales.data};
     value_source of_v = {};
     if (fp8)
         of_v = {a.v, a.v_stride, a.lk, padded, v_mean, (uint8_t *)v.data, (float *)scales.data + 4};
-    (fp8 ? start_both<T, FP8_KEYS> : start_both<T, INT8_KEYS>)(a, of_q, of_k, m, of_v);
+    (fp8 ? start_both<T, FP8_KEYS> : start_both<T, INT8_KEYS>)(a, q, q_scale, of_k, m, of_v);
     attention_codes c = {(int8_t *)q.data,
                          (int8_t *)k.data,
                          (float *)q_scale.data,

@@ -39,17 +39,6 @@ template <int STAGES_> struct shape {
     static_assert(BYTES >= QUERIES * D * 2 && PV_TILE % 128 == 0, "the output leaves through it");
 };
 
-/* s += a b of 32 signed codes, from ORIGIN on */
-__device__ __forceinline__ void first_product(float (&s)[4], const uint32_t (&a)[4], uint32_t b0,
-                                              uint32_t b1)
-{
-    int *to = (int *)s, origin = __float_as_int(ORIGIN);
-    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
-                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
-                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(origin));
-}
-
 /* o += p v of 32 keys, p without sign */
 __device__ __forceinline__ void value_product(int (&o)[4], const uint32_t (&p)[4], uint32_t b0,
                                               uint32_t b1)
@@ -58,52 +47,6 @@ __device__ __forceinline__ void value_product(int (&o)[4], const uint32_t (&p)[4
                  "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                  : "+r"(o[0]), "+r"(o[1]), "+r"(o[2]), "+r"(o[3])
                  : "r"(p[0]), "r"(p[1]), "r"(p[2]), "r"(p[3]), "r"(b0), "r"(b1));
-}
-
-/* ---- barriers in shared memory (PTX: mbarrier) ---- */
-
-__device__ __forceinline__ void barrier_set(uint32_t at, int arrivals)
-{
-    asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(at), "r"(arrivals) : "memory");
-}
-
-__device__ __forceinline__ void barrier_arrive(uint32_t at)
-{
-    asm volatile("{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [%0]; }" ::"r"(at)
-                 : "memory");
-}
-
-/* This thread arrives when what it copies has come. */
-__device__ __forceinline__ void barrier_copies(uint32_t at)
-{
-    asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(at) : "memory");
-}
-
-/* Waits for all arrivals of a round; rounds are odd and even. Before the first, odd ones are over. */
-__device__ __forceinline__ void barrier_wait(uint32_t at, uint32_t odd)
-{
-    asm volatile("{\n"
-                 ".reg .pred over;\n"
-                 "again: mbarrier.test_wait.parity.shared.b64 over, [%0], %1;\n"
-                 "@!over bra again;\n"
-                 "}" ::"r"(at),
-                 "r"(odd)
-                 : "memory");
-}
-
-/* Is a round over? */
-__device__ __forceinline__ bool barrier_over(uint32_t at, uint32_t odd)
-{
-    uint32_t over;
-    asm volatile("{\n"
-                 ".reg .pred over;\n"
-                 "mbarrier.test_wait.parity.shared.b64 over, [%1], %2;\n"
-                 "selp.u32 %0, 1, 0, over;\n"
-                 "}"
-                 : "=r"(over)
-                 : "r"(at), "r"(odd)
-                 : "memory");
-    return over;
 }
 
 /* ---- a warp ---- */
@@ -117,34 +60,6 @@ struct rows_state {
 };
 
 using tile_logits = float[2][PV_KEYS / 8][4];
-
-/* s [32, 64] = ORIGIN + q k^T; q, k: where this lane reads. */
-__device__ __forceinline__ void logits(tile_logits &s, uint32_t q, uint32_t k)
-{
-    constexpr int N = PV_KEYS / 16, STEPS = D / 32;
-    uint32_t a[2][2][4], b[2][4];
-    load_blocks(a[0][0], q);
-    load_blocks(a[0][1], q + 16 * D);
-    load_blocks(b[0], k);
-#pragma unroll
-    for (int i = 0; i < N * STEPS; i++) {
-        int step = i / N, n = i % N, next = i + 1;
-        if (next < N * STEPS)
-            load_blocks(b[next & 1], along(k, next / N) + next % N * 16 * D);
-        if (n < 2 && step + 1 < STEPS)
-            load_blocks(a[(step + 1) & 1][n], along(q, step + 1) + n * 16 * D);
-#pragma unroll
-        for (int m = 0; m < 2; m++)
-#pragma unroll
-            for (int j = 0; j < 2; j++) {
-                float(&to)[4] = s[m][2 * n + j];
-                if (step == 0)
-                    first_product(to, a[0][m], b[i & 1][2 * j], b[i & 1][2 * j + 1]);
-                else
-                    mma<int8_t>((int *)to, a[step & 1][m], b[i & 1][2 * j], b[i & 1][2 * j + 1]);
-            }
-    }
-}
 
 /* Keys from `there` on of this tile do not exist. */
 __device__ __forceinline__ void leave_out(tile_logits &s, int there, int lane)
@@ -300,8 +215,8 @@ __global__ void __launch_bounds__(THREADS, 2)
         (const uint16_t *)(c.q + ((int64_t)batch * a.lq + query) * q_stride + head * D);
     mover<D / 2, THREADS>(q_stride / 2).template fetch<QUERIES>(q, xq, q_stride / 2, a.lq - query);
     if (threadIdx.x < S::STAGES) {
-        barrier_set(full + threadIdx.x * 8, THREADS);
-        barrier_set(done + threadIdx.x * 8, THREADS);
+        barrier_init(full + threadIdx.x * 8, THREADS);
+        barrier_init(done + threadIdx.x * 8, THREADS);
     }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -321,7 +236,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     __syncthreads();
     for (int i = 0; i < S::STAGES; i++) {
         take_scale(i);
-        logits(s, q_at, k_at + i * PV_TILE);
+        logits<int8_t, PV_KEYS, D>(s, q_at, k_at + i * PV_TILE);
         if (a.lk < PV_KEYS)
             leave_out(s, a.lk, lane);
         raise_tops(r, s);
@@ -339,10 +254,10 @@ __global__ void __launch_bounds__(THREADS, 2)
         half_weights w[2];
         uint32_t stage = tile % S::STAGES, v = v_at + stage * PV_TILE;
         uint32_t next = tile + S::AWAY, to = next % S::STAGES, free_odd = ~(next / S::STAGES) & 1;
-        if (!here)
-            barrier_wait(full + stage * 8, tile / S::STAGES & 1);
+        while (!here)
+            here = barrier_over(full + stage * 8, tile / S::STAGES & 1);
         take_scale(stage);
-        logits(s, q_at, k_at + stage * PV_TILE);
+        logits<int8_t, PV_KEYS, D>(s, q_at, k_at + stage * PV_TILE);
         if (last)
             leave_out(s, a.lk - (int)tile * PV_KEYS, lane);
         bool free = barrier_over(done + to * 8, free_odd);
@@ -351,8 +266,8 @@ __global__ void __launch_bounds__(THREADS, 2)
             w[0].make(s, 0, i, r);
         settle(r, w[0], s, 0);
         if (!last && next < (uint32_t)c.tiles) {
-            if (!free)
-                barrier_wait(done + to * 8, free_odd);
+            while (!free)
+                free = barrier_over(done + to * 8, free_odd);
             fetch(tiles + to * PV_TILE, kv + (int64_t)next * PV_TILE, 2 * PV_HALF);
             barrier_copies(full + to * 8);
         }

@@ -38,6 +38,7 @@ enum kind { PLAIN, GENERAL, CODES };
 template <int D_, kind KIND_, int WARPS_, int KEYS_, int STAGES_> struct shape {
     static constexpr int D = D_, WARPS = WARPS_, KEYS = KEYS_, STAGES = STAGES_;
     static constexpr kind KIND = KIND_;
+    template <class T> using operand = std::conditional_t<KIND == CODES, int8_t, T>; /* of logits */
     static constexpr int THREADS = WARPS * 32, QUERIES = WARPS * 32;
     static constexpr int QK = KIND == CODES ? D / 2 : D; /* a row of q or k, in 16 bits */
     static constexpr int QK_ROW = QK * 2, V_ROW = D * 2; /* in bytes */
@@ -60,49 +61,6 @@ template <class S> struct rows_state {
         return S::KIND == CODES ? factor[m][row] * (step < change ? low : high) : factor[0][0];
     }
 };
-
-/* s += a b, of 16 bits or of codes */
-template <class T, class S>
-__device__ __forceinline__ void step_product(float (&s)[4], const uint32_t (&a)[4], uint32_t b0,
-                                             uint32_t b1)
-{
-    if constexpr (S::KIND == CODES)
-        mma<int8_t>((int *)s, a, b0, b1);
-    else
-        mma<T>(s, a, b0, b1);
-}
-
-/* s [32, KEYS] = q k^T; q, k: where this lane reads. The blocks of k are loaded one ahead. Sums of
-** codes begin at ORIGIN. */
-template <class T, class S>
-__device__ __forceinline__ void logits(float (&s)[2][S::BLOCKS][4], uint32_t q, uint32_t k)
-{
-    constexpr int N = S::KEYS / 16, STEPS = S::QK / 16, ROW = S::QK_ROW;
-    uint32_t a[2][2][4], b[2][4];
-#pragma unroll
-    for (int m = 0; m < 2; m++)
-#pragma unroll
-        for (int n = 0; n < S::BLOCKS; n++)
-#pragma unroll
-            for (int e = 0; e < 4; e++)
-                s[m][n][e] = S::KIND == CODES ? ORIGIN : 0;
-    load_blocks(a[0][0], q);
-    load_blocks(a[0][1], q + 16 * ROW);
-    load_blocks(b[0], k);
-#pragma unroll
-    for (int i = 0; i < N * STEPS; i++) {
-        int step = i / N, n = i % N, next = i + 1;
-        if (next < N * STEPS)
-            load_blocks(b[next & 1], along(k, next / N) + next % N * 16 * ROW);
-        if (n < 2 && step + 1 < STEPS)
-            load_blocks(a[(step + 1) & 1][n], along(q, step + 1) + n * 16 * ROW);
-#pragma unroll
-        for (int m = 0; m < 2; m++) {
-            step_product<T, S>(s[m][2 * n], a[step & 1][m], b[i & 1][0], b[i & 1][1]);
-            step_product<T, S>(s[m][2 * n + 1], a[step & 1][m], b[i & 1][2], b[i & 1][3]);
-        }
-    }
-}
 
 /* Weights of half a tile, as operands: of each 16 keys the registers of mma's a. */
 template <class S> struct half_weights {
@@ -299,7 +257,7 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
             fetch_v(v + (stage ^ 1) * S::V_TILE, key + KEYS);
             copies_commit();
         }
-        logits<T, S>(s, q_at, k_at + stage * S::K_TILE);
+        logits<typename S::template operand<T>, KEYS, S::QK_ROW>(s, q_at, k_at + stage * S::K_TILE);
         if (S::STAGES == 1) {
             copies_wait<0>();
             __syncthreads(); /* v is there, and all are done with k */

@@ -66,6 +66,45 @@ template <int D, int THREADS> struct mover {
 ** since a sum is less than 2^22. */
 constexpr float ORIGIN = 12582912.0f;
 
+/* s [32, KEYS] = q k^T of a warp's queries and a tile of keys, whose rows have ROW bytes, T: of 16 bits
+** or int8; q, k: where this lane reads. Blocks of k are loaded one ahead. Sums of codes begin at ORIGIN. */
+template <class T, int KEYS, int ROW>
+__device__ __forceinline__ void logits(float (&s)[2][KEYS / 8][4], uint32_t q, uint32_t k)
+{
+    constexpr int N = KEYS / 16, STEPS = ROW / 32;
+    constexpr bool CODES = std::is_same_v<T, int8_t>;
+    uint32_t a[2][2][4], b[2][4];
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+#pragma unroll
+        for (int n = 0; n < KEYS / 8; n++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                s[m][n][e] = CODES ? ORIGIN : 0;
+    load_blocks(a[0][0], q);
+    load_blocks(a[0][1], q + 16 * ROW);
+    load_blocks(b[0], k);
+#pragma unroll
+    for (int i = 0; i < N * STEPS; i++) {
+        int step = i / N, n = i % N, next = i + 1;
+        if (next < N * STEPS)
+            load_blocks(b[next & 1], along(k, next / N) + next % N * 16 * ROW);
+        if (n < 2 && step + 1 < STEPS)
+            load_blocks(a[(step + 1) & 1][n], along(q, step + 1) + n * 16 * ROW);
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+#pragma unroll
+            for (int j = 0; j < 2; j++) {
+                float(&to)[4] = s[m][2 * n + j];
+                uint32_t b0 = b[i & 1][2 * j], b1 = b[i & 1][2 * j + 1];
+                if constexpr (CODES)
+                    mma<T>((int *)to, a[step & 1][m], b0, b1);
+                else
+                    mma<T>(to, a[step & 1][m], b0, b1);
+            }
+    }
+}
+
 /* Writes a warp's 32 rows of y [.., D], the first of which is `first`, through 32 rows of shared memory
 ** that are its own. pair(m, half, n): columns 8 n + 2 (lane mod 4) and the next of row
 ** 16 m + 8 half + lane / 4. */

@@ -162,9 +162,7 @@ tensor rounded(const void *x, int64_t stride, int L, int tile, const attention_a
 template <class T> void attention_rounded(const attention_args &a, tensor y)
 {
     bool fp8 = a.in == ATTENTION_FP8;
-    int tile = fp8                         ? ATTENTION_FP8_KEYS
-               : a.in == ATTENTION_INT8_PV ? ATTENTION_INT8_PV_KEYS
-                                           : ATTENTION_INT8_KEYS;
+    int tile = attention_tile_keys(a.in);
     int64_t n = (int64_t)a.heads * a.d;
     size_t mark = scratch_mark();
     tensor q = rounded<T>(a.q, a.q_stride, a.lq, 0, a);

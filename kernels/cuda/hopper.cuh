@@ -25,17 +25,7 @@
 CUtensorMap tile_map(tensor_type type, const void *data, int rank, const int64_t dim[],
                      const int64_t stride[], const int box[]);
 
-/* ---- barriers: a phase ends when `count` have arrived and all expected bytes are there ---- */
-
-__device__ __forceinline__ void barrier_init(uint32_t barrier, int count)
-{
-    asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
-}
-
-__device__ __forceinline__ void barrier_arrive(uint32_t barrier)
-{
-    asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(barrier) : "memory");
-}
+/* ---- barriers (mma.cuh) that also wait for bytes: for all that are expected ---- */
 
 /* By one lane of a warp. */
 __device__ __forceinline__ void barrier_arrive_once(uint32_t barrier)

@@ -1,5 +1,5 @@
 /*
-** mma.cuh: the tensor cores as they are from sm_80 on: mma.sync m16n8k16, ldmatrix, cp.async.
+** mma.cuh: the tensor cores as they are from sm_80 on: mma.sync m16n8k16, ldmatrix, cp.async, mbarrier.
 **
 ** A tile in shared memory is rows of 16-byte chunks. Chunk c of row r stands at c ^ (r mod 8) when
 ** a row has eight chunks or more: the eight rows that ldmatrix reads at once then lie in eight
@@ -95,6 +95,40 @@ __device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_
 template <int N> __device__ __forceinline__ void copies_wait()
 {
     asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
+}
+
+/* ---- barriers in shared memory: a phase ends when `count` have arrived; of a new barrier the phase
+** of parity 1 is over ---- */
+
+__device__ __forceinline__ void barrier_init(uint32_t barrier, int count)
+{
+    asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
+}
+
+__device__ __forceinline__ void barrier_arrive(uint32_t barrier)
+{
+    asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+/* Is the phase of this parity over? */
+__device__ __forceinline__ bool barrier_over(uint32_t barrier, int parity)
+{
+    uint32_t over;
+    asm volatile("{\n"
+                 ".reg .pred done;\n"
+                 "mbarrier.test_wait.parity.shared.b64 done, [%1], %2;\n"
+                 "selp.u32 %0, 1, 0, done;\n"
+                 "}"
+                 : "=r"(over)
+                 : "r"(barrier), "r"(parity)
+                 : "memory");
+    return over;
+}
+
+/* The calling thread arrives when what it copies has come. */
+__device__ __forceinline__ void barrier_copies(uint32_t barrier)
+{
+    asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(barrier) : "memory");
 }
 
 __device__ __forceinline__ float exp2_fast(float x)
