@@ -17,41 +17,6 @@ typedef struct {
     float bound[3]; /* of the error: of int8, fp8, int8-pv */
 } data_case;
 
-/* ---- made data ---- */
-
-static float normal(void)
-{
-    float sum = 0;
-    for (int i = 0; i < 12; i++)
-        sum += random_float(0.5f);
-    return sum;
-}
-
-/* t F32, of numbers that A has */
-static void round_to(tensor_type A, tensor t)
-{
-    tensor small = new_host(A, tensor_rows(t), tensor_width(t));
-    host_convert(small, t);
-    host_convert(t, small);
-    free(small.data);
-}
-
-/* Normal values; columns have a mean of their own of about `mean`, and every 37th is larger. */
-static tensor normal_host(int64_t n, int64_t width, float outliers, float mean, tensor_type A)
-{
-    tensor t = new_host(F32, n, width);
-    float *x = t.data, *offset = new_bytes((size_t)width * sizeof *offset);
-    for (int64_t j = 0; j < width; j++)
-        offset[j] = mean * normal();
-    for (int64_t i = 0; i < n * width; i++)
-        x[i] = (normal() + offset[i % width]) * (i % width % 37 == 5 ? outliers : 1);
-    round_to(A, t);
-    free(offset);
-    return t;
-}
-
-/* ---- comparison ---- */
-
 static head head_of(const data_case *c, tensor q, tensor k, tensor v, int b, int h)
 {
     head o = {c->Lq,

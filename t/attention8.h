@@ -1,6 +1,7 @@
 /*
 ** attention8.h: attention of one head in F64: exact, in the codes of 8 bits that
-** kernels/cpu/attention_codes.c tells of, made here again, and as FlashAttention-3 does it.
+** kernels/cpu/attention_codes.c tells of, made here again, and as FlashAttention-3 does it; and
+** normal operands.
 */
 #ifndef ATTENTION8_H
 #define ATTENTION8_H
@@ -11,6 +12,42 @@
 
 #include "../kernels/attention.h"
 #include "compare.h"
+
+/* ---- made data ---- */
+
+static inline float normal(void)
+{
+    float sum = 0;
+    for (int i = 0; i < 12; i++)
+        sum += random_float(0.5f);
+    return sum;
+}
+
+/* t F32, of numbers that A has */
+static inline void round_to(tensor_type A, tensor t)
+{
+    tensor small = new_host(A, tensor_rows(t), tensor_width(t));
+    host_convert(small, t);
+    host_convert(t, small);
+    free(small.data);
+}
+
+/* Normal values; columns have a mean of their own of about `mean`, and every 37th is larger. */
+static inline tensor normal_host(int64_t n, int64_t width, float outliers, float mean,
+                                 tensor_type A)
+{
+    tensor t = new_host(F32, n, width);
+    float *x = t.data, *offset = new_bytes((size_t)width * sizeof *offset);
+    for (int64_t j = 0; j < width; j++)
+        offset[j] = mean * normal();
+    for (int64_t i = 0; i < n * width; i++)
+        x[i] = (normal() + offset[i % width]) * (i % width % 37 == 5 ? outliers : 1);
+    round_to(A, t);
+    free(offset);
+    return t;
+}
+
+/* ---- a head ---- */
 
 typedef struct {
     int Lq, Lk, d;
