@@ -131,7 +131,7 @@ is "$still" 0 "equal pictures do not move"
 # VBench's bound is 6 pixels at a side of 256, of each max(1, round(fps / 8))th frame.
 for case in '5 8 0' '7 8 1' '4 16 1' '2 16 0' '7 4 0' '3 24 1'; do
     set -- $case
-    ffmpeg -nostdin -y -v error -f lavfi -i "nullsrc=s=352x256:r=8,format=gray,geq=lum=255*random(1),trim=end_frame=1,\
+    ffmpeg -nostdin -y -v error -f lavfi -i "nullsrc=s=352x256:r=8,format=gray,geq=lum=255*mod(43758*abs(sin(13*X+78*Y)+cos(X*Y))\,1),trim=end_frame=1,\
 gblur=sigma=3,lut=y=(val-128)*6+128,loop=12:1,crop=256:256:$1*n:0" \
         -frames:v 13 -pix_fmt rgb24 -f rawvideo "$TMP/moves.raw"
     document 13 256 256 "$TMP/moves.raw" >"$TMP/moves"
