@@ -36,14 +36,22 @@ static inline int attention_tile_keys(attention_operands in)
 ** than the weights so far; on Hopper it may be 2 or 4 times that. */
 enum { ATTENTION_SHIFT = 8, E4M3_STEPS = 8, E4M3_ONE = 56, E4M3_MOST = 126 };
 
-/* A softmax weight in eight bits is 2^8 e^(logit - top), rounded to an integer, e^top being the least
-** power of two that is not less than the query's weights: the greatest has 128 to 256. The divisor
-** sums weights that are not rounded, and v has its mean taken: so what rounding loses of many small
-** weights goes to the mean of v, and not to a few large ones. Weights that are not much larger than 1
-** carry an error of a third of a unit each: it grows with the number of keys, and is greatest where
-** logits deviate by 2 (PERFORMANCE.md). On a GPU (kernels/cuda/attention_int8_pv.cu) top is found on the way:
-** a unit may be finer for the first keys, and is up to eight times as large where many weights of 32
-** neighbouring keys are large. */
-enum { ATTENTION_U8_SHIFT = 8 };
+/* A softmax weight as an integer is 2^(log2(e) logit - top), rounded: a byte, and now and then two, as
+** products of bytes are added. top is a whole number for each query:
+**
+**   - At first 2^top is 1/64 of a large weight, or 1/128 where there are 4096 keys or fewer. Of each of
+**     four tiles of 64 keys the greatest logit is looked for: of the four the second makes this weight, so
+**     that one tile like no other, the query's own for instance, is of no matter. They are 1/8, 3/8, 5/8
+**     and 7/8 of the keys behind the tile that has the number of the first of the query's block of 128
+**     (attention.c: find_units).
+**   - Then all keys are walked over, 32 at a time. If the eight of them that have the same j / 2 mod 4 have
+**     weights of more than 255 together, their query's top becomes greater by 1, or by as much as keeps
+**     eight below 2^16, and sums so far are halved as often. What is then still more than a byte has a
+**     second one.
+**
+** The divisor sums weights that are not rounded, and v has its mean taken: so what rounding loses of many
+** small weights goes to the mean of v, and not to a few large ones. */
+enum { ATTENTION_PV_MOST = 255, ATTENTION_PV_QUERIES = 128, ATTENTION_PV_FEW = 4096 };
+#define ATTENTION_PV_BITS(keys) ((keys) <= ATTENTION_PV_FEW ? 7 : 6)
 
 #endif

@@ -47,6 +47,20 @@ static inline tensor normal_host(int64_t n, int64_t width, float outliers, float
     return t;
 }
 
+/* For each query i of q, of n, key i L / n becomes that query times what makes their logit so large. */
+static inline void give_own(tensor q, tensor k, float logit)
+{
+    int64_t n = tensor_rows(q), d = tensor_width(q), apart = tensor_rows(k) / n;
+    for (int64_t i = 0; i < n; i++) {
+        const float *x = (float *)q.data + i * d;
+        float *y = (float *)k.data + i * apart * d, square = 0;
+        for (int64_t e = 0; e < d; e++)
+            square += x[e] * x[e];
+        for (int64_t e = 0; e < d; e++)
+            y[e] = x[e] * logit * sqrtf((float)d) / square;
+    }
+}
+
 /* ---- a head ---- */
 
 typedef struct {
@@ -155,27 +169,61 @@ static void int8_channels(double *x, int L, int d)
     }
 }
 
-/* What a weight's unit may be, of L weights 2^(p - top): 2, or more if the eight keys that a lane
-** has of 32 have weights of more than 255 together. */
-static double largest_unit(const double *p, int L, double top)
+/* The greatest sum of the weights 2^(p - top) that have one j / 2 mod 4, of up to 32. */
+static double greatest_of_lanes(const double *p, int n, double top)
 {
-    double most = 0;
-    for (int first = 0; first < L; first += 32)
-        for (int lane = 0; lane < 4; lane++) {
-            double sum = 0;
-            for (int j = first; j < first + 32 && j < L; j++)
-                sum += j / 2 % 4 == lane ? exp2(p[j] - top) : 0;
-            most = fmax(most, sum);
+    double sum[4] = {0}, most = 0;
+    for (int j = 0; j < n; j++)
+        sum[j / 2 % 4] += exp2(p[j] - top);
+    for (int i = 0; i < 4; i++)
+        most = fmax(most, sum[i]);
+    return most;
+}
+
+/* p [L], log2 of the weights of query i, become whole multiples of units as ../kernels/attention.h says, in
+** units of the last; returns their sum before they are rounded. */
+static double whole_weights(double *p, int L, int i)
+{
+    int tile = ATTENTION_INT8_PV_KEYS, half = tile / 2, whole = L < tile ? 1 : L / tile;
+    double most[4], sum = 0;
+    for (int look = 0; look < 4; look++) {
+        int first = (i / 128 * 2 + (2 * look + 1) * whole / 8) % whole * tile;
+        most[look] = p[first];
+        for (int j = first; j < first + tile && j < L; j++)
+            most[look] = fmax(most[look], p[j]);
+    }
+    for (int a = 0; a < 3; a++) /* the greatest first */
+        for (int b = a + 1; b < 4; b++)
+            if (most[b] > most[a]) {
+                double x = most[a];
+                most[a] = most[b];
+                most[b] = x;
+            }
+    double top = ceil(most[1]) - (L <= 4096 ? 7 : 6);
+    for (int j = 0; j < L; j += half) {
+        int n = L - j < half ? L - j : half;
+        double eight = greatest_of_lanes(p + j, n, top);
+        if (eight > 255) {
+            int over = (int)ceil(log2(eight / 255)), by = over - 8 > 1 ? over - 8 : 1;
+            top += by;
+            sum = ldexp(sum, -by);
+            for (int e = 0; e < j; e++)
+                p[e] = ldexp(p[e], -by);
         }
-    return most > 2 * 255 ? exp2(ceil(log2(most / 255))) : 2;
+        for (int e = j; e < j + n; e++) {
+            p[e] = exp2(p[e] - top);
+            sum += p[e];
+            p[e] = rint(p[e]);
+        }
+    }
+    return sum;
 }
 
 typedef enum { EXACT, OURS_INT8, OURS_FP8, OURS_INT8_PV, FA3 } way;
 
-/* y [Lq, d] and, of each, the sum of the magnitudes of its terms. For int8-pv what a weight that is
-** rounded to another number comes to, as few are in F32; in 16 bits, where units may differ, six
-** deviations of what rounding comes to, here and there. */
-static void attend(double *y, double *size, head *o, way w, tensor_type A)
+/* y [Lq, d] and, of each, the sum of the magnitudes of its terms: for int8-pv what a weight that is
+** rounded to another number comes to, as few are. */
+static void attend(double *y, double *size, head *o, way w)
 {
     int d = o->d;
     double *mean = calloc((size_t)d, 8), *p = new_bytes((size_t)o->Lk * 8);
@@ -209,7 +257,7 @@ static void attend(double *y, double *size, head *o, way w, tensor_type A)
         e4m3_rows(o->v, (int64_t)o->Lk * d, false);
     }
     for (int i = 0; i < o->Lq; i++) {
-        double top = -INFINITY, sum = 0, unit = 0;
+        double top = -INFINITY, sum = 0;
         for (int j = 0; j < o->Lk; j++) {
             double s = 0;
             for (int e = 0; e < d; e++)
@@ -219,18 +267,14 @@ static void attend(double *y, double *size, head *o, way w, tensor_type A)
         }
         if (w == OURS_FP8)
             top = ceil(top);
-        if (w == OURS_INT8_PV) {
-            top = ceil(top) + ATTENTION_SHIFT - ATTENTION_U8_SHIFT;
-            unit = largest_unit(p, o->Lk, top - ATTENTION_SHIFT);
-        }
-        for (int j = 0; j < o->Lk; j++) {
+        if (w == OURS_INT8_PV)
+            sum = whole_weights(p, o->Lk, i);
+        for (int j = 0; j < o->Lk && w != OURS_INT8_PV; j++) {
             double weight = exp2(p[j] - top + ATTENTION_SHIFT);
             p[j] = w == OURS_FP8 ? e4m3_weight(p[j] - top + ATTENTION_SHIFT)
                    : w == FA3    ? e4m3_of(weight)
                                  : weight;
             sum += w == FA3 ? weight : p[j];
-            if (w == OURS_INT8_PV)
-                p[j] = rint(p[j]);
         }
         for (int e = 0; e < d; e++) {
             double total = 0, all = 0, most = 0;
@@ -238,13 +282,11 @@ static void attend(double *y, double *size, head *o, way w, tensor_type A)
                 double term = p[j] / sum * o->v[j * d + e];
                 total += term;
                 most = fmax(most, fabs(o->v[j * d + e]));
-                all += w == OURS_INT8_PV ? o->v[j * d + e] * o->v[j * d + e] : fabs(term);
+                all += fabs(term);
             }
             y[i * d + e] = total + mean[e];
             if (size)
-                size[i * d + e] = w != OURS_INT8_PV ? all + fabs(mean[e])
-                                  : A == F32        ? most / sum
-                                                    : 6 * unit / sum * sqrt(all / 6);
+                size[i * d + e] = w == OURS_INT8_PV ? most / sum : all + fabs(mean[e]);
         }
     }
     free(mean);

@@ -11,9 +11,9 @@
 ** In 8 bits q, k and v are first rounded (attention_codes.c). Weights in e4m3 are
 ** 2^8 e^(logit - m), e^m being the power of two next above e^(the greatest logit): 256 at most, and
 ** rounded as ../attention.h says. So what a weight is rounded to depends on no tile, but for
-** weights below 2^-14; l is the sum of the rounded. Weights in eight bits as integers are
-** 2^8 e^(logit - m), likewise, where m must be known before: logits are made twice. l is the sum of
-** weights before they are rounded.
+** weights below 2^-14; l is the sum of the rounded. Integers as weights have a unit that a few keys
+** tell, before the walk, and a greater one where that is too small (../attention.h): 2^m; l is the
+** sum of weights before they are rounded.
 */
 #include <assert.h>
 #include <math.h>
@@ -71,18 +71,13 @@ VECTORISED static void exp_row_e4m3(float *y, const float *x, float m, int64_t n
         y[i] = e4m3_weight((x[i] - m) * 1.44269504f + ATTENTION_SHIFT);
 }
 
-/* p = e^(x - m) 2^8, rounded to integers; returns the sum of what is rounded. */
-static float exp_row_u8(float *p, const float *x, float m, int64_t n)
+/* y = round(x) */
+VECTORISED static void round_row(float *y, const float *x, int64_t n)
 {
-    exp_row(p, x, m - ATTENTION_U8_SHIFT * 0.693147181f, n);
-    float sum = row_sum(p, n);
+#pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        p[i] = rintf(p[i]);
-    return sum;
+        y[i] = rintf(x[i]);
 }
-
-/* The natural logarithm of the power of two next above e^x. */
-static float whole_power(float x) { return ceilf(x * 1.44269504f) * 0.693147181f; }
 
 VECTORISED static void add_row(float *x, const float *y, int64_t n)
 {
@@ -96,6 +91,50 @@ VECTORISED static void scale_row(float *y, const float *x, float a, int64_t n)
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
         y[i] = a * x[i];
+}
+
+static const float LOG2E = 1.44269504f, LN2 = 0.693147181f;
+
+/* The greatest sum of the weights of keys with one j / 2 mod 4. */
+static float greatest_of_lanes(const float *p, int64_t n)
+{
+    float sum[4] = {0};
+    for (int64_t j = 0; j < n; j++)
+        sum[j / 2 % 4] += p[j];
+    return greatest(sum, 4);
+}
+
+/* The natural logarithm of the power of two next above e^x. */
+static float whole_power(float x) { return ceilf(x * LOG2E) * LN2; }
+
+/* By how many powers of two the unit grows when eight weights sum to so many: by none if that is
+ * 255 at most; by 1, or as many as bring them below 2^16. */
+static int unit_grows(float most)
+{
+    int over = (int)(bits_of_f32(most * (256.0f / ATTENTION_PV_MOST)) >> 23) - 127 - 7;
+    return !(most > ATTENTION_PV_MOST) ? 0 : over - 8 > 1 ? over - 8 : 1;
+}
+
+/* p = 2^(log2(e) x - top), rounded to integers; their sum before that joins l. Where the unit,
+ * 2^top, grows, earlier weights become less: *shrink is for the sums of earlier tiles. */
+static void whole_weights(float *p, const float *x, int64_t n, float *top, float *l, float *shrink)
+{
+    enum { HALF = ATTENTION_INT8_PV_KEYS / 2 };
+    *shrink = 1;
+    for (int64_t j = 0; j < n; j += HALF) {
+        int64_t some = min_i64(HALF, n - j);
+        exp_row(p + j, x + j, *top * LN2, some);
+        int by = unit_grows(greatest_of_lanes(p + j, some));
+        if (by) {
+            float fade = ldexpf(1, -by);
+            scale_row(p, p, fade, j + some);
+            *top += (float)by;
+            *l *= fade;
+            *shrink *= fade;
+        }
+        *l += row_sum(p + j, some);
+        round_row(p + j, p + j, some);
+    }
 }
 
 /* The products of one head: where its columns begin in the rows of its sequence. */
@@ -125,12 +164,14 @@ static void logits(const workspace *w, const head *h, const attention_spec *spec
             w->logit[r * KEYS + n - 1] += logf(spec->last_key_count);
 }
 
-/* The tops of m queries, the first of which is `at` in the tile, are at least n keys' logits. */
-static void raise_tops(const workspace *w, int64_t at, int64_t m, int64_t n)
+/* The greatest of each of m queries' n logits joins the two greatest such: w->m and, which is the
+ * less, w->l. at: the first query in the tile's. */
+static void keep_greatest(const workspace *w, int64_t at, int64_t m, int64_t n)
 {
     for (int64_t r = 0; r < m; r++) {
-        float top = whole_power(greatest(w->logit + r * KEYS, n)), *most = w->m + at + r;
-        *most = top > *most ? top : *most;
+        float x = greatest(w->logit + r * KEYS, n), *first = w->m + at + r, *second = w->l + at + r;
+        *second = x > *first ? *first : x > *second ? x : *second;
+        *first = x > *first ? x : *first;
     }
 }
 
@@ -149,7 +190,10 @@ static void weigh(const workspace *w, const head *h, const attention_spec *spec,
             continue;
         }
         if (spec->in == ATTENTION_INT8_PV) {
-            *l += exp_row_u8(p, x, *most, seen);
+            float shrink;
+            whole_weights(p, x, seen, most, l, &shrink);
+            if (shrink != 1)
+                scale_row(o, o, shrink, h->d);
             continue;
         }
         float top = greatest(x, seen);
@@ -168,24 +212,50 @@ static void weigh(const workspace *w, const head *h, const attention_spec *spec,
     }
 }
 
-/* One tile of keys joins the sums of queries [i0, i0 + m), or their tops alone. */
-static void add_keys(const workspace *w, const head *h, const attention_spec *spec, int64_t i0,
-                     int64_t m, int64_t j0, int64_t n, bool tops)
+/* What is done with a tile of keys: their greatest logits are kept, or they join the sums. */
+typedef enum { LOOK, ADD } purpose;
+
+/* Keys [j0, j0 + n) for queries `from` up to `to` of the tile whose first is i0. */
+static void take_keys(const workspace *w, const head *h, const attention_spec *spec, int64_t i0,
+                      int64_t from, int64_t to, int64_t j0, int64_t n, purpose what)
 {
     int64_t few = product_rows();
     for (int64_t c = 0; c < h->d; c += PRODUCT_DEPTH)
         pack_rows(w->k + c * KEYS, h->k + j0 * h->ldk + c, h->ldk, n,
                   min_i64(PRODUCT_DEPTH, h->d - c));
-    pack_matrix(w->v, h->v + j0 * h->ldv, h->ldv, h->d, n);
-    for (int64_t at = 0; at < m; at += few) {
-        int64_t count = min_i64(few, m - at), i = i0 + at;
+    if (what == ADD)
+        pack_matrix(w->v, h->v + j0 * h->ldv, h->ldv, h->d, n);
+    for (int64_t at = from; at < to; at += few) {
+        int64_t count = min_i64(few, to - at), i = i0 + at;
         logits(w, h, spec, i, count, j0, n);
-        if (tops) {
-            raise_tops(w, at, count, n);
+        if (what == LOOK) {
+            keep_greatest(w, at, count, n);
             continue;
         }
         weigh(w, h, spec, at, count, n, spec->causal ? i - j0 + 1 : n);
         product_gathered(w->o + at * h->d, h->d, count, h->d, n, 1.0f, j0 > 0, w->gathered, w->v);
+    }
+}
+
+/* The units of weights that are integers, of queries [i0, i0 + m). */
+static void find_units(const workspace *w, const head *h, const attention_spec *spec, int64_t i0,
+                       int64_t m)
+{
+    enum { TILE = ATTENTION_INT8_PV_KEYS, BLOCK = ATTENTION_PV_QUERIES };
+    int64_t whole = h->Lk < TILE ? 1 : h->Lk / TILE;
+    for (int64_t from = 0, to; from < m; from = to) {
+        int64_t block = (i0 + from) / BLOCK;
+        to = min_i64((block + 1) * BLOCK - i0, m);
+        for (int64_t r = from; r < to; r++)
+            w->m[r] = w->l[r] = -INFINITY;
+        for (int look = 0; look < 4; look++) {
+            int64_t tile = (block * BLOCK / TILE + (2 * look + 1) * whole / 8) % whole;
+            take_keys(w, h, spec, i0, from, to, tile * TILE, min_i64(TILE, h->Lk), LOOK);
+        }
+        for (int64_t r = from; r < to; r++) {
+            w->m[r] = ceilf(w->l[r] * LOG2E) - (float)ATTENTION_PV_BITS(h->Lk);
+            w->l[r] = 0;
+        }
     }
 }
 
@@ -195,10 +265,11 @@ static void query_tile(float *y, int64_t ldy, const head *h, const attention_spe
 {
     for (int64_t i = 0; i < m; i++)
         w->m[i] = -INFINITY, w->l[i] = 0;
+    if (spec->in == ATTENTION_INT8_PV && h->Lk)
+        find_units(w, h, spec, i0, m);
     int64_t end = spec->causal ? min_i64(h->Lk, i0 + m) : h->Lk;
-    for (int tops = spec->in == ATTENTION_INT8_PV; tops >= 0; tops--)
-        for (int64_t j0 = 0; j0 < end; j0 += KEYS)
-            add_keys(w, h, spec, i0, m, j0, min_i64(KEYS, h->Lk - j0), tops);
+    for (int64_t j0 = 0; j0 < end; j0 += KEYS)
+        take_keys(w, h, spec, i0, 0, m, j0, min_i64(KEYS, h->Lk - j0), ADD);
     for (int64_t i = 0; i < m; i++)
         if (h->Lk) {
             scale_row(y + (i0 + i) * ldy, w->o + i * h->d, 1.0f / w->l[i], h->d);

@@ -57,7 +57,7 @@ struct attention_scales {
 /* What attention_int8_pv.cu has of k and v: for each sequence, head and 64 keys a tile of bytes,
 ** as it is to lie in shared memory. First the codes of k, a row of 128 a key, chunk c of 16 at
 ** c ^ (row mod 8); then those of v, a row of 64 a channel, chunk c at c ^ (row / 2 mod 4), each 16 keys in
-** the order of turned(); then the scales of keys of the same j / 2 mod 4, and room to 128 bytes. */
+** the order of turned(); then the four scales of keys of the same j / 2 mod 4, eight times, so that all threads copy. */
 constexpr int PV_KEYS = ATTENTION_INT8_PV_KEYS, PV_HALF = PV_KEYS * 128,
               PV_TILE = 2 * PV_HALF + 128;
 struct attention_tiles {
@@ -69,7 +69,7 @@ struct attention_tiles {
     int tiles;
 };
 /* Sums of codes are in s32: of as many keys. */
-constexpr int PV_MOST_KEYS = 1 << 19;
+constexpr int PV_MOST_KEYS = 1 << 18;
 
 /* One function a file; each returns once the kernel is on the stream. */
 template <class T> void attention_mma(const attention_args &a); /* d = 64 and 128, sm_80 */

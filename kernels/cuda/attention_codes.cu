@@ -176,7 +176,8 @@ __device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
         if (threadIdx.x < 32 && threadIdx.x % 8 == 0) {
             if (TOKENS == PV_KEYS) {
                 uint8_t *scales = s.kv + (at * s.tiles + tile) * PV_TILE + 2 * PV_HALF;
-                ((float *)scales)[part] = scale_of(top);
+                for (int i = part; i < 32; i += 4)
+                    ((float *)scales)[i] = scale_of(top);
             } else {
                 float *scales = s.scale + (at * s.tiles + tile) * 8 + part;
                 scales[0] = scale_of(top);

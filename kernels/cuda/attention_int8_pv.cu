@@ -7,12 +7,12 @@
 ** that v's codes have too (attention_codes.cu). Logits need no conversion (ORIGIN), as their scale is one
 ** for all keys that a lane has of a tile, and v's scale is one for a channel, so it waits for the end.
 **
-** A weight is 2^(slope s - top), top a whole number. Eight weights that a lane has of half a tile may sum to
-** 255 at most: so each fits a byte, no sum of products is more than 2^31, and where many are large, so
-** that each needs fewer bits, they get fewer. Tops begin with the greatest logits of a few tiles, the
-** queries' own and others, evenly spaced; where eight weights are too many, the tops of these queries
-** rise, and sums so far are halved as often. What is divided by is the sum of weights before they are
-** rounded; v has its mean taken: so many weights that are too small to count leave the mean.
+** A weight is 2^(slope s - top), top a whole number: ../attention.h says which. Weights are bytes as
+** long as the eight that a lane has of half a tile sum to 255 at most. If they do not, those of 16 queries
+** are made again, with greater tops and of two bytes, of which the second have a product of their own if
+** any is not 0. What is divided by is the sum of weights before they are rounded; v has its mean
+** taken: so many weights that are too small to count leave the mean. Sums are of less than 2^31: of one
+** query a lane's weights come to 2^17 where tops rise and to 255 of each 32 keys elsewhere.
 **
 ** A tile of 64 keys and values is one piece of memory (attention.cuh), copied in a line. Four of them, two
 ** where shared memory is small, are in turn, and warps of a block do not meet at each: a barrier says
@@ -29,7 +29,6 @@ namespace
 
 constexpr int D = 128, WARPS = 4, THREADS = WARPS * 32, QUERIES = WARPS * 32;
 constexpr int Q_TILE = QUERIES * D, CHUNK = THREADS * 16; /* in bytes */
-constexpr int MOST = 255;                                 /* eight weights */
 
 /* STAGES tiles, AWAY of which are fetched ahead. */
 template <int STAGES_> struct shape {
@@ -54,7 +53,7 @@ __device__ __forceinline__ void value_product(int (&o)[4], const uint32_t (&p)[4
 /* What it holds of its 32 queries, 2 x 16 rows, of which a thread has two each. */
 struct rows_state {
     int o[2][D / 8][4] = {};
-    float top[2][2], sum[2][2] = {};
+    float top[2][2], sum[2][2];
     float factor[2][2]; /* a query's scale, times that of logits and log2(e) */
     float scale;        /* that of this lane's keys of the tile */
 };
@@ -74,8 +73,8 @@ __device__ __forceinline__ void leave_out(tile_logits &s, int there, int lane)
                     s[m][n][e] = -INFINITY;
 }
 
-/* Tops are such that the greatest weights of the tile are 128 at most. */
-__device__ __forceinline__ void raise_tops(rows_state &r, const tile_logits &s)
+/* The tile's greatest logit, where it is one of the two greatest: r.top, and r.sum, which is the less. */
+__device__ __forceinline__ void keep_greatest(rows_state &r, const tile_logits &s)
 {
 #pragma unroll
     for (int m = 0; m < 2; m++)
@@ -86,7 +85,8 @@ __device__ __forceinline__ void raise_tops(rows_state &r, const tile_logits &s)
             for (int n = 0; n < PV_KEYS / 8; n++)
                 most = fmaxf(most, fmaxf(s[m][n][2 * row], s[m][n][2 * row + 1]));
             most = lane_max((most - ORIGIN) * r.scale * r.factor[m][row], 4);
-            r.top[m][row] = fmaxf(r.top[m][row], ceilf(most) - (ATTENTION_U8_SHIFT - 1));
+            r.sum[m][row] = fmaxf(r.sum[m][row], fminf(r.top[m][row], most));
+            r.top[m][row] = fmaxf(r.top[m][row], most);
         }
 }
 
@@ -95,55 +95,109 @@ struct half_weights {
     uint32_t p[2][4];
     float some[2][2]; /* their sums, before rounding */
 
-    /* Makes word i of 8: four keys of a row. In F16 a sum with 1024 is a whole number, in the low bits. */
-    __device__ __forceinline__ void make(const tile_logits &s, int half, int i, const rows_state &r)
+    /* Weights of two keys of word i of 8, which join the sums. */
+    __device__ __forceinline__ float2 pair(const tile_logits &s, int half, int i, int j,
+                                           const rows_state &r)
     {
-        int m = i / 4, e = i % 4, row = e % 2, n = half * 4 + e / 2 * 2;
+        int m = i / 4, e = i % 4, row = e % 2, n = half * 4 + e / 2 * 2 + j;
         float slope = r.factor[m][row] * r.scale;
         float base = __fmaf_rn(-ORIGIN, slope, -r.top[m][row]);
-        uint32_t pair[2];
-        some[m][row] = e < 2 ? 0 : some[m][row];
+        float x = exp2_fast(__fmaf_rn(s[m][n][2 * row], slope, base));
+        float y = exp2_fast(__fmaf_rn(s[m][n][2 * row + 1], slope, base));
+        some[m][row] = (e < 2 && j == 0 ? 0 : some[m][row]) + x;
+        some[m][row] += y;
+        return {x, y};
+    }
+
+    /* Makes word i: four keys of a row. In F16 a sum with 1024 is a whole number, in the low bits. */
+    __device__ __forceinline__ void make(const tile_logits &s, int half, int i, const rows_state &r)
+    {
+        uint32_t two[2];
 #pragma unroll
         for (int j = 0; j < 2; j++) {
-            float x = exp2_fast(__fmaf_rn(s[m][n + j][2 * row], slope, base));
-            float y = exp2_fast(__fmaf_rn(s[m][n + j][2 * row + 1], slope, base));
-            some[m][row] += x;
-            some[m][row] += y;
-            pair[j] = pack2<half_t>(x, y);
-            asm("add.rn.f16x2 %0, %0, %1;" : "+r"(pair[j]) : "r"(0x64006400u));
+            float2 x = pair(s, half, i, j, r);
+            two[j] = pack2<half_t>(x.x, x.y);
+            asm("add.rn.f16x2 %0, %0, %1;" : "+r"(two[j]) : "r"(0x64006400u));
         }
-        p[m][e] = __byte_perm(pair[0], pair[1], 0x6420);
+        p[i / 4][i % 4] = __byte_perm(two[0], two[1], 0x6420);
+    }
+
+    /* The same of weights up to 2^16; returns their second bytes. In F32 it is a sum with 2^23. */
+    __device__ __forceinline__ uint32_t make_long(const tile_logits &s, int half, int i,
+                                                  const rows_state &r)
+    {
+        uint32_t two[2];
+#pragma unroll
+        for (int j = 0; j < 2; j++) {
+            float2 x = pair(s, half, i, j, r);
+            two[j] =
+                __byte_perm(__float_as_uint(x.x + 0x1p23f), __float_as_uint(x.y + 0x1p23f), 0x5410);
+        }
+        p[i / 4][i % 4] = __byte_perm(two[0], two[1], 0x6420);
+        return __byte_perm(two[0], two[1], 0x7531);
     }
 };
 
-/* Half of a tile's weights are made: if eight of a lane are too large, those of higher tops are. */
+/* o += 256 p v for 16 rows and half a tile, p being second bytes. */
+__device__ __forceinline__ void add_long(int (&o)[D / 8][4], const uint32_t (&p)[4], uint32_t v)
+{
+#pragma unroll
+    for (int n = 0; n < D / 16; n++) {
+        uint32_t b[4];
+        load_blocks(b, v + n * 16 * PV_KEYS);
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            int some[4] = {};
+            value_product(some, p, b[2 * i], b[2 * i + 1]);
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                o[2 * n + i][e] += some[e] << 8;
+        }
+    }
+}
+
+/* A query's top rises if this lane, or one of its three others, has eight weights of more than 255. */
+__device__ __forceinline__ void raise_top(rows_state &r, int m, int row, float eight)
+{
+    eight = lane_max(eight, 4);
+    if (!__any_sync(~0u, eight > ATTENTION_PV_MOST))
+        return;
+    /* the least number of halvings after which it is at most 255 */
+    int by = (int)(__float_as_uint(eight * (256.0f / ATTENTION_PV_MOST)) >> 23) - 127 - 7;
+    by = eight > ATTENTION_PV_MOST ? max(by - 8, 1) : 0;
+    r.top[m][row] += (float)by;
+    r.sum[m][row] *= exp2_fast((float)-by);
+    by = min(by, 31);
+    int round = 1 << by >> 1;
+#pragma unroll
+    for (int n = 0; n < D / 8; n++)
+#pragma unroll
+        for (int e = 0; e < 2; e++)
+            r.o[m][n][2 * row + e] = (r.o[m][n][2 * row + e] + round) >> by;
+}
+
+/* Half of a tile's weights are made: where eight of a lane are too large, the tops of 16 rows rise, and they
+** are made of two bytes; v: the values of this half. */
 __device__ __forceinline__ void settle(rows_state &r, half_weights &w, const tile_logits &s,
-                                       int half)
+                                       int half, uint32_t v)
 {
     auto(&some)[2][2] = w.some;
-    while (__any_sync(~0u,
-                      fmaxf(fmaxf(some[0][0], some[0][1]), fmaxf(some[1][0], some[1][1])) > MOST)) {
+    float most[2] = {fmaxf(some[0][0], some[0][1]), fmaxf(some[1][0], some[1][1])};
+    if (__any_sync(~0u, fmaxf(most[0], most[1]) > ATTENTION_PV_MOST)) {
 #pragma unroll
-        for (int m = 0; m < 2; m++)
+        for (int m = 0; m < 2; m++) {
+            if (!__any_sync(~0u, most[m] > ATTENTION_PV_MOST))
+                continue;
 #pragma unroll
-            for (int row = 0; row < 2; row++) {
-                float most = lane_max(some[m][row], 4);
-                /* the least number of halvings after which it is at most 255 */
-                int by = (int)(__float_as_uint(most * (256.0f / MOST)) >> 23) - 127 - 7;
-                by = most > MOST ? max(by, 1) : 0;
-                r.top[m][row] += (float)by;
-                r.sum[m][row] *= exp2_fast((float)-by);
-                by = min(by, 31);
-                int round = 1 << by >> 1;
+            for (int row = 0; row < 2; row++)
+                raise_top(r, m, row, some[m][row]);
+            uint32_t second[4], any = 0;
 #pragma unroll
-                for (int n = 0; n < D / 8; n++)
-#pragma unroll
-                    for (int e = 0; e < 2; e++)
-                        r.o[m][n][2 * row + e] = (r.o[m][n][2 * row + e] + round) >> by;
-            }
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-            w.make(s, half, i, r);
+            for (int i = 0; i < 4; i++)
+                any |= second[i] = w.make_long(s, half, m * 4 + i, r);
+            if (__any_sync(~0u, any))
+                add_long(r.o[m], second, v);
+        }
     }
 #pragma unroll
     for (int i = 0; i < 4; i++)
@@ -170,20 +224,14 @@ __device__ __forceinline__ void weighted_sum(rows_state &r, const half_weights &
     }
 }
 
-/* Copies a tile, or only what logits need. */
+/* Copies a tile, or only what logits need. Scales are there eight times, for all threads: no branch. */
 __device__ __forceinline__ void fetch(uint32_t to, const uint8_t *from, int bytes)
 {
-    to += threadIdx.x * 16, from += threadIdx.x * 16;
+    uint32_t at = threadIdx.x * 16, scales = 2 * PV_HALF + threadIdx.x % 8 * 16;
 #pragma unroll
     for (int i = 0; i < bytes / CHUNK; i++)
-        copy_chunk(to + i * CHUNK, from + i * CHUNK);
-    asm volatile("{\n" /* no branch */
-                 ".reg .pred first;\n"
-                 "setp.eq.u32 first, %2, 0;\n"
-                 "@first cp.async.cg.shared.global [%0], [%1], 16;\n"
-                 "}" ::"r"(to + 2 * PV_HALF),
-                 "l"(from + 2 * PV_HALF), "r"(threadIdx.x)
-                 : "memory");
+        copy_chunk(to + at + i * CHUNK, from + at + i * CHUNK);
+    copy_chunk(to + scales, from + scales);
 }
 
 template <class T, class S>
@@ -200,8 +248,8 @@ __global__ void __launch_bounds__(THREADS, 2)
     uint32_t q_at = place<D / 2>(q, row + (lane & 15), lane >> 4);
     int part = (lane & 7) + (lane >> 4) * 8, chunk = lane >> 3 & 1;
     uint32_t k_at = place<D / 2>(tiles, part, chunk);
-    uint32_t v_at = tiles + PV_HALF + part * PV_KEYS + ((chunk ^ (part / 2 & 3)) << 4);
     uint32_t scale_at = tiles + 2 * PV_HALF + lane % 4 * 4;
+    uint32_t v_at = tiles + PV_HALF + part * PV_KEYS + ((chunk ^ (part / 2 & 3)) << 4);
     /* Kept, and not made again from the lane for each tile. */
     asm volatile("" : "+r"(k_at), "+r"(v_at));
     rows_state r;
@@ -222,26 +270,34 @@ __global__ void __launch_bounds__(THREADS, 2)
     for (int i = 0; i < 4; i++) {
         int m = i / 2, of = min(query + row + i * 8 + lane / 4, a.lq - 1);
         r.factor[m][i % 2] = c.q_scale[at * a.lq + of] * a.scale_log2e;
-        r.top[m][i % 2] = -INFINITY;
+        r.top[m][i % 2] = r.sum[m][i % 2] = -INFINITY;
     }
 
-    /* Tops of the queries' own tile and of others, evenly spaced. */
+    /* Tops by the second greatest logit of four tiles. */
     int whole = max(a.lk / PV_KEYS, 1);
-    for (int i = 0; i < S::STAGES; i++) {
-        int tile = (query / PV_KEYS + (int)((int64_t)i * whole / S::STAGES)) % whole;
-        fetch(tiles + i * PV_TILE, kv + (int64_t)tile * PV_TILE, PV_HALF);
+    for (int look = 0; look < 4; look += S::STAGES) {
+        for (int i = 0; i < S::STAGES; i++) {
+            int behind = (2 * (look + i) + 1) * whole / 8;
+            int64_t tile = (query / PV_KEYS + behind) % whole;
+            fetch(tiles + i * PV_TILE, kv + tile * PV_TILE, PV_HALF);
+        }
+        copies_commit();
+        copies_wait<0>();
+        __syncthreads();
+        for (int i = 0; i < S::STAGES; i++) {
+            take_scale(i);
+            logits<int8_t, PV_KEYS, D>(s, q_at, k_at + i * PV_TILE);
+            if (a.lk < PV_KEYS)
+                leave_out(s, a.lk, lane);
+            keep_greatest(r, s);
+        }
+        __syncthreads();
     }
-    copies_commit();
-    copies_wait<0>();
-    __syncthreads();
-    for (int i = 0; i < S::STAGES; i++) {
-        take_scale(i);
-        logits<int8_t, PV_KEYS, D>(s, q_at, k_at + i * PV_TILE);
-        if (a.lk < PV_KEYS)
-            leave_out(s, a.lk, lane);
-        raise_tops(r, s);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        r.top[i / 2][i % 2] = ceilf(r.sum[i / 2][i % 2]) - ATTENTION_PV_BITS(a.lk);
+        r.sum[i / 2][i % 2] = 0;
     }
-    __syncthreads();
 
 #pragma unroll
     for (int i = 0; i < S::AWAY; i++)
@@ -264,7 +320,7 @@ __global__ void __launch_bounds__(THREADS, 2)
 #pragma unroll
         for (int i = 0; i < 8; i++)
             w[0].make(s, 0, i, r);
-        settle(r, w[0], s, 0);
+        settle(r, w[0], s, 0, v);
         if (!last && next < (uint32_t)c.tiles) {
             while (!free)
                 free = barrier_over(done + to * 8, free_odd);
@@ -272,7 +328,7 @@ __global__ void __launch_bounds__(THREADS, 2)
             barrier_copies(full + to * 8);
         }
         weighted_sum(r, w[0], v, [&](int i) { w[1].make(s, 1, i, r); });
-        settle(r, w[1], s, 1);
+        settle(r, w[1], s, 1, v ^ 32);
         here = barrier_over(full + (tile + 1) % S::STAGES * 8, (tile + 1) / S::STAGES & 1);
         weighted_sum(r, w[1], v ^ 32, [](int) {});
         barrier_arrive(done + stage * 8);

@@ -22,6 +22,39 @@ __device__ __forceinline__ float e4m3_weight(float x)
     return x == x ? weight : x;
 }
 
+/* The same of weights that are integers, where they begin: from four tiles of keys. logits: of 32. */
+template <class F>
+__device__ __forceinline__ float first_top(const attention_args &a, int query, F logits)
+{
+    constexpr int TILE = ATTENTION_INT8_PV_KEYS;
+    int number = query / ATTENTION_PV_QUERIES * (ATTENTION_PV_QUERIES / TILE),
+        whole = max(a.lk / TILE, 1);
+    float first = -INFINITY, second = -INFINITY;
+    for (int look = 0; look < 4; look++) {
+        int tile = (number + (int)((2 * look + 1) * (int64_t)whole / 8)) % whole;
+        float most = -INFINITY;
+        for (int key = tile * TILE; key < tile * TILE + TILE; key += TILE / 2) {
+            float s[2];
+            logits(s, key);
+            most = fmaxf(most, lane_max(fmaxf(s[0], s[1]), 16));
+        }
+        second = fmaxf(second, fminf(first, most));
+        first = fmaxf(first, most);
+    }
+    return ceilf(second * a.scale_log2e) - ATTENTION_PV_BITS(a.lk);
+}
+
+/* By how much it grows: part is a thread's weights, of keys j and j + 16. */
+__device__ __forceinline__ int unit_grows(float part)
+{
+    part += __shfl_xor_sync(~0u, part, 1);
+    part += __shfl_xor_sync(~0u, part, 8);
+    part = fmaxf(part, __shfl_xor_sync(~0u, part, 2));
+    part = fmaxf(part, __shfl_xor_sync(~0u, part, 4));
+    int over = (int)(__float_as_uint(part * (256.0f / ATTENTION_PV_MOST)) >> 23) - 127 - 7;
+    return part > ATTENTION_PV_MOST ? max(over - 8, 1) : 0;
+}
+
 constexpr int QUERIES = 16, KEYS = 32, THREADS = 256, SLICE = 32, MOST = 512 / 16;
 
 __global__ void __launch_bounds__(THREADS) attention_plain_kernel(attention_args a)
@@ -33,67 +66,72 @@ __global__ void __launch_bounds__(THREADS) attention_plain_kernel(attention_args
     const float *xk = (const float *)a.k + batch * a.lk * a.k_stride + head * a.d;
     const float *xv = (const float *)a.v + batch * a.lk * a.v_stride + head * a.d;
     float o[MOST] = {}, top = -INFINITY, sum = 0;
+    bool whole = a.in == ATTENTION_INT8_PV;
 
-    /* With ATTENTION_INT8_PV a first walk finds tops alone. */
-    for (int tops = a.in == ATTENTION_INT8_PV; tops >= 0; tops--)
-        for (int key = 0, end = keys_seen(a, query + QUERIES); key < end; key += KEYS) {
-            float s[2] = {};
-            for (int c = 0; c < a.d; c += SLICE) {
-                __syncthreads();
-                int column = threadIdx.x % SLICE;
-                for (int r = threadIdx.x / SLICE; r < KEYS; r += THREADS / SLICE) {
-                    bool in = c + column < a.d;
-                    k[r][column] =
-                        in && key + r < a.lk ? xk[(key + r) * a.k_stride + c + column] : 0;
-                    if (r < QUERIES)
-                        q[r][column] =
-                            in && query + r < a.lq ? xq[(query + r) * a.q_stride + c + column] : 0;
-                }
-                __syncthreads();
-#pragma unroll
-                for (int e = 0; e < SLICE; e++) {
-                    s[0] += q[row][e] * k[part][e];
-                    s[1] += q[row][e] * k[part + 16][e];
-                }
+    /* s: of keys key + part and the 16th behind. */
+    auto logits = [&](float(&s)[2], int key) {
+        s[0] = s[1] = 0;
+        for (int c = 0; c < a.d; c += SLICE) {
+            __syncthreads();
+            int column = threadIdx.x % SLICE;
+            for (int r = threadIdx.x / SLICE; r < KEYS; r += THREADS / SLICE) {
+                bool in = c + column < a.d;
+                k[r][column] = in && key + r < a.lk ? xk[(key + r) * a.k_stride + c + column] : 0;
+                if (r < QUERIES)
+                    q[r][column] =
+                        in && query + r < a.lq ? xq[(query + r) * a.q_stride + c + column] : 0;
             }
-            for (int e = 0; e < 2; e++)
-                s[e] = adjusted(a, s[e], head, query + row, key + part + e * 16);
+            __syncthreads();
+#pragma unroll
+            for (int e = 0; e < SLICE; e++) {
+                s[0] += q[row][e] * k[part][e];
+                s[1] += q[row][e] * k[part + 16][e];
+            }
+        }
+        for (int e = 0; e < 2; e++)
+            s[e] = adjusted(a, s[e], head, query + row, key + part + e * 16);
+    };
+
+    if (whole)
+        top = first_top(a, query, logits);
+    for (int key = 0, end = keys_seen(a, query + QUERIES); key < end; key += KEYS) {
+        float s[2], fade, p0, p1;
+        logits(s, key);
+        if (whole) {
+            p0 = exp2f(s[0] * a.scale_log2e - top);
+            p1 = exp2f(s[1] * a.scale_log2e - top);
+            int by = unit_grows(p0 + p1);
+            fade = exp2f((float)-by);
+            top += (float)by;
+            p0 *= fade;
+            p1 *= fade;
+        } else {
             float t = lane_max(fmaxf(s[0], s[1]), 16);
             if (a.v_mean) /* tops are whole powers of two */
                 t = ceilf(t * a.scale_log2e) / a.scale_log2e;
             t = fmaxf(top, t);
-            if (tops) {
-                top = t;
-                continue;
-            }
-            float fade = exp2f((top - t) * a.scale_log2e);
+            fade = exp2f((top - t) * a.scale_log2e);
             top = t;
-            float p0 = (s[0] - t) * a.scale_log2e, p1 = (s[1] - t) * a.scale_log2e;
-            if (a.in == ATTENTION_FP8) {
-                p0 = e4m3_weight(p0 + ATTENTION_SHIFT);
-                p1 = e4m3_weight(p1 + ATTENTION_SHIFT);
-            } else {
-                float shift = a.in == ATTENTION_INT8_PV ? ATTENTION_U8_SHIFT : 0;
-                p0 = exp2f(p0 + shift);
-                p1 = exp2f(p1 + shift);
-            }
-            sum = sum * fade + lane_sum(p0 + p1, 16);
-            bool whole = a.in == ATTENTION_INT8_PV;
-            p[row][part] = whole ? rintf(p0) : p0;
-            p[row][part + 16] = whole ? rintf(p1) : p1;
-            __syncwarp(); /* a row's 16 threads are in one warp */
-            int n = min(KEYS, a.lk - key);
-#pragma unroll
-            for (int c = 0; c < MOST; c++)
-                if (c * 16 < a.d) {
-                    int column = c * 16 + part;
-                    float total = o[c] * fade;
-                    if (column < a.d)
-                        for (int j = 0; j < n; j++)
-                            total += p[row][j] * xv[(key + j) * a.v_stride + column];
-                    o[c] = total;
-                }
+            p0 = (s[0] - t) * a.scale_log2e, p1 = (s[1] - t) * a.scale_log2e;
+            p0 = a.in == ATTENTION_FP8 ? e4m3_weight(p0 + ATTENTION_SHIFT) : exp2f(p0);
+            p1 = a.in == ATTENTION_FP8 ? e4m3_weight(p1 + ATTENTION_SHIFT) : exp2f(p1);
         }
+        sum = sum * fade + lane_sum(p0 + p1, 16);
+        p[row][part] = whole ? rintf(p0) : p0;
+        p[row][part + 16] = whole ? rintf(p1) : p1;
+        __syncwarp(); /* a row's 16 threads are in one warp */
+        int n = min(KEYS, a.lk - key);
+#pragma unroll
+        for (int c = 0; c < MOST; c++)
+            if (c * 16 < a.d) {
+                int column = c * 16 + part;
+                float total = o[c] * fade;
+                if (column < a.d)
+                    for (int j = 0; j < n; j++)
+                        total += p[row][j] * xv[(key + j) * a.v_stride + column];
+                o[c] = total;
+            }
+    }
     const float *mean = a.v_mean ? a.v_mean + (batch * a.heads + head) * a.d : nullptr;
     float *y = (float *)a.y + batch * a.lq * a.y_stride + head * a.d;
     if (query + row < a.lq)

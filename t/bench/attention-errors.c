@@ -12,20 +12,6 @@
 
 enum { QUERIES = 32, WIDE = 128 };
 
-/* Key i KEYS / 32 becomes query i times what makes their logit that. */
-static void give_own(tensor q, tensor k, double logit)
-{
-    for (int i = 0; i < QUERIES; i++) {
-        const float *x = (float *)q.data + i * WIDE;
-        float *y = (float *)k.data + i * (tensor_rows(k) / QUERIES) * WIDE;
-        double square = 0;
-        for (int e = 0; e < WIDE; e++)
-            square += (double)x[e] * (double)x[e];
-        for (int e = 0; e < WIDE; e++)
-            y[e] = x[e] * (float)(logit * sqrt(WIDE) / square);
-    }
-}
-
 static double *doubles(tensor t)
 {
     int64_t n = tensor_count(t);
@@ -55,12 +41,12 @@ int main(int argc, char **argv)
     for (int i = 0; i < QUERIES * WIDE; i++)
         ((float *)q.data)[i] *= deviation;
     if (argc > 3)
-        give_own(q, k, atof(argv[3]));
+        give_own(q, k, (float)atof(argv[3]));
     round_to(A, q);
     round_to(A, k);
     head exact = {QUERIES, keys, WIDE, doubles(q), doubles(k), doubles(v)};
     double *right = new_bytes(QUERIES * WIDE * sizeof *right);
-    attend(right, NULL, &exact, EXACT, A);
+    attend(right, NULL, &exact, EXACT);
     tensor on[] = {placed(q, A, 0), placed(k, A, 0), placed(v, A, 0)};
     for (int in = ATTENTION_INT8; in <= ATTENTION_INT8_PV; in++) {
         attention_spec spec = {
