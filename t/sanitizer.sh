@@ -68,7 +68,7 @@ sixteen() { # TOOL: what has products of 16 bits
 }
 # Racecheck would take ten minutes for not_finite's 54 calls of what the others call.
 eight() { # TOOL NAME VARIABLE
-    for test in logits_in_int8 all_in_8_bits all_in_int8 tops_rise every_code $([ $1 = racecheck ] || echo not_finite); do
+    for test in logits_in_int8 all_in_8_bits all_in_int8 tops_rise own_key every_code $([ $1 = racecheck ] || echo not_finite); do
         echo "$1 $2-$test nothing /dev/null $3,CK_RUN_CASE=$test $run/attention8"
     done
 }

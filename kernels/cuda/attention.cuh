@@ -57,7 +57,8 @@ struct attention_scales {
 /* What attention_int8_pv.cu has of k and v: for each sequence, head and 64 keys a tile of bytes,
 ** as it is to lie in shared memory. First the codes of k, a row of 128 a key, chunk c of 16 at
 ** c ^ (row mod 8); then those of v, a row of 64 a channel, chunk c at c ^ (row / 2 mod 4), each 16 keys in
-** the order of turned(); then the four scales of keys of the same j / 2 mod 4, eight times, so that all threads copy. */
+** the order of turned(); then the four scales of keys of the same j / 2 mod 4, eight times: a word for
+** each lane that copies. */
 constexpr int PV_KEYS = ATTENTION_INT8_PV_KEYS, PV_HALF = PV_KEYS * 128,
               PV_TILE = 2 * PV_HALF + 128;
 struct attention_tiles {

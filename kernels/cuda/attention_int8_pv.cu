@@ -224,14 +224,16 @@ __device__ __forceinline__ void weighted_sum(rows_state &r, const half_weights &
     }
 }
 
-/* Copies a tile, or only what logits need. Scales are there eight times, for all threads: no branch. */
-__device__ __forceinline__ void fetch(uint32_t to, const uint8_t *from, int bytes)
+/* Copies a tile, or only what logits need; first: in the first warp, which copies the scales. */
+__device__ __forceinline__ void fetch(uint32_t to, const uint8_t *from, int bytes, bool first)
 {
-    uint32_t at = threadIdx.x * 16, scales = 2 * PV_HALF + threadIdx.x % 8 * 16;
+    uint32_t at = threadIdx.x * 16;
 #pragma unroll
     for (int i = 0; i < bytes / CHUNK; i++)
         copy_chunk(to + at + i * CHUNK, from + at + i * CHUNK);
-    copy_chunk(to + scales, from + scales);
+    at = 2 * PV_HALF + threadIdx.x * 4;
+    if (first)
+        copy_word(to + at, from + at);
 }
 
 template <class T, class S>
@@ -258,6 +260,8 @@ __global__ void __launch_bounds__(THREADS, 2)
         asm volatile("ld.shared.f32 %0, [%1];" : "=f"(r.scale) : "r"(scale_at + stage * PV_TILE));
     };
 
+    /* A shuffle tells the compiler that a warp's threads agree: then there is no branch in fetch(). */
+    bool first = __shfl_sync(~0u, (int)threadIdx.x, 0) == 0;
     kernel_begin();
     const uint16_t *xq =
         (const uint16_t *)(c.q + ((int64_t)batch * a.lq + query) * q_stride + head * D);
@@ -279,7 +283,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         for (int i = 0; i < S::STAGES; i++) {
             int behind = (2 * (look + i) + 1) * whole / 8;
             int64_t tile = (query / PV_KEYS + behind) % whole;
-            fetch(tiles + i * PV_TILE, kv + tile * PV_TILE, PV_HALF);
+            fetch(tiles + i * PV_TILE, kv + tile * PV_TILE, PV_HALF, first);
         }
         copies_commit();
         copies_wait<0>();
@@ -302,7 +306,7 @@ __global__ void __launch_bounds__(THREADS, 2)
 #pragma unroll
     for (int i = 0; i < S::AWAY; i++)
         if (i < c.tiles) {
-            fetch(tiles + i * PV_TILE, kv + i * PV_TILE, 2 * PV_HALF);
+            fetch(tiles + i * PV_TILE, kv + i * PV_TILE, 2 * PV_HALF, first);
             barrier_copies(full + i * 8);
         }
     bool here = false;
@@ -324,7 +328,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         if (!last && next < (uint32_t)c.tiles) {
             while (!free)
                 free = barrier_over(done + to * 8, free_odd);
-            fetch(tiles + to * PV_TILE, kv + (int64_t)next * PV_TILE, 2 * PV_HALF);
+            fetch(tiles + to * PV_TILE, kv + (int64_t)next * PV_TILE, 2 * PV_HALF, first);
             barrier_copies(full + to * 8);
         }
         weighted_sum(r, w[0], v, [&](int i) { w[1].make(s, 1, i, r); });

@@ -89,6 +89,12 @@ __device__ __forceinline__ void copy_chunk_cached(uint32_t shared, const void *g
                  : "memory");
 }
 
+/* Four bytes, which only this way has. */
+__device__ __forceinline__ void copy_word(uint32_t shared, const void *global)
+{
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(shared), "l"(global) : "memory");
+}
+
 __device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;"); }
 
 /* Until at most N of the committed groups are under way. */
