@@ -46,12 +46,13 @@ enum { ATTENTION_SHIFT = 8, E4M3_STEPS = 8, E4M3_ONE = 56, E4M3_MOST = 126 };
 **     (attention.c: find_units).
 **   - Then all keys are walked over, 32 at a time. If the eight of them that have the same j / 2 mod 4 have
 **     weights of more than 255 together, their query's top becomes greater by 1, or by as much as keeps
-**     eight below 2^16, and sums so far are halved as often. What is then still more than a byte has a
-**     second one.
+**     the greatest of the 32 at 2^15 or below, and sums so far are halved as often. What is then still
+**     more than a byte has a second one.
 **
 ** The divisor sums weights that are not rounded, and v has its mean taken: so what rounding loses of many
 ** small weights goes to the mean of v, and not to a few large ones. */
-enum { ATTENTION_PV_MOST = 255, ATTENTION_PV_QUERIES = 128, ATTENTION_PV_FEW = 4096 };
+enum { ATTENTION_PV_MOST = 255, ATTENTION_PV_LONG = 15 };
+enum { ATTENTION_PV_QUERIES = 128, ATTENTION_PV_FEW = 4096 };
 #define ATTENTION_PV_BITS(keys) ((keys) <= ATTENTION_PV_FEW ? 7 : 6)
 
 #endif

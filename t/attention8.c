@@ -169,9 +169,9 @@ START_TEST(all_in_int8)
 }
 END_TEST
 
-/* Tops that a few tiles promise are not those of two others, of which one has logits greater by 0 to 24
-** powers of two, and the next by 0 to 48: so sums so far are halved, up to more often than they have
-** bits. */
+/* Tops that a few tiles promise are not those of two others, of which one has logits greater by 0 to 200
+** powers of two, and the next by 0 to 400: so sums so far are halved, up to more often than they have
+** bits, and weights are infinite before that. */
 START_TEST(tops_rise)
 {
     static const data_case c = {.batch = 1, .heads = 1, .d = 128, .Lq = 300, .Lk = 1100};
@@ -190,7 +190,7 @@ START_TEST(tops_rise)
                                        : key[j * c.d + e] * 0.25f;
         for (int i = 0; i < c.Lq; i++)
             for (int e = 0; e < c.d; e++)
-                ((float *)q.data)[i * c.d + e] = (e % 3 == 0 ? 12.0f : -12.0f) * (float)i /
+                ((float *)q.data)[i * c.d + e] = (e % 3 == 0 ? 100.0f : -100.0f) * (float)i /
                                                  (float)c.Lq / 1.442695f / sqrtf((float)c.d);
         errors t = one_head(&c, q, k, v, ATTENTION_INT8_PV, OURS_INT8_PV, A);
         scratch_reset(mark);

@@ -204,7 +204,10 @@ static double whole_weights(double *p, int L, int i)
         int n = L - j < half ? L - j : half;
         double eight = greatest_of_lanes(p + j, n, top);
         if (eight > 255) {
-            int over = (int)ceil(log2(eight / 255)), by = over - 8 > 1 ? over - 8 : 1;
+            double greatest = p[j];
+            for (int e = j; e < j + n; e++)
+                greatest = fmax(greatest, p[e]);
+            int by = (int)fmax(ceil(greatest - top) - 15, 1);
             top += by;
             sum = ldexp(sum, -by);
             for (int e = 0; e < j; e++)

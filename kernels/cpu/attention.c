@@ -107,12 +107,13 @@ static float greatest_of_lanes(const float *p, int64_t n)
 /* The natural logarithm of the power of two next above e^x. */
 static float whole_power(float x) { return ceilf(x * LOG2E) * LN2; }
 
-/* By how many powers of two the unit grows when eight weights sum to so many: by none if that is
- * 255 at most; by 1, or as many as bring them below 2^16. */
-static int unit_grows(float most)
+/* By how many powers of two the unit, 2^top, grows where n keys have these weights and logits. */
+static float unit_grows(const float *p, const float *x, int64_t n, float top)
 {
-    int over = (int)(bits_of_f32(most * (256.0f / ATTENTION_PV_MOST)) >> 23) - 127 - 7;
-    return !(most > ATTENTION_PV_MOST) ? 0 : over - 8 > 1 ? over - 8 : 1;
+    if (!(greatest_of_lanes(p, n) > ATTENTION_PV_MOST))
+        return 0;
+    float over = ceilf(greatest(x, n) * LOG2E - top) - ATTENTION_PV_LONG;
+    return over > 1 ? over : 1;
 }
 
 /* p = 2^(log2(e) x - top), rounded to integers; their sum before that joins l. Where the unit,
@@ -124,13 +125,14 @@ static void whole_weights(float *p, const float *x, int64_t n, float *top, float
     for (int64_t j = 0; j < n; j += HALF) {
         int64_t some = min_i64(HALF, n - j);
         exp_row(p + j, x + j, *top * LN2, some);
-        int by = unit_grows(greatest_of_lanes(p + j, some));
-        if (by) {
-            float fade = ldexpf(1, -by);
-            scale_row(p, p, fade, j + some);
-            *top += (float)by;
+        float by = unit_grows(p + j, x + j, some, *top);
+        if (by > 0) {
+            float fade = exp2f(-by);
+            scale_row(p, p, fade, j);
             *l *= fade;
             *shrink *= fade;
+            *top += by;
+            exp_row(p + j, x + j, *top * LN2, some);
         }
         *l += row_sum(p + j, some);
         round_row(p + j, p + j, some);

@@ -12,7 +12,7 @@
 ** are made again, with greater tops and of two bytes, of which the second have a product of their own if
 ** any is not 0. What is divided by is the sum of weights before they are rounded; v has its mean
 ** taken: so many weights that are too small to count leave the mean. Sums are of less than 2^31: of one
-** query a lane's weights come to 2^17 where tops rise and to 255 of each 32 keys elsewhere.
+** query a lane's weights come to 2^19 where tops rise and to 255 of each 32 keys elsewhere.
 **
 ** A tile of 64 keys and values is one piece of memory (attention.cuh), copied in a line. Four of them, two
 ** where shared memory is small, are in turn, and warps of a block do not meet at each: a barrier says
@@ -122,7 +122,7 @@ struct half_weights {
         p[i / 4][i % 4] = __byte_perm(two[0], two[1], 0x6420);
     }
 
-    /* The same of weights up to 2^16; returns their second bytes. In F32 it is a sum with 2^23. */
+    /* The same of weights below 2^16; returns their second bytes. In F32 it is a sum with 2^23. */
     __device__ __forceinline__ uint32_t make_long(const tile_logits &s, int half, int i,
                                                   const rows_state &r)
     {
@@ -157,23 +157,27 @@ __device__ __forceinline__ void add_long(int (&o)[D / 8][4], const uint32_t (&p)
 }
 
 /* A query's top rises if this lane, or one of its three others, has eight weights of more than 255. */
-__device__ __forceinline__ void raise_top(rows_state &r, int m, int row, float eight)
+__device__ __forceinline__ void raise_top(rows_state &r, const tile_logits &s, int half, int m,
+                                          int row, float eight)
 {
     eight = lane_max(eight, 4);
     if (!__any_sync(~0u, eight > ATTENTION_PV_MOST))
         return;
-    /* the least number of halvings after which it is at most 255 */
-    int by = (int)(__float_as_uint(eight * (256.0f / ATTENTION_PV_MOST)) >> 23) - 127 - 7;
-    by = eight > ATTENTION_PV_MOST ? max(by - 8, 1) : 0;
-    r.top[m][row] += (float)by;
-    r.sum[m][row] *= exp2_fast((float)-by);
-    by = min(by, 31);
-    int round = 1 << by >> 1;
+    float most = -INFINITY;
+#pragma unroll
+    for (int n = half * 4; n < half * 4 + 4; n++)
+        most = fmaxf(most, fmaxf(s[m][n][2 * row], s[m][n][2 * row + 1]));
+    most = lane_max((most - ORIGIN) * r.scale * r.factor[m][row], 4);
+    float over = ceilf(most - r.top[m][row]) - ATTENTION_PV_LONG;
+    float by = eight > ATTENTION_PV_MOST ? fmaxf(over, 1) : 0;
+    r.top[m][row] += by;
+    r.sum[m][row] *= exp2_fast(-by);
+    int shift = (int)fminf(by, 31), round = 1 << shift >> 1;
 #pragma unroll
     for (int n = 0; n < D / 8; n++)
 #pragma unroll
         for (int e = 0; e < 2; e++)
-            r.o[m][n][2 * row + e] = (r.o[m][n][2 * row + e] + round) >> by;
+            r.o[m][n][2 * row + e] = (r.o[m][n][2 * row + e] + round) >> shift;
 }
 
 /* Half of a tile's weights are made: where eight of a lane are too large, the tops of 16 rows rise, and they
@@ -190,7 +194,7 @@ __device__ __forceinline__ void settle(rows_state &r, half_weights &w, const til
                 continue;
 #pragma unroll
             for (int row = 0; row < 2; row++)
-                raise_top(r, m, row, some[m][row]);
+                raise_top(r, s, half, m, row, some[m][row]);
             uint32_t second[4], any = 0;
 #pragma unroll
             for (int i = 0; i < 4; i++)

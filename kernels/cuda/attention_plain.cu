@@ -44,15 +44,15 @@ __device__ __forceinline__ float first_top(const attention_args &a, int query, F
     return ceilf(second * a.scale_log2e) - ATTENTION_PV_BITS(a.lk);
 }
 
-/* By how much it grows: part is a thread's weights, of keys j and j + 16. */
-__device__ __forceinline__ int unit_grows(float part)
+/* By how much it grows: log2 of weights, and weights, of keys j and j + 16 of a query's 32. */
+__device__ __forceinline__ float top_grows(float x0, float x1, float p0, float p1)
 {
-    part += __shfl_xor_sync(~0u, part, 1);
-    part += __shfl_xor_sync(~0u, part, 8);
-    part = fmaxf(part, __shfl_xor_sync(~0u, part, 2));
-    part = fmaxf(part, __shfl_xor_sync(~0u, part, 4));
-    int over = (int)(__float_as_uint(part * (256.0f / ATTENTION_PV_MOST)) >> 23) - 127 - 7;
-    return part > ATTENTION_PV_MOST ? max(over - 8, 1) : 0;
+    float most = lane_max(fmaxf(x0, x1), 16), eight = p0 + p1;
+    eight += __shfl_xor_sync(~0u, eight, 1);
+    eight += __shfl_xor_sync(~0u, eight, 8);
+    eight = fmaxf(eight, __shfl_xor_sync(~0u, eight, 2));
+    eight = fmaxf(eight, __shfl_xor_sync(~0u, eight, 4));
+    return eight > ATTENTION_PV_MOST ? fmaxf(ceilf(most) - ATTENTION_PV_LONG, 1) : 0;
 }
 
 constexpr int QUERIES = 16, KEYS = 32, THREADS = 256, SLICE = 32, MOST = 512 / 16;
@@ -98,13 +98,11 @@ __global__ void __launch_bounds__(THREADS) attention_plain_kernel(attention_args
         float s[2], fade, p0, p1;
         logits(s, key);
         if (whole) {
-            p0 = exp2f(s[0] * a.scale_log2e - top);
-            p1 = exp2f(s[1] * a.scale_log2e - top);
-            int by = unit_grows(p0 + p1);
-            fade = exp2f((float)-by);
-            top += (float)by;
-            p0 *= fade;
-            p1 *= fade;
+            float x0 = s[0] * a.scale_log2e - top, x1 = s[1] * a.scale_log2e - top;
+            float by = top_grows(x0, x1, exp2f(x0), exp2f(x1));
+            fade = exp2f(-by);
+            top += by;
+            p0 = exp2f(x0 - by), p1 = exp2f(x1 - by);
         } else {
             float t = lane_max(fmaxf(s[0], s[1]), 16);
             if (a.v_mean) /* tops are whole powers of two */
