@@ -38,16 +38,6 @@ template <int STAGES_> struct shape {
     static_assert(BYTES >= QUERIES * D * 2 && PV_TILE % 128 == 0, "the output leaves through it");
 };
 
-/* o += p v of 32 keys, p without sign */
-__device__ __forceinline__ void value_product(int (&o)[4], const uint32_t (&p)[4], uint32_t b0,
-                                              uint32_t b1)
-{
-    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 "
-                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+r"(o[0]), "+r"(o[1]), "+r"(o[2]), "+r"(o[3])
-                 : "r"(p[0]), "r"(p[1]), "r"(p[2]), "r"(p[3]), "r"(b0), "r"(b1));
-}
-
 /* ---- a warp ---- */
 
 /* What it holds of its 32 queries, 2 x 16 rows, of which a thread has two each. */
@@ -117,7 +107,7 @@ struct half_weights {
         for (int j = 0; j < 2; j++) {
             float2 x = pair(s, half, i, j, r);
             two[j] = pack2<half_t>(x.x, x.y);
-            asm("add.rn.f16x2 %0, %0, %1;" : "+r"(two[j]) : "r"(0x64006400u));
+            two[j] = add_f16(two[j], 0x64006400u);
         }
         p[i / 4][i % 4] = __byte_perm(two[0], two[1], 0x6420);
     }
@@ -148,7 +138,7 @@ __device__ __forceinline__ void add_long(int (&o)[D / 8][4], const uint32_t (&p)
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             int some[4] = {};
-            value_product(some, p, b[2 * i], b[2 * i + 1]);
+            mma_unsigned(some, p, b[2 * i], b[2 * i + 1]);
 #pragma unroll
             for (int e = 0; e < 4; e++)
                 o[2 * n + i][e] += some[e] << 8;
@@ -221,8 +211,8 @@ __device__ __forceinline__ void weighted_sum(rows_state &r, const half_weights &
             load_blocks(b[(n + 1) & 1], v + (n + 1) * 16 * PV_KEYS);
 #pragma unroll
         for (int m = 0; m < 2; m++) {
-            value_product(r.o[m][2 * n], w.p[m], b[n & 1][0], b[n & 1][1]);
-            value_product(r.o[m][2 * n + 1], w.p[m], b[n & 1][2], b[n & 1][3]);
+            mma_unsigned(r.o[m][2 * n], w.p[m], b[n & 1][0], b[n & 1][1]);
+            mma_unsigned(r.o[m][2 * n + 1], w.p[m], b[n & 1][2], b[n & 1][3]);
         }
         beside(n);
     }
@@ -260,9 +250,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     asm volatile("" : "+r"(k_at), "+r"(v_at));
     rows_state r;
     tile_logits s;
-    auto take_scale = [&](uint32_t stage) {
-        asm volatile("ld.shared.f32 %0, [%1];" : "=f"(r.scale) : "r"(scale_at + stage * PV_TILE));
-    };
+    auto take_scale = [&](uint32_t stage) { r.scale = load_float(scale_at + stage * PV_TILE); };
 
     /* A shuffle tells the compiler that a warp's threads agree: then there is no branch in fetch(). */
     bool first = __shfl_sync(~0u, (int)threadIdx.x, 0) == 0;

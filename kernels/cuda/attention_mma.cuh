@@ -118,18 +118,11 @@ __device__ __forceinline__ void write_rows(const attention_args &a, T *y, uint32
     for (int i = 0; i < 4; i++)
 #pragma unroll
         for (int n = 0; n < D / 8; n++)
-            asm volatile(
-                "st.shared.u32 [%0], %1;" ::"r"(place<D>(rows, i * 8 + lane / 4, n) + lane % 4 * 4),
-                "r"(pair(i / 2, i % 2, n))
-                : "memory");
+            store_word(place<D>(rows, i * 8 + lane / 4, n) + lane % 4 * 4, pair(i / 2, i % 2, n));
     __syncwarp();
     int c = lane % CHUNKS;
     for (int i = lane / CHUNKS; i < 32; i += STEP) {
-        uint4 u;
-        asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
-                     : "=r"(u.x), "=r"(u.y), "=r"(u.z), "=r"(u.w)
-                     : "r"(place<D>(rows, i, c))
-                     : "memory");
+        uint4 u = load_chunk(place<D>(rows, i, c));
         if (first + i < a.lq)
             *(uint4 *)(y + (first + i) * a.y_stride + c * 8) = u;
     }

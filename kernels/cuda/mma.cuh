@@ -43,6 +43,16 @@ __device__ __forceinline__ void mma(int c[4], const uint32_t a[4], uint32_t b0, 
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/* The same where a has bytes without a sign. */
+__device__ __forceinline__ void mma_unsigned(int c[4], const uint32_t a[4], uint32_t b0,
+                                             uint32_t b1)
+{
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 /* Four 8 x 8 blocks; lane l gives the address of row l mod 8 of block l / 8. */
 __device__ __forceinline__ void load_blocks(uint32_t r[4], uint32_t address)
 {
@@ -56,6 +66,30 @@ __device__ __forceinline__ void load_blocks_transposed(uint32_t r[4], uint32_t a
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                  : "r"(address));
+}
+
+/* ---- shared memory by its address ---- */
+
+__device__ __forceinline__ float load_float(uint32_t shared)
+{
+    float x;
+    asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(shared));
+    return x;
+}
+
+__device__ __forceinline__ uint4 load_chunk(uint32_t shared)
+{
+    uint4 u;
+    asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(u.x), "=r"(u.y), "=r"(u.z), "=r"(u.w)
+                 : "r"(shared)
+                 : "memory");
+    return u;
+}
+
+__device__ __forceinline__ void store_word(uint32_t shared, uint32_t word)
+{
+    asm volatile("st.shared.u32 [%0], %1;" ::"r"(shared), "r"(word) : "memory");
 }
 
 /* 16 bytes from device to shared memory behind the program's back; zeros instead if not `there`
@@ -135,6 +169,13 @@ __device__ __forceinline__ bool barrier_over(uint32_t barrier, int parity)
 __device__ __forceinline__ void barrier_copies(uint32_t barrier)
 {
     asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(barrier) : "memory");
+}
+
+/* Two sums of F16. */
+__device__ __forceinline__ uint32_t add_f16(uint32_t a, uint32_t b)
+{
+    asm("add.rn.f16x2 %0, %0, %1;" : "+r"(a) : "r"(b));
+    return a;
 }
 
 __device__ __forceinline__ float exp2_fast(float x)
