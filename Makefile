@@ -156,8 +156,15 @@ UNIT_OBJECTS := $(O)/bin/solver.o $(O)/bin/schedule.o $(O)/bin/noise.o \
 
 $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	@mkdir -p $(@D)
-	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< \
+	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< $(ALSO) \
 	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) -fopenmp $(call libs,check) $(COMMONLIBS)
+
+# A kernel for GPUs, compiled for the processor: its contexts are nothing that a sanitizer follows.
+$(O)/t/lanes: $(O)/t/emulated/attention_int8_pv.o
+$(O)/t/lanes: ALSO = $(O)/t/emulated/attention_int8_pv.o -lstdc++
+$(O)/t/emulated/%.o: t/emulated/%.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -fno-sanitize=all -Wall -Wextra -Wno-unknown-pragmas -MMD -MP -c -o $@ $<
 
 $(O)/t/bench/random-model $(O)/t/bench/recode: $(O)/t/bench/%: t/bench/%.c $(COMMON)
 	@mkdir -p $(@D)

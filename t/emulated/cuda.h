@@ -1,0 +1,335 @@
+/*
+** cuda.h: what kernels/cuda/common.cuh and mma.cuh have, for a processor: a kernel of 128 threads is run
+** lane by lane, so that its arithmetic, its tiles and its barriers can be tested where there is no GPU.
+**
+** A file that includes this includes a kernel's .cu next and defines `shared`, which the kernel declares.
+** Each thread is a context of its own (makecontext); one runs until it waits for others: where all lanes
+** of a warp exchange values (a shuffle, a vote, mma.sync, ldmatrix), at __syncthreads() and at an
+** mbarrier that is not over. Copies to shared memory are done at once: it is not shown that a kernel waits
+** for them, which is racecheck's. What exp2 and sums in F32 come to is the processor's.
+**
+** The layouts of mma's operands are those of the PTX manual, "Matrix Fragments for mma.m16n8k32".
+*/
+#ifndef EMULATED_CUDA_H
+#define EMULATED_CUDA_H
+#define COMMON_CUH /* the real ones are left out */
+#define MMA_CUH
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <type_traits>
+#include <ucontext.h>
+
+#include "../../kernels/kernels.h"
+
+#define __device__
+#define __global__
+#define __shared__
+#define __forceinline__ inline
+#define __align__(n)
+#define __launch_bounds__(...)
+#define ALLOW_SHARED(kernel, bytes) (void)0
+
+using std::isfinite;
+using std::max;
+using std::min;
+
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned X = 1, unsigned Y = 1, unsigned Z = 1) : x(X), y(Y), z(Z) {}
+};
+struct uint4 {
+    uint32_t x, y, z, w;
+};
+struct float2 {
+    float x, y;
+};
+struct half_t {
+    uint16_t bits;
+};
+struct bf16_t {
+    uint16_t bits;
+};
+
+/* Given to two_fit(): kernels choose their tiles by it. */
+static size_t device_shared_bytes;
+
+namespace lanes
+{
+
+enum { THREADS = 128, WARP = 32, STACK = 1 << 18 };
+
+struct meeting {
+    int there;
+    unsigned number;
+};
+struct barrier {
+    int count, missing, phase;
+};
+struct words {
+    uint32_t word[6];
+};
+
+static ucontext_t scheduler, context[THREADS];
+static dim3 thread[THREADS], block;
+static bool over[THREADS];
+static int now; /* the thread that runs */
+static meeting of_warp[THREADS / WARP], of_block;
+static words given[THREADS]; /* to the other lanes */
+static std::map<uint32_t, barrier> barriers;
+static std::function<void()> body;
+static uint8_t *memory; /* the shared one */
+
+static void let_others() { swapcontext(&context[now], &scheduler); }
+
+static void meet(meeting &m, int all)
+{
+    unsigned number = m.number;
+    if (++m.there == all) {
+        m.there = 0;
+        m.number++;
+    } else
+        while (m.number == number)
+            let_others();
+}
+
+static void meet_warp() { meet(of_warp[now / WARP], WARP); }
+
+static const words &of_lane(int lane) { return given[now / WARP * WARP + lane]; }
+
+/* The word that a lane of this warp gives. */
+static uint32_t exchange(uint32_t mine, int lane)
+{
+    given[now].word[0] = mine;
+    meet_warp();
+    uint32_t its = of_lane(lane).word[0];
+    meet_warp();
+    return its;
+}
+
+static void run_thread()
+{
+    body();
+    over[now] = true;
+    for (;;)
+        let_others();
+}
+
+static void run_block()
+{
+    static uint8_t *stacks = (uint8_t *)malloc((size_t)THREADS * STACK);
+    barriers.clear();
+    memset(of_warp, 0, sizeof of_warp);
+    of_block = {};
+    for (int i = 0; i < THREADS; i++) {
+        getcontext(&context[i]);
+        context[i].uc_stack.ss_sp = stacks + (size_t)i * STACK;
+        context[i].uc_stack.ss_size = STACK;
+        context[i].uc_link = nullptr;
+        makecontext(&context[i], run_thread, 0);
+        thread[i] = {(unsigned)i, 0, 0};
+        over[i] = false;
+    }
+    for (int left = THREADS; left;)
+        for (int i = left = 0; i < THREADS; i++)
+            if (!over[i]) {
+                now = i;
+                swapcontext(&scheduler, &context[i]);
+                left += !over[i];
+            }
+}
+
+/* c += a b, 16 x 8 x 32: every lane has its words of a and b, and four sums. */
+static void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, bool sign)
+{
+    given[now] = {{a[0], a[1], a[2], a[3], b0, b1}};
+    meet_warp();
+    int lane = now % WARP;
+    for (int i = 0; i < 4; i++) {
+        int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+        int64_t sum = c[i];
+        for (int k = 0; k < 32; k++) {
+            uint32_t x = of_lane(row % 8 * 4 + k % 16 / 4).word[row / 8 + k / 16 * 2];
+            uint32_t y = of_lane(column * 4 + k % 16 / 4).word[4 + k / 16];
+            uint8_t left = (uint8_t)(x >> k % 4 * 8), right = (uint8_t)(y >> k % 4 * 8);
+            sum += (sign ? (int8_t)left : left) * (int8_t)right;
+        }
+        c[i] = (int)sum;
+        assert(c[i] == sum);
+    }
+    meet_warp();
+}
+
+} // namespace lanes
+
+#define threadIdx (lanes::thread[lanes::now])
+#define blockIdx (lanes::block)
+
+/* ---- CUDA's ---- */
+
+static void __syncthreads() { lanes::meet(lanes::of_block, lanes::THREADS); }
+static void __syncwarp() { lanes::meet_warp(); }
+static uint32_t __float_as_uint(float x) { return bits_of_f32(x); }
+static float __uint_as_float(uint32_t x) { return f32_of_bits(x); }
+static float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
+static float __fdiv_rn(float a, float b) { return a / b; }
+
+static int __shfl_sync(unsigned, int x, int lane)
+{
+    return (int)lanes::exchange((uint32_t)x, lane);
+}
+
+static float __shfl_xor_sync(unsigned, float x, int mask)
+{
+    return f32_of_bits(lanes::exchange(bits_of_f32(x), lanes::now % lanes::WARP ^ mask));
+}
+
+static bool __any_sync(unsigned, bool x)
+{
+    lanes::given[lanes::now].word[0] = x;
+    lanes::meet_warp();
+    bool any = false;
+    for (int i = 0; i < lanes::WARP; i++)
+        any |= lanes::of_lane(i).word[0] != 0;
+    lanes::meet_warp();
+    return any;
+}
+
+static uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t which)
+{
+    uint64_t both = (uint64_t)b << 32 | a;
+    uint32_t y = 0;
+    for (int i = 0; i < 4; i++)
+        y |= (uint32_t)(both >> (which >> 4 * i & 7) * 8 & 255) << 8 * i;
+    return y;
+}
+
+/* ---- common.cuh's ---- */
+
+static void kernel_begin() {}
+static unsigned ceil_div(int a, int b) { return (unsigned)((a + b - 1) / b); }
+
+template <class T> uint32_t pack2(float low, float high);
+template <> inline uint32_t pack2<half_t>(float low, float high)
+{
+    return f16_of_f32(low) | (uint32_t)f16_of_f32(high) << 16;
+}
+template <> inline uint32_t pack2<bf16_t>(float low, float high)
+{
+    return bf16_of_f32(low) | (uint32_t)bf16_of_f32(high) << 16;
+}
+
+static float lane_sum(float x, int n)
+{
+    for (int i = 1; i < n; i *= 2)
+        x += __shfl_xor_sync(~0u, x, i);
+    return x;
+}
+
+static float lane_max(float x, int n)
+{
+    for (int i = 1; i < n; i *= 2)
+        x = fmaxf(x, __shfl_xor_sync(~0u, x, i));
+    return x;
+}
+
+template <class K, class... P>
+static void start(const char *, K kernel, dim3 grid, int threads, size_t, int, P... arguments)
+{
+    assert(threads == lanes::THREADS);
+    lanes::body = [&] { kernel(arguments...); };
+    for (unsigned z = 0; z < grid.z; z++)
+        for (unsigned y = 0; y < grid.y; y++)
+            for (unsigned x = 0; x < grid.x; x++) {
+                lanes::block = {x, y, z};
+                lanes::run_block();
+            }
+}
+
+/* ---- mma.cuh's: an address in shared memory is an offset from its beginning ---- */
+
+static uint32_t shared_address(const void *p)
+{
+    lanes::memory = (uint8_t *)p;
+    return 0;
+}
+
+template <class T> static void mma(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+{
+    lanes::product(c, a, b0, b1, true);
+}
+static void mma_unsigned(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+{
+    lanes::product(c, a, b0, b1, false);
+}
+
+static void load_blocks(uint32_t (&r)[4], uint32_t address)
+{
+    lanes::given[lanes::now].word[0] = address;
+    lanes::meet_warp();
+    int lane = lanes::now % lanes::WARP;
+    for (int i = 0; i < 4; i++)
+        memcpy(&r[i],
+               lanes::memory + lanes::of_lane(i * 8 + lane / 4).word[0] + lane % 4 * sizeof r[i],
+               sizeof r[i]);
+    lanes::meet_warp();
+}
+
+template <class T> static T load(uint32_t shared)
+{
+    T x;
+    memcpy(&x, lanes::memory + shared, sizeof x);
+    return x;
+}
+static float load_float(uint32_t shared) { return load<float>(shared); }
+static uint4 load_chunk(uint32_t shared) { return load<uint4>(shared); }
+static void store_word(uint32_t shared, uint32_t x)
+{
+    memcpy(lanes::memory + shared, &x, sizeof x);
+}
+static void copy_word(uint32_t shared, const void *from)
+{
+    memcpy(lanes::memory + shared, from, 4);
+}
+static void copy_chunk(uint32_t shared, const void *from, bool there = true)
+{
+    if (there)
+        memcpy(lanes::memory + shared, from, 16);
+    else
+        memset(lanes::memory + shared, 0, 16);
+}
+static void copies_commit() {}
+template <int N> static void copies_wait() {}
+
+static void barrier_init(uint32_t at, int count) { lanes::barriers[at] = {count, count, 0}; }
+static void barrier_arrive(uint32_t at)
+{
+    lanes::barrier &b = lanes::barriers.at(at);
+    if (--b.missing == 0) {
+        b.missing = b.count;
+        b.phase ^= 1;
+    }
+}
+static void barrier_copies(uint32_t at) { barrier_arrive(at); }
+static bool barrier_over(uint32_t at, int parity)
+{
+    bool over = lanes::barriers.at(at).phase != parity;
+    if (!over)
+        lanes::let_others();
+    return over;
+}
+
+static float exp2_fast(float x) { return exp2f(x); }
+static uint32_t add_f16(uint32_t a, uint32_t b)
+{
+    return pack2<half_t>(f32_of_f16((uint16_t)a) + f32_of_f16((uint16_t)b),
+                         f32_of_f16((uint16_t)(a >> 16)) + f32_of_f16((uint16_t)(b >> 16)));
+}
+
+#endif

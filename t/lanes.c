@@ -1,0 +1,124 @@
+/*
+** lanes.c: kernels for GPUs, run lane by lane on the processor (emulated/cuda.h), against F64: also where
+** there is no GPU a change of their arithmetic, their tiles or their barriers is seen.
+*/
+#include "attention8.h"
+#include "emulated/attention_int8_pv.h"
+#include "suite.h"
+
+enum { WIDE = 128, HOPPER = 227 << 10, SMALL = 99 << 10 }; /* shared memory of a block */
+
+/* Codes of x [L, 128], whose values are codes times scales of rows, or of channels. */
+static int8_codes codes_of(const double *x, int L, float *scale, bool rows)
+{
+    int8_codes y = {new_bytes((size_t)(L * WIDE)), scale};
+    for (int i = 0; i < L * WIDE; i++)
+        y.code[i] = (int8_t)rint(x[i] / (double)scale[rows ? i / WIDE : i % WIDE]);
+    return y;
+}
+
+static head head_of(tensor q, tensor k, tensor v)
+{
+    tensor given[] = {q, k, v};
+    head o = {(int)tensor_rows(q), (int)tensor_rows(k), WIDE, NULL, NULL, NULL};
+    double **to[] = {&o.q, &o.k, &o.v};
+    for (int t = 0; t < 3; t++) {
+        int64_t n = tensor_count(given[t]);
+        *to[t] = new_bytes((size_t)n * sizeof(double));
+        for (int64_t i = 0; i < n; i++)
+            (*to[t])[i] = (double)((float *)given[t].data)[i];
+    }
+    return o;
+}
+
+/* Within 4 of what a weight that is rounded to another number comes to: integers are made through F16. */
+static void compare_head(const char *name, tensor q, tensor k, tensor v, size_t shared_bytes)
+{
+    head o = head_of(q, k, v), same = head_of(q, k, v);
+    int n = o.Lq * WIDE;
+    double *mean = calloc(WIDE, sizeof *mean), *right = new_bytes((size_t)n * sizeof *right);
+    double *size = new_bytes((size_t)n * sizeof *size), worst = 0;
+    float *scale[] = {new_bytes((size_t)o.Lq * 4), new_bytes((size_t)o.Lk * 4),
+                      new_bytes(WIDE * 4)};
+    float v_mean[WIDE];
+    round_operands(&o, OURS_INT8_PV, mean, scale);
+    for (int e = 0; e < WIDE; e++)
+        v_mean[e] = (float)mean[e];
+    int8_codes cq = codes_of(o.q, o.Lq, scale[0], true), ck = codes_of(o.k, o.Lk, scale[1], true);
+    int8_codes cv = codes_of(o.v, o.Lk, scale[2], false);
+    uint16_t *y = calloc((size_t)n, sizeof *y);
+    emulated_attention_int8_pv(y, o.Lq, o.Lk, &cq, &ck, &cv, v_mean, shared_bytes);
+    attend(right, size, &same, OURS_INT8_PV);
+    int loose = 0;
+    for (int i = 0; i < n; i++) {
+        double off = fabs((double)f32_of_f16(y[i]) - right[i]);
+        off /= 4 * size[i] + 0x1p-11 * fabs(right[i]) + 1e-6;
+        worst = fmax(worst, off);
+        loose += !(off <= 1);
+    }
+    printf("# %s, %d queries, %d keys, %zu bytes: %.2f of the tolerance, %d beyond\n", name, o.Lq,
+           o.Lk, shared_bytes, worst, loose);
+    ck_assert_msg(loose <= WIDE, "%s, %d keys: %d beyond", name, o.Lk, loose);
+    free(mean);
+    free(right);
+    free(size);
+    free(cq.code);
+    free(ck.code);
+    free(cv.code);
+    for (int t = 0; t < 3; t++)
+        free(scale[t]);
+    free(y);
+    head_free(&o);
+    head_free(&same);
+}
+
+static tensor normals(int64_t L, float deviation, float mean)
+{
+    tensor t = normal_host(L, WIDE, 1, mean, F16);
+    for (int64_t i = 0; i < L * WIDE; i++)
+        ((float *)t.data)[i] *= deviation;
+    return t;
+}
+
+/* Part of a tile, of a block and of what is in turn; logits of all deviations; a key far above others. */
+START_TEST(attention_int8_pv)
+{
+    static const struct {
+        int Lq, Lk;
+        float deviation, own;
+    } cases[] = {{3, 1, 1, 0},     {40, 63, 1, 0},  {130, 64, 2, 0}, {65, 65, 3, 0},
+                 {200, 129, 1, 0}, {70, 700, 2, 0}, {33, 4224, 1, 9}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int small = 0; small < 2; small++) {
+            random_state = 1;
+            tensor q = normals(cases[i].Lq, cases[i].deviation, 0);
+            tensor k = normals(cases[i].Lk, 1, 0.5f), v = normals(cases[i].Lk, 1, 0.5f);
+            if (cases[i].own > 0)
+                give_own(q, k, cases[i].own);
+            compare_head("normal", q, k, v, small ? SMALL : HOPPER);
+            free(q.data);
+            free(k.data);
+            free(v.data);
+        }
+}
+END_TEST
+
+/* As attention8.c's: logits that no tile promised are greater by 0 to 400 powers of two. */
+START_TEST(tops_rise)
+{
+    tensor q = normals(90, 1, 0), k = normals(750, 0.25f, 0), v = normals(750, 1, 0);
+    for (int e = 0; e < WIDE; e++) {
+        float sign = e % 3 == 0 ? 1 : -1;
+        ((float *)k.data)[(6 * 64 + 7) * WIDE + e] = 2 * sign;
+        ((float *)k.data)[(10 * 64 + 7) * WIDE + e] = 4 * sign;
+        for (int i = 0; i < 90; i++)
+            ((float *)q.data)[i * WIDE + e] = sign * 100 * (float)i / 90 / 1.442695f / sqrtf(WIDE);
+    }
+    compare_head("tops rise", q, k, v, HOPPER);
+    free(q.data);
+    free(k.data);
+    free(v.data);
+}
+END_TEST
+
+TESTS(NULL, 300, attention_int8_pv, tops_rise)
