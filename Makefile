@@ -159,9 +159,10 @@ $(O)/t/%: t/%.c $(COMMON) $(KERNELS) $(UNIT_OBJECTS)
 	$(COMPILE) -DSOURCEDIR='"$(CURDIR)"' -MF $@.d $(call flags,check) -o $@ $< $(ALSO) \
 	    $(UNIT_OBJECTS) $(KERNELS) $(COMMON) $(KERNELLIBS) -fopenmp $(call libs,check) $(COMMONLIBS)
 
-# A kernel for GPUs, compiled for the processor: its contexts are nothing that a sanitizer follows.
-$(O)/t/lanes: $(O)/t/emulated/attention_int8_pv.o
-$(O)/t/lanes: ALSO = $(O)/t/emulated/attention_int8_pv.o -lstdc++
+# Kernels for GPUs, compiled for the processor: contexts are nothing that a sanitizer follows.
+EMULATED := $(patsubst %.cc,$(O)/%.o,$(wildcard t/emulated/*.cc))
+$(O)/t/lanes: $(EMULATED)
+$(O)/t/lanes: ALSO = $(EMULATED) -lstdc++
 $(O)/t/emulated/%.o: t/emulated/%.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -fno-sanitize=all -Wall -Wextra -Wno-unknown-pragmas -MMD -MP -c -o $@ $<

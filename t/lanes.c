@@ -4,6 +4,7 @@
 */
 #include "attention8.h"
 #include "emulated/attention_int8_pv.h"
+#include "emulated/attention_mma.h"
 #include "suite.h"
 
 enum { WIDE = 128, HOPPER = 227 << 10, SMALL = 99 << 10 }; /* shared memory of a block */
@@ -121,4 +122,102 @@ START_TEST(tops_rise)
 }
 END_TEST
 
-TESTS(NULL, 300, attention_int8_pv, tops_rise)
+/* Row i of head h in F64: y [d] and the sums of the magnitudes of its terms. */
+static void exact_row(double *y, double *size, const tensor x[3], int heads, int h, int i,
+                      const float *bias, bool causal)
+{
+    int Lq = (int)tensor_rows(x[0]), Lk = (int)tensor_rows(x[1]);
+    int64_t width = tensor_width(x[0]), d = width / heads;
+    const float *q = (float *)x[0].data + i * width + h * d, *k = (float *)x[1].data + h * d;
+    double *p = new_bytes((size_t)Lk * sizeof *p), most = -INFINITY, sum = 0;
+    for (int j = 0; j < Lk; j++) {
+        p[j] = 0;
+        for (int64_t e = 0; e < d; e++)
+            p[j] += (double)q[e] * (double)k[j * width + e] / sqrt((double)d);
+        p[j] += bias ? (double)bias[h * (Lq + Lk - 1) + j - i + Lq - 1] : 0;
+        p[j] = causal && j > i ? -INFINITY : p[j];
+        most = fmax(most, p[j]);
+    }
+    for (int j = 0; j < Lk; j++)
+        sum += p[j] = exp(p[j] - most);
+    for (int64_t e = 0; e < d; e++) {
+        y[e] = size[e] = 0;
+        for (int j = 0; j < Lk; j++) {
+            double term = p[j] / sum * (double)((float *)x[2].data)[j * width + h * d + e];
+            y[e] += term;
+            size[e] += fabs(term);
+        }
+    }
+    free(p);
+}
+
+static uint16_t *halves(tensor t)
+{
+    int64_t n = tensor_count(t);
+    uint16_t *y = new_bytes((size_t)n * sizeof *y);
+    for (int64_t i = 0; i < n; i++)
+        y[i] = f16_of_f32(((float *)t.data)[i]);
+    return y;
+}
+
+/* Both widths, all tiles (of 64 keys twice, once and of 32), with bias, causal; logits that grow. */
+START_TEST(attention_mma)
+{
+    static const struct {
+        int Lq, Lk, d;
+        bool bias, causal;
+        float deviation, grow;
+    } cases[] = {
+        {5, 1, 128, false, false, 1, 0},   {130, 65, 128, false, false, 2, 0},
+        {40, 200, 64, false, false, 1, 0}, {33, 300, 128, false, false, 1, 30},
+        {70, 70, 64, true, false, 1, 0},   {100, 100, 128, false, true, 1, 0},
+        {129, 129, 64, true, true, 1, 0},
+    };
+    static const size_t memory[] = {HOPPER, 163 << 10, SMALL};
+    enum { HEADS = 2 };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (int m = 0; m < 3; m++) {
+            int Lq = cases[c].Lq, Lk = cases[c].Lk, d = cases[c].d, loose = 0;
+            int64_t width = HEADS * d;
+            random_state = 1;
+            tensor x[] = {normal_host(Lq, width, 1, 0, F16), normal_host(Lk, width, 1, 0.5f, F16),
+                          normal_host(Lk, width, 1, 0.5f, F16)};
+            for (int64_t i = 0; i < Lq * width; i++)
+                ((float *)x[0].data)[i] *= cases[c].deviation;
+            for (int64_t i = 0; cases[c].grow > 0 && i < Lk * width; i++)
+                ((float *)x[1].data)[i] *= 1 + cases[c].grow * (float)(i / width) / (float)Lk;
+            round_to(F16, x[1]);
+            float *bias = new_bytes((size_t)(HEADS * (Lq + Lk)) * sizeof *bias);
+            for (int i = 0; i < HEADS * (Lq + Lk); i++)
+                bias[i] = normal();
+            uint16_t *q = halves(x[0]), *k = halves(x[1]), *v = halves(x[2]);
+            uint16_t *y = calloc((size_t)(Lq * width), sizeof *y);
+            emulated_attention_mma(y, q, k, v, Lq, Lk, HEADS, d, cases[c].bias ? bias : NULL,
+                                   cases[c].causal, memory[m]);
+            double right[128], size[128], worst = 0;
+            for (int i = 0; i < Lq * HEADS; i++) {
+                exact_row(right, size, x, HEADS, i % HEADS, i / HEADS, cases[c].bias ? bias : NULL,
+                          cases[c].causal);
+                for (int e = 0; e < d; e++) {
+                    double off = fabs((double)f32_of_f16(y[(int64_t)i * d + e]) - right[e]);
+                    off /= 0x1p-10 * size[e] + 0x1p-11 * fabs(right[e]) + 1e-6;
+                    worst = fmax(worst, off);
+                    loose += !(off <= 1);
+                }
+            }
+            printf("# fp16, %d wide, %d queries, %d keys%s%s, %zu bytes: %.2f of the tolerance\n",
+                   d, Lq, Lk, cases[c].bias ? ", bias" : "", cases[c].causal ? ", causal" : "",
+                   memory[m], worst);
+            ck_assert_msg(loose == 0, "case %zu, %d beyond", c, loose);
+            for (int t = 0; t < 3; t++)
+                free(x[t].data);
+            free(bias);
+            free(q);
+            free(k);
+            free(v);
+            free(y);
+        }
+}
+END_TEST
+
+TESTS(NULL, 300, attention_int8_pv, tops_rise, attention_mma)

@@ -86,9 +86,9 @@ static std::map<uint32_t, barrier> barriers;
 static std::function<void()> body;
 static uint8_t *memory; /* the shared one */
 
-static void let_others() { swapcontext(&context[now], &scheduler); }
+static inline void let_others() { swapcontext(&context[now], &scheduler); }
 
-static void meet(meeting &m, int all)
+static inline void meet(meeting &m, int all)
 {
     unsigned number = m.number;
     if (++m.there == all) {
@@ -99,12 +99,12 @@ static void meet(meeting &m, int all)
             let_others();
 }
 
-static void meet_warp() { meet(of_warp[now / WARP], WARP); }
+static inline void meet_warp() { meet(of_warp[now / WARP], WARP); }
 
-static const words &of_lane(int lane) { return given[now / WARP * WARP + lane]; }
+static inline const words &of_lane(int lane) { return given[now / WARP * WARP + lane]; }
 
 /* The word that a lane of this warp gives. */
-static uint32_t exchange(uint32_t mine, int lane)
+static inline uint32_t exchange(uint32_t mine, int lane)
 {
     given[now].word[0] = mine;
     meet_warp();
@@ -113,7 +113,7 @@ static uint32_t exchange(uint32_t mine, int lane)
     return its;
 }
 
-static void run_thread()
+static inline void run_thread()
 {
     body();
     over[now] = true;
@@ -121,7 +121,7 @@ static void run_thread()
         let_others();
 }
 
-static void run_block()
+static inline void run_block()
 {
     static uint8_t *stacks = (uint8_t *)malloc((size_t)THREADS * STACK);
     barriers.clear();
@@ -146,7 +146,7 @@ static void run_block()
 }
 
 /* c += a b, 16 x 8 x 32: every lane has its words of a and b, and four sums. */
-static void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, bool sign)
+static inline void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, bool sign)
 {
     given[now] = {{a[0], a[1], a[2], a[3], b0, b1}};
     meet_warp();
@@ -166,6 +166,27 @@ static void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, boo
     meet_warp();
 }
 
+/* The same of 16 bits, 16 x 8 x 16. value: of the bits. */
+template <class F>
+static inline void product_16(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, F value)
+{
+    given[now] = {{a[0], a[1], a[2], a[3], b0, b1}};
+    meet_warp();
+    int lane = now % WARP;
+    for (int i = 0; i < 4; i++) {
+        int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+        double sum = (double)c[i];
+        for (int k = 0; k < 16; k++) {
+            uint32_t x = of_lane(row % 8 * 4 + k % 8 / 2).word[row / 8 + k / 8 * 2];
+            uint32_t y = of_lane(column * 4 + k % 8 / 2).word[4 + k / 8];
+            sum += (double)value((uint16_t)(x >> k % 2 * 16)) *
+                   (double)value((uint16_t)(y >> k % 2 * 16));
+        }
+        c[i] = (float)sum;
+    }
+    meet_warp();
+}
+
 } // namespace lanes
 
 #define threadIdx (lanes::thread[lanes::now])
@@ -173,24 +194,24 @@ static void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, boo
 
 /* ---- CUDA's ---- */
 
-static void __syncthreads() { lanes::meet(lanes::of_block, lanes::THREADS); }
-static void __syncwarp() { lanes::meet_warp(); }
-static uint32_t __float_as_uint(float x) { return bits_of_f32(x); }
-static float __uint_as_float(uint32_t x) { return f32_of_bits(x); }
-static float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
-static float __fdiv_rn(float a, float b) { return a / b; }
+static inline void __syncthreads() { lanes::meet(lanes::of_block, lanes::THREADS); }
+static inline void __syncwarp() { lanes::meet_warp(); }
+static inline uint32_t __float_as_uint(float x) { return bits_of_f32(x); }
+static inline float __uint_as_float(uint32_t x) { return f32_of_bits(x); }
+static inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
+static inline float __fdiv_rn(float a, float b) { return a / b; }
 
-static int __shfl_sync(unsigned, int x, int lane)
+static inline int __shfl_sync(unsigned, int x, int lane)
 {
     return (int)lanes::exchange((uint32_t)x, lane);
 }
 
-static float __shfl_xor_sync(unsigned, float x, int mask)
+static inline float __shfl_xor_sync(unsigned, float x, int mask)
 {
     return f32_of_bits(lanes::exchange(bits_of_f32(x), lanes::now % lanes::WARP ^ mask));
 }
 
-static bool __any_sync(unsigned, bool x)
+static inline bool __any_sync(unsigned, bool x)
 {
     lanes::given[lanes::now].word[0] = x;
     lanes::meet_warp();
@@ -201,7 +222,7 @@ static bool __any_sync(unsigned, bool x)
     return any;
 }
 
-static uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t which)
+static inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t which)
 {
     uint64_t both = (uint64_t)b << 32 | a;
     uint32_t y = 0;
@@ -212,8 +233,8 @@ static uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t which)
 
 /* ---- common.cuh's ---- */
 
-static void kernel_begin() {}
-static unsigned ceil_div(int a, int b) { return (unsigned)((a + b - 1) / b); }
+static inline void kernel_begin() {}
+static inline unsigned ceil_div(int a, int b) { return (unsigned)((a + b - 1) / b); }
 
 template <class T> uint32_t pack2(float low, float high);
 template <> inline uint32_t pack2<half_t>(float low, float high)
@@ -225,14 +246,14 @@ template <> inline uint32_t pack2<bf16_t>(float low, float high)
     return bf16_of_f32(low) | (uint32_t)bf16_of_f32(high) << 16;
 }
 
-static float lane_sum(float x, int n)
+static inline float lane_sum(float x, int n)
 {
     for (int i = 1; i < n; i *= 2)
         x += __shfl_xor_sync(~0u, x, i);
     return x;
 }
 
-static float lane_max(float x, int n)
+static inline float lane_max(float x, int n)
 {
     for (int i = 1; i < n; i *= 2)
         x = fmaxf(x, __shfl_xor_sync(~0u, x, i));
@@ -240,7 +261,8 @@ static float lane_max(float x, int n)
 }
 
 template <class K, class... P>
-static void start(const char *, K kernel, dim3 grid, int threads, size_t, int, P... arguments)
+static inline void start(const char *, K kernel, dim3 grid, int threads, size_t, int,
+                         P... arguments)
 {
     assert(threads == lanes::THREADS);
     lanes::body = [&] { kernel(arguments...); };
@@ -254,22 +276,28 @@ static void start(const char *, K kernel, dim3 grid, int threads, size_t, int, P
 
 /* ---- mma.cuh's: an address in shared memory is an offset from its beginning ---- */
 
-static uint32_t shared_address(const void *p)
+static inline uint32_t shared_address(const void *p)
 {
     lanes::memory = (uint8_t *)p;
     return 0;
 }
 
-template <class T> static void mma(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+template <class T> static inline void mma(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
     lanes::product(c, a, b0, b1, true);
 }
-static void mma_unsigned(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+template <class T> static inline void mma(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+{
+    constexpr bool HALF = std::is_same_v<T, half_t>;
+    lanes::product_16(c, a, b0, b1,
+                      [](uint16_t x) { return HALF ? f32_of_f16(x) : f32_of_bf16(x); });
+}
+static inline void mma_unsigned(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
     lanes::product(c, a, b0, b1, false);
 }
 
-static void load_blocks(uint32_t (&r)[4], uint32_t address)
+static inline void load_blocks(uint32_t (&r)[4], uint32_t address)
 {
     lanes::given[lanes::now].word[0] = address;
     lanes::meet_warp();
@@ -281,34 +309,51 @@ static void load_blocks(uint32_t (&r)[4], uint32_t address)
     lanes::meet_warp();
 }
 
-template <class T> static T load(uint32_t shared)
+static inline void load_blocks_transposed(uint32_t (&r)[4], uint32_t address)
+{
+    lanes::given[lanes::now].word[0] = address;
+    lanes::meet_warp();
+    int lane = lanes::now % lanes::WARP;
+    for (int i = 0; i < 4; i++) {
+        uint16_t two[2];
+        for (int e = 0; e < 2; e++)
+            memcpy(&two[e],
+                   lanes::memory + lanes::of_lane(i * 8 + lane % 4 * 2 + e).word[0] +
+                       lane / 4 * sizeof two[e],
+                   sizeof two[e]);
+        r[i] = two[0] | (uint32_t)two[1] << 16;
+    }
+    lanes::meet_warp();
+}
+
+template <class T> static inline T load(uint32_t shared)
 {
     T x;
     memcpy(&x, lanes::memory + shared, sizeof x);
     return x;
 }
-static float load_float(uint32_t shared) { return load<float>(shared); }
-static uint4 load_chunk(uint32_t shared) { return load<uint4>(shared); }
-static void store_word(uint32_t shared, uint32_t x)
+static inline float load_float(uint32_t shared) { return load<float>(shared); }
+static inline uint4 load_chunk(uint32_t shared) { return load<uint4>(shared); }
+static inline void store_word(uint32_t shared, uint32_t x)
 {
     memcpy(lanes::memory + shared, &x, sizeof x);
 }
-static void copy_word(uint32_t shared, const void *from)
+static inline void copy_word(uint32_t shared, const void *from)
 {
     memcpy(lanes::memory + shared, from, 4);
 }
-static void copy_chunk(uint32_t shared, const void *from, bool there = true)
+static inline void copy_chunk(uint32_t shared, const void *from, bool there = true)
 {
     if (there)
         memcpy(lanes::memory + shared, from, 16);
     else
         memset(lanes::memory + shared, 0, 16);
 }
-static void copies_commit() {}
-template <int N> static void copies_wait() {}
+static inline void copies_commit() {}
+template <int N> static inline void copies_wait() {}
 
-static void barrier_init(uint32_t at, int count) { lanes::barriers[at] = {count, count, 0}; }
-static void barrier_arrive(uint32_t at)
+static inline void barrier_init(uint32_t at, int count) { lanes::barriers[at] = {count, count, 0}; }
+static inline void barrier_arrive(uint32_t at)
 {
     lanes::barrier &b = lanes::barriers.at(at);
     if (--b.missing == 0) {
@@ -316,8 +361,8 @@ static void barrier_arrive(uint32_t at)
         b.phase ^= 1;
     }
 }
-static void barrier_copies(uint32_t at) { barrier_arrive(at); }
-static bool barrier_over(uint32_t at, int parity)
+static inline void barrier_copies(uint32_t at) { barrier_arrive(at); }
+static inline bool barrier_over(uint32_t at, int parity)
 {
     bool over = lanes::barriers.at(at).phase != parity;
     if (!over)
@@ -325,8 +370,8 @@ static bool barrier_over(uint32_t at, int parity)
     return over;
 }
 
-static float exp2_fast(float x) { return exp2f(x); }
-static uint32_t add_f16(uint32_t a, uint32_t b)
+static inline float exp2_fast(float x) { return exp2f(x); }
+static inline uint32_t add_f16(uint32_t a, uint32_t b)
 {
     return pack2<half_t>(f32_of_f16((uint16_t)a) + f32_of_f16((uint16_t)b),
                          f32_of_f16((uint16_t)(a >> 16)) + f32_of_f16((uint16_t)(b >> 16)));
