@@ -14,7 +14,7 @@ alignas(1024) uint4 shared[(256 << 10) / sizeof(uint4)];
 
 void emulated_attention_int8_pv(uint16_t *y, int Lq, int Lk, const int8_codes *q,
                                 const int8_codes *k, const int8_codes *v, const float *v_mean,
-                                size_t shared_bytes)
+                                size_t shared_bytes, bool late)
 {
     static const int order[16] = {0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15};
     int tiles = (int)ceil_div(Lk, PV_KEYS);
@@ -42,7 +42,8 @@ void emulated_attention_int8_pv(uint16_t *y, int Lq, int Lk, const int8_codes *q
     a.y_stride = D;
     a.lq = Lq, a.lk = Lk, a.d = D, a.batch = a.heads = 1;
     a.scale_log2e = (float)(1.4426950408889634 / sqrt(D));
-    device_shared_bytes = shared_bytes;
+    lanes::shared_bytes = shared_bytes;
+    lanes::late = late;
     attention_int8_pv<half_t>(a, {q->code, q->scale, kv, top, v_mean, tiles});
     free(kv);
 }

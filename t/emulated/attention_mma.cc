@@ -14,7 +14,7 @@ alignas(1024) uint4 shared[(256 << 10) / sizeof(uint4)];
 
 void emulated_attention_mma(uint16_t *y, const uint16_t *q, const uint16_t *k, const uint16_t *v,
                             int Lq, int Lk, int heads, int d, const float *bias, bool causal,
-                            size_t shared_bytes)
+                            size_t shared_bytes, bool late)
 {
     attention_args a = {};
     a.q = q, a.k = k, a.v = v, a.y = y;
@@ -24,6 +24,7 @@ void emulated_attention_mma(uint16_t *y, const uint16_t *q, const uint16_t *k, c
     a.inverse_scale = (float)sqrt(d);
     a.bias = bias;
     a.causal = causal;
-    device_shared_bytes = shared_bytes;
+    lanes::shared_bytes = shared_bytes;
+    lanes::late = late;
     attention_mma<half_t>(a);
 }

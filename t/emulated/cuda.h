@@ -5,8 +5,9 @@
 ** A file that includes this includes a kernel's .cu next and defines `shared`, which the kernel declares.
 ** Each thread is a context of its own (makecontext); one runs until it waits for others: where all lanes
 ** of a warp exchange values (a shuffle, a vote, mma.sync, ldmatrix), at __syncthreads() and at an
-** mbarrier that is not over. Copies to shared memory are done at once: it is not shown that a kernel waits
-** for them, which is racecheck's. What exp2 and sums in F32 come to is the processor's.
+** mbarrier that is not over. Copies to shared memory are done as early as they can be, when they are asked
+** for, or as late, when they are waited for: a kernel must be right either way. Not all orders are tried
+** so, which is racecheck's. What exp2 and sums in F32 come to is the processor's.
 **
 ** The layouts of mma's operands are those of the PTX manual, "Matrix Fragments for mma.m16n8k32".
 */
@@ -25,6 +26,7 @@
 #include <map>
 #include <type_traits>
 #include <ucontext.h>
+#include <vector>
 
 #include "../../kernels/kernels.h"
 
@@ -57,12 +59,10 @@ struct bf16_t {
     uint16_t bits;
 };
 
-/* Given to two_fit(): kernels choose their tiles by it. */
-static size_t device_shared_bytes;
-
 namespace lanes
 {
 
+/* State is one for all files that are linked: templates of the kernels' headers are. */
 enum { THREADS = 128, WARP = 32, STACK = 1 << 18 };
 
 struct meeting {
@@ -75,20 +75,31 @@ struct barrier {
 struct words {
     uint32_t word[6];
 };
+struct copy {
+    uint32_t to;
+    const void *from; /* NULL: zeros */
+    size_t bytes;
+};
+using copies = std::vector<copy>;
 
-static ucontext_t scheduler, context[THREADS];
-static dim3 thread[THREADS], block;
-static bool over[THREADS];
-static int now; /* the thread that runs */
-static meeting of_warp[THREADS / WARP], of_block;
-static words given[THREADS]; /* to the other lanes */
-static std::map<uint32_t, barrier> barriers;
-static std::function<void()> body;
-static uint8_t *memory; /* the shared one */
+inline ucontext_t scheduler, context[THREADS];
+inline dim3 thread[THREADS], block;
+inline bool over[THREADS];
+inline int now; /* the thread that runs */
+inline meeting of_warp[THREADS / WARP], of_block;
+inline words given[THREADS]; /* to the other lanes */
+inline std::map<uint32_t, barrier> barriers;
+inline bool late; /* copies are done when they are waited for */
+inline std::vector<copies>
+    asked[THREADS]; /* by a thread: groups, of which the last is not closed */
+inline std::multimap<uint32_t, copies> arriving; /* at barriers */
+inline std::function<void()> body;
+inline uint8_t *memory;     /* the shared one */
+inline size_t shared_bytes; /* a block may have: kernels choose their tiles by it */
 
-static inline void let_others() { swapcontext(&context[now], &scheduler); }
+inline void let_others() { swapcontext(&context[now], &scheduler); }
 
-static inline void meet(meeting &m, int all)
+inline void meet(meeting &m, int all)
 {
     unsigned number = m.number;
     if (++m.there == all) {
@@ -99,12 +110,12 @@ static inline void meet(meeting &m, int all)
             let_others();
 }
 
-static inline void meet_warp() { meet(of_warp[now / WARP], WARP); }
+inline void meet_warp() { meet(of_warp[now / WARP], WARP); }
 
-static inline const words &of_lane(int lane) { return given[now / WARP * WARP + lane]; }
+inline const words &of_lane(int lane) { return given[now / WARP * WARP + lane]; }
 
 /* The word that a lane of this warp gives. */
-static inline uint32_t exchange(uint32_t mine, int lane)
+inline uint32_t exchange(uint32_t mine, int lane)
 {
     given[now].word[0] = mine;
     meet_warp();
@@ -113,7 +124,42 @@ static inline uint32_t exchange(uint32_t mine, int lane)
     return its;
 }
 
-static inline void run_thread()
+inline void do_copy(const copy &c)
+{
+    if (c.from)
+        memcpy(memory + c.to, c.from, c.bytes);
+    else
+        memset(memory + c.to, 0, c.bytes);
+}
+
+inline void ask(const copy &c)
+{
+    if (late)
+        asked[now].back().push_back(c);
+    else
+        do_copy(c);
+}
+
+/* The oldest groups of this thread are done, but for so many, and it has a new one. */
+inline void finish(size_t all_but)
+{
+    std::vector<copies> &groups = asked[now];
+    while (groups.size() > all_but + 1) {
+        std::for_each(groups[0].begin(), groups[0].end(), do_copy);
+        groups.erase(groups.begin());
+    }
+}
+
+inline void arrive(uint32_t at)
+{
+    barrier &b = barriers.at(at);
+    if (--b.missing == 0) {
+        b.missing = b.count;
+        b.phase ^= 1;
+    }
+}
+
+inline void run_thread()
 {
     body();
     over[now] = true;
@@ -121,10 +167,11 @@ static inline void run_thread()
         let_others();
 }
 
-static inline void run_block()
+inline void run_block()
 {
     static uint8_t *stacks = (uint8_t *)malloc((size_t)THREADS * STACK);
     barriers.clear();
+    arriving.clear();
     memset(of_warp, 0, sizeof of_warp);
     of_block = {};
     for (int i = 0; i < THREADS; i++) {
@@ -135,6 +182,7 @@ static inline void run_block()
         makecontext(&context[i], run_thread, 0);
         thread[i] = {(unsigned)i, 0, 0};
         over[i] = false;
+        asked[i].assign(1, {});
     }
     for (int left = THREADS; left;)
         for (int i = left = 0; i < THREADS; i++)
@@ -146,7 +194,7 @@ static inline void run_block()
 }
 
 /* c += a b, 16 x 8 x 32: every lane has its words of a and b, and four sums. */
-static inline void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, bool sign)
+inline void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, bool sign)
 {
     given[now] = {{a[0], a[1], a[2], a[3], b0, b1}};
     meet_warp();
@@ -168,7 +216,7 @@ static inline void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t 
 
 /* The same of 16 bits, 16 x 8 x 16. value: of the bits. */
 template <class F>
-static inline void product_16(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, F value)
+inline void product_16(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, F value)
 {
     given[now] = {{a[0], a[1], a[2], a[3], b0, b1}};
     meet_warp();
@@ -191,27 +239,28 @@ static inline void product_16(float c[4], const uint32_t a[4], uint32_t b0, uint
 
 #define threadIdx (lanes::thread[lanes::now])
 #define blockIdx (lanes::block)
+#define device_shared_bytes (lanes::shared_bytes)
 
 /* ---- CUDA's ---- */
 
-static inline void __syncthreads() { lanes::meet(lanes::of_block, lanes::THREADS); }
-static inline void __syncwarp() { lanes::meet_warp(); }
-static inline uint32_t __float_as_uint(float x) { return bits_of_f32(x); }
-static inline float __uint_as_float(uint32_t x) { return f32_of_bits(x); }
-static inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
-static inline float __fdiv_rn(float a, float b) { return a / b; }
+inline void __syncthreads() { lanes::meet(lanes::of_block, lanes::THREADS); }
+inline void __syncwarp() { lanes::meet_warp(); }
+inline uint32_t __float_as_uint(float x) { return bits_of_f32(x); }
+inline float __uint_as_float(uint32_t x) { return f32_of_bits(x); }
+inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
+inline float __fdiv_rn(float a, float b) { return a / b; }
 
-static inline int __shfl_sync(unsigned, int x, int lane)
+inline int __shfl_sync(unsigned, int x, int lane)
 {
     return (int)lanes::exchange((uint32_t)x, lane);
 }
 
-static inline float __shfl_xor_sync(unsigned, float x, int mask)
+inline float __shfl_xor_sync(unsigned, float x, int mask)
 {
     return f32_of_bits(lanes::exchange(bits_of_f32(x), lanes::now % lanes::WARP ^ mask));
 }
 
-static inline bool __any_sync(unsigned, bool x)
+inline bool __any_sync(unsigned, bool x)
 {
     lanes::given[lanes::now].word[0] = x;
     lanes::meet_warp();
@@ -222,7 +271,7 @@ static inline bool __any_sync(unsigned, bool x)
     return any;
 }
 
-static inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t which)
+inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t which)
 {
     uint64_t both = (uint64_t)b << 32 | a;
     uint32_t y = 0;
@@ -233,8 +282,8 @@ static inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t which)
 
 /* ---- common.cuh's ---- */
 
-static inline void kernel_begin() {}
-static inline unsigned ceil_div(int a, int b) { return (unsigned)((a + b - 1) / b); }
+inline void kernel_begin() {}
+inline unsigned ceil_div(int a, int b) { return (unsigned)((a + b - 1) / b); }
 
 template <class T> uint32_t pack2(float low, float high);
 template <> inline uint32_t pack2<half_t>(float low, float high)
@@ -246,14 +295,14 @@ template <> inline uint32_t pack2<bf16_t>(float low, float high)
     return bf16_of_f32(low) | (uint32_t)bf16_of_f32(high) << 16;
 }
 
-static inline float lane_sum(float x, int n)
+inline float lane_sum(float x, int n)
 {
     for (int i = 1; i < n; i *= 2)
         x += __shfl_xor_sync(~0u, x, i);
     return x;
 }
 
-static inline float lane_max(float x, int n)
+inline float lane_max(float x, int n)
 {
     for (int i = 1; i < n; i *= 2)
         x = fmaxf(x, __shfl_xor_sync(~0u, x, i));
@@ -261,8 +310,7 @@ static inline float lane_max(float x, int n)
 }
 
 template <class K, class... P>
-static inline void start(const char *, K kernel, dim3 grid, int threads, size_t, int,
-                         P... arguments)
+inline void start(const char *, K kernel, dim3 grid, int threads, size_t, int, P... arguments)
 {
     assert(threads == lanes::THREADS);
     lanes::body = [&] { kernel(arguments...); };
@@ -276,28 +324,28 @@ static inline void start(const char *, K kernel, dim3 grid, int threads, size_t,
 
 /* ---- mma.cuh's: an address in shared memory is an offset from its beginning ---- */
 
-static inline uint32_t shared_address(const void *p)
+inline uint32_t shared_address(const void *p)
 {
     lanes::memory = (uint8_t *)p;
     return 0;
 }
 
-template <class T> static inline void mma(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+template <class T> inline void mma(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
     lanes::product(c, a, b0, b1, true);
 }
-template <class T> static inline void mma(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+template <class T> inline void mma(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
     constexpr bool HALF = std::is_same_v<T, half_t>;
     lanes::product_16(c, a, b0, b1,
                       [](uint16_t x) { return HALF ? f32_of_f16(x) : f32_of_bf16(x); });
 }
-static inline void mma_unsigned(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+inline void mma_unsigned(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
     lanes::product(c, a, b0, b1, false);
 }
 
-static inline void load_blocks(uint32_t (&r)[4], uint32_t address)
+inline void load_blocks(uint32_t (&r)[4], uint32_t address)
 {
     lanes::given[lanes::now].word[0] = address;
     lanes::meet_warp();
@@ -309,7 +357,7 @@ static inline void load_blocks(uint32_t (&r)[4], uint32_t address)
     lanes::meet_warp();
 }
 
-static inline void load_blocks_transposed(uint32_t (&r)[4], uint32_t address)
+inline void load_blocks_transposed(uint32_t (&r)[4], uint32_t address)
 {
     lanes::given[lanes::now].word[0] = address;
     lanes::meet_warp();
@@ -326,52 +374,58 @@ static inline void load_blocks_transposed(uint32_t (&r)[4], uint32_t address)
     lanes::meet_warp();
 }
 
-template <class T> static inline T load(uint32_t shared)
+template <class T> inline T load(uint32_t shared)
 {
     T x;
     memcpy(&x, lanes::memory + shared, sizeof x);
     return x;
 }
-static inline float load_float(uint32_t shared) { return load<float>(shared); }
-static inline uint4 load_chunk(uint32_t shared) { return load<uint4>(shared); }
-static inline void store_word(uint32_t shared, uint32_t x)
+inline float load_float(uint32_t shared) { return load<float>(shared); }
+inline uint4 load_chunk(uint32_t shared) { return load<uint4>(shared); }
+inline void store_word(uint32_t shared, uint32_t x)
 {
     memcpy(lanes::memory + shared, &x, sizeof x);
 }
-static inline void copy_word(uint32_t shared, const void *from)
+inline void copy_word(uint32_t shared, const void *from) { lanes::ask({shared, from, 4}); }
+inline void copy_chunk(uint32_t shared, const void *from, bool there = true)
 {
-    memcpy(lanes::memory + shared, from, 4);
+    lanes::ask({shared, there ? from : nullptr, 16});
 }
-static inline void copy_chunk(uint32_t shared, const void *from, bool there = true)
-{
-    if (there)
-        memcpy(lanes::memory + shared, from, 16);
-    else
-        memset(lanes::memory + shared, 0, 16);
-}
-static inline void copies_commit() {}
-template <int N> static inline void copies_wait() {}
+inline void copies_commit() { lanes::asked[lanes::now].emplace_back(); }
+template <int N> inline void copies_wait() { lanes::finish(N); }
 
-static inline void barrier_init(uint32_t at, int count) { lanes::barriers[at] = {count, count, 0}; }
-static inline void barrier_arrive(uint32_t at)
+inline void barrier_init(uint32_t at, int count) { lanes::barriers[at] = {count, count, 0}; }
+inline void barrier_arrive(uint32_t at) { lanes::arrive(at); }
+
+/* The thread arrives when all that it has asked for is copied. */
+inline void barrier_copies(uint32_t at)
 {
-    lanes::barrier &b = lanes::barriers.at(at);
-    if (--b.missing == 0) {
-        b.missing = b.count;
-        b.phase ^= 1;
+    lanes::copies all;
+    for (lanes::copies &group : lanes::asked[lanes::now]) {
+        all.insert(all.end(), group.begin(), group.end());
+        group.clear();
     }
-}
-static inline void barrier_copies(uint32_t at) { barrier_arrive(at); }
-static inline bool barrier_over(uint32_t at, int parity)
-{
-    bool over = lanes::barriers.at(at).phase != parity;
-    if (!over)
-        lanes::let_others();
-    return over;
+    if (lanes::late)
+        lanes::arriving.insert({at, all});
+    else
+        lanes::arrive(at);
 }
 
-static inline float exp2_fast(float x) { return exp2f(x); }
-static inline uint32_t add_f16(uint32_t a, uint32_t b)
+inline bool barrier_over(uint32_t at, int parity)
+{
+    if (lanes::barriers.at(at).phase != parity)
+        return true;
+    auto its = lanes::arriving.equal_range(at);
+    for (auto i = its.first; i != its.second; i = lanes::arriving.erase(i)) {
+        std::for_each(i->second.begin(), i->second.end(), lanes::do_copy);
+        lanes::arrive(at);
+    }
+    lanes::let_others();
+    return false;
+}
+
+inline float exp2_fast(float x) { return exp2f(x); }
+inline uint32_t add_f16(uint32_t a, uint32_t b)
 {
     return pack2<half_t>(f32_of_f16((uint16_t)a) + f32_of_f16((uint16_t)b),
                          f32_of_f16((uint16_t)(a >> 16)) + f32_of_f16((uint16_t)(b >> 16)));
