@@ -68,6 +68,22 @@ typedef struct {
     double *q, *k, *v; /* [L, d] */
 } head;
 
+static inline double *doubles(tensor t)
+{
+    int64_t n = tensor_count(t);
+    double *x = new_bytes((size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (double)((float *)t.data)[i];
+    return x;
+}
+
+/* Of q, k and v in F32, which are one head. */
+static inline head whole_head(tensor q, tensor k, tensor v)
+{
+    return (head){(int)tensor_rows(q), (int)tensor_rows(k), (int)tensor_width(q),
+                  doubles(q),          doubles(k),          doubles(v)};
+}
+
 static double e4m3_of(double x)
 {
     int e;

@@ -18,25 +18,11 @@ static int8_codes codes_of(const double *x, int L, float *scale, bool rows)
     return y;
 }
 
-static head head_of(tensor q, tensor k, tensor v)
-{
-    tensor given[] = {q, k, v};
-    head o = {(int)tensor_rows(q), (int)tensor_rows(k), WIDE, NULL, NULL, NULL};
-    double **to[] = {&o.q, &o.k, &o.v};
-    for (int t = 0; t < 3; t++) {
-        int64_t n = tensor_count(given[t]);
-        *to[t] = new_bytes((size_t)n * sizeof(double));
-        for (int64_t i = 0; i < n; i++)
-            (*to[t])[i] = (double)((float *)given[t].data)[i];
-    }
-    return o;
-}
-
 /* Within 4 of what a weight that is rounded to another number comes to: integers are made through F16. */
 static void compare_head(const char *name, tensor q, tensor k, tensor v, size_t shared_bytes,
                          bool late)
 {
-    head o = head_of(q, k, v), same = head_of(q, k, v);
+    head o = whole_head(q, k, v), same = whole_head(q, k, v);
     int n = o.Lq * WIDE;
     double *mean = calloc(WIDE, sizeof *mean), *right = new_bytes((size_t)n * sizeof *right);
     double *size = new_bytes((size_t)n * sizeof *size), worst = 0;

@@ -26,6 +26,8 @@
 /* Keys of a tile, and the most queries that share it once it is packed. */
 enum { KEYS = PRODUCT_DEPTH, MOST_QUERIES = 504 };
 
+static const float LOG2E = 1.44269504f, LN2 = 0.693147181f;
+
 /* What a thread works in. */
 typedef struct {
     float *gathered;  /* GATHER_FLOATS: a few queries, then their weights */
@@ -68,7 +70,7 @@ VECTORISED static void exp_row_e4m3(float *y, const float *x, float m, int64_t n
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        y[i] = e4m3_weight((x[i] - m) * 1.44269504f + ATTENTION_SHIFT);
+        y[i] = e4m3_weight((x[i] - m) * LOG2E + ATTENTION_SHIFT);
 }
 
 /* y = round(x) */
@@ -92,8 +94,6 @@ VECTORISED static void scale_row(float *y, const float *x, float a, int64_t n)
     for (int64_t i = 0; i < n; i++)
         y[i] = a * x[i];
 }
-
-static const float LOG2E = 1.44269504f, LN2 = 0.693147181f;
 
 /* The greatest sum of the weights of keys with one j / 2 mod 4. */
 static float greatest_of_lanes(const float *p, int64_t n)

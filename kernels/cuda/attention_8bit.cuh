@@ -75,13 +75,6 @@ __device__ __forceinline__ void bytes_fetch(uint32_t shared, const void *global,
                  : "memory");
 }
 
-__device__ __forceinline__ float shared_float(uint32_t address)
-{
-    float v;
-    asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(address));
-    return v;
-}
-
 template <int N> __device__ __forceinline__ void pin(int (&x)[N])
 {
 #pragma unroll
@@ -289,9 +282,9 @@ __device__ __forceinline__ void consume8(const layout8<V> &at, const attention_a
     };
     /* The scales of tile n's keys, and the power of its values. */
     auto take_scales = [&] {
-        r.take<V>(shared_float(at.k_scales(now.stage) + lane % 4 * 4));
+        r.take<V>(load_float(at.k_scales(now.stage) + lane % 4 * 4));
         if (V::POWERS)
-            power = shared_float(at.k_scales(now.stage) + 16);
+            power = load_float(at.k_scales(now.stage) + 16);
     };
     /* The weights; if they are too large for what they are kept in, those of higher tops. */
     auto weigh = [&] {

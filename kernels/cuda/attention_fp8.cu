@@ -59,10 +59,7 @@ template <class T> struct values_e4m3 : output8 {
     static __device__ __forceinline__ void prepare(uint32_t v)
     {
         for (int i = threadIdx.x; i < STAGES * ONES / 4; i += blockDim.x)
-            asm volatile("st.shared.u32 [%0], %1;" ::"r"(v + i / (ONES / 4) * TILE + D * KEYS +
-                                                         i % (ONES / 4) * 4),
-                         "r"(0x38383838)
-                         : "memory");
+            store_word(v + i / (ONES / 4) * TILE + D * KEYS + i % (ONES / 4) * 4, 0x38383838);
         written_for_copies();
     }
     static __device__ __forceinline__ void fetch(uint32_t tile, const CUtensorMap *map,

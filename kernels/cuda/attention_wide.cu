@@ -150,10 +150,8 @@ __device__ __forceinline__ void weigh(rows &w, uint32_t weights, const float (&s
             float p0 = exp2_fast((s[n][2 * half] - w.top[half]) * c);
             float p1 = exp2_fast((s[n][2 * half + 1] - w.top[half]) * c);
             w.sum[half] += p0 + p1;
-            asm volatile("st.shared.u32 [%0], %1;" ::"r"(
-                             place(weights, w.row(half), w.side * 4 + n) + w.lane % 4 * 4),
-                         "r"(pack2<T>(p0, p1))
-                         : "memory");
+            store_word(place(weights, w.row(half), w.side * 4 + n) + w.lane % 4 * 4,
+                       pack2<T>(p0, p1));
         }
     }
 }

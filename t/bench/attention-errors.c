@@ -12,15 +12,6 @@
 
 enum { QUERIES = 32, WIDE = 128 };
 
-static double *doubles(tensor t)
-{
-    int64_t n = tensor_count(t);
-    double *x = new_bytes((size_t)n * sizeof *x);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (double)((float *)t.data)[i];
-    return x;
-}
-
 int main(int argc, char **argv)
 {
     static const char *const names[] = {
@@ -44,7 +35,7 @@ int main(int argc, char **argv)
         give_own(q, k, (float)atof(argv[3]));
     round_to(A, q);
     round_to(A, k);
-    head exact = {QUERIES, keys, WIDE, doubles(q), doubles(k), doubles(v)};
+    head exact = whole_head(q, k, v);
     double *right = new_bytes(QUERIES * WIDE * sizeof *right);
     attend(right, NULL, &exact, EXACT);
     tensor on[] = {placed(q, A, 0), placed(k, A, 0), placed(v, A, 0)};

@@ -12,9 +12,9 @@
 extern "C" {
 #endif
 
-/* y, q [Lq, heads d], k, v [Lk, heads d], F16: attention on a card whose blocks may have so much shared memory; late:
-** copies to it take as long as they may.
-** bias [heads, Lq + Lk - 1] as in kernels.h, or NULL. */
+/* y, q [Lq, heads d], k, v [Lk, heads d], F16: attention on a card whose blocks may have so much shared
+** memory; late: copies to it take as long as they may. bias [heads, Lq + Lk - 1] as in kernels.h, or
+** NULL. */
 void emulated_attention_mma(uint16_t *y, const uint16_t *q, const uint16_t *k, const uint16_t *v,
                             int Lq, int Lk, int heads, int d, const float *bias, bool causal,
                             size_t shared_bytes, bool late);

@@ -193,44 +193,25 @@ inline void run_block()
             }
 }
 
-/* c += a b, 16 x 8 x 32: every lane has its words of a and b, and four sums. */
-inline void product(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, bool sign)
+/* c += a b, 16 x 8 x K: every lane has its words of a and b, and four sums. term: of two elements' bits. */
+template <int K, class C, class F>
+inline void product(C c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, F term)
 {
-    given[now] = {{a[0], a[1], a[2], a[3], b0, b1}};
-    meet_warp();
-    int lane = now % WARP;
-    for (int i = 0; i < 4; i++) {
-        int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-        int64_t sum = c[i];
-        for (int k = 0; k < 32; k++) {
-            uint32_t x = of_lane(row % 8 * 4 + k % 16 / 4).word[row / 8 + k / 16 * 2];
-            uint32_t y = of_lane(column * 4 + k % 16 / 4).word[4 + k / 16];
-            uint8_t left = (uint8_t)(x >> k % 4 * 8), right = (uint8_t)(y >> k % 4 * 8);
-            sum += (sign ? (int8_t)left : left) * (int8_t)right;
-        }
-        c[i] = (int)sum;
-        assert(c[i] == sum);
-    }
-    meet_warp();
-}
-
-/* The same of 16 bits, 16 x 8 x 16. value: of the bits. */
-template <class F>
-inline void product_16(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, F value)
-{
+    constexpr int EACH = K / 8, BITS = 32 / EACH; /* elements of a word, and of an element */
     given[now] = {{a[0], a[1], a[2], a[3], b0, b1}};
     meet_warp();
     int lane = now % WARP;
     for (int i = 0; i < 4; i++) {
         int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
         double sum = (double)c[i];
-        for (int k = 0; k < 16; k++) {
-            uint32_t x = of_lane(row % 8 * 4 + k % 8 / 2).word[row / 8 + k / 8 * 2];
-            uint32_t y = of_lane(column * 4 + k % 8 / 2).word[4 + k / 8];
-            sum += (double)value((uint16_t)(x >> k % 2 * 16)) *
-                   (double)value((uint16_t)(y >> k % 2 * 16));
+        for (int k = 0; k < K; k++) {
+            int half = k / (K / 2), from = k % (K / 2) / EACH, shift = k % EACH * BITS;
+            uint32_t x = of_lane(row % 8 * 4 + from).word[row / 8 + half * 2];
+            uint32_t y = of_lane(column * 4 + from).word[4 + half];
+            sum += term(x >> shift, y >> shift);
         }
-        c[i] = (float)sum;
+        c[i] = (C)sum;
+        assert((std::is_same_v<C, float> || (double)c[i] == sum)); /* codes do not overflow */
     }
     meet_warp();
 }
@@ -332,17 +313,19 @@ inline uint32_t shared_address(const void *p)
 
 template <class T> inline void mma(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
-    lanes::product(c, a, b0, b1, true);
+    lanes::product<32>(c, a, b0, b1, [](uint32_t x, uint32_t y) { return (int8_t)x * (int8_t)y; });
 }
 template <class T> inline void mma(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
-    constexpr bool HALF = std::is_same_v<T, half_t>;
-    lanes::product_16(c, a, b0, b1,
-                      [](uint16_t x) { return HALF ? f32_of_f16(x) : f32_of_bf16(x); });
+    auto value = [](uint32_t x) {
+        return (double)(std::is_same_v<T, half_t> ? f32_of_f16((uint16_t)x)
+                                                  : f32_of_bf16((uint16_t)x));
+    };
+    lanes::product<16>(c, a, b0, b1, [&](uint32_t x, uint32_t y) { return value(x) * value(y); });
 }
 inline void mma_unsigned(int c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
 {
-    lanes::product(c, a, b0, b1, false);
+    lanes::product<32>(c, a, b0, b1, [](uint32_t x, uint32_t y) { return (uint8_t)x * (int8_t)y; });
 }
 
 inline void load_blocks(uint32_t (&r)[4], uint32_t address)
