@@ -62,11 +62,11 @@ struct attention_scales {
 constexpr int PV_KEYS = ATTENTION_INT8_PV_KEYS, PV_HALF = PV_KEYS * 128,
               PV_TILE = 2 * PV_HALF + 128;
 struct attention_tiles {
-    const int8_t *q;       /* [B, Lq, H, 128] */
-    const float *q_scale;  /* [B, H, Lq] */
-    const uint8_t *kv;     /* [B, H, tiles, PV_TILE] */
-    const uint32_t *v_top; /* [B, H, 128]: bits of the greatest magnitude of v less its mean */
-    const float *v_mean;   /* [B, H, 128] */
+    const int8_t *q;      /* [B, Lq, H, 128] */
+    const float *q_scale; /* [B, H, Lq] */
+    const uint8_t *kv;    /* [B, H, tiles, PV_TILE] */
+    const float *v_unit;  /* [B, H, 128]: of v less its mean; NAN where it is not finite */
+    const float *v_mean;  /* [B, H, 128] */
     int tiles;
 };
 /* Sums of codes are in s32: of as many keys. */

@@ -212,8 +212,8 @@ __device__ __forceinline__ void quantise_rows(const row_source &s, int tile)
     }
 }
 
-/* v, for attention_fp8.cu; for attention_int8_pv.cu with tiles and the greatest magnitudes instead of
-** codes and powers. */
+/* v, for attention_fp8.cu, with a power of two for a tile; or for attention_int8_pv.cu, with tiles and
+** a unit for a channel, of the greatest magnitude there. */
 struct value_source {
     const void *x;
     int64_t stride;
@@ -221,7 +221,8 @@ struct value_source {
     const float *mean; /* [B, H, 128] */
     uint8_t *codes;    /* [B, H, 128, padded], or tiles: [B, H, padded / 64, PV_TILE] */
     float *power;      /* [B, H, padded / 128, 8] */
-    uint32_t *top;     /* [B, H, 128] */
+    float *unit;       /* [B, H, 128] */
+    uint32_t *top;     /* [B, H, 128]: its bits */
 };
 
 /* Token i of the four, of `part`, whose codes are one word: each 16 tokens stand in the order
@@ -352,13 +353,15 @@ __global__ void __launch_bounds__(256) values_in_tiles(const __grid_constant__ v
     }
 #pragma unroll
     for (int e = 0; e < 8; e++) {
-        float top = fmaxf(__uint_as_float(s.top[at * D + lane * 8 + e]), 127 * LEAST);
+        float most = __uint_as_float(s.top[at * D + lane * 8 + e]), top = fmaxf(most, 127 * LEAST);
         float by = __fdiv_rn(127, top);
         uint32_t word = 0;
 #pragma unroll
         for (int j = 0; j < 4; j++)
             word |= (whole(__fmul_rn(u[j][e], by)) & 0xff) << 8 * j;
         words[e][part * 17 + lane] = word;
+        if (blockIdx.x == 0 && part == 0)
+            s.unit[at * D + lane * 8 + e] = isfinite(most) ? scale_of(top) : NAN;
     }
     __syncthreads();
     uint4 *to = (uint4 *)(s.codes + (at * gridDim.x + blockIdx.x) * PV_TILE + PV_HALF);
@@ -425,18 +428,19 @@ template <class T> static void all_int8(const attention_args &a)
     int64_t n = (int64_t)a.batch * a.heads;
     tensor q = scratch(I8, a.batch * a.lq, a.heads * D), q_scale = scratch(F32, n, a.lq);
     tensor kv = scratch(U8, n * tiles, PV_TILE);
-    tensor mean = scratch(F32, 2, n, D), top = scratch(F32, n, D);
-    float *k_mean = (float *)mean.data, *v_mean = k_mean + n * D;
+    tensor mean = scratch(F32, 3, n, D), top = scratch(F32, n, D);
+    float *k_mean = (float *)mean.data, *v_mean = k_mean + n * D, *v_unit = v_mean + n * D;
     uint32_t *v_top = (uint32_t *)top.data;
     uint8_t *made = (uint8_t *)kv.data;
 
     means_of m = {{a.k, a.v}, {a.k_stride, a.v_stride}, {k_mean, v_mean}, a.lk, v_top};
     row_source of_k = {a.k, a.k_stride, a.lk, tiles, k_mean, nullptr, nullptr, made};
-    value_source of_v = {a.v, a.v_stride, a.lk, tiles * PV_KEYS, v_mean, made, nullptr, v_top};
+    value_source of_v = {a.v,     a.v_stride, a.lk, tiles * PV_KEYS, v_mean, made,
+                         nullptr, v_unit,     v_top};
     start_both<T, PV_KEYS>(a, q, q_scale, of_k, m, of_v);
     start("start codes of values", values_in_tiles<T>, dim3(tiles, a.heads, a.batch), 256, 0, 1,
           of_v);
-    attention_int8_pv<T>(a, {(int8_t *)q.data, (float *)q_scale.data, made, v_top, v_mean, tiles});
+    attention_int8_pv<T>(a, {(int8_t *)q.data, (float *)q_scale.data, made, v_unit, v_mean, tiles});
 }
 
 /* v in 16 bits or in e4m3 */

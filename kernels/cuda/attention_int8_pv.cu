@@ -19,6 +19,11 @@
 ** when all threads' copies of a tile have come, another when all four warps are done with it, which
 ** is asked two tiles later, so that a warp whose tops rise does not hold up the rest.
 **
+** Only two warps share a scheduler, and each has its instructions in order. So exponentials stand between
+** products: those of a tile's second half between the products of v's first, those of the next tile's first
+** half between the products of v's second. Of four tiles the next has come by then; of two it may not have,
+** and its logits come after all products of this one.
+**
 ** Bound: the rate of mma.sync of bytes, twice that of 16 bits on sm_80, four times where those have
 ** F32 sums at half rate. Measured: PERFORMANCE.md.
 */
@@ -83,7 +88,7 @@ __device__ __forceinline__ void keep_greatest(rows_state &r, const tile_logits &
 /* Weights of half a tile, 32 keys: the registers of mma's a. */
 struct half_weights {
     uint32_t p[2][4];
-    float some[2][2]; /* their sums, before rounding */
+    float some[2][2]; /* sums of a lane's eight of a row, before rounding */
 
     /* Weights of two keys of word i of 8, which join the sums. */
     __device__ __forceinline__ float2 pair(const tile_logits &s, int half, int i, int j,
@@ -94,7 +99,7 @@ struct half_weights {
         float base = __fmaf_rn(-ORIGIN, slope, -r.top[m][row]);
         float x = exp2_fast(__fmaf_rn(s[m][n][2 * row], slope, base));
         float y = exp2_fast(__fmaf_rn(s[m][n][2 * row + 1], slope, base));
-        some[m][row] = (e < 2 && j == 0 ? 0 : some[m][row]) + x;
+        some[m][row] = e < 2 && j == 0 ? x : some[m][row] + x;
         some[m][row] += y;
         return {x, y};
     }
@@ -110,6 +115,13 @@ struct half_weights {
             two[j] = add_f16(two[j], 0x64006400u);
         }
         p[i / 4][i % 4] = __byte_perm(two[0], two[1], 0x6420);
+    }
+
+    __device__ __forceinline__ void make_all(const tile_logits &s, int half, const rows_state &r)
+    {
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            make(s, half, i, r);
     }
 
     /* The same of weights below 2^16; returns their second bytes. In F32 it is a sum with 2^23. */
@@ -198,13 +210,12 @@ __device__ __forceinline__ void settle(rows_state &r, half_weights &w, const til
         r.sum[i / 2][i % 2] += some[i / 2][i % 2];
 }
 
-/* o [32, D] += p v for half a tile; `beside` is done in parts between the products. */
+/* o [32, D] += p v for half a tile, of which b[0] is loaded; `beside` is done in parts between
+** the products. */
 template <class F>
 __device__ __forceinline__ void weighted_sum(rows_state &r, const half_weights &w, uint32_t v,
-                                             F beside)
+                                             uint32_t (&b)[2][4], F beside)
 {
-    uint32_t b[2][4];
-    load_blocks(b[0], v);
 #pragma unroll
     for (int n = 0; n < D / 16; n++) {
         if (n + 1 < D / 16)
@@ -247,7 +258,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     uint32_t scale_at = tiles + 2 * PV_HALF + lane % 4 * 4;
     uint32_t v_at = tiles + PV_HALF + part * PV_KEYS + ((chunk ^ (part / 2 & 3)) << 4);
     /* Kept, and not made again from the lane for each tile. */
-    asm volatile("" : "+r"(k_at), "+r"(v_at));
+    asm volatile("" : "+r"(q_at), "+r"(k_at), "+r"(v_at));
     rows_state r;
     tile_logits s;
     auto take_scale = [&](uint32_t stage) { r.scale = load_float(scale_at + stage * PV_TILE); };
@@ -301,33 +312,59 @@ __global__ void __launch_bounds__(THREADS, 2)
             fetch(tiles + i * PV_TILE, kv + i * PV_TILE, 2 * PV_HALF, first);
             barrier_copies(full + i * 8);
         }
-    bool here = false;
+    half_weights w[2];
+    while (!barrier_over(full, 0))
+        ;
+    take_scale(0);
+    logits<int8_t, PV_KEYS, D>(s, q_at, k_at);
+    w[0].make_all(s, 0, r);
+    /* s and w[0] are the tile's, and then the next one's. */
     auto take_tile = [&](uint32_t tile, bool last) {
-        half_weights w[2];
-        uint32_t stage = tile % S::STAGES, v = v_at + stage * PV_TILE;
-        uint32_t next = tile + S::AWAY, to = next % S::STAGES, free_odd = ~(next / S::STAGES) & 1;
-        while (!here)
-            here = barrier_over(full + stage * 8, tile / S::STAGES & 1);
-        take_scale(stage);
-        logits<int8_t, PV_KEYS, D>(s, q_at, k_at + stage * PV_TILE);
-        if (last)
+        constexpr bool TWO = S::STAGES == 2;
+        uint32_t stage = tile % S::STAGES, v = v_at + stage * PV_TILE, b[2][4];
+        uint32_t away = tile + S::AWAY, to = away % S::STAGES, free_odd = ~(away / S::STAGES) & 1;
+        uint32_t next = (tile + 1) % S::STAGES, odd = (tile + 1) / S::STAGES & 1;
+        bool free = barrier_over(done + to * 8, free_odd), here = false;
+        auto ask = [&]() { here = !last && barrier_over(full + next * 8, odd); };
+        if (last) {
             leave_out(s, a.lk - (int)tile * PV_KEYS, lane);
-        bool free = barrier_over(done + to * 8, free_odd);
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-            w[0].make(s, 0, i, r);
+            w[0].make_all(s, 0, r);
+        }
+        load_blocks(b[0], v);
         settle(r, w[0], s, 0, v);
-        if (!last && next < (uint32_t)c.tiles) {
+        if (!last && away < (uint32_t)c.tiles) {
             while (!free)
                 free = barrier_over(done + to * 8, free_odd);
-            fetch(tiles + to * PV_TILE, kv + (int64_t)next * PV_TILE, 2 * PV_HALF, first);
+            fetch(tiles + to * PV_TILE, kv + (int64_t)away * PV_TILE, 2 * PV_HALF, first);
             barrier_copies(full + to * 8);
         }
-        weighted_sum(r, w[0], v, [&](int i) { w[1].make(s, 1, i, r); });
-        settle(r, w[1], s, 1, v ^ 32);
-        here = barrier_over(full + (tile + 1) % S::STAGES * 8, (tile + 1) / S::STAGES & 1);
-        weighted_sum(r, w[1], v ^ 32, [](int) {});
+        if (!TWO)
+            ask();
+        weighted_sum(r, w[0], v, b, [&](int i) { w[1].make(s, 1, i, r); });
+        v ^= 32;
+        load_blocks(b[0], v);
+        settle(r, w[1], s, 1, v);
+        if (TWO)
+            ask();
+
+        auto next_logits = [&]() {
+            while (!here)
+                ask();
+            take_scale(next);
+            logits<int8_t, PV_KEYS, D>(s, q_at, k_at + next * PV_TILE);
+        };
+        if (!TWO && !last) {
+            next_logits();
+            /* The assembler would have all products before all exponentials, if not for this. */
+            __syncwarp();
+            weighted_sum(r, w[1], v, b, [&](int i) { w[0].make(s, 0, i, r); });
+        } else
+            weighted_sum(r, w[1], v, b, [](int) {});
         barrier_arrive(done + stage * 8);
+        if (TWO && !last) {
+            next_logits();
+            w[0].make_all(s, 0, r);
+        }
     };
     for (uint32_t tile = 0; tile < (uint32_t)c.tiles - 1; tile++)
         take_tile(tile, false);
@@ -338,17 +375,15 @@ __global__ void __launch_bounds__(THREADS, 2)
 #pragma unroll
     for (int i = 0; i < 4; i++)
         inverse[i / 2][i % 2] = 1.0f / lane_sum(r.sum[i / 2][i % 2], 4);
-    const uint32_t *tops = c.v_top + at * D + lane % 4 * 2;
+    const float *unit = c.v_unit + at * D + lane % 4 * 2;
     const float *mean = c.v_mean + at * D + lane % 4 * 2;
     T *y = (T *)a.y + batch * a.lq * a.y_stride + head * D;
     write_rows<D>(a, y, q + row * D * 2, query + row, lane, [&](int m, int half, int n) {
         float two[2];
 #pragma unroll
-        for (int e = 0; e < 2; e++) {
-            float top = fmaxf(__uint_as_float(tops[n * 8 + e]), 127 * LEAST);
-            float unit = isfinite(top) ? __fdiv_rn(top, 127) : NAN;
-            two[e] = (float)r.o[m][n][2 * half + e] * inverse[m][half] * unit + mean[n * 8 + e];
-        }
+        for (int e = 0; e < 2; e++)
+            two[e] = (float)r.o[m][n][2 * half + e] * inverse[m][half] * unit[n * 8 + e] +
+                     mean[n * 8 + e];
         return pack2<T>(two[0], two[1]);
     });
 }

@@ -19,7 +19,6 @@ void emulated_attention_int8_pv(uint16_t *y, int Lq, int Lk, const int8_codes *q
     static const int order[16] = {0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15};
     int tiles = (int)ceil_div(Lk, PV_KEYS);
     uint8_t *kv = (uint8_t *)calloc((size_t)tiles, PV_TILE);
-    uint32_t top[D];
     for (int i = 0; i < tiles * 32; i++) /* those of keys that do not exist */
         ((float *)(kv + (size_t)(i / 32) * PV_TILE + 2 * PV_HALF))[i % 32] = LEAST;
     for (int i = 0; i < Lk; i++) {
@@ -35,8 +34,6 @@ void emulated_attention_int8_pv(uint16_t *y, int Lq, int Lk, const int8_codes *q
         for (int copy = 0; copy < 8; copy++)
             ((float *)(tile + 2 * PV_HALF))[copy * 4 + key / 2 % 4] = k->scale[i];
     }
-    for (int c = 0; c < D; c++)
-        top[c] = bits_of_f32(v->scale[c] * 127);
     attention_args a = {};
     a.y = y;
     a.y_stride = D;
@@ -44,6 +41,6 @@ void emulated_attention_int8_pv(uint16_t *y, int Lq, int Lk, const int8_codes *q
     a.scale_log2e = (float)(1.4426950408889634 / sqrt(D));
     lanes::shared_bytes = shared_bytes;
     lanes::late = late;
-    attention_int8_pv<half_t>(a, {q->code, q->scale, kv, top, v_mean, tiles});
+    attention_int8_pv<half_t>(a, {q->code, q->scale, kv, v->scale, v_mean, tiles});
     free(kv);
 }
