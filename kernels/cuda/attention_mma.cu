@@ -66,7 +66,7 @@ template <class S> struct rows_state {
 template <class S> struct half_weights {
     static constexpr int PAIRS = S::KEYS / 4;
     uint32_t p[S::STEPS / 2][2][4];
-    float some[2][2] = {}; /* their sums */
+    float some[2][2]; /* their sums */
 
     /* Makes pair i: columns 2 (lane mod 4) and the next of a row. */
     template <class T>
@@ -80,7 +80,7 @@ template <class S> struct half_weights {
             base = __fmaf_rn(-ORIGIN, slope, base);
         float x = exp2_fast(__fmaf_rn(two[0], slope, base));
         float y = exp2_fast(__fmaf_rn(two[1], slope, base));
-        some[m][row] += x;
+        some[m][row] = step == 0 && e < 2 ? x : some[m][row] + x;
         some[m][row] += y;
         p[step][m][e] = pack2<T>(x, y);
     }
@@ -114,14 +114,13 @@ __device__ __forceinline__ void raise_tops(rows_state<S> &r, const float (&s)[2]
         }
 }
 
-/* o [32, D] += p v for half a tile; `beside` is done in parts between the products. */
+/* o [32, D] += p v for half a tile, of which b[0] is loaded, before lanes were asked whether tops rise;
+** `beside` is done in parts between the products. */
 template <class T, class S, class F>
 __device__ __forceinline__ void weighted_sum(rows_state<S> &r, const half_weights<S> &w, uint32_t v,
-                                             F beside)
+                                             uint32_t (&b)[2][4], F beside)
 {
     constexpr int N = S::D / 16, STEPS = S::STEPS / 2;
-    uint32_t b[2][4];
-    load_blocks_transposed(b[0], v);
 #pragma unroll
     for (int i = 0; i < N * STEPS; i++) {
         int step = i / N, n = i % N, next = i + 1;
@@ -180,7 +179,6 @@ __device__ __forceinline__ void settle(rows_state<S> &r, half_weights<S> &w,
     float most = fmaxf(fmaxf(w.some[0][0], w.some[0][1]), fmaxf(w.some[1][0], w.some[1][1]));
     if (__any_sync(~0u, most > MOST)) {
         raise_tops<S>(r, s, half * S::BLOCKS / 2, (half + 1) * S::BLOCKS / 2);
-        w.some[0][0] = w.some[0][1] = w.some[1][0] = w.some[1][1] = 0;
 #pragma unroll
         for (int i = 0; i < half_weights<S>::PAIRS; i++)
             w.template make<T>(s, half, i, r);
@@ -273,15 +271,19 @@ __global__ void __launch_bounds__(S::THREADS, 8 / S::WARPS)
 #pragma unroll
         for (int i = 0; i < half_weights<S>::PAIRS; i++)
             w[0].template make<T>(s, 0, i, r);
+        uint32_t b[2][4], half = v_at + stage * S::V_TILE;
+        load_blocks_transposed(b[0], half);
         settle<T, S>(r, w[0], s, 0);
-        weighted_sum<T, S>(r, w[0], v_at + stage * S::V_TILE, [&](int i) {
+        weighted_sum<T, S>(r, w[0], half, b, [&](int i) {
             constexpr int EACH = 128 / D;
 #pragma unroll
             for (int j = 0; j < EACH; j++)
                 w[1].template make<T>(s, 1, i * EACH + j, r);
         });
+        half += S::V_TILE / 2;
+        load_blocks_transposed(b[0], half);
         settle<T, S>(r, w[1], s, 1);
-        weighted_sum<T, S>(r, w[1], v_at + stage * S::V_TILE + S::V_TILE / 2, [](int) {});
+        weighted_sum<T, S>(r, w[1], half, b, [](int) {});
         if (S::STAGES == 2)
             stage ^= 1;
     }
