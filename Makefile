@@ -23,7 +23,8 @@ O      := build/cpu-sanitize
 CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 endif
 # pass-failed: clang tells of loops for a greatest element, which it does not vectorise.
-WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-pass-failed \
+WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-pass-failed -Wno-missing-field-initializers \
+	    -Wno-unused-parameter \
             -Werror=implicit-function-declaration
 CPPFLAGS += -D_GNU_SOURCE
 FAST      = -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fopenmp
@@ -165,7 +166,8 @@ $(O)/t/lanes: $(EMULATED)
 $(O)/t/lanes: ALSO = $(EMULATED) -lstdc++
 $(O)/t/emulated/%.o: t/emulated/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -fno-sanitize=all -Wall -Wextra -Wno-unknown-pragmas -Wno-pass-failed \
+	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -fno-sanitize=all -Wall -Wextra -Wno-unknown-pragmas -Wno-pass-failed -Wno-missing-field-initializers \
+	    -Wno-unused-parameter \
 	    -MMD -MP -c -o $@ $<
 
 $(O)/t/bench/random-model $(O)/t/bench/recode: $(O)/t/bench/%: t/bench/%.c $(COMMON)

@@ -140,9 +140,8 @@ static void rotate(float *x, int d)
         x[c] *= 1 / sqrtf((float)part);
 }
 
-/* Of k, mean being given, the keys of a tile that have the same j / 2 mod 4 share a scale. scale [L] is
-** told unless NULL. */
-static void int8_rows(double *x, int L, int d, const double *mean, int tile, float *scale)
+/* Of k, mean being given, the keys of a tile that have the same j / 2 mod 4 share a scale. */
+static void int8_rows(double *x, int L, int d, const double *mean, int tile)
 {
     float *row = new_bytes((size_t)(L * d) * sizeof *row),
           *top = calloc((size_t)L + 4, sizeof *top);
@@ -158,8 +157,6 @@ static void int8_rows(double *x, int L, int d, const double *mean, int tile, flo
         float most = top[mean ? i / tile * tile + i % tile / 2 % 4 : i];
         for (int c = 0; c < d; c++)
             x[i * d + c] = (double)(rintf(row[i * d + c] * (127 / most)) * (most / 127));
-        if (scale)
-            scale[i] = most / 127;
     }
     free(row);
     free(top);
@@ -176,8 +173,8 @@ static void e4m3_rows(double *x, int64_t n, bool power)
         x[i] = e4m3_of(x[i] / scale) * scale;
 }
 
-/* v in int8, a scale a channel, scale [d] */
-static void int8_channels(double *x, int L, int d, float *scale)
+/* v in int8, a scale a channel */
+static void int8_channels(double *x, int L, int d)
 {
     for (int e = 0; e < d; e++) {
         float top = 0x1p-40f * 127;
@@ -185,8 +182,6 @@ static void int8_channels(double *x, int L, int d, float *scale)
             top = fmaxf(top, fabsf((float)x[i * d + e]));
         for (int i = 0; i < L; i++)
             x[i * d + e] = (double)(rintf((float)x[i * d + e] * (127 / top)) * (top / 127));
-        if (scale)
-            scale[e] = top / 127;
     }
 }
 
@@ -245,9 +240,8 @@ static double whole_weights(double *p, int L, int i)
 
 typedef enum { EXACT, OURS_INT8, OURS_FP8, OURS_INT8_PV, FA3 } way;
 
-/* The head's operands become what codes have; mean [d] is what v had, for kinds that take it. Scales of q, k
-** and v, of int8 codes, are told unless NULL. */
-static void round_operands(head *o, way w, double *mean, float *const scale[3])
+/* The head's operands become what codes have; mean [d] is what v had, for kinds that take it. */
+static void round_operands(head *o, way w, double *mean)
 {
     int d = o->d;
     if (w != EXACT && w != FA3) {
@@ -256,8 +250,8 @@ static void round_operands(head *o, way w, double *mean, float *const scale[3])
         int tile = w == OURS_INT8  ? ATTENTION_INT8_KEYS
                    : w == OURS_FP8 ? ATTENTION_FP8_KEYS
                                    : ATTENTION_INT8_PV_KEYS;
-        int8_rows(o->q, o->Lq, d, NULL, tile, scale ? scale[0] : NULL);
-        int8_rows(o->k, o->Lk, d, mean, tile, scale ? scale[1] : NULL);
+        int8_rows(o->q, o->Lq, d, NULL, tile);
+        int8_rows(o->k, o->Lk, d, mean, tile);
         memset(mean, 0, (size_t)d * 8);
     }
     if (w == OURS_FP8 || w == OURS_INT8_PV) {
@@ -267,7 +261,7 @@ static void round_operands(head *o, way w, double *mean, float *const scale[3])
             o->v[i] = (double)((float)o->v[i] - (float)mean[i % d]);
     }
     if (w == OURS_INT8_PV)
-        int8_channels(o->v, o->Lk, d, scale ? scale[2] : NULL);
+        int8_channels(o->v, o->Lk, d);
     if (w == OURS_FP8)
         for (int i = 0; i < o->Lk; i += ATTENTION_FP8_KEYS)
             e4m3_rows(o->v + i * d,
@@ -282,7 +276,7 @@ static void attend(double *y, double *size, head *o, way w)
 {
     int d = o->d;
     double *mean = calloc((size_t)d, 8), *p = new_bytes((size_t)o->Lk * 8);
-    round_operands(o, w, mean, NULL);
+    round_operands(o, w, mean);
     if (w == FA3) {
         e4m3_rows(o->q, (int64_t)o->Lq * d, false);
         e4m3_rows(o->k, (int64_t)o->Lk * d, false);

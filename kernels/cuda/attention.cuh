@@ -54,6 +54,20 @@ struct attention_scales {
     int64_t tiles;
 };
 
+/* What the pre-pass leaves (attention_codes.cu): of q and k int8 and scales; of v e4m3, a head's
+** channels as rows, a power of two for each tile of keys, and what was taken off. Eight numbers of
+** a tile are side by side: scales of the keys that a lane of four has, then v's power, and three of
+** no use. */
+constexpr int INT8_KEYS = ATTENTION_INT8_KEYS, FP8_KEYS = ATTENTION_FP8_KEYS;
+struct attention_codes {
+    const int8_t *q, *k;  /* [B, L, H, 128] */
+    const float *q_scale; /* [B, H, Lq] */
+    const float *scales;  /* [B, H, tiles, 8] */
+    const uint8_t *v;     /* [B, H, 128, padded keys]; of 16 tokens in the order of turn_values */
+    const float *v_mean;  /* [B, H, 128] */
+    int padded;           /* keys, to whole tiles */
+};
+
 /* What attention_int8_pv.cu has of k and v: for each sequence, head and 64 keys a tile of bytes,
 ** as it is to lie in shared memory. First the codes of k, a row of 128 a key, chunk c of 16 at
 ** c ^ (row mod 8); then those of v, a row of 64 a channel, chunk c at c ^ (row / 2 mod 4), each 16 keys in
@@ -85,6 +99,9 @@ template <class T> void attention_strips(const attention_args &a);
 template <class T> void attention_hopper(const attention_args &a); /* d = 128, sm_90a */
 constexpr int MOST_FEW_KEYS = 128;
 template <class T> void attention_few(const attention_args &a); /* as many keys, d = 128, sm_90a */
+/* d = 128, sm_90a: q and k being int8 codes, v of 16 bits or e4m3 */
+template <class T> void attention_int8(const attention_args &a, const attention_codes &c);
+template <class T> void attention_fp8(const attention_args &a, const attention_codes &c);
 /* In 8 bits: q and k, or all in int8, sm_80; weights and v in e4m3, sm_90a; d = 128 */
 template <class T> void attention_8bit(const attention_args &a);
 /* The same values anywhere, slowly. */

@@ -20,20 +20,6 @@
 #include "../attention.h"
 #include "attention_hopper.cuh"
 
-/* What the pre-pass leaves (attention_codes.cu): of q and k int8 and scales; of v e4m3, a head's
-** channels as rows, a power of two for each tile of keys, and what was taken off. Eight numbers of
-** a tile are side by side: scales of the keys that a lane of four has, then v's power, and three of
-** no use. */
-struct attention_codes {
-    const int8_t *q, *k;  /* [B, L, H, 128] */
-    const float *q_scale; /* [B, H, Lq] */
-    const float *scales;  /* [B, H, tiles, 8] */
-    const uint8_t *v;     /* [B, H, 128, padded keys]; of 16 tokens in the order of turn_values */
-    const float *v_mean;  /* [B, H, 128] */
-    int padded;           /* keys, to whole tiles */
-};
-
-constexpr int INT8_KEYS = ATTENTION_INT8_KEYS, FP8_KEYS = ATTENTION_FP8_KEYS;
 constexpr int Q_HALF = 64 * 128; /* a group's queries, in bytes */
 
 /* V is the kind of values: V::KEYS keys a tile, V::TILE bytes of values, V::STAGES of each under
@@ -413,9 +399,6 @@ static inline CUtensorMap map_codes(const void *x, int rows, const attention_arg
     int box[3] = {64, count, 1};
     return tile_map(F16, x, 3, dim, steps, box);
 }
-
-template <class T> void attention_int8(const attention_args &a, const attention_codes &c);
-template <class T> void attention_fp8(const attention_args &a, const attention_codes &c);
 
 /* Starts blocks that stay, for all queries. */
 template <auto KERNEL, class V>

@@ -1,11 +1,12 @@
 /*
 ** attention_mma.cc: kernels/cuda/attention_mma.cu lane by lane (cuda.h), for one sequence in F16.
 */
+#define __shared__
 #include "cuda.h"
 
 #include "../../kernels/cuda/attention_mma.cu"
 
-#include "attention_mma.h"
+#include "attention.h"
 
 namespace
 {

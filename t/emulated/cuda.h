@@ -1,11 +1,11 @@
 /*
-** cuda.h: what kernels/cuda/common.cuh and mma.cuh have, for a processor: a kernel of 128 threads is run
-** lane by lane, so that its arithmetic, its tiles and its barriers can be tested where there is no GPU.
+** cuda.h: what kernels/cuda/common.cuh and mma.cuh have, for a processor: a kernel of up to 1024 threads is
+** run lane by lane, so that its arithmetic, its tiles and its barriers can be tested where there is no GPU.
 **
-** A file that includes this includes a kernel's .cu next and defines `shared`, which the kernel declares.
+** A file that includes this includes a kernel's .cu next and defines `shared`, if the kernel declares it.
 ** Each thread is a context of its own (makecontext); one runs until it waits for others: where all lanes
-** of a warp exchange values (a shuffle, a vote, mma.sync, ldmatrix), at __syncthreads() and at an
-** mbarrier that is not over. Copies to shared memory are done as early as they can be, when they are asked
+** of a warp exchange values (a shuffle, a vote, mma.sync, ldmatrix), at __syncthreads(), which is of those
+** that have not returned, and at an mbarrier that is not over. Copies to shared memory are done as early as they can be, when they are asked
 ** for, or as late, when they are waited for: a kernel must be right either way. Not all orders are tried
 ** so, which is racecheck's. What exp2 and sums in F32 come to is the processor's.
 **
@@ -32,7 +32,10 @@
 
 #define __device__
 #define __global__
-#define __shared__
+#define __grid_constant__
+#ifndef __shared__ /* a file of which all is `extern` defines it to be nothing */
+#define __shared__ static
+#endif
 #define __forceinline__ inline
 #define __align__(n)
 #define __launch_bounds__(...)
@@ -49,6 +52,9 @@ struct dim3 {
 struct uint4 {
     uint32_t x, y, z, w;
 };
+struct uint2 {
+    uint32_t x, y;
+};
 struct float2 {
     float x, y;
 };
@@ -63,7 +69,7 @@ namespace lanes
 {
 
 /* State is one for all files that are linked: templates of the kernels' headers are. */
-enum { THREADS = 128, WARP = 32, STACK = 1 << 18 };
+enum { THREADS = 1024, WARP = 32, STACK = 1 << 17 };
 
 struct meeting {
     int there;
@@ -83,9 +89,10 @@ struct copy {
 using copies = std::vector<copy>;
 
 inline ucontext_t scheduler, context[THREADS];
-inline dim3 thread[THREADS], block;
+inline dim3 thread[THREADS], block, grid;
 inline bool over[THREADS];
-inline int now; /* the thread that runs */
+inline int now;     /* the thread that runs */
+inline int running; /* threads that have not returned */
 inline meeting of_warp[THREADS / WARP], of_block;
 inline words given[THREADS]; /* to the other lanes */
 inline std::map<uint32_t, barrier> barriers;
@@ -99,15 +106,15 @@ inline size_t shared_bytes; /* a block may have: kernels choose their tiles by i
 
 inline void let_others() { swapcontext(&context[now], &scheduler); }
 
-inline void meet(meeting &m, int all)
+inline void meet(meeting &m, const int &all)
 {
     unsigned number = m.number;
-    if (++m.there == all) {
-        m.there = 0;
-        m.number++;
-    } else
-        while (m.number == number)
-            let_others();
+    for (m.there++; m.number == number; let_others())
+        if (m.there == all) {
+            m.there = 0;
+            m.number++;
+            break;
+        }
 }
 
 inline void meet_warp() { meet(of_warp[now / WARP], WARP); }
@@ -163,18 +170,20 @@ inline void run_thread()
 {
     body();
     over[now] = true;
+    running--;
     for (;;)
         let_others();
 }
 
-inline void run_block()
+inline void run_block(int threads)
 {
     static uint8_t *stacks = (uint8_t *)malloc((size_t)THREADS * STACK);
     barriers.clear();
     arriving.clear();
     memset(of_warp, 0, sizeof of_warp);
     of_block = {};
-    for (int i = 0; i < THREADS; i++) {
+    running = threads;
+    for (int i = 0; i < threads; i++) {
         getcontext(&context[i]);
         context[i].uc_stack.ss_sp = stacks + (size_t)i * STACK;
         context[i].uc_stack.ss_size = STACK;
@@ -184,12 +193,11 @@ inline void run_block()
         over[i] = false;
         asked[i].assign(1, {});
     }
-    for (int left = THREADS; left;)
-        for (int i = left = 0; i < THREADS; i++)
+    while (running)
+        for (int i = 0; i < threads; i++)
             if (!over[i]) {
                 now = i;
                 swapcontext(&scheduler, &context[i]);
-                left += !over[i];
             }
 }
 
@@ -220,16 +228,27 @@ inline void product(C c[4], const uint32_t a[4], uint32_t b0, uint32_t b1, F ter
 
 #define threadIdx (lanes::thread[lanes::now])
 #define blockIdx (lanes::block)
+#define gridDim (lanes::grid)
 #define device_shared_bytes (lanes::shared_bytes)
 
 /* ---- CUDA's ---- */
 
-inline void __syncthreads() { lanes::meet(lanes::of_block, lanes::THREADS); }
+inline void __syncthreads() { lanes::meet(lanes::of_block, lanes::running); }
 inline void __syncwarp() { lanes::meet_warp(); }
 inline uint32_t __float_as_uint(float x) { return bits_of_f32(x); }
 inline float __uint_as_float(uint32_t x) { return f32_of_bits(x); }
 inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
+inline int __float_as_int(float x) { return (int)bits_of_f32(x); }
+inline float __int_as_float(int x) { return f32_of_bits((uint32_t)x); }
 inline float __fdiv_rn(float a, float b) { return a / b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline bf16_t __float2bfloat16_rn(float x) { return {bf16_of_f32(x)}; }
+inline float __bfloat162float(bf16_t x) { return f32_of_bf16(x.bits); }
+inline uint2 make_uint2(uint32_t x, uint32_t y) { return {x, y}; }
+inline uint4 make_uint4(uint32_t x, uint32_t y, uint32_t z, uint32_t w) { return {x, y, z, w}; }
+
+template <class T> inline void atomicMax(T *p, T x) { *p = max(*p, x); }
 
 inline int __shfl_sync(unsigned, int x, int lane)
 {
@@ -276,6 +295,26 @@ template <> inline uint32_t pack2<bf16_t>(float low, float high)
     return bf16_of_f32(low) | (uint32_t)bf16_of_f32(high) << 16;
 }
 
+template <class T> struct eight {
+    uint4 bits;
+};
+template <class T> inline void load8(eight<T> &e, const T *p) { memcpy(&e, p, sizeof e); }
+template <class T> inline void unpack8(float v[8], const eight<T> &e)
+{
+    for (int i = 0; i < 8; i++) {
+        T x;
+        memcpy(&x, (const T *)&e + i, sizeof x);
+        v[i] = std::is_same_v<T, half_t> ? f32_of_f16(x.bits) : f32_of_bf16(x.bits);
+    }
+}
+template <class T> inline void load8(float v[8], const T *p)
+{
+    eight<T> e;
+    load8(e, p);
+    unpack8(v, e);
+}
+inline void load8(float v[8], const float *p) { memcpy(v, p, 8 * sizeof *v); }
+
 inline float lane_sum(float x, int n)
 {
     for (int i = 1; i < n; i *= 2)
@@ -293,13 +332,14 @@ inline float lane_max(float x, int n)
 template <class K, class... P>
 inline void start(const char *, K kernel, dim3 grid, int threads, size_t, int, P... arguments)
 {
-    assert(threads == lanes::THREADS);
+    assert(threads <= lanes::THREADS);
+    lanes::grid = grid;
     lanes::body = [&] { kernel(arguments...); };
     for (unsigned z = 0; z < grid.z; z++)
         for (unsigned y = 0; y < grid.y; y++)
             for (unsigned x = 0; x < grid.x; x++) {
                 lanes::block = {x, y, z};
-                lanes::run_block();
+                lanes::run_block(threads);
             }
 }
 
