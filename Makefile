@@ -23,8 +23,7 @@ O      := build/cpu-sanitize
 CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 endif
 # pass-failed: clang tells of loops for a greatest element, which it does not vectorise.
-WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-pass-failed -Wno-missing-field-initializers \
-	    -Wno-unused-parameter \
+WARN      = -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-pass-failed \
             -Werror=implicit-function-declaration
 CPPFLAGS += -D_GNU_SOURCE
 FAST      = -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fopenmp

@@ -99,7 +99,7 @@ if [ $tool = poison ]; then
     esac
     printf 'ERROR SUMMARY: %s errors\nstatus %s\n' $found $status >"$log"
 else
-    # By itself synccheck has room for the mbarriers that one thread makes; in attention_int8_pv.cu four do.
+    # By itself synccheck has too little room where several threads make mbarriers (four in attention_int8_pv.cu).
     [ $tool = synccheck ] && room="--num-cuda-barriers 1024"
     compute-sanitizer --tool $tool $room --log-file "$log" "$@" <"$input" >/dev/null 2>"$log.err"
     echo "status $?" >>"$log"

@@ -63,7 +63,7 @@ struct attention_codes {
     const int8_t *q, *k;  /* [B, L, H, 128] */
     const float *q_scale; /* [B, H, Lq] */
     const float *scales;  /* [B, H, tiles, 8] */
-    const uint8_t *v;     /* [B, H, 128, padded keys]; of 16 tokens in the order of turn_values */
+    const uint8_t *v;     /* [B, H, 128, padded keys]; of 16 tokens in the order of turned() */
     const float *v_mean;  /* [B, H, 128] */
     int padded;           /* keys, to whole tiles */
 };
@@ -79,7 +79,7 @@ struct attention_tiles {
     const int8_t *q;      /* [B, Lq, H, 128] */
     const float *q_scale; /* [B, H, Lq] */
     const uint8_t *kv;    /* [B, H, tiles, PV_TILE] */
-    const float *v_unit;  /* [B, H, 128]: of v less its mean; NAN where it is not finite */
+    const float *v_unit;  /* [B, H, 128]: greatest |v - mean| / 127; NAN where not finite */
     const float *v_mean;  /* [B, H, 128] */
     int tiles;
 };

@@ -5,7 +5,7 @@
 **
 ** The first kernel makes the means of 1024 keys and values of each head, and the codes of q; the
 ** second, which needs the means, the codes of k and, in e4m3, of v. In int8 v has a scale a channel: the
-** second kernel finds the greatest magnitudes, a third makes the codes. Of q and k four lanes take a token of a head
+** second kernel finds the greatest magnitudes, a third makes the codes and units. Of q and k four lanes take a token of a head
 ** and apply Hadamard's matrix to its 128 values: five butterflies in a lane, two between lanes. v's
 ** codes have channels as rows, and are made in tiles of 128 or 64 tokens. All but the sample, and v in
 ** int8, is read and written once: the time is at least the bytes over the copy rate.
@@ -221,8 +221,8 @@ struct value_source {
     const float *mean; /* [B, H, 128] */
     uint8_t *codes;    /* [B, H, 128, padded], or tiles: [B, H, padded / 64, PV_TILE] */
     float *power;      /* [B, H, padded / 128, 8] */
-    float *unit;       /* [B, H, 128] */
-    uint32_t *top;     /* [B, H, 128]: its bits */
+    float *unit;       /* [B, H, 128]: the greatest |v - mean| / 127 */
+    uint32_t *top;     /* [B, H, 128]: the bits of that |v - mean| */
 };
 
 /* Token i of the four, of `part`, whose codes are one word: each 16 tokens stand in the order
@@ -360,7 +360,7 @@ __global__ void __launch_bounds__(256) values_in_tiles(const __grid_constant__ v
         for (int j = 0; j < 4; j++)
             word |= (whole(__fmul_rn(u[j][e], by)) & 0xff) << 8 * j;
         words[e][part * 17 + lane] = word;
-        if (blockIdx.x == 0 && part == 0)
+        if (blockIdx.x == 0 && part == 0) /* fmaxf() drops a NaN: `most` has it */
             s.unit[at * D + lane * 8 + e] = isfinite(most) ? scale_of(top) : NAN;
     }
     __syncthreads();

@@ -17,7 +17,7 @@
 ** A tile of 64 keys and values is one piece of memory (attention.cuh), copied in a line. Four of them, two
 ** where shared memory is small, are in turn, and warps of a block do not meet at each: a barrier says
 ** when all threads' copies of a tile have come, another when all four warps are done with it, which
-** is asked two tiles later, so that a warp whose tops rise does not hold up the rest.
+** is asked two tiles later (of two stages one), so that a warp whose tops rise does not hold up the rest.
 **
 ** Only two warps share a scheduler, and each has its instructions in order. So exponentials stand between
 ** products: those of a tile's second half between the products of v's first, those of the next tile's first
@@ -210,8 +210,8 @@ __device__ __forceinline__ void settle(rows_state &r, half_weights &w, const til
         r.sum[i / 2][i % 2] += some[i / 2][i % 2];
 }
 
-/* o [32, D] += p v for half a tile, of which b[0] is loaded; `beside` is done in parts between
-** the products. */
+/* o [32, D] += p v for half a tile. b[0] was loaded before settle(), so that the read goes on beside its
+** vote; `beside` is done in parts between the products. */
 template <class F>
 __device__ __forceinline__ void weighted_sum(rows_state &r, const half_weights &w, uint32_t v,
                                              uint32_t (&b)[2][4], F beside)
@@ -318,7 +318,7 @@ __global__ void __launch_bounds__(THREADS, 2)
     take_scale(0);
     logits<int8_t, PV_KEYS, D>(s, q_at, k_at);
     w[0].make_all(s, 0, r);
-    /* s and w[0] are the tile's, and then the next one's. */
+    /* s and w[0] hold the logits and the first half's weights of this tile; those of the next are left there. */
     auto take_tile = [&](uint32_t tile, bool last) {
         constexpr bool TWO = S::STAGES == 2;
         uint32_t stage = tile % S::STAGES, v = v_at + stage * PV_TILE, b[2][4];
@@ -326,7 +326,7 @@ __global__ void __launch_bounds__(THREADS, 2)
         uint32_t next = (tile + 1) % S::STAGES, odd = (tile + 1) / S::STAGES & 1;
         bool free = barrier_over(done + to * 8, free_odd), here = false;
         auto ask = [&]() { here = !last && barrier_over(full + next * 8, odd); };
-        if (last) {
+        if (last) { /* w[0] is of keys that do not exist, too: it is made again */
             leave_out(s, a.lk - (int)tile * PV_KEYS, lane);
             w[0].make_all(s, 0, r);
         }

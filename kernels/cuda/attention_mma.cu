@@ -114,8 +114,8 @@ __device__ __forceinline__ void raise_tops(rows_state<S> &r, const float (&s)[2]
         }
 }
 
-/* o [32, D] += p v for half a tile, of which b[0] is loaded, before lanes were asked whether tops rise;
-** `beside` is done in parts between the products. */
+/* o [32, D] += p v for half a tile. b[0] was loaded before settle(), so that the read goes on beside its
+** vote; `beside` is done in parts between the products. */
 template <class T, class S, class F>
 __device__ __forceinline__ void weighted_sum(rows_state<S> &r, const half_weights<S> &w, uint32_t v,
                                              uint32_t (&b)[2][4], F beside)

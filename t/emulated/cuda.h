@@ -33,7 +33,7 @@
 #define __device__
 #define __global__
 #define __grid_constant__
-#ifndef __shared__ /* a file of which all is `extern` defines it to be nothing */
+#ifndef __shared__ /* one whose kernels have only `extern __shared__` defines it to be nothing */
 #define __shared__ static
 #endif
 #define __forceinline__ inline
@@ -102,6 +102,7 @@ inline std::vector<copies>
 inline std::multimap<uint32_t, copies> arriving; /* at barriers */
 inline std::function<void()> body;
 inline uint8_t *memory;     /* the shared one */
+inline bool filled;         /* with ones, which are no numbers: a block finds nothing there */
 inline size_t shared_bytes; /* a block may have: kernels choose their tiles by it */
 
 inline void let_others() { swapcontext(&context[now], &scheduler); }
@@ -182,6 +183,7 @@ inline void run_block(int threads)
     arriving.clear();
     memset(of_warp, 0, sizeof of_warp);
     of_block = {};
+    filled = false;
     running = threads;
     for (int i = 0; i < threads; i++) {
         getcontext(&context[i]);
@@ -348,6 +350,9 @@ inline void start(const char *, K kernel, dim3 grid, int threads, size_t, int, P
 inline uint32_t shared_address(const void *p)
 {
     lanes::memory = (uint8_t *)p;
+    if (!lanes::filled)
+        memset(lanes::memory, 0xff, lanes::shared_bytes);
+    lanes::filled = true;
     return 0;
 }
 
@@ -438,6 +443,14 @@ inline bool barrier_over(uint32_t at, int parity)
 {
     if (lanes::barriers.at(at).phase != parity)
         return true;
+    /* Only who waits makes copies come: who asks the same again. */
+    static std::pair<uint32_t, int> asked[lanes::THREADS];
+    std::pair<uint32_t, int> now = {at, parity + 1};
+    if (asked[lanes::now] != now) {
+        asked[lanes::now] = now;
+        lanes::let_others();
+        return false;
+    }
     auto its = lanes::arriving.equal_range(at);
     for (auto i = its.first; i != its.second; i = lanes::arriving.erase(i)) {
         std::for_each(i->second.begin(), i->second.end(), lanes::do_copy);
