@@ -165,9 +165,8 @@ $(O)/t/lanes: $(EMULATED)
 $(O)/t/lanes: ALSO = $(EMULATED) -lstdc++
 $(O)/t/emulated/%.o: t/emulated/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -fno-sanitize=all -Wall -Wextra -Wno-unknown-pragmas -Wno-pass-failed -Wno-missing-field-initializers \
-	    -Wno-unused-parameter \
-	    -MMD -MP -c -o $@ $<
+	$(CXX) -std=c++17 $(CPPFLAGS) $(CFLAGS) -fno-sanitize=all -Wall -Wextra -Wno-unknown-pragmas -Wno-pass-failed \
+	    -Wno-missing-field-initializers -Wno-unused-parameter -MMD -MP -c -o $@ $<
 
 $(O)/t/bench/random-model $(O)/t/bench/recode: $(O)/t/bench/%: t/bench/%.c $(COMMON)
 	@mkdir -p $(@D)

@@ -100,6 +100,7 @@ if [ $tool = poison ]; then
     printf 'ERROR SUMMARY: %s errors\nstatus %s\n' $found $status >"$log"
 else
     # By itself synccheck has too little room where several threads make mbarriers (four in attention_int8_pv.cu).
+    room=
     [ $tool = synccheck ] && room="--num-cuda-barriers 1024"
     compute-sanitizer --tool $tool $room --log-file "$log" "$@" <"$input" >/dev/null 2>"$log.err"
     echo "status $?" >>"$log"

@@ -4,11 +4,12 @@
 ** alone.
 **
 ** The first kernel makes the means of 1024 keys and values of each head, and the codes of q; the
-** second, which needs the means, the codes of k and, in e4m3, of v. In int8 v has a scale a channel: the
-** second kernel finds the greatest magnitudes, a third makes the codes and units. Of q and k four lanes take a token of a head
-** and apply Hadamard's matrix to its 128 values: five butterflies in a lane, two between lanes. v's
-** codes have channels as rows, and are made in tiles of 128 or 64 tokens. All but the sample, and v in
-** int8, is read and written once: the time is at least the bytes over the copy rate.
+** second, which needs the means, the codes of k and, in e4m3, of v. In int8 v has a scale a channel:
+** the second kernel finds the greatest magnitudes, a third makes the codes and scales. Of q and k four
+** lanes take a token of a head and apply Hadamard's matrix to its 128 values: five butterflies in a
+** lane, two between lanes. v's codes have channels as rows, and are made in tiles of 128 or 64 tokens.
+** All but the sample, and v in int8, is read and written once: the time is at least the bytes over the
+** copy rate.
 */
 #include "attention_8bit.cuh"
 
@@ -353,15 +354,16 @@ __global__ void __launch_bounds__(256) values_in_tiles(const __grid_constant__ v
     }
 #pragma unroll
     for (int e = 0; e < 8; e++) {
-        float most = __uint_as_float(s.top[at * D + lane * 8 + e]), top = fmaxf(most, 127 * LEAST);
+        float top = __uint_as_float(s.top[at * D + lane * 8 + e]);
+        top = top < 127 * LEAST ? 127 * LEAST : top; /* fmaxf() would drop a NaN */
         float by = __fdiv_rn(127, top);
         uint32_t word = 0;
 #pragma unroll
         for (int j = 0; j < 4; j++)
             word |= (whole(__fmul_rn(u[j][e], by)) & 0xff) << 8 * j;
         words[e][part * 17 + lane] = word;
-        if (blockIdx.x == 0 && part == 0) /* fmaxf() drops a NaN: `most` has it */
-            s.unit[at * D + lane * 8 + e] = isfinite(most) ? scale_of(top) : NAN;
+        if (blockIdx.x == 0 && part == 0)
+            s.unit[at * D + lane * 8 + e] = scale_of(top);
     }
     __syncthreads();
     uint4 *to = (uint4 *)(s.codes + (at * gridDim.x + blockIdx.x) * PV_TILE + PV_HALF);

@@ -444,10 +444,10 @@ inline bool barrier_over(uint32_t at, int parity)
     if (lanes::barriers.at(at).phase != parity)
         return true;
     /* Only who waits makes copies come: who asks the same again. */
-    static std::pair<uint32_t, int> asked[lanes::THREADS];
-    std::pair<uint32_t, int> now = {at, parity + 1};
-    if (asked[lanes::now] != now) {
-        asked[lanes::now] = now;
+    static std::pair<uint32_t, int> last[lanes::THREADS];
+    std::pair<uint32_t, int> question = {at, parity + 1};
+    if (last[lanes::now] != question) {
+        last[lanes::now] = question;
         lanes::let_others();
         return false;
     }
